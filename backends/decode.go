@@ -1,0 +1,202 @@
+package backends
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"maps"
+)
+
+// Limits of one object. An API server takes 1.5 MB and etcd as much, so these
+// are met only by mistake or by malice.
+const (
+	// MaxObjectBytes is the size of the largest object that is decoded.
+	MaxObjectBytes = 4 << 20
+	// MaxObjectDepth is how deep objects and lists may be nested.
+	MaxObjectDepth = 100
+)
+
+// ErrNotOurs is what Decode returns for an object that is well and has no
+// meaning for any node: a BlockAffinity that belongs to something else than a
+// host. It is to be passed over in silence.
+var ErrNotOurs = errors.New("belongs to no node")
+
+const realMetadata = "projectcalico.org/metadata"
+
+// Kinds are the kinds that Decode knows, in the order of resources.go.
+func Kinds() []Kind {
+	return []Kind{
+		KindNode, KindBGPConfiguration, KindBGPPeer, KindBGPFilter, KindIPPool, KindBlockAffinity,
+		KindFelixConfiguration, KindService, KindEndpointSlice, KindSecret,
+	}
+}
+
+// Decode reads the JSON of a Calico v3 resource (as in etcd, or as either API
+// group serves it) or of a Kubernetes Service, EndpointSlice or Secret. An
+// empty name stands for the object's own.
+//
+// The error names each field that makes no sense and its value. In a
+// BGPConfiguration such fields count as unset and are listed in Ignored.
+func Decode(kind Kind, name string, data []byte) (Resource, error) {
+	object, err := parseJSON(data)
+	if err != nil {
+		return nil, err
+	}
+	return DecodeObject(kind, name, object)
+}
+
+// DecodeObject is Decode for an object that is parsed already: what
+// encoding/json makes of it, numbers as json.Number.
+func DecodeObject(kind Kind, name string, object map[string]any) (Resource, error) {
+	r := newReader(object)
+	meta := r.metadata(kind, name)
+	res, err := r.resource(kind, meta)
+	if err != nil {
+		return nil, err
+	}
+	if err := r.err(); err != nil {
+		return nil, err
+	}
+	return res, nil
+}
+
+// KeyOf names an object that may be unusable otherwise, as DecodeObject would;
+// false where the object has no name.
+func KeyOf(kind Kind, object map[string]any) (Key, bool) {
+	m := newReader(object).metadata(kind, "")
+	return Key{Kind: kind, Namespace: m.namespace, Name: m.name}, m.name != ""
+}
+
+func (f field) resource(kind Kind, m metadata) (Resource, error) {
+	spec := f.get("spec")
+	switch kind {
+	case KindNode:
+		return decodeNode(m, spec), nil
+	case KindBGPConfiguration:
+		return decodeBGPConfiguration(m, spec), nil
+	case KindBGPPeer:
+		return decodeBGPPeer(m, spec), nil
+	case KindBGPFilter:
+		return decodeBGPFilter(m, spec), nil
+	case KindIPPool:
+		return decodeIPPool(m, spec), nil
+	case KindBlockAffinity:
+		return decodeBlockAffinity(m, spec)
+	case KindFelixConfiguration:
+		return &FelixConfiguration{Name: m.name, ProgramClusterRoutes: spec.get("programClusterRoutes").text()}, nil
+	case KindService:
+		return decodeService(m, f), nil
+	case KindEndpointSlice:
+		return decodeEndpointSlice(m, f), nil
+	case KindSecret:
+		return decodeSecret(m, f), nil
+	}
+	return nil, fmt.Errorf("kind %s is not one that can be read; known are %v", quoted(string(kind)), Kinds())
+}
+
+// metadata is an object's name and labels.
+type metadata struct {
+	namespace   string
+	name        string
+	labels      map[string]string
+	annotations map[string]string
+}
+
+// metadata reads an object's metadata; a name that is given wins.
+func (f field) metadata(kind Kind, name string) metadata {
+	meta := f.get("metadata")
+	m := metadata{labels: meta.get("labels").words(), annotations: meta.get("annotations").words()}
+	own := meta.get("name").text()
+	switch kind {
+	case KindService, KindEndpointSlice, KindSecret:
+		m.namespace = meta.get("namespace").text()
+		if m.namespace == "" {
+			m.namespace = "default"
+		}
+	default:
+		if stored, ok := m.annotations[realMetadata]; ok {
+			own = m.restore(meta.get("annotations").get(realMetadata), stored, own)
+		}
+	}
+	m.name = own
+	if name != "" {
+		m.name = name
+	}
+	if m.name == "" {
+		f.fail("metadata.name: is missing")
+	}
+	return m
+}
+
+// restore takes over the metadata that Calico keeps in an annotation of its
+// crd.projectcalico.org/v1 objects, and returns the object's real name.
+func (m *metadata) restore(annotation field, stored, own string) string {
+	object, err := parseJSON([]byte(stored))
+	if err != nil {
+		annotation.failf("%v", err)
+		return own
+	}
+	real := field{value: object, path: annotation.path, found: annotation.found}
+	m.labels = merged(m.labels, real.get("labels").words())
+	m.annotations = merged(m.annotations, real.get("annotations").words())
+	if name := real.get("name").text(); name != "" {
+		return name
+	}
+	return own
+}
+
+func merged(a, b map[string]string) map[string]string {
+	if len(a) == 0 {
+		return b
+	}
+	a = maps.Clone(a)
+	maps.Copy(a, b)
+	return a
+}
+
+// parseJSON reads one JSON object within the limits.
+func parseJSON(data []byte) (map[string]any, error) {
+	if len(data) > MaxObjectBytes {
+		return nil, fmt.Errorf("object of %d bytes is larger than %d", len(data), MaxObjectBytes)
+	}
+	if err := checkDepth(data); err != nil {
+		return nil, err
+	}
+	dec := json.NewDecoder(bytes.NewReader(data))
+	dec.UseNumber()
+	var v any
+	if err := dec.Decode(&v); err != nil {
+		return nil, fmt.Errorf("not JSON: %w", err)
+	}
+	if _, err := dec.Token(); !errors.Is(err, io.EOF) {
+		return nil, errors.New("not JSON: something follows the object")
+	}
+	object, ok := v.(map[string]any)
+	if !ok {
+		return nil, fmt.Errorf("%s, not an object", typeName(v))
+	}
+	return object, nil
+}
+
+// checkDepth counts brackets outside strings, before anything recursive does.
+func checkDepth(data []byte) error {
+	depth, inString := 0, false
+	for i := 0; i < len(data); i++ {
+		switch c := data[i]; {
+		case inString && c == '\\':
+			i++
+		case c == '"':
+			inString = !inString
+		case inString:
+		case c == '{' || c == '[':
+			if depth++; depth > MaxObjectDepth {
+				return fmt.Errorf("nested deeper than %d levels", MaxObjectDepth)
+			}
+		case c == '}' || c == ']':
+			depth--
+		}
+	}
+	return nil
+}

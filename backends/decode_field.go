@@ -1,0 +1,475 @@
+package backends
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"maps"
+	"math"
+	"net/netip"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+	"unicode"
+)
+
+// maxProblems bounds how much is said about one object.
+const maxProblems = 20
+
+// field is a place in a parsed object. Its readers never fail: a missing field
+// or a null reads as the zero value, and one that makes no sense does too, and
+// is noted.
+type field struct {
+	value any
+	path  string
+	found *problems
+}
+
+type problems struct {
+	texts []string
+	more  int
+}
+
+func newReader(object map[string]any) field {
+	return field{value: object, found: &problems{}}
+}
+
+func (p *problems) list() []string {
+	if p.more == 0 {
+		return p.texts
+	}
+	return append(p.texts[:len(p.texts):len(p.texts)], fmt.Sprintf("and %d more", p.more))
+}
+
+// err returns everything noted as one error on one line.
+func (f field) err() error {
+	if len(f.found.texts) == 0 {
+		return nil
+	}
+	return errors.New(strings.Join(f.found.list(), "; "))
+}
+
+// fail notes a problem of the whole object.
+func (f field) fail(text string) {
+	if len(f.found.texts) >= maxProblems {
+		f.found.more++
+		return
+	}
+	f.found.texts = append(f.found.texts, text)
+}
+
+// failf notes a problem of this field.
+func (f field) failf(format string, args ...any) {
+	f.fail(f.path + ": " + fmt.Sprintf(format, args...))
+}
+
+// bad notes that the value is not what it should be.
+func (f field) bad(want string) { f.failf("%s is not %s", quoted(f.value), want) }
+
+func (f field) missing() bool { return f.value == nil }
+
+func (f field) empty() bool { return f.value == nil || f.value == "" }
+
+func (f field) get(name string) field {
+	child := field{path: name, found: f.found}
+	if f.path != "" {
+		child.path = f.path + "." + name
+	}
+	object, ok := f.value.(map[string]any)
+	if ok {
+		child.value = object[name]
+	}
+	return child
+}
+
+// entry is get for a name that a user chose.
+func (f field) entry(name string) field {
+	e := f.get(name)
+	e.path = f.path + "." + printable(name)
+	return e
+}
+
+// object notes a value that is there and is not an object.
+func (f field) object() map[string]any {
+	o, ok := f.value.(map[string]any)
+	if !ok && !f.missing() {
+		f.bad("an object")
+	}
+	return o
+}
+
+func (f field) list() []field {
+	values, ok := f.value.([]any)
+	if !ok {
+		if !f.missing() {
+			f.bad("a list")
+		}
+		return nil
+	}
+	fields := make([]field, len(values))
+	for i, v := range values {
+		fields[i] = field{value: v, path: f.path + "[" + strconv.Itoa(i) + "]", found: f.found}
+	}
+	return fields
+}
+
+func (f field) text() string {
+	s, ok := f.value.(string)
+	if !ok && !f.missing() {
+		f.bad("a text")
+	}
+	return s
+}
+
+// words reads a map of texts, such as labels. YAML turns an unquoted true or 1
+// into something else than a text; it is taken for the text it was.
+func (f field) words() map[string]string {
+	object := f.object()
+	if len(object) == 0 {
+		return nil
+	}
+	words := make(map[string]string, len(object))
+	for _, k := range slices.Sorted(maps.Keys(object)) {
+		switch v := object[k].(type) {
+		case nil:
+			words[k] = ""
+		case string:
+			words[k] = v
+		case bool, json.Number:
+			words[k] = fmt.Sprint(v)
+		default:
+			f.entry(k).bad("a text")
+		}
+	}
+	return words
+}
+
+// oneOf reads a text that must be one of the values.
+func oneOf[T ~string](f field, values ...T) T {
+	if f.empty() {
+		return ""
+	}
+	s, ok := f.value.(string)
+	for _, v := range values {
+		if ok && T(s) == v {
+			return v
+		}
+	}
+	f.failf("%s is none of %v", quoted(f.value), values)
+	return ""
+}
+
+func (f field) boolean() *bool {
+	if f.empty() {
+		return nil
+	}
+	switch v := f.value.(type) {
+	case bool:
+		return &v
+	case string:
+		if b := v == "true"; b || v == "false" {
+			return &b
+		}
+	}
+	f.bad("true or false")
+	return nil
+}
+
+func (f field) isTrue() bool {
+	b := f.boolean()
+	return b != nil && *b
+}
+
+// number reads a whole number, which may be written as a text.
+func (f field) number(low, high uint64) *uint64 {
+	if f.empty() {
+		return nil
+	}
+	n, ok := wholeNumber(f.value)
+	switch {
+	case !ok:
+		f.bad("a whole number")
+	case n < 0 || uint64(n) < low:
+		f.failf("%s is below %d", quoted(f.value), low)
+	case uint64(n) > high:
+		f.failf("%s is above %d", quoted(f.value), high)
+	default:
+		u := uint64(n)
+		return &u
+	}
+	return nil
+}
+
+// wholeNumber reads 64512, "64512" and 6.4512e4. What is too large for an
+// int64 reads as the largest one.
+func wholeNumber(v any) (int64, bool) {
+	var s string
+	switch v := v.(type) {
+	case json.Number:
+		s = v.String()
+	case string:
+		s = v
+	default:
+		return 0, false
+	}
+	n, err := strconv.ParseInt(s, 10, 64)
+	if err == nil || errors.Is(err, strconv.ErrRange) {
+		return n, true
+	}
+	x, err := strconv.ParseFloat(s, 64)
+	if _, isText := v.(string); isText || err != nil || x != math.Trunc(x) {
+		return 0, false
+	}
+	if math.Abs(x) >= 1<<62 {
+		return math.MaxInt64, true
+	}
+	return int64(x), true
+}
+
+func (f field) uint32(low, high uint32) *uint32 {
+	n := f.number(uint64(low), uint64(high))
+	if n == nil {
+		return nil
+	}
+	u := uint32(*n)
+	return &u
+}
+
+// asNumber reads 64512, "64512" or "1.10" (RFC 5396 asdot); 0 where unset.
+func (f field) asNumber() uint32 {
+	if s, ok := f.value.(string); ok && strings.Contains(s, ".") {
+		return f.asDot(s)
+	}
+	if n := f.uint32(0, math.MaxUint32); n != nil {
+		return *n
+	}
+	return 0
+}
+
+func (f field) asDot(s string) uint32 {
+	high, low, _ := strings.Cut(s, ".")
+	h, errHigh := strconv.ParseUint(high, 10, 16)
+	l, errLow := strconv.ParseUint(low, 10, 16)
+	if errHigh != nil || errLow != nil {
+		f.bad("an AS number")
+	}
+	return uint32(h<<16 | l)
+}
+
+// asNumbers reads the AS numbers of a path, which are never 0 (RFC 7607).
+func (f field) asNumbers() []uint32 {
+	var numbers []uint32
+	for _, e := range f.list() {
+		n := e.asNumber()
+		if n == 0 {
+			e.bad("an AS number of a path")
+		}
+		numbers = append(numbers, n)
+	}
+	return numbers
+}
+
+func (f field) port() uint16 {
+	if n := f.number(1, math.MaxUint16); n != nil {
+		return uint16(*n)
+	}
+	return 0
+}
+
+func (f field) addr() netip.Addr {
+	if f.empty() {
+		return netip.Addr{}
+	}
+	s := f.text()
+	a, err := netip.ParseAddr(s)
+	if err != nil || a.Zone() != "" {
+		if s != "" {
+			f.bad("an IP address")
+		}
+		return netip.Addr{}
+	}
+	return a.Unmap()
+}
+
+// unicast reads an address that a BGP session or a gateway can have.
+func (f field) unicast() netip.Addr {
+	a := f.addr()
+	return f.checkUnicast(a)
+}
+
+func (f field) checkUnicast(a netip.Addr) netip.Addr {
+	var what string
+	switch {
+	case !a.IsValid():
+		return a
+	case a.IsUnspecified():
+		what = "the unspecified address"
+	case a.IsMulticast():
+		what = "a multicast address"
+	case a.IsLinkLocalUnicast():
+		what = "a link-local address, which needs an interface that cannot be given here"
+	case a.Is4() && (a.As4()[0] == 0 || a.As4()[0] >= 240):
+		what = "no unicast address"
+	default:
+		return a
+	}
+	f.failf("%s is %s", quoted(f.value), what)
+	return netip.Addr{}
+}
+
+// addrOf reads a unicast address of one family.
+func (f field) addrOf(version int) netip.Addr { return f.familyOf(f.unicast(), version) }
+
+func (f field) familyOf(a netip.Addr, version int) netip.Addr {
+	if a.IsValid() && a.Is4() != (version == 4) {
+		f.bad("an IPv" + strconv.Itoa(version) + " address")
+		return netip.Addr{}
+	}
+	return a
+}
+
+// prefix reads a CIDR; what lies right of its length counts as zero.
+func (f field) prefix() netip.Prefix {
+	if f.empty() {
+		return netip.Prefix{}
+	}
+	s := f.text()
+	p, ok := parsePrefix(s)
+	if !ok && s != "" {
+		f.bad("a CIDR")
+	}
+	return p.Masked()
+}
+
+// parsePrefix reads ADDRESS/LENGTH; IPv4 written as IPv6 becomes IPv4.
+func parsePrefix(s string) (netip.Prefix, bool) {
+	p, err := netip.ParsePrefix(s)
+	if err != nil {
+		return netip.Prefix{}, false
+	}
+	if !p.Addr().Is4In6() {
+		return p, true
+	}
+	if p.Bits() < 96 {
+		return netip.Prefix{}, false
+	}
+	return netip.PrefixFrom(p.Addr().Unmap(), p.Bits()-96), true
+}
+
+// duration reads a Go duration ("90s", "2m") from low to high.
+func (f field) duration(low, high time.Duration) *time.Duration {
+	if f.empty() {
+		return nil
+	}
+	s := f.text()
+	d, err := time.ParseDuration(s)
+	switch {
+	case s == "": // noted by text
+		return nil
+	case err != nil:
+		f.bad(`a duration such as "120s"`)
+		return nil
+	case d < 0:
+		f.failf("%s is negative", quoted(s))
+		return nil
+	case d < low:
+		f.failf("%s is shorter than %v", quoted(s), low)
+		return nil
+	case d > high:
+		f.failf("%s is longer than %v", quoted(s), high)
+		return nil
+	}
+	return &d
+}
+
+// interfaceName reads an interface name or pattern. Nothing in it may end the
+// quotes that it is written in.
+func (f field) interfaceName() string {
+	s := f.text()
+	bad := func(r rune) bool { return !unicode.IsPrint(r) || strings.ContainsRune(" \"'`\\", r) }
+	if len(s) > 64 || strings.ContainsFunc(s, bad) || strings.ContainsRune(s, unicode.ReplacementChar) {
+		f.bad("an interface name")
+		return ""
+	}
+	return s
+}
+
+func (f field) community() *Community {
+	if f.empty() {
+		return nil
+	}
+	c, err := ParseCommunity(f.communityText())
+	if err != nil {
+		f.bad("a community a:b or a:b:c")
+		return nil
+	}
+	return &c
+}
+
+// communityText reads a community, or the name of one. A number is what YAML
+// 1.1 makes of an unquoted a:b with b below 60, which it takes for base 60
+// (5663:12 arrives as 339792): it is turned back.
+func (f field) communityText() string {
+	n, isNumber := f.value.(json.Number)
+	if !isNumber {
+		return f.text()
+	}
+	v, err := strconv.ParseUint(n.String(), 10, 32)
+	if err != nil {
+		return n.String()
+	}
+	return fmt.Sprintf("%d:%d", v/60, v%60)
+}
+
+// secretKeyRef reads {secretKeyRef: {name, key}}.
+func (f field) secretKeyRef() *SecretKeyRef {
+	ref := f.get("secretKeyRef")
+	f.object()
+	if ref.object() == nil {
+		return nil
+	}
+	r := &SecretKeyRef{Name: ref.get("name").text(), Key: ref.get("key").text()}
+	if r.Name == "" || r.Key == "" {
+		ref.failf("needs a name and a key")
+		return nil
+	}
+	return r
+}
+
+// quoted shows a value in a message: on one line, and not all of it.
+func quoted(v any) string {
+	switch v := v.(type) {
+	case string:
+		if len(v) > 80 {
+			return strconv.Quote(v[:77]) + "..."
+		}
+		return strconv.Quote(v)
+	case json.Number:
+		if len(v) > 30 {
+			return v.String()[:27] + "..."
+		}
+		return v.String()
+	case bool:
+		return strconv.FormatBool(v)
+	}
+	return typeName(v)
+}
+
+func typeName(v any) string {
+	switch v.(type) {
+	case nil:
+		return "null"
+	case string:
+		return "a text"
+	case json.Number:
+		return "a number"
+	case bool:
+		return "true or false"
+	case []any:
+		return "a list"
+	case map[string]any:
+		return "an object"
+	}
+	return fmt.Sprintf("%T", v)
+}

@@ -1,0 +1,186 @@
+package backends
+
+import (
+	"encoding/base64"
+	"fmt"
+	"maps"
+	"net/netip"
+	"slices"
+)
+
+// Annotations of a Kubernetes Node in which Calico keeps what its own Node
+// resource has fields for.
+const (
+	annotationIPv4          = "projectcalico.org/IPv4Address"
+	annotationIPv6          = "projectcalico.org/IPv6Address"
+	annotationAS            = "projectcalico.org/ASNumber"
+	annotationClusterID     = "projectcalico.org/RouteReflectorClusterID"
+	annotationWireguardIPv4 = "projectcalico.org/IPv4WireguardInterfaceAddr"
+	annotationWireguardIPv6 = "projectcalico.org/IPv6WireguardInterfaceAddr"
+)
+
+// DecodeKubernetesNode reads the JSON of a Kubernetes v1 Node. An annotation
+// or pod CIDR that does not parse counts as absent; warnings say which, and
+// name the node.
+func DecodeKubernetesNode(data []byte) (node *Node, warnings []string, err error) {
+	object, err := parseJSON(data)
+	if err != nil {
+		return nil, nil, err
+	}
+	return DecodeKubernetesNodeObject(object)
+}
+
+// DecodeKubernetesNodeObject is DecodeKubernetesNode for an object that is
+// parsed already, as in DecodeObject.
+func DecodeKubernetesNodeObject(object map[string]any) (node *Node, warnings []string, err error) {
+	r := newReader(object)
+	name := r.get("metadata").get("name").required().text()
+	if err := r.err(); err != nil {
+		return nil, nil, err
+	}
+	annotation := func(key string) field {
+		f := r.get("metadata").get("annotations").get(key)
+		f.path = fmt.Sprintf("%s: annotation %s", Key{Kind: KindNode, Name: name}, key)
+		return f
+	}
+	podCIDRs := r.get("spec").podCIDRs()
+	node = &Node{
+		Name:          name,
+		Labels:        r.get("metadata").get("labels").words(),
+		IPv4:          annotation(annotationIPv4).nodeAddress(4),
+		IPv6:          annotation(annotationIPv6).nodeAddress(6),
+		ASNumber:      annotation(annotationAS).asNumber(),
+		ClusterID:     annotation(annotationClusterID).clusterID(),
+		WireguardIPv4: annotation(annotationWireguardIPv4).addrOf(4),
+		WireguardIPv6: annotation(annotationWireguardIPv6).addrOf(6),
+		PodCIDRs:      podCIDRs,
+	}
+	return node, r.found.list(), nil
+}
+
+// podCIDRs reads podCIDRs, or podCIDR where an old API server has that alone.
+func (f field) podCIDRs() []netip.Prefix {
+	list := f.get("podCIDRs").list()
+	if len(list) == 0 {
+		list = []field{f.get("podCIDR")}
+	}
+	var cidrs []netip.Prefix
+	for _, e := range list {
+		if p := e.prefix(); p.IsValid() {
+			cidrs = append(cidrs, p)
+		}
+	}
+	return cidrs
+}
+
+func decodeService(m metadata, f field) *Service {
+	spec := f.get("spec")
+	// An address that is none costs itself, not the Service.
+	odd := field{found: &problems{}}
+	s := &Service{
+		Namespace: m.namespace,
+		Name:      m.name,
+		Type:      spec.get("type").text(),
+		Local:     spec.get("externalTrafficPolicy").text() == "Local",
+	}
+	if s.Type == "" {
+		s.Type = "ClusterIP"
+	}
+	clusterIP := spec.get("clusterIP")
+	s.ClusterIPs = addresses(odd, append([]field{clusterIP}, spec.get("clusterIPs").list()...))
+	s.ExternalIPs = addresses(odd, spec.get("externalIPs").list())
+	var ingress []field
+	for _, e := range f.get("status").get("loadBalancer").get("ingress").list() {
+		ingress = append(ingress, e.get("ip"))
+	}
+	s.LoadBalancerIPs = addresses(odd, ingress)
+	s.Ignored = odd.found.list()
+	s.families(spec.get("ipFamilies"))
+	return s
+}
+
+// addresses reads the addresses of fields, each once.
+func addresses(odd field, fields []field) []netip.Addr {
+	var addrs []netip.Addr
+	for _, f := range fields {
+		f.found = odd.found
+		if f.value == "None" {
+			continue
+		}
+		if a := f.addr(); a.IsValid() && !slices.Contains(addrs, a) {
+			addrs = append(addrs, a)
+		}
+	}
+	return addrs
+}
+
+// families reads ipFamilies; where they are missing it fills in, as an API
+// server does, those of the cluster IPs, or IPv4.
+func (s *Service) families(list field) {
+	for _, f := range list.list() {
+		s.IPv4 = s.IPv4 || f.value == "IPv4"
+		s.IPv6 = s.IPv6 || f.value == "IPv6"
+	}
+	if s.IPv4 || s.IPv6 {
+		return
+	}
+	for _, a := range s.ClusterIPs {
+		s.IPv4 = s.IPv4 || a.Is4()
+		s.IPv6 = s.IPv6 || a.Is6()
+	}
+	s.IPv4 = s.IPv4 || !s.IPv6
+}
+
+func decodeEndpointSlice(m metadata, f field) *EndpointSlice {
+	s := &EndpointSlice{
+		Namespace: m.namespace,
+		Name:      m.name,
+		Service:   m.labels["kubernetes.io/service-name"],
+	}
+	kind := f.get("addressType").text()
+	s.IPv6 = kind == "IPv6"
+	if kind == "FQDN" {
+		return s
+	}
+	for _, e := range f.get("endpoints").list() {
+		if ready := e.get("conditions").get("ready").boolean(); ready != nil && !*ready {
+			continue
+		}
+		s.Ready = true
+		if node := e.get("nodeName").text(); node != "" {
+			s.Nodes = append(s.Nodes, node)
+		}
+	}
+	slices.Sort(s.Nodes)
+	s.Nodes = slices.Compact(s.Nodes)
+	return s
+}
+
+// decodeSecret never puts a value into a message.
+func decodeSecret(m metadata, f field) *Secret {
+	s := &Secret{Namespace: m.namespace, Name: m.name, Data: map[string]string{}}
+	data := f.get("data").secrets()
+	for _, key := range slices.Sorted(maps.Keys(data)) {
+		value, err := base64.StdEncoding.DecodeString(data[key])
+		if err != nil {
+			f.get("data").entry(key).failf("is not base64")
+		}
+		s.Data[key] = string(value)
+	}
+	maps.Copy(s.Data, f.get("stringData").secrets())
+	return s
+}
+
+func (f field) secrets() map[string]string {
+	values := map[string]string{}
+	object := f.object()
+	for _, key := range slices.Sorted(maps.Keys(object)) {
+		v := object[key]
+		s, ok := v.(string)
+		if !ok && v != nil {
+			f.entry(key).failf("is %s, not a text: put it in quotes", typeName(v))
+		}
+		values[key] = s
+	}
+	return values
+}

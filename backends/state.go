@@ -1,0 +1,122 @@
+package backends
+
+import (
+	"maps"
+	"reflect"
+)
+
+// State is what the cluster says, as far as the backends have told: every
+// usable resource by kind, and why the others cannot be used. It has one
+// owner; nothing here locks.
+type State struct {
+	Nodes               map[string]*Node
+	BGPConfigurations   map[string]*BGPConfiguration
+	BGPPeers            map[string]*BGPPeer
+	BGPFilters          map[string]*BGPFilter
+	IPPools             map[string]*IPPool
+	BlockAffinities     map[string]*BlockAffinity
+	FelixConfigurations map[string]*FelixConfiguration
+	Services            map[Key]*Service
+	EndpointSlices      map[Key]*EndpointSlice
+	Secrets             map[Key]*Secret
+	EndpointStatuses    map[string]*EndpointStatus
+	// Invalid has the resources that are there and cannot be used.
+	Invalid map[Key]error
+}
+
+// NewState returns an empty state.
+func NewState() *State {
+	return &State{
+		Nodes:               map[string]*Node{},
+		BGPConfigurations:   map[string]*BGPConfiguration{},
+		BGPPeers:            map[string]*BGPPeer{},
+		BGPFilters:          map[string]*BGPFilter{},
+		IPPools:             map[string]*IPPool{},
+		BlockAffinities:     map[string]*BlockAffinity{},
+		FelixConfigurations: map[string]*FelixConfiguration{},
+		Services:            map[Key]*Service{},
+		EndpointSlices:      map[Key]*EndpointSlice{},
+		Secrets:             map[Key]*Secret{},
+		EndpointStatuses:    map[string]*EndpointStatus{},
+		Invalid:             map[Key]error{},
+	}
+}
+
+// Clone returns a state that shares the resources, but not the tables.
+func (s *State) Clone() *State {
+	return &State{
+		Nodes:               maps.Clone(s.Nodes),
+		BGPConfigurations:   maps.Clone(s.BGPConfigurations),
+		BGPPeers:            maps.Clone(s.BGPPeers),
+		BGPFilters:          maps.Clone(s.BGPFilters),
+		IPPools:             maps.Clone(s.IPPools),
+		BlockAffinities:     maps.Clone(s.BlockAffinities),
+		FelixConfigurations: maps.Clone(s.FelixConfigurations),
+		Services:            maps.Clone(s.Services),
+		EndpointSlices:      maps.Clone(s.EndpointSlices),
+		Secrets:             maps.Clone(s.Secrets),
+		EndpointStatuses:    maps.Clone(s.EndpointStatuses),
+		Invalid:             maps.Clone(s.Invalid),
+	}
+}
+
+// Apply makes the change that e says, and tells whether it was one: a resource
+// that is written again with the same meaning (a node's heartbeat) is none.
+func (s *State) Apply(e Event) bool {
+	invalidChanged := s.applyInvalid(e)
+	var changed bool
+	name := e.Key.Name
+	switch e.Key.Kind {
+	case KindNode:
+		changed = put(s.Nodes, name, e.Resource)
+	case KindBGPConfiguration:
+		changed = put(s.BGPConfigurations, name, e.Resource)
+	case KindBGPPeer:
+		changed = put(s.BGPPeers, name, e.Resource)
+	case KindBGPFilter:
+		changed = put(s.BGPFilters, name, e.Resource)
+	case KindIPPool:
+		changed = put(s.IPPools, name, e.Resource)
+	case KindBlockAffinity:
+		changed = put(s.BlockAffinities, name, e.Resource)
+	case KindFelixConfiguration:
+		changed = put(s.FelixConfigurations, name, e.Resource)
+	case KindService:
+		changed = put(s.Services, e.Key, e.Resource)
+	case KindEndpointSlice:
+		changed = put(s.EndpointSlices, e.Key, e.Resource)
+	case KindSecret:
+		changed = put(s.Secrets, e.Key, e.Resource)
+	case KindEndpointStatus:
+		changed = put(s.EndpointStatuses, name, e.Resource)
+	}
+	return changed || invalidChanged
+}
+
+func (s *State) applyInvalid(e Event) bool {
+	old, had := s.Invalid[e.Key]
+	if e.Err == nil {
+		delete(s.Invalid, e.Key)
+		return had
+	}
+	s.Invalid[e.Key] = e.Err
+	return !had || old.Error() != e.Err.Error()
+}
+
+// put stores r under k, or removes what is there where r is nil.
+func put[K comparable, T any, P interface {
+	*T
+	Resource
+}](table map[K]P, k K, r Resource) bool {
+	old, had := table[k]
+	v, ok := r.(P)
+	if !ok || v == nil {
+		delete(table, k)
+		return had
+	}
+	if had && reflect.DeepEqual(old, v) {
+		return false
+	}
+	table[k] = v
+	return true
+}

@@ -1,0 +1,209 @@
+package bgp
+
+import (
+	"cmp"
+	"crypto/sha256"
+	"errors"
+	"fmt"
+	"maps"
+	"net/netip"
+	"slices"
+	"strings"
+
+	"confd/backends"
+)
+
+// DefaultAS is the AS number of a cluster that sets none.
+const DefaultAS = 64512
+
+// defaultPriority is the metric of ordinary routes where nobody sets one.
+const defaultPriority = 1024
+
+// largeMesh is the number of nodes past which Calico advises route reflectors.
+const largeMesh = 100
+
+// Options are what a node's own environment adds to what the cluster says.
+type Options struct {
+	// Node is this node's name in Calico; K8sNode is its name in EndpointSlices
+	// (empty: the same).
+	Node    string
+	K8sNode string
+	// RouterID is an IPv4 address, "hash" for one made from the node's name, or
+	// empty for the node's IPv4 address.
+	RouterID string
+	// ClusterIPs, where not nil, replaces BGPConfiguration serviceClusterIPs.
+	ClusterIPs []netip.Prefix
+	// LogSeverity counts where no BGPConfiguration sets one.
+	LogSeverity string
+	// SecretNamespace is where passwords are.
+	SecretNamespace string
+}
+
+// ErrUnknownNode is returned while the datastore has no usable Node resource
+// for this node.
+var ErrUnknownNode = errors.New("the datastore has no such node")
+
+// Compute works out what the node o.Node should speak. What cannot be used is
+// left out and listed in Config.Problems; an error means that nothing can be
+// said at all: the node is not known (ErrUnknownNode), or an option is wrong.
+func Compute(s *backends.State, o Options) (*Config, error) {
+	me, ok := s.Nodes[o.Node]
+	if !ok {
+		err := fmt.Errorf("node %q: %w", o.Node, ErrUnknownNode)
+		if why, bad := s.Invalid[backends.Key{Kind: backends.KindNode, Name: o.Node}]; bad {
+			err = fmt.Errorf("%w that can be used: %w", err, why)
+		}
+		return nil, err
+	}
+	c := newComputer(s, o, me)
+	if err := c.general(); err != nil {
+		return nil, err
+	}
+	c.families()
+	c.sessions()
+	c.staticsAndPolicies()
+	c.finish()
+	return c.config, nil
+}
+
+// computer is one run of Compute.
+type computer struct {
+	*cluster
+	options Options
+	me      *backends.Node
+	config  *Config
+	// taken has the sessions so far by neighbor and port.
+	taken map[endpoint]Reason
+	// filters has the names of BGPFilters that sessions use.
+	filters map[string]bool
+	// reported keeps a problem from being listed twice.
+	reported map[Problem]bool
+}
+
+func newComputer(s *backends.State, o Options, me *backends.Node) *computer {
+	return &computer{
+		cluster:  newCluster(s, me),
+		options:  o,
+		me:       me,
+		config:   &Config{Node: o.Node, ClusterID: me.ClusterID},
+		taken:    map[endpoint]Reason{},
+		filters:  map[string]bool{},
+		reported: map[Problem]bool{},
+	}
+}
+
+func (c *computer) problem(object backends.Key, leftOut bool, format string, args ...any) {
+	p := Problem{Object: object, Text: fmt.Sprintf(format, args...), LeftOut: leftOut}
+	if !c.reported[p] {
+		c.reported[p] = true
+		c.config.Problems = append(c.config.Problems, p)
+	}
+}
+
+// general fills in what does not depend on the address family.
+func (c *computer) general() error {
+	c.config.ASNumber = c.asNumber(c.me)
+	c.config.LogSeverity = cmp.Or(c.own.LogSeverity, c.defaults.LogSeverity, c.options.LogSeverity)
+	c.config.LogLevel = logLevel(c.config.LogSeverity)
+	for _, i := range c.defaults.IgnoredInterfaces {
+		c.config.Interfaces = append(c.config.Interfaces, "-"+i)
+	}
+	c.config.Interfaces = append(c.config.Interfaces, "-cali*", "-kube-ipvs*", "*")
+	return c.routerID()
+}
+
+// logLevel follows Calico: debug means everything, info (and what is unknown)
+// states, anything above it nothing.
+func logLevel(severity string) LogLevel {
+	switch strings.ToLower(severity) {
+	case "debug", "trace":
+		return LogAll
+	case "none", "warning", "warn", "error", "fatal", "critical", "panic":
+		return LogNone
+	default:
+		return LogStates
+	}
+}
+
+func (c *computer) routerID() error {
+	switch id := c.options.RouterID; id {
+	case "hash":
+		c.config.RouterID, c.config.RouterIDFrom = HashRouterID(c.me.Name), "a hash of the node's name"
+	case "":
+		c.config.RouterID, c.config.RouterIDFrom = c.me.IPv4.Addr, "the node's IPv4 address"
+		if !c.me.IPv4.Addr.IsValid() {
+			c.config.RouterID, c.config.RouterIDFrom = HashRouterID(c.me.Name), "a hash of the node's name, as it has no IPv4 address"
+			c.problem(c.me.ResourceKey(), false, "has no IPv4 address to be its router ID: %s, made from its name, is used; set CALICO_ROUTER_ID (hash, or an IPv4 address) to choose",
+				c.config.RouterID)
+		}
+	default:
+		a, err := netip.ParseAddr(id)
+		if err != nil || !a.Is4() || a.IsUnspecified() {
+			return fmt.Errorf("router ID %q is neither an IPv4 address nor \"hash\"", id)
+		}
+		c.config.RouterID, c.config.RouterIDFrom = a, "CALICO_ROUTER_ID"
+	}
+	return nil
+}
+
+// HashRouterID is the router ID that Calico makes from a name: the first four
+// bytes of its SHA-256, and 32 less in a first byte above 223, which keeps it
+// out of the multicast and reserved ranges.
+func HashRouterID(name string) netip.Addr {
+	sum := sha256.Sum256([]byte(name))
+	if sum[0] > 223 {
+		sum[0] -= 32
+	}
+	return netip.AddrFrom4([4]byte(sum[:4]))
+}
+
+func (c *computer) families() {
+	c.config.IPv4 = c.family(4, c.defaults.IPv4NormalPriority)
+	c.config.IPv6 = c.family(6, c.defaults.IPv6NormalPriority)
+}
+
+func (c *computer) family(version int, priority *uint32) Family {
+	own := addressOf(c.me, version)
+	f := Family{
+		Version: version, Address: own.Addr, Subnet: own.Subnet,
+		ListenPort: c.listenPort(c.me), NormalPriority: defaultPriority,
+	}
+	if priority != nil {
+		f.NormalPriority = *priority
+	}
+	if c.defaults.BindNodeIP {
+		f.ListenAddress = own.Addr
+	}
+	return f
+}
+
+// finish adds what concerns the whole, and puts everything in order.
+func (c *computer) finish() {
+	for key, err := range c.state.Invalid {
+		c.problem(key, true, "left out: %v", err)
+	}
+	for _, b := range []*backends.BGPConfiguration{c.defaults, c.own} {
+		for _, text := range b.Ignored {
+			c.problem(b.ResourceKey(), true, "ignored: %s", text)
+		}
+	}
+	c.listenEverywhere()
+	for _, name := range slices.Sorted(maps.Keys(c.filters)) {
+		c.config.Filters = append(c.config.Filters, c.state.BGPFilters[name])
+	}
+	slices.SortFunc(c.config.Problems, func(a, b Problem) int {
+		return cmp.Or(a.Object.Compare(b.Object), cmp.Compare(a.Text, b.Text))
+	})
+}
+
+// listenEverywhere reports sessions for which BIRD 2 and 3 cannot listen on the
+// node's address alone: they bind per session, to its source address.
+func (c *computer) listenEverywhere() {
+	for _, f := range c.config.Families() {
+		for _, s := range f.Sessions {
+			if f.ListenAddress.IsValid() && !s.Source.IsValid() && s.Kind != LocalWorkloadSession {
+				c.problem(s.Reason.Object, false, "its sessions have no source address, so BIRD 2 and 3 listen on every address for them, whatever bindMode says")
+			}
+		}
+	}
+}

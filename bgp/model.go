@@ -1,0 +1,249 @@
+// Package bgp works out what one node should speak: from what the cluster says
+// and the node's name to that node's sessions, policies and static routes,
+// each with the reason why it is there.
+//
+// It is pure computation. Compute has no I/O, no clock and no state, and gives
+// the same Config for the same input every time.
+package bgp
+
+import (
+	"net/netip"
+
+	"confd/backends"
+)
+
+// Config is all that one node's BIRD must be told, for both address families.
+type Config struct {
+	Node string
+	// RouterID is the BGP identifier (RFC 4271 section 4.2), for both families.
+	RouterID netip.Addr
+	// RouterIDFrom says where RouterID comes from, in words.
+	RouterIDFrom string
+	ASNumber     uint32
+	// ClusterID is valid where the node is a route reflector (RFC 4456).
+	ClusterID netip.Addr
+	LogLevel  LogLevel
+	// LogSeverity is the setting as it was given ("" where nobody set it).
+	LogSeverity string
+	// Interfaces are the patterns of the direct protocol, in order: a leading
+	// "-" excludes.
+	Interfaces []string
+	IPv4       Family
+	IPv6       Family
+	// Filters are the usable BGPFilters that sessions of this node name, by name.
+	Filters []*backends.BGPFilter
+	// Problems are what was left out, or looks wrong, sorted.
+	Problems []Problem
+}
+
+// LogLevel is how much BIRD logs.
+type LogLevel string
+
+// The log levels that BIRD's configuration distinguishes.
+const (
+	LogNone   LogLevel = "none"   // above info
+	LogStates LogLevel = "states" // info, and where nobody set one
+	LogAll    LogLevel = "all"    // debug
+)
+
+// Family is one address family of a Config.
+type Family struct {
+	// Version is 4 or 6.
+	Version int
+	// Address is this node's; where it is not valid the family has no sessions.
+	Address netip.Addr
+	// Subnet is the network around Address; not valid where unknown.
+	Subnet netip.Prefix
+	// ListenPort is 0 for BGP's own, 179.
+	ListenPort uint16
+	// ListenAddress is valid where BIRD must listen on that address alone.
+	ListenAddress netip.Addr
+	// Sessions are sorted by name; no two have the same neighbor and port.
+	Sessions []Session
+	// Statics are sorted by net, without repetition.
+	Statics []StaticRoute
+	Export  ExportPolicy
+	Kernel  KernelPolicy
+	// NormalPriority is the metric of routes that nobody prefers or avoids.
+	NormalPriority uint32
+}
+
+// SessionKind is where a session comes from, and the start of its name.
+type SessionKind string
+
+// The kinds of sessions. The text is the session name's prefix, which
+// calicoctl node status and people's scripts read.
+const (
+	MeshSession          SessionKind = "Mesh"
+	GlobalSession        SessionKind = "Global"
+	NodeSession          SessionKind = "Node"
+	LocalWorkloadSession SessionKind = "Local_Workload"
+)
+
+// NextHop is what a session does to the next hop of routes it sends.
+type NextHop string
+
+// The next hop modes; empty is BGP's own rule.
+const (
+	NextHopDefault NextHop = ""
+	NextHopSelf    NextHop = "self"
+	NextHopKeep    NextHop = "keep"
+)
+
+// Session is one BGP session.
+type Session struct {
+	Name string
+	Kind SessionKind
+	// Neighbor is the peer's address; Port is 0 where none was given (179).
+	Neighbor netip.Addr
+	Port     uint16
+	// PortInName is set where the name ends in _port_N.
+	PortInName bool
+	AS         uint32
+	LocalAS    uint32
+	// OwnLocalAS is set where LocalAS is not simply the node's AS number.
+	OwnLocalAS bool
+	// Internal: AS equals LocalAS (iBGP).
+	Internal bool
+	// Source is not valid where BIRD may choose.
+	Source  netip.Addr
+	Passive bool
+	// RRClient is set where the peer is a client of this route reflector.
+	RRClient  bool
+	ClusterID netip.Addr
+	NextHop   NextHop
+	// TTLHops is 0 where TTL security (RFC 5082) is off.
+	TTLHops uint8
+	// AllowLocalAS is how often our own AS may stand in a path; nil: not set.
+	AllowLocalAS *uint32
+	Password     string
+	// GracefulRestartTime and KeepaliveTime are in seconds; nil: BIRD's own.
+	GracefulRestartTime *uint32
+	KeepaliveTime       *uint32
+	// Filters are the BGPFilters of the session that exist, in order. Import
+	// and Export are those of them that have rules of this direction and family.
+	Filters []string
+	Import  []FilterCall
+	Export  []FilterCall
+	// PeerNode is the name of the cluster's node behind Neighbor, if any, and
+	// PeerClusterID its cluster ID, if it has one.
+	PeerNode      string
+	PeerClusterID netip.Addr
+	// ReachableBy is the gateway to Neighbor; not valid: none given.
+	ReachableBy netip.Addr
+	// NextHopMode is the BGPPeer's nextHopMode as it was given.
+	NextHopMode backends.NextHopMode
+	Reason      Reason
+}
+
+// FilterCall is the use of one BGPFilter in one direction.
+type FilterCall struct {
+	Filter string
+	// BySession is set where a rule asks whether the session is internal.
+	BySession bool
+}
+
+// Reason says why a session or route is there.
+type Reason struct {
+	// Object is the resource that asks for it.
+	Object backends.Key
+	// Text says it in words, on one line.
+	Text string
+	// Reverse is set where the session answers one that Object gives the peer.
+	Reverse bool
+}
+
+// StaticRoute is a route that this node announces by itself, or needs.
+type StaticRoute struct {
+	Net netip.Prefix
+	// Via is the gateway; where it is not valid the route is a blackhole.
+	Via    netip.Addr
+	Reason Reason
+}
+
+// ExportPolicy decides which routes BGP peers are told, in the order of its
+// fields. What nothing accepts is rejected.
+type ExportPolicy struct {
+	// RejectPools are pools with disableBGPExport.
+	RejectPools []Pool
+	// RejectTunnel: internal peers are not told of routes over tunl0.
+	RejectTunnel bool
+	// Communities are added to routes inside their CIDR.
+	Communities []Advertisement
+	// Blocks are this node's blocks of which one route each is told.
+	Blocks []netip.Prefix
+	// Services are the advertised service routes.
+	Services []StaticRoute
+	// ReflectedServices are service ranges that a route reflector passes on.
+	ReflectedServices []netip.Prefix
+	// Pools are the other pools.
+	Pools []Pool
+}
+
+// Pool is an IP pool, as a policy refers to it.
+type Pool struct {
+	Name string
+	CIDR netip.Prefix
+}
+
+// Advertisement is one prefixAdvertisements entry, its names looked up. A
+// community stands in it once, in ascending order.
+type Advertisement struct {
+	CIDR        netip.Prefix
+	Communities []backends.Community
+}
+
+// KernelPolicy decides which routes go into the kernel, in the order of its
+// fields. What nothing rejects is accepted.
+type KernelPolicy struct {
+	// RejectServices are the advertised service ranges.
+	RejectServices []netip.Prefix
+	// RejectNextHops are nodes that WireGuard reaches.
+	RejectNextHops []netip.Addr
+	// Pools say who programs the routes of each pool, sorted by CIDR.
+	Pools []PoolRoutes
+}
+
+// PoolRoutes says what becomes of routes inside a pool.
+type PoolRoutes struct {
+	Pool
+	Action PoolAction
+	// Text says why, in words.
+	Text string
+}
+
+// PoolAction is what the kernel policy does with a pool's routes.
+type PoolAction string
+
+// The pool actions. Tunnel and CrossSubnet need krt_tunnel, which only Calico's
+// fork of BIRD 1.6 has.
+const (
+	PoolReject      PoolAction = "reject"
+	PoolAccept      PoolAction = "accept"
+	PoolTunnel      PoolAction = "tunnel"
+	PoolCrossSubnet PoolAction = "cross-subnet"
+)
+
+// NeedsTunnel names a pool whose routes need krt_tunnel, and says whether
+// there is one.
+func (c *Config) NeedsTunnel() (Pool, bool) {
+	for _, p := range c.IPv4.Kernel.Pools {
+		if p.Action == PoolTunnel || p.Action == PoolCrossSubnet {
+			return p.Pool, true
+		}
+	}
+	return Pool{}, false
+}
+
+// Families returns both families, IPv4 first.
+func (c *Config) Families() []*Family { return []*Family{&c.IPv4, &c.IPv6} }
+
+// Problem is something that whoever runs the cluster should know about.
+type Problem struct {
+	// Object is the resource at fault.
+	Object backends.Key
+	// Text says what is wrong, on one line, and what was done about it.
+	Text string
+	// LeftOut is set where something that was asked for is not in the Config.
+	LeftOut bool
+}

@@ -1,0 +1,149 @@
+package bgp
+
+import (
+	"cmp"
+	"fmt"
+	"maps"
+	"net/netip"
+	"slices"
+
+	"confd/backends"
+)
+
+// excludeLabel keeps a node from advertising service addresses.
+const excludeLabel = "node.kubernetes.io/exclude-from-external-load-balancers"
+
+// serviceRanges are the ranges whose service addresses are advertised.
+type serviceRanges struct {
+	cluster, external, loadBalancer []netip.Prefix
+}
+
+func (r serviceRanges) all() []netip.Prefix {
+	return slices.Concat(r.cluster, r.external, r.loadBalancer)
+}
+
+func (c *computer) serviceRanges() serviceRanges {
+	r := serviceRanges{
+		cluster:      c.defaults.ServiceClusterIPs,
+		external:     c.defaults.ServiceExternalIPs,
+		loadBalancer: c.defaults.ServiceLoadBalancerIPs,
+	}
+	if c.options.ClusterIPs != nil {
+		r.cluster = c.options.ClusterIPs
+	}
+	return r
+}
+
+// serviceRoutes are the service addresses that this node advertises: the
+// ranges, and single addresses, sorted by net, each once.
+func (c *computer) serviceRoutes(ranges serviceRanges) []StaticRoute {
+	if len(ranges.all()) == 0 || c.me.Labels[excludeLabel] == "true" {
+		return nil
+	}
+	routes := map[netip.Prefix]Reason{}
+	advertise := func(nets []netip.Prefix, reason Reason) {
+		for _, n := range nets {
+			if _, ok := routes[n]; !ok {
+				routes[n] = reason
+			}
+		}
+	}
+	c.advertiseRanges(ranges, advertise)
+	endpoints := c.endpoints()
+	for _, key := range slices.SortedFunc(maps.Keys(c.state.Services), backends.Key.Compare) {
+		s := c.state.Services[key]
+		for _, text := range s.Ignored {
+			c.problem(key, true, "ignored: %s", text)
+		}
+		if why := c.whyAdvertised(s, ranges, endpoints[key]); why != "" {
+			advertise(serviceAddresses(s, ranges), Reason{Object: key, Text: fmt.Sprintf("Service %s/%s: %s", s.Namespace, s.Name, why)})
+		}
+	}
+	out := make([]StaticRoute, 0, len(routes))
+	for net, reason := range routes {
+		out = append(out, StaticRoute{Net: net, Reason: reason})
+	}
+	slices.SortFunc(out, func(a, b StaticRoute) int { return comparePrefixes(a.Net, b.Net) })
+	return out
+}
+
+func (c *computer) advertiseRanges(r serviceRanges, advertise func([]netip.Prefix, Reason)) {
+	isRange := func(p netip.Prefix) bool { return !p.IsSingleIP() }
+	reason := func(field string) Reason {
+		return Reason{Object: c.defaults.ResourceKey(), Text: "BGPConfiguration default: " + field}
+	}
+	from := reason("serviceClusterIPs")
+	if c.options.ClusterIPs != nil {
+		from.Text = "CALICO_ADVERTISE_CLUSTER_IPS"
+	}
+	advertise(filter(r.cluster, isRange), from)
+	advertise(filter(r.external, isRange), reason("serviceExternalIPs"))
+	if !c.defaults.NoLoadBalancerAggregation {
+		advertise(filter(r.loadBalancer, isRange), reason("serviceLoadBalancerIPs"))
+	}
+}
+
+// serviceEndpoints is where a Service has ready endpoints of its families.
+type serviceEndpoints struct{ anywhere, here bool }
+
+// endpoints gathers the EndpointSlices of each Service.
+func (c *computer) endpoints() map[backends.Key]serviceEndpoints {
+	node := cmp.Or(c.options.K8sNode, c.options.Node)
+	out := map[backends.Key]serviceEndpoints{}
+	for _, e := range c.state.EndpointSlices {
+		key := backends.Key{Kind: backends.KindService, Namespace: e.Namespace, Name: e.Service}
+		s, ok := c.state.Services[key]
+		if !ok || e.IPv6 && !s.IPv6 || !e.IPv6 && !s.IPv4 {
+			continue
+		}
+		all := out[key]
+		all.anywhere = all.anywhere || e.Ready
+		all.here = all.here || slices.Contains(e.Nodes, node)
+		out[key] = all
+	}
+	return out
+}
+
+// whyAdvertised says why this node advertises a Service's single addresses;
+// empty: it does not.
+func (c *computer) whyAdvertised(s *backends.Service, r serviceRanges, e serviceEndpoints) string {
+	advertisable := s.Type == "ClusterIP" || s.Type == "NodePort" || s.Type == "LoadBalancer"
+	switch {
+	case !advertisable || len(s.ClusterIPs) == 0:
+		return ""
+	case s.Local && e.here:
+		return "externalTrafficPolicy Local, with a ready endpoint on this node"
+	case s.Local:
+		return ""
+	case slices.ContainsFunc(s.LoadBalancerIPs, namedSingly(r.loadBalancer)), slices.ContainsFunc(s.ExternalIPs, namedSingly(r.external)):
+		return "the configuration names one of its addresses by itself"
+	case c.defaults.NoLoadBalancerAggregation && e.anywhere:
+		return "serviceLoadBalancerAggregation is Disabled, and it has ready endpoints"
+	}
+	return ""
+}
+
+func namedSingly(ranges []netip.Prefix) func(netip.Addr) bool {
+	return func(a netip.Addr) bool { return slices.Contains(ranges, netip.PrefixFrom(a, a.BitLen())) }
+}
+
+// serviceAddresses are the addresses of s that may be advertised.
+func serviceAddresses(s *backends.Service, r serviceRanges) []netip.Prefix {
+	var out []netip.Prefix
+	add := func(addresses []netip.Addr, within func(netip.Addr) bool) {
+		for _, a := range addresses {
+			if within(a) {
+				out = append(out, netip.PrefixFrom(a, a.BitLen()))
+			}
+		}
+	}
+	lyingIn := func(ranges []netip.Prefix) func(netip.Addr) bool {
+		return func(a netip.Addr) bool {
+			return slices.ContainsFunc(ranges, func(p netip.Prefix) bool { return p.Contains(a) })
+		}
+	}
+	add(s.ClusterIPs, func(netip.Addr) bool { return len(r.cluster) > 0 })
+	add(s.ExternalIPs, lyingIn(r.external))
+	add(s.LoadBalancerIPs, lyingIn(r.loadBalancer))
+	return out
+}

@@ -1,0 +1,300 @@
+package bgp
+
+import (
+	"cmp"
+	"fmt"
+	"maps"
+	"net/netip"
+	"slices"
+	"strings"
+
+	"confd/backends"
+)
+
+// bgpPort is where BGP listens where nobody says otherwise (RFC 4271).
+const bgpPort = 179
+
+// endpoint is what a session is known by.
+type endpoint struct {
+	address netip.Addr
+	port    uint16
+}
+
+// sessions works out this node's sessions, in the order in which they win over
+// each other: mesh, global, node, reverse, local workload.
+func (c *computer) sessions() {
+	c.sharedAddresses()
+	c.mesh()
+	peers := c.usablePeers()
+	for _, global := range []bool{true, false} {
+		for _, p := range peers {
+			if isGlobal(p.BGPPeer) == global && p.local {
+				c.forward(p)
+			}
+		}
+	}
+	for _, p := range peers {
+		if !p.NoReversePeering && p.LocalWorkloadSelector == "" {
+			c.reverse(p)
+		}
+	}
+	for _, p := range peers {
+		if p.LocalWorkloadSelector != "" && p.local {
+			c.localWorkloads(p)
+		}
+	}
+	for _, f := range c.config.Families() {
+		slices.SortFunc(f.Sessions, func(a, b Session) int { return cmp.Compare(a.Name, b.Name) })
+	}
+}
+
+// sharedAddresses reports nodes that have another node's address: the first by
+// name keeps it.
+func (c *computer) sharedAddresses() {
+	for _, n := range c.nodes {
+		for _, version := range []int{4, 6} {
+			a := addressOf(n, version).Addr
+			if first := c.byAddress[a]; a.IsValid() && first != n {
+				c.problem(n.ResourceKey(), true, "has the address %s, which node %q has too: no session with it", a, first.Name)
+			}
+		}
+	}
+}
+
+// mesh adds a session with every other node that is no route reflector.
+func (c *computer) mesh() {
+	enabled := c.defaults.NodeToNodeMesh == nil || *c.defaults.NodeToNodeMesh
+	if !enabled || c.me.ClusterID.IsValid() {
+		return
+	}
+	password, ok := c.password(c.defaults.ResourceKey(), c.defaults.NodeMeshPassword)
+	if !ok {
+		return
+	}
+	members := 1
+	for _, n := range c.nodes {
+		if n == c.me || n.ClusterID.IsValid() {
+			continue
+		}
+		members++
+		reason := Reason{Object: c.defaults.ResourceKey(), Text: "node-to-node mesh with node " + n.Name}
+		for _, f := range c.config.Families() {
+			s, ok := c.withNode(MeshSession, f, n)
+			if !ok {
+				continue
+			}
+			s.Reason = reason
+			s.Source, s.Password = f.Address, password
+			s.Passive = s.Neighbor.String() > f.Address.String()
+			if t := c.defaults.NodeMeshMaxRestartTime; t != nil {
+				s.GracefulRestartTime = seconds(*t)
+			}
+			c.add(f, s)
+		}
+	}
+	if members > largeMesh {
+		c.problem(c.defaults.ResourceKey(), false, "the node-to-node mesh has more than %d nodes: route reflectors would spare each node most of its sessions", largeMesh)
+	}
+}
+
+// withNode begins a session with one of the cluster's nodes; false where they
+// cannot have one in this family.
+func (c *computer) withNode(kind SessionKind, f *Family, n *backends.Node) (Session, bool) {
+	a := addressOf(n, f.Version).Addr
+	if !a.IsValid() || !f.Address.IsValid() || n == c.me || c.byAddress[a] != n {
+		return Session{}, false
+	}
+	return Session{
+		Kind: kind, Neighbor: a, Port: c.listenPort(n), PortInName: kind != MeshSession && c.listenPort(n) != 0,
+		AS: c.asNumber(n), LocalAS: c.config.ASNumber,
+		PeerNode: n.Name, PeerClusterID: n.ClusterID,
+	}, true
+}
+
+// add completes a session and takes it up, unless its neighbor and port are
+// taken: then it is reported, if somebody asked for it by name.
+func (c *computer) add(f *Family, s Session) {
+	s.Internal = s.AS == s.LocalAS
+	if s.Internal && c.me.ClusterID.IsValid() && s.PeerClusterID != c.me.ClusterID {
+		s.RRClient, s.ClusterID = true, c.me.ClusterID
+	}
+	s.Name = sessionName(s)
+	at := endpoint{s.Neighbor, cmp.Or(s.Port, bgpPort)}
+	if first, taken := c.taken[at]; taken {
+		if !s.Reason.Reverse && first.Object != s.Reason.Object {
+			c.problem(s.Reason.Object, true, "session %s is left out: %s has one with the same neighbor and port", s.Name, first.Object)
+		}
+		return
+	}
+	c.taken[at] = s.Reason
+	for _, call := range slices.Concat(s.Import, s.Export) {
+		c.filters[call.Filter] = true
+	}
+	f.Sessions = append(f.Sessions, s)
+}
+
+// sessionName is stable: it depends on the neighbor alone.
+func sessionName(s Session) string {
+	name := string(s.Kind) + "_" + strings.NewReplacer(".", "_", ":", "_").Replace(s.Neighbor.String())
+	if s.PortInName {
+		name += fmt.Sprintf("_port_%d", s.Port)
+	}
+	return name
+}
+
+// usablePeers are the BGPPeers, by name, whose selectors can be read.
+func (c *computer) usablePeers() []peer {
+	var out []peer
+	for _, name := range slices.Sorted(maps.Keys(c.state.BGPPeers)) {
+		p := c.state.BGPPeers[name]
+		local, err := c.onLocalSide(p, c.me)
+		if err == nil && p.PeerSelector != "" {
+			_, err = c.parse(p.PeerSelector)
+		}
+		if err != nil {
+			c.problem(p.ResourceKey(), true, "left out: %v", err)
+			continue
+		}
+		out = append(out, peer{BGPPeer: p, local: local})
+	}
+	return out
+}
+
+// peer is a BGPPeer, and whether it gives sessions to this node.
+type peer struct {
+	*backends.BGPPeer
+	local bool
+}
+
+func (p peer) kind() SessionKind {
+	if isGlobal(p.BGPPeer) {
+		return GlobalSession
+	}
+	return NodeSession
+}
+
+// forward adds the sessions that a BGPPeer gives this node.
+func (c *computer) forward(p peer) {
+	switch {
+	case p.PeerIP.IsValid():
+		c.forwardAddress(p)
+	case p.PeerSelector != "":
+		nodes, _ := c.selectNodes(p.PeerSelector) // usablePeers has read it
+		c.withNodes(p, nodes, p.kind(), c.config.Families(), func(n *backends.Node) Reason {
+			return Reason{Object: p.ResourceKey(), Text: fmt.Sprintf("BGPPeer %s: its peerSelector chooses node %s", p.Name, n.Name)}
+		})
+	}
+}
+
+func (c *computer) forwardAddress(p peer) {
+	f := c.familyOf(p.PeerIP)
+	if p.PeerIP == c.config.IPv4.Address || p.PeerIP == c.config.IPv6.Address {
+		return
+	}
+	if !f.Address.IsValid() {
+		c.problem(p.ResourceKey(), true, "its session with %s is left out: node %q has no IPv%d address", p.PeerIP, c.me.Name, f.Version)
+		return
+	}
+	s := Session{
+		Kind: p.kind(), Neighbor: p.PeerIP, Port: p.Port, AS: cmp.Or(p.ASNumber, c.defaultAS()), LocalAS: c.config.ASNumber,
+		AllowLocalAS: p.NumAllowedLocalAS, ReachableBy: p.ReachableBy,
+		Reason: Reason{Object: p.ResourceKey(), Text: fmt.Sprintf("BGPPeer %s: its peerIP", p.Name)},
+	}
+	if n, ok := c.byAddress[p.PeerIP]; ok {
+		s.PeerNode, s.PeerClusterID = n.Name, n.ClusterID
+		s.Port = cmp.Or(s.Port, c.listenPort(n))
+		s.Passive = s.Kind == GlobalSession && p.PeerIP.String() > f.Address.String()
+		s.Reason.Text += " is node " + n.Name
+	}
+	s.PortInName = s.Port != 0
+	c.ownLocalAS(&s, p)
+	if c.settings(&s, f, p) {
+		c.add(f, s)
+	}
+}
+
+func (c *computer) ownLocalAS(s *Session, p peer) {
+	if p.LocalASNumber != 0 {
+		s.LocalAS, s.OwnLocalAS = p.LocalASNumber, true
+	}
+}
+
+// withNodes adds a session with each of the nodes, in each of the families.
+func (c *computer) withNodes(p peer, nodes []*backends.Node, kind SessionKind, families []*Family, reason func(*backends.Node) Reason) {
+	for _, f := range families {
+		for _, n := range nodes {
+			if s, ok := c.withNode(kind, f, n); ok {
+				s.Reason = reason(n)
+				if !c.settings(&s, f, p) {
+					return
+				}
+				c.add(f, s)
+			}
+		}
+	}
+}
+
+// reverse adds the sessions that this node needs because a BGPPeer gives other
+// nodes sessions with it.
+func (c *computer) reverse(p peer) {
+	if !c.onRemoteSide(p) {
+		return
+	}
+	nodes, _ := c.localSide(p.BGPPeer) // usablePeers has read its selector
+	reason := func(n *backends.Node) Reason {
+		return Reason{Object: p.ResourceKey(), Reverse: true, Text: fmt.Sprintf("BGPPeer %s: the other side of node %s's session with this node", p.Name, n.Name)}
+	}
+	families := c.config.Families()
+	if p.PeerIP.IsValid() {
+		families = []*Family{c.familyOf(p.PeerIP)}
+	}
+	c.withNodes(p, nodes, NodeSession, families, reason)
+}
+
+// onRemoteSide says whether this node is what a BGPPeer's sessions lead to.
+func (c *computer) onRemoteSide(p peer) bool {
+	if p.PeerSelector != "" {
+		yes, _ := c.matches(p.PeerSelector, c.me) // usablePeers has read it
+		return yes
+	}
+	if !p.PeerIP.IsValid() || c.byAddress[p.PeerIP] != c.me {
+		return false
+	}
+	port := c.listenPort(c.me)
+	return cmp.Or(p.ASNumber, c.defaultAS()) == c.config.ASNumber && (p.Port == 0 || port == 0 || port == p.Port)
+}
+
+// localWorkloads adds a session with each local workload that names the peer.
+func (c *computer) localWorkloads(p peer) {
+	for _, name := range slices.Sorted(maps.Keys(c.state.EndpointStatuses)) {
+		w := c.state.EndpointStatuses[name]
+		if w.BGPPeer != p.Name {
+			continue
+		}
+		for _, a := range []netip.Addr{w.IPv4, w.IPv6} {
+			if a.IsValid() && c.familyOf(a).Address.IsValid() {
+				c.localWorkload(p, w, a)
+			}
+		}
+	}
+}
+
+func (c *computer) localWorkload(p peer, w *backends.EndpointStatus, a netip.Addr) {
+	f := c.familyOf(a)
+	s := Session{
+		Kind: LocalWorkloadSession, Neighbor: a, AS: cmp.Or(p.ASNumber, c.defaultAS()), LocalAS: c.config.ASNumber,
+		Reason: Reason{Object: p.ResourceKey(), Text: fmt.Sprintf("BGPPeer %s: local workload on interface %s", p.Name, w.Interface)},
+	}
+	c.ownLocalAS(&s, p)
+	if c.settings(&s, f, p) {
+		s.Passive, s.Source = true, netip.Addr{}
+		c.add(f, s)
+	}
+}
+
+func (c *computer) familyOf(a netip.Addr) *Family {
+	if versionOf(a) == 4 {
+		return &c.config.IPv4
+	}
+	return &c.config.IPv6
+}

@@ -1,0 +1,133 @@
+package bgp
+
+import (
+	"fmt"
+	"strings"
+	"time"
+	"unicode"
+
+	"confd/backends"
+)
+
+// maxPassword is how long a TCP MD5 key may be (Linux: TCP_MD5SIG_MAXKEYLEN).
+const maxPassword = 80
+
+// settings gives a session what its BGPPeer says about sessions. It is false
+// where the session cannot be had that way.
+func (c *computer) settings(s *Session, f *Family, p peer) bool {
+	password, ok := c.password(p.ResourceKey(), p.Password)
+	if !ok {
+		return false
+	}
+	s.Password = password
+	if !p.NoSourceAddress {
+		s.Source = f.Address
+	}
+	s.TTLHops = p.TTLSecurity
+	s.NextHopMode = p.NextHopMode
+	s.NextHop = nextHop(p.BGPPeer, s.AS == s.LocalAS)
+	if p.MaxRestartTime != nil {
+		s.GracefulRestartTime = seconds(*p.MaxRestartTime)
+	}
+	if p.KeepaliveTime != nil && *p.KeepaliveTime > 0 {
+		s.KeepaliveTime = seconds(*p.KeepaliveTime)
+	}
+	c.peerFilters(s, f.Version, p)
+	return true
+}
+
+// nextHop follows nextHopMode where it is set, and keepOriginalNextHop (which
+// means external sessions only) where it is not.
+func nextHop(p *backends.BGPPeer, internal bool) NextHop {
+	switch {
+	case p.NextHopMode == backends.NextHopSelf:
+		return NextHopSelf
+	case p.NextHopMode == backends.NextHopKeep:
+		return NextHopKeep
+	case p.NextHopMode == "" && p.KeepOriginalNextHop && !internal:
+		return NextHopKeep
+	}
+	return NextHopDefault
+}
+
+func (c *computer) peerFilters(s *Session, version int, p peer) {
+	for _, name := range p.Filters {
+		f, ok := c.state.BGPFilters[name]
+		if !ok {
+			c.problem(p.ResourceKey(), false, "names the BGPFilter %q, which %s: its sessions go without it", name, c.missingFilter(name))
+			continue
+		}
+		s.Filters = append(s.Filters, name)
+		in, out := f.ImportV4, f.ExportV4
+		if version == 6 {
+			in, out = f.ImportV6, f.ExportV6
+		}
+		s.Import = appendCall(s.Import, name, in)
+		s.Export = appendCall(s.Export, name, out)
+	}
+}
+
+func (c *computer) missingFilter(name string) string {
+	if _, bad := c.state.Invalid[backends.Key{Kind: backends.KindBGPFilter, Name: name}]; bad {
+		return "cannot be used"
+	}
+	return "does not exist"
+}
+
+func appendCall(calls []FilterCall, name string, rules []backends.FilterRule) []FilterCall {
+	if len(rules) == 0 {
+		return calls
+	}
+	call := FilterCall{Filter: name}
+	for _, r := range rules {
+		call.BySession = call.BySession || r.PeerType != ""
+	}
+	return append(calls, call)
+}
+
+// password looks up a password for the sessions of owner. One that is missing
+// is reported and counts as none, as in Calico; false means that the password
+// is there and no BIRD could use it: a session without it would never come up,
+// or be open to anybody.
+func (c *computer) password(owner backends.Key, ref *backends.SecretKeyRef) (string, bool) {
+	if ref == nil {
+		return "", true
+	}
+	key := backends.Key{Kind: backends.KindSecret, Namespace: c.options.SecretNamespace, Name: ref.Name}
+	secret, ok := c.state.Secrets[key]
+	if !ok {
+		c.problem(owner, false, "%s, which has its password, does not exist: its sessions go without a password", key)
+		return "", true
+	}
+	password, ok := secret.Data[ref.Key]
+	if !ok {
+		c.problem(owner, false, "%s has no key %q for its password: its sessions go without a password", key, ref.Key)
+		return "", true
+	}
+	if why := badPassword(password); why != "" {
+		c.problem(owner, true, "its sessions are left out: the password in %s, key %q, %s", key, ref.Key, why)
+		return "", false
+	}
+	return password, true
+}
+
+func badPassword(p string) string {
+	switch {
+	case len(p) > maxPassword:
+		return fmt.Sprintf("has %d bytes; TCP MD5 takes at most %d", len(p), maxPassword)
+	case strings.ContainsFunc(p, unicode.IsControl):
+		return "holds control characters (a newline at its end?), which BIRD's configuration cannot"
+	case strings.Contains(p, `"`):
+		return "holds a quotation mark, which BIRD's configuration cannot"
+	}
+	return ""
+}
+
+// seconds rounds to whole seconds, but never a positive time to none.
+func seconds(d time.Duration) *uint32 {
+	n := uint32(d.Round(time.Second) / time.Second)
+	if n == 0 && d > 0 {
+		n = 1
+	}
+	return &n
+}
