@@ -11,12 +11,10 @@ import (
 // maxRestartTime is what fits into the 12 bits of RFC 4724.
 const maxRestartTime = 4095 * time.Second
 
-// The keepalive time is given to BIRD in whole seconds. It refuses none at all,
-// and one above the hold time, which is 240 s (BIRD 1.6 takes such a one, and
-// the session then goes down every four minutes).
+// The keepalive time is given to BIRD in whole seconds, 1 to 65535.
 const (
 	minKeepaliveTime = time.Second / 2
-	maxKeepaliveTime = 240 * time.Second
+	maxKeepaliveTime = 65535 * time.Second
 )
 
 // maxPriority is the largest route priority: local preference is this minus

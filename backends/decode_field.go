@@ -115,11 +115,16 @@ func (f field) list() []field {
 }
 
 func (f field) text() string {
-	s, ok := f.value.(string)
-	if !ok && !f.missing() {
+	switch v := f.value.(type) {
+	case string:
+		return v
+	case bool, json.Number:
+		f.bad("a text (YAML needs quotes around it)")
+	case nil:
+	default:
 		f.bad("a text")
 	}
-	return s
+	return ""
 }
 
 // words reads a map of texts, such as labels. YAML turns an unquoted true or 1
@@ -305,7 +310,7 @@ func (f field) checkUnicast(a netip.Addr) netip.Addr {
 		return a
 	case a.IsUnspecified():
 		what = "the unspecified address"
-	case a.IsMulticast():
+	case a.Is4() && a.IsMulticast(): // in IPv6, BIRD and Calico take such addresses
 		what = "a multicast address"
 	case a.IsLinkLocalUnicast():
 		what = "a link-local address, which needs an interface that cannot be given here"

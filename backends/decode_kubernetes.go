@@ -2,7 +2,6 @@ package backends
 
 import (
 	"encoding/base64"
-	"fmt"
 	"maps"
 	"net/netip"
 	"slices"
@@ -38,12 +37,13 @@ func DecodeKubernetesNodeObject(object map[string]any) (node *Node, warnings []s
 	if err := r.err(); err != nil {
 		return nil, nil, err
 	}
-	annotation := func(key string) field {
-		f := r.get("metadata").get("annotations").get(key)
-		f.path = fmt.Sprintf("%s: annotation %s", Key{Kind: KindNode, Name: name}, key)
+	named := func(f field, path string) field {
+		f.path = Key{Kind: KindNode, Name: name}.String() + ": " + path
 		return f
 	}
-	podCIDRs := r.get("spec").podCIDRs()
+	annotations := r.get("metadata").get("annotations")
+	annotation := func(key string) field { return named(annotations.get(key), "annotation "+key) }
+	podCIDRs := named(r.get("spec"), "spec").podCIDRs()
 	node = &Node{
 		Name:          name,
 		Labels:        r.get("metadata").get("labels").words(),
@@ -173,7 +173,10 @@ func decodeSecret(m metadata, f field) *Secret {
 
 func (f field) secrets() map[string]string {
 	values := map[string]string{}
-	object := f.object()
+	object, ok := f.value.(map[string]any)
+	if !ok && !f.missing() {
+		f.failf("is %s, not an object", typeName(f.value))
+	}
 	for _, key := range slices.Sorted(maps.Keys(object)) {
 		v := object[key]
 		s, ok := v.(string)

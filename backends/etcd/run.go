@@ -1,0 +1,207 @@
+package etcd
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"hash/maphash"
+	"math/rand/v2"
+	"strconv"
+	"strings"
+	"time"
+
+	"go.etcd.io/etcd/api/v3/v3rpc/rpctypes"
+	clientv3 "go.etcd.io/etcd/client/v3"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
+
+	"confd/backends"
+)
+
+// Waits between sessions: short, since a server that comes back should be
+// found soon, and spread, since the other nodes look for it too.
+const (
+	minDelay = 250 * time.Millisecond
+	maxDelay = 5 * time.Second
+)
+
+// run is the state of one call of Run. One goroutine owns it.
+type run struct {
+	*Backend
+	out chan<- backends.Update
+	// seen has a hash of the value of every key that was delivered. Revisions
+	// would not do: a store restored from a backup uses them a second time.
+	seen     map[string]uint64
+	seed     maphash.Seed
+	cluster  uint64    // the cluster ID in this session's first answer
+	loaded   bool      // was in step at least once
+	inStep   time.Time // since when it is in step; zero where it is not
+	failures int       // sessions in a row that did not last
+	outage   outage
+}
+
+// outage is what was told about the time out of step.
+type outage struct {
+	start    time.Time
+	attempts int
+	told     map[codes.Code]bool
+}
+
+func newRun(b *Backend, out chan<- backends.Update) *run {
+	return &run{Backend: b, out: out, seen: map[string]uint64{}, seed: maphash.MakeSeed()}
+}
+
+// session connects, lists and watches until something fails; it always
+// returns an error.
+func (r *run) session(ctx context.Context) error {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	client, err := r.connect(ctx)
+	if err != nil {
+		return err
+	}
+	defer client.Close()
+	// A member that is cut off from the others must refuse, rather than say
+	// nothing for ever.
+	ctx = clientv3.WithRequireLeader(ctx)
+	revision, err := r.list(ctx, client)
+	if err != nil {
+		return err
+	}
+	r.recovered(revision)
+	return r.watch(ctx, client, revision)
+}
+
+// batch collects events, and what is to be remembered once they are sent.
+type batch struct {
+	events []backends.Event
+	marks  []mark
+}
+
+type mark struct {
+	key  string
+	hash uint64
+	gone bool
+}
+
+func (r *run) hash(value []byte) uint64 { return maphash.Bytes(r.seed, value) }
+
+// put adds the event of a key that has this value.
+func (r *run) put(b *batch, key string, value []byte) {
+	if e, ok := r.putEvent(key, value); ok {
+		b.events = append(b.events, e)
+		b.marks = append(b.marks, mark{key: key, hash: r.hash(value)})
+	}
+}
+
+// gone adds the event of a key that is no more.
+func (r *run) gone(b *batch, key string) {
+	if e, ok := r.goneEvent(key); ok {
+		b.events = append(b.events, e)
+		b.marks = append(b.marks, mark{key: key, gone: true})
+	}
+}
+
+// send delivers a batch and remembers it. It fails only where ctx has ended.
+func (r *run) send(ctx context.Context, b *batch, revision int64, inSync bool) error {
+	u := backends.Update{Source: source, Events: b.events, InSync: inSync, Revision: strconv.FormatInt(revision, 10)}
+	if !backends.Send(ctx, r.out, u) {
+		return ctx.Err()
+	}
+	for _, m := range b.marks {
+		if m.gone {
+			delete(r.seen, m.key)
+		} else {
+			r.seen[m.key] = m.hash
+		}
+	}
+	*b = batch{}
+	return nil
+}
+
+// recovered notes that the whole state has been delivered.
+func (r *run) recovered(revision int64) {
+	switch {
+	case !r.outage.start.IsZero():
+		r.log.Info("etcd is in step again", "revision", revision, "after", time.Since(r.outage.start).Round(time.Millisecond))
+	case !r.loaded:
+		r.log.Info("etcd is in step", "revision", revision, "keys", len(r.seen))
+	}
+	r.loaded, r.inStep, r.outage = true, time.Now(), outage{}
+}
+
+// failed notes that a session ended, tells the consumer each kind of reason
+// once per outage, and logs at growing intervals. It is false where ctx ended.
+func (r *run) failed(ctx context.Context, err error) bool {
+	if !r.inStep.IsZero() && time.Since(r.inStep) > maxDelay {
+		r.failures = 0
+	}
+	r.inStep = time.Time{}
+	r.failures++
+	err = r.explain(err)
+	o := &r.outage
+	if o.start.IsZero() {
+		*o = outage{start: time.Now(), told: map[codes.Code]bool{}}
+	}
+	o.attempts++
+	if o.attempts&(o.attempts-1) == 0 { // 1, 2, 4, 8, ...
+		r.log.Warn("etcd is out of step; what is known stays in use, and it is tried again until it works",
+			"error", err, "attempts", o.attempts, "for", time.Since(o.start).Round(time.Millisecond))
+	}
+	if code := codeOf(err); !o.told[code] {
+		o.told[code] = true
+		return backends.Send(ctx, r.out, backends.Update{Source: source, Err: err})
+	}
+	return true
+}
+
+// delay is how long to wait before the next session.
+func (r *run) delay() time.Duration {
+	d := maxDelay
+	if r.failures <= 5 {
+		d = min(maxDelay, minDelay<<(r.failures-1))
+	}
+	return d/2 + rand.N(d/2+1)
+}
+
+// explain says what to do about err, where something is known to help.
+func (r *run) explain(err error) error {
+	var hint string
+	switch {
+	case errors.Is(err, rpctypes.ErrPermissionDenied):
+		hint = fmt.Sprintf("let user %q read the keys under /calico/ (etcdctl role grant-permission ROLE --prefix read /calico/)", r.cfg.Username)
+	case errors.Is(err, rpctypes.ErrAuthFailed):
+		hint = "correct ETCD_USERNAME and ETCD_PASSWORD"
+	case errors.Is(err, rpctypes.ErrUserEmpty):
+		hint = "this etcd wants a user: set ETCD_USERNAME and ETCD_PASSWORD"
+	case !r.loaded && cutOff(err):
+		hint = "the server ends connections at once: has ETCD_ENDPOINTS the right scheme (https://, http://), and does the server accept the client certificate (ETCD_CERT_FILE, ETCD_KEY_FILE)?"
+	default:
+		return fmt.Errorf("%s: %w", r.where(), err)
+	}
+	return fmt.Errorf("%s: %w: %s", r.where(), err, hint)
+}
+
+// cutOff is true where the other side closed a connection without a word. A
+// server that wants TLS, or another client certificate, looks like that.
+func cutOff(err error) bool {
+	text := err.Error()
+	for _, s := range []string{"EOF", "broken pipe", "connection reset"} {
+		if strings.Contains(text, s) {
+			return true
+		}
+	}
+	return false
+}
+
+// codeOf is the kind of an error, by gRPC's classes.
+func codeOf(err error) codes.Code {
+	var e rpctypes.EtcdError
+	switch {
+	case errors.As(err, &e):
+		return e.Code()
+	case errors.Is(err, context.DeadlineExceeded):
+		return codes.DeadlineExceeded
+	}
+	return status.Code(err)
+}

@@ -1,0 +1,453 @@
+package file
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"go.uber.org/goleak"
+
+	"confd/backends"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+func write(t *testing.T, path, text string) {
+	t.Helper()
+	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(path, []byte(text), 0o644); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// node is a document with a Calico Node.
+func node(name string, as int) string {
+	return fmt.Sprintf("---\napiVersion: projectcalico.org/v3\nkind: Node\nmetadata:\n  name: %s\nspec:\n  bgp:\n    asNumber: %d\n", name, as)
+}
+
+// load returns the events as text.
+func load(t *testing.T, log *slog.Logger, paths ...string) []string {
+	t.Helper()
+	events, err := Load(t.Context(), paths, log)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return texts(events)
+}
+
+func texts(events []backends.Event) []string {
+	var all []string
+	for _, e := range events {
+		all = append(all, text(e))
+	}
+	return all
+}
+
+func text(e backends.Event) string {
+	s := e.Key.String()
+	switch n, isNode := e.Resource.(*backends.Node); {
+	case e.Err != nil:
+		s += ": " + e.Err.Error()
+	case isNode:
+		s += fmt.Sprintf(" AS %d", n.ASNumber)
+	case e.Resource == nil:
+		s += " gone"
+	}
+	return s
+}
+
+func TestLoad(t *testing.T) {
+	for _, tc := range []struct {
+		name, file, text string
+		want             []string
+	}{
+		{"documents", "a.yaml", node("a", 1) + node("b", 2), []string{"Node a AS 1", "Node b AS 2"}},
+		{"without a marker, CRLF, BOM", "a.yml", "\xef\xbb\xbf" + strings.ReplaceAll(strings.TrimPrefix(node("a", 1), "---\n")+node("b", 2), "\n", "\r\n"),
+			[]string{"Node a AS 1", "Node b AS 2"}},
+		{"directives and ends", "a.yaml", "%YAML 1.1\n" + node("a", 1) + "...\n# nothing\n---\n---  # a\n" + node("b", 2) + "...\n",
+			[]string{"Node a AS 1", "Node b AS 2"}},
+		{"flow after a marker", "a.yaml", `--- {apiVersion: projectcalico.org/v3, kind: Node, metadata: {name: a}}` + "\n",
+			[]string{"Node a AS 0"}},
+		{"kubectl's List", "a.yaml", `apiVersion: v1
+items:
+- apiVersion: v1
+  kind: Node
+  metadata:
+    annotations:
+      projectcalico.org/ASNumber: "7"
+    name: k
+- apiVersion: v1
+  kind: Pod
+  metadata: {name: p}
+- apiVersion: v1
+  kind: Service
+  metadata:
+    name: s
+kind: List
+metadata:
+  resourceVersion: ""
+`, []string{"Node k AS 7", "Service default/s"}},
+		{"a typed list whose items say nothing", "a.yaml", `kind: BGPPeerList
+apiVersion: projectcalico.org/v3
+items:
+  # comment
+- metadata: {name: p}
+  spec: {peerIP: 10.0.0.1}
+
+- metadata: {name: q}
+  spec: {peerIP: x}
+`, []string{"BGPPeer p", `BGPPeer q: spec.peerIP: "x" is not an IP address, or one with a port`}},
+		{"an indented list", "a.yaml", "kind: NodeList\napiVersion: projectcalico.org/v3\nitems:\n  - metadata: {name: a}\n", []string{"Node a AS 0"}},
+		{"JSON", "a.json", `{"kind": "List", "apiVersion": "v1", "items": [{"kind": "Secret", "apiVersion": "v1", "metadata": {"name": "s"}}]}`,
+			[]string{"Secret default/s"}},
+		{"both API groups, and others' kinds", "a.yaml", `
+{apiVersion: crd.projectcalico.org/v1, kind: BlockAffinity, metadata: {name: b}, spec: {node: a, cidr: 10.0.0.0/26, deleted: "false"}}
+---
+{apiVersion: projectcalico.org/v3, kind: BlockAffinity, metadata: {name: v}, spec: {node: a, cidr: 10.0.0.0/26, type: virtual}}
+---
+{apiVersion: example.com/v1, kind: Node, metadata: {name: x}}
+---
+{apiVersion: discovery.k8s.io/v1, kind: EndpointSlice, metadata: {name: e}}
+`, []string{"BlockAffinity b", "EndpointSlice default/e"}},
+		{"later wins", "a.yaml", node("a", 1) + node("a", 2), []string{"Node a AS 2"}},
+		{"duplicate fields", "a.yaml", "apiVersion: projectcalico.org/v3\nkind: Node\nkind: Node\nmetadata: {name: x, name: a}\n", []string{"Node a AS 0"}},
+		{"a bad document among good ones", "a.yaml", node("a", 1) + "---\nkind: Node\n  bad: [\n" + node("b", 2),
+			[]string{"File PATH/a.yaml, document 2: line 11: mapping values are not allowed in this context", "Node a AS 1", "Node b AS 2"}},
+		{"a bad item among good ones", "a.yaml", "apiVersion: v1\nitems:\n- {apiVersion: v1, kind: Service, metadata: {name: s}}\n- \"\n- {apiVersion: v1, kind: Service, metadata: {name: t}}\nkind: List\n",
+			[]string{"File PATH/a.yaml, document 1, item 2: line 5: found unexpected end of stream", "Service default/s", "Service default/t"}},
+		{"no kind", "a.yaml", "a: b\n---\nkind: Node\n---\ntext\n---\napiVersion: v1\nkind: Service\n", []string{
+			"File PATH/a.yaml, document 1: line 1: has no kind",
+			`File PATH/a.yaml, document 2: line 2: is a "Node" without apiVersion`,
+			"File PATH/a.yaml, document 3: line 4: is not an object",
+			"File PATH/a.yaml, document 4: line 6: is a Service that cannot be used: metadata.name: is missing"}},
+		{"a password that YAML takes for an alias", "a.yaml", "stringData: {a: *hunter2}\n",
+			[]string{"File PATH/a.yaml, document 1: line 1: unknown anchor '...' referenced"}},
+		{"not text", "a.yaml", "\x00\x01\x02", []string{"File PATH/a.yaml, document 1: line 1: control characters are not allowed"}},
+		{"empty", "a.yaml", "", nil},
+		{"other names", "a.txt", node("a", 1), nil},
+		{"hidden", ".a.yaml", node("a", 1), nil},
+		{"hidden folder", "..data/a.yaml", node("a", 1), nil},
+		{"sub folder", "x/y/a.yaml", node("a", 1), []string{"Node a AS 1"}},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			dir := t.TempDir()
+			write(t, filepath.Join(dir, tc.file), tc.text)
+			got := load(t, nil, dir)
+			for i, s := range got {
+				got[i] = strings.ReplaceAll(s, dir, "PATH")
+			}
+			if d := cmp.Diff(tc.want, got); d != "" {
+				t.Error(d)
+			}
+		})
+	}
+}
+
+func TestHostile(t *testing.T) {
+	var deep, bomb, many strings.Builder
+	for i := range 10000 {
+		deep.WriteString(strings.Repeat(" ", i%500) + strings.Repeat("- ", 20))
+	}
+	bomb.WriteString("a0: &a0 [x, x, x, x, x, x, x, x, x, x]\n")
+	for i := range 12 {
+		fmt.Fprintf(&bomb, "a%d: &a%d [%s*a%d]\n", i+1, i+1, strings.Repeat(fmt.Sprintf("*a%d, ", i), 9), i)
+	}
+	for range 200000 {
+		many.WriteString("---\nx\n")
+	}
+	for name, text := range map[string]string{
+		"flow":       strings.Repeat("[", 10000),
+		"closed":     strings.Repeat("{a: ", 5000) + strings.Repeat("}", 5000),
+		"JSON":       strings.Repeat(`[`, 9000) + strings.Repeat(`]`, 9000),
+		"block":      deep.String(),
+		"bomb":       bomb.String(),
+		"50 MB":      "a: " + strings.Repeat("x", 50<<20),
+		"50 MB item": "items:\n- a: |\n" + strings.Repeat("   xxxxxxxxxxxxx\n", 50<<16) + "kind: List\n",
+	} {
+		t.Run(name, func(t *testing.T) {
+			dir := t.TempDir()
+			write(t, filepath.Join(dir, "a.yaml"), text+"\n"+node("good", 1))
+			got := load(t, nil, dir)
+			if len(got) != 2 || !strings.HasPrefix(got[0], "File ") || got[1] != "Node good AS 1" {
+				t.Errorf("%.300q", got)
+			}
+			t.Logf("%.300q", got)
+		})
+	}
+	t.Run("many", func(t *testing.T) {
+		dir := t.TempDir()
+		write(t, filepath.Join(dir, "a.yaml"), many.String())
+		if got := load(t, nil, dir); len(got) != 200000 {
+			t.Error(len(got))
+		}
+	})
+}
+
+func TestDuplicatesAreSaid(t *testing.T) {
+	dir := t.TempDir()
+	write(t, filepath.Join(dir, "a.yaml"), node("x", 1)+node("w", 1))
+	write(t, filepath.Join(dir, "b.yaml"), node("w", 2))
+	var out bytes.Buffer
+	got := load(t, slog.New(slog.NewTextHandler(&out, nil)), dir)
+	if d := cmp.Diff([]string{"Node w AS 2", "Node x AS 1"}, got); d != "" {
+		t.Error(d)
+	}
+	for _, want := range []string{"Node w", "a.yaml, document 2", "b.yaml, document 1"} {
+		if !strings.Contains(out.String(), want) {
+			t.Errorf("%q is not in the log: %s", want, &out)
+		}
+	}
+}
+
+func TestLoadErrors(t *testing.T) {
+	dir := t.TempDir()
+	missing := filepath.Join(dir, "missing.yaml")
+	if _, err := Load(t.Context(), []string{missing}, nil); err == nil || !strings.Contains(err.Error(), missing) {
+		t.Error(err)
+	}
+	if err := os.Symlink("nowhere", filepath.Join(dir, "dangling.yaml")); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := Load(t.Context(), []string{dir}, nil); err == nil || !strings.Contains(err.Error(), "dangling.yaml") {
+		t.Error(err)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	write(t, missing, node("a", 1))
+	if _, err := Load(ctx, []string{missing}, nil); !errors.Is(err, context.Canceled) {
+		t.Error(err)
+	}
+	if _, err := New(Config{}); err == nil {
+		t.Error("nothing to read is taken")
+	}
+}
+
+// run is a backend that runs, and the state that its updates lead to.
+type run struct {
+	t       *testing.T
+	updates chan backends.Update
+	state   map[backends.Key]string
+	inSync  bool
+	err     error
+	deleted []string
+}
+
+// start runs the backend without a poll worth mentioning.
+func start(t *testing.T, paths ...string) *run {
+	t.Helper()
+	b, err := New(Config{Paths: paths, Logger: slog.New(slog.NewTextHandler(t.Output(), nil)), PollInterval: time.Hour})
+	if err != nil {
+		t.Fatal(err)
+	}
+	r := &run{t: t, updates: make(chan backends.Update), state: map[backends.Key]string{}}
+	ctx, cancel := context.WithCancel(context.Background())
+	var wg sync.WaitGroup
+	wg.Go(func() {
+		if err := b.Run(ctx, r.updates); err != nil {
+			t.Error(err)
+		}
+	})
+	t.Cleanup(func() { cancel(); wg.Wait() })
+	return r
+}
+
+// until takes updates until the state is as wanted.
+func (r *run) until(inSync bool, want ...string) {
+	r.t.Helper()
+	deadline := time.After(20 * time.Second)
+	for seen := false; !seen || r.inSync != inSync || !slices.Equal(r.now(), want); seen = true {
+		select {
+		case u := <-r.updates:
+			r.apply(u)
+		case <-deadline:
+			r.t.Fatalf("got %q (in step: %v, error: %v), want %q", r.now(), r.inSync, r.err, want)
+		}
+	}
+}
+
+func (r *run) apply(u backends.Update) {
+	r.inSync, r.err = u.InSync, u.Err
+	for _, e := range u.Events {
+		if e.Resource == nil && e.Err == nil {
+			r.deleted = append(r.deleted, e.Key.String())
+			delete(r.state, e.Key)
+			continue
+		}
+		r.state[e.Key] = text(e)
+	}
+}
+
+func (r *run) now() []string {
+	var all []string
+	for _, s := range r.state {
+		all = append(all, s)
+	}
+	slices.Sort(all)
+	return all
+}
+
+func TestRunFolder(t *testing.T) {
+	dir := t.TempDir()
+	a, sub := filepath.Join(dir, "a.yaml"), filepath.Join(dir, "sub", "deep", "b.yaml")
+	write(t, a, node("a", 1)+node("x", 1))
+	r := start(t, dir)
+	r.until(true, "Node a AS 1", "Node x AS 1")
+
+	write(t, a, node("a", 2)+node("x", 1))
+	r.until(true, "Node a AS 2", "Node x AS 1")
+
+	write(t, sub, node("b", 1))
+	r.until(true, "Node a AS 2", "Node b AS 1", "Node x AS 1")
+	write(t, sub, node("b", 2))
+	r.until(true, "Node a AS 2", "Node b AS 2", "Node x AS 1")
+
+	// As editors write: a new file under another name, then renamed.
+	write(t, filepath.Join(dir, ".a.yaml.swp"), node("a", 3))
+	if err := os.Rename(filepath.Join(dir, ".a.yaml.swp"), a); err != nil {
+		t.Fatal(err)
+	}
+	r.until(true, "Node a AS 3", "Node b AS 2")
+	os.Remove(a)
+	r.until(true, "Node b AS 2")
+	os.RemoveAll(filepath.Join(dir, "sub"))
+	r.until(true)
+}
+
+func TestRunSendsDifferences(t *testing.T) {
+	dir := t.TempDir()
+	var all strings.Builder
+	for i := range 100 {
+		all.WriteString(node(fmt.Sprintf("n%02d", i), 1))
+	}
+	write(t, filepath.Join(dir, "a.yaml"), all.String())
+	r := start(t, dir)
+	if u := <-r.updates; len(u.Events) != 100 || !u.InSync || u.Source != "file" {
+		t.Fatalf("%+v", u)
+	}
+	// Nothing that matters changes, then one node does.
+	write(t, filepath.Join(dir, "a.yaml"), "# comment\n"+all.String())
+	write(t, filepath.Join(dir, "a.yaml"), all.String()+node("n50", 2))
+	if u := <-r.updates; len(u.Events) != 1 || text(u.Events[0]) != "Node n50 AS 2" {
+		t.Fatalf("%+v", u)
+	}
+}
+
+func TestRunConfigMap(t *testing.T) {
+	dir := t.TempDir()
+	swap := func(version, text string) {
+		write(t, filepath.Join(dir, version, "a.yaml"), text)
+		if err := os.Symlink(version, filepath.Join(dir, "..data_tmp")); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.Rename(filepath.Join(dir, "..data_tmp"), filepath.Join(dir, "..data")); err != nil {
+			t.Fatal(err)
+		}
+	}
+	swap("..v1", node("a", 1))
+	if err := os.Symlink(filepath.Join("..data", "a.yaml"), filepath.Join(dir, "a.yaml")); err != nil {
+		t.Fatal(err)
+	}
+	folder, file := start(t, dir), start(t, filepath.Join(dir, "a.yaml"))
+	folder.until(true, "Node a AS 1")
+	file.until(true, "Node a AS 1")
+	swap("..v2", node("a", 2))
+	os.RemoveAll(filepath.Join(dir, "..v1"))
+	folder.until(true, "Node a AS 2")
+	file.until(true, "Node a AS 2")
+	if len(folder.deleted)+len(file.deleted) > 0 {
+		t.Error("deletions in between:", folder.deleted, file.deleted)
+	}
+}
+
+func TestRunWaitsForPaths(t *testing.T) {
+	base := t.TempDir()
+	dir, file := filepath.Join(base, "x", "y"), filepath.Join(base, "z", "f.yaml")
+	r := start(t, dir, file)
+	r.until(false)
+	if r.err == nil || !strings.Contains(r.err.Error(), dir) || !strings.Contains(r.err.Error(), file) {
+		t.Error(r.err)
+	}
+	write(t, filepath.Join(dir, "a.yaml"), node("a", 1))
+	r.until(false)
+	write(t, file, node("f", 1))
+	r.until(true, "Node a AS 1", "Node f AS 1")
+
+	// What goes as a whole is unknown, not empty.
+	if err := os.Rename(filepath.Join(base, "x"), filepath.Join(base, "away")); err != nil {
+		t.Fatal(err)
+	}
+	r.until(false, "Node a AS 1", "Node f AS 1")
+	write(t, filepath.Join(dir, "b.yaml"), node("b", 1))
+	r.until(true, "Node b AS 1", "Node f AS 1")
+	os.Remove(file)
+	r.until(false, "Node b AS 1", "Node f AS 1")
+	write(t, file, node("f", 2))
+	r.until(true, "Node b AS 1", "Node f AS 2")
+}
+
+func TestRunThroughSymlinks(t *testing.T) {
+	base := t.TempDir()
+	write(t, filepath.Join(base, "v1", "a.yaml"), node("a", 1))
+	write(t, filepath.Join(base, "v2", "a.yaml"), node("a", 2))
+	current := filepath.Join(base, "current")
+	os.Symlink("v1", current)
+	r := start(t, current, filepath.Join(base, "v1"))
+	r.until(true, "Node a AS 1")
+	write(t, filepath.Join(base, "v1", "b.yaml"), node("b", 1))
+	r.until(true, "Node a AS 1", "Node b AS 1")
+	os.Symlink("v2", filepath.Join(base, "next"))
+	os.Rename(filepath.Join(base, "next"), current)
+	os.Remove(filepath.Join(base, "v1", "a.yaml"))
+	r.until(true, "Node a AS 2", "Node b AS 1")
+}
+
+// A file that is written in parts is seen as a whole in the end.
+func TestRunHalfWritten(t *testing.T) {
+	dir := t.TempDir()
+	path := filepath.Join(dir, "a.yaml")
+	text := node("a", 1) + node("b", 1)
+	write(t, path, text)
+	r := start(t, dir)
+	r.until(true, "Node a AS 1", "Node b AS 1")
+	f, err := os.Create(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	text = node("a", 2) + node("b", 2)
+	for _, part := range []string{text[:len(text)/3], text[len(text)/3 : len(text)/2], text[len(text)/2:]} {
+		time.Sleep(5 * time.Millisecond)
+		f.WriteString(part)
+	}
+	r.until(true, "Node a AS 2", "Node b AS 2")
+}
+
+func BenchmarkLoad5000(b *testing.B) {
+	var all strings.Builder
+	for i := range 5000 {
+		fmt.Fprintf(&all, "---\napiVersion: projectcalico.org/v3\nkind: Node\nmetadata:\n  name: node-%d\n  labels:\n    kubernetes.io/hostname: node-%d\n    rack: r%d\n"+
+			"  uid: 1d9bf1de-4a4b-4c2f-8b1e-34a7d7a1a000\nspec:\n  bgp:\n    ipv4Address: 10.%d.%d.1/16\n    asNumber: 64512\n", i, i, i%100, i/256, i%256)
+	}
+	path := filepath.Join(b.TempDir(), "a.yaml")
+	if err := os.WriteFile(path, []byte(all.String()), 0o644); err != nil {
+		b.Fatal(err)
+	}
+	b.SetBytes(int64(all.Len()))
+	for b.Loop() {
+		if events, err := Load(context.Background(), []string{path}, nil); err != nil || len(events) != 5000 {
+			b.Fatal(len(events), err)
+		}
+	}
+}

@@ -1,0 +1,46 @@
+package folder
+
+import (
+	"io/fs"
+	"syscall"
+	"time"
+)
+
+// A file that was changed this shortly before it was read may be changed again
+// without its modification time telling: file systems count in ticks, some in
+// whole seconds.
+const tick = 2 * time.Second
+
+// A file that was changed this recently may still be in the middle of being
+// written.
+const writing = 50 * time.Millisecond
+
+// Stamp tells whether a file is still the one that was read.
+type Stamp struct {
+	size     int64
+	modified time.Time
+	changed  syscall.Timespec
+	inode    uint64
+	device   uint64
+	sure     bool
+}
+
+// NewStamp is the stamp of a file that is about to be read.
+func NewStamp(info fs.FileInfo) Stamp {
+	s := Stamp{size: info.Size(), modified: info.ModTime(), sure: time.Since(info.ModTime()) > tick}
+	if st, ok := info.Sys().(*syscall.Stat_t); ok {
+		s.changed, s.inode, s.device = st.Ctim, st.Ino, uint64(st.Dev)
+		s.sure = s.sure && time.Since(time.Unix(st.Ctim.Unix())) > tick
+	}
+	return s
+}
+
+// Unchanged tells that the file is surely the one that was read.
+func (s Stamp) Unchanged(now Stamp) bool {
+	return s.sure && now.sure && s == now
+}
+
+// BeingWritten tells that the file was changed just now.
+func (s Stamp) BeingWritten() bool {
+	return time.Since(s.modified).Abs() < writing
+}

@@ -1,0 +1,160 @@
+package reload
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"regexp"
+	"strings"
+	"time"
+)
+
+// probeTimeout is for a look at whether BIRD is up, where there is another way
+// to check than asking it.
+const probeTimeout = 3 * time.Second
+
+// check checks a staged set as a whole. It returns nil, a *CheckError, an error
+// that wraps ErrCannotCheck, or why the check broke off.
+func (a *Applier) check(ctx context.Context, s Set, st *stage) error {
+	// A check command for the main file counts as a check of the set.
+	main, done := "", s.Daemon == nil
+	if s.Daemon != nil {
+		main = s.Daemon.Main
+	}
+	var notDone error
+	if s.Daemon != nil {
+		notDone = a.checkDaemon(ctx, s, st)
+		if notDone != nil && !errors.Is(notDone, ErrCannotCheck) {
+			return notDone
+		}
+		done = notDone == nil
+	}
+	ran := map[string]bool{}
+	for _, f := range s.Files {
+		if f.CheckCmd == "" {
+			continue
+		}
+		command := fillSource(f.CheckCmd, st.path(f.Dest))
+		if !ran[command] {
+			if err := a.checkCommand(ctx, s.Name, st, command); err != nil {
+				return err
+			}
+			ran[command] = true
+		}
+		done = done || f.Dest == main
+	}
+	if done {
+		return nil
+	}
+	return notDone
+}
+
+var sourceWord = regexp.MustCompile(`\{\{\s*\.src\s*\}\}`)
+
+func fillSource(command, path string) string {
+	return sourceWord.ReplaceAllLiteralString(command, shellQuote(path))
+}
+
+func (a *Applier) checkCommand(ctx context.Context, set string, st *stage, command string) error {
+	out, err := run(ctx, a.opts.CheckTimeout, "/bin/sh", "-c", command)
+	if err == nil {
+		return nil
+	}
+	if !exited(err) {
+		return fmt.Errorf("check command %q: %w", command, err)
+	}
+	if at, ok := parsePosition(out); ok {
+		return st.checkError(set, at)
+	}
+	words := strings.TrimSpace(st.unstaged(maskSecrets(out)))
+	return &CheckError{Set: set, Message: fmt.Sprintf("check command %q: %v: %s", st.unstaged(command), err, words)}
+}
+
+// checkDaemon checks with the binary; or over the socket, where there is no
+// binary or it is not of the version that runs.
+func (a *Applier) checkDaemon(ctx context.Context, s Set, st *stage) error {
+	d := s.Daemon
+	if d.Binary == "" {
+		return a.checkOverSocket(ctx, s, st)
+	}
+	running := probe(ctx, d.Socket)
+	if running != "" {
+		if version := a.binaryVersion(ctx, d.Binary); version != running {
+			a.log.Warn("the binary is not of the running BIRD's version: checking over the control socket",
+				"set", s.Name, "binary", d.Binary, "version", version, "running", running)
+			return a.checkOverSocket(ctx, s, st)
+		}
+	}
+	out, err := run(ctx, a.opts.CheckTimeout, d.Binary, "-p", "-c", st.path(d.Main))
+	switch {
+	case err == nil:
+		return nil
+	case exited(err):
+		at, _ := parsePosition(out)
+		return st.checkError(s.Name, at)
+	case ctx.Err() != nil:
+		return context.Cause(ctx)
+	}
+	return fmt.Errorf("%w with %s: %w", ErrCannotCheck, d.Binary, err)
+}
+
+// probe returns the version of the BIRD that runs, or nothing.
+func probe(ctx context.Context, socket string) string {
+	if socket == "" {
+		return ""
+	}
+	ctx, cancel := context.WithTimeout(ctx, probeTimeout)
+	defer cancel()
+	c, err := Dial(ctx, socket)
+	if err != nil {
+		return ""
+	}
+	defer c.Close()
+	return c.Version()
+}
+
+// binaryVersion is what "Binary --version" says after "BIRD version".
+func (a *Applier) binaryVersion(ctx context.Context, binary string) string {
+	out, _ := run(ctx, a.opts.CheckTimeout, binary, "--version")
+	_, version, _ := strings.Cut(out, "BIRD version ")
+	if words := strings.Fields(version); len(words) > 0 {
+		return words[0]
+	}
+	return ""
+}
+
+func (a *Applier) checkOverSocket(ctx context.Context, s Set, st *stage) error {
+	ctx, cancel := context.WithTimeout(ctx, a.opts.CheckTimeout)
+	defer cancel()
+	c, err := Dial(ctx, s.Daemon.Socket)
+	if err == nil {
+		defer c.Close()
+		err = c.Check(ctx, st.path(s.Daemon.Main))
+	}
+	var refused *RefusedError
+	switch {
+	case err == nil:
+		return nil
+	case errors.Is(ctx.Err(), context.Canceled):
+		return context.Cause(ctx)
+	case !errors.As(err, &refused):
+		return fmt.Errorf("%w: no binary to check with, and %w", ErrCannotCheck, err)
+	case refused.File == "":
+		// BIRD could not open the file at all: it runs as another user, or sees
+		// another file system.
+		return fmt.Errorf("%w: BIRD cannot read the staged files (where it runs as another user, give the set its uid and gid; where it sees other folders, give a binary to check with): %s", ErrCannotCheck, refused.Message)
+	}
+	return st.checkError(s.Name, position{refused.File, refused.Line, refused.Col, refused.Message})
+}
+
+// checkError names a place in the staged files by where they go.
+func (st *stage) checkError(set string, at position) *CheckError {
+	e := &CheckError{Set: set, File: st.unstaged(at.file), Line: at.line, Col: at.col, Message: st.unstaged(maskSecrets(at.message))}
+	if at.file != "" {
+		if data, err := os.ReadFile(at.file); err == nil {
+			e.Excerpt = excerpt(data, at.line, at.col)
+		}
+	}
+	return e
+}

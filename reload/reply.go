@@ -1,0 +1,105 @@
+package reload
+
+import (
+	"bufio"
+	"errors"
+	"fmt"
+	"strings"
+)
+
+// Limits of what BIRD may send, so that a confused peer cannot fill the memory.
+const (
+	maxLine  = 64 << 10
+	maxReply = 64 << 20
+)
+
+var errReply = errors.New("not a reply of BIRD")
+
+// Line is one line of a reply: its four-digit code, and the text after it.
+type Line struct {
+	Code int
+	Text string
+}
+
+// Reply is all that BIRD says to one command. Code is that of the last line:
+// below 1000 where the command was done, 8xxx where it failed, 9xxx where it
+// was not understood.
+type Reply struct {
+	Code  int
+	Lines []Line
+}
+
+// last is the text of the line that ends the reply.
+func (r Reply) last() string {
+	if len(r.Lines) == 0 {
+		return ""
+	}
+	return r.Lines[len(r.Lines)-1].Text
+}
+
+// readReply reads lines up to the one that ends a reply. Lines that start with
+// a plus are log messages that BIRD puts in between; they are left out.
+func readReply(br *bufio.Reader) (Reply, error) {
+	var reply Reply
+	code, size := -1, 0
+	for {
+		raw, err := readLine(br)
+		if err != nil {
+			return reply, err
+		}
+		if size += len(raw) + 1; size > maxReply {
+			return reply, fmt.Errorf("%w: longer than %d bytes", errReply, maxReply)
+		}
+		if strings.HasPrefix(raw, "+") {
+			continue
+		}
+		line, more, err := parseLine(raw, code)
+		if err != nil {
+			return reply, err
+		}
+		code = line.Code
+		reply.Lines = append(reply.Lines, line)
+		if !more {
+			reply.Code = code
+			return reply, nil
+		}
+	}
+}
+
+// parseLine takes a line apart. previous is the code of the line before, which
+// a line that starts with a space repeats; -1 where there is none. more says
+// that the reply goes on.
+func parseLine(raw string, previous int) (line Line, more bool, err error) {
+	if strings.HasPrefix(raw, " ") && previous >= 0 {
+		return Line{previous, raw[1:]}, true, nil
+	}
+	if len(raw) < 5 || (raw[4] != ' ' && raw[4] != '-') {
+		return Line{}, false, fmt.Errorf("%w: line %.60q", errReply, raw)
+	}
+	code := 0
+	for _, c := range []byte(raw[:4]) {
+		if c < '0' || c > '9' {
+			return Line{}, false, fmt.Errorf("%w: line %.60q", errReply, raw)
+		}
+		code = code*10 + int(c-'0')
+	}
+	return Line{code, raw[5:]}, raw[4] == '-', nil
+}
+
+// readLine reads up to a newline, which it drops.
+func readLine(br *bufio.Reader) (string, error) {
+	var line []byte
+	for {
+		part, err := br.ReadSlice('\n')
+		if len(line)+len(part) > maxLine {
+			return "", fmt.Errorf("%w: a line is longer than %d bytes", errReply, maxLine)
+		}
+		line = append(line, part...)
+		switch {
+		case err == nil:
+			return string(line[:len(line)-1]), nil
+		case !errors.Is(err, bufio.ErrBufferFull):
+			return "", err
+		}
+	}
+}
