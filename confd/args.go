@@ -1,0 +1,268 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+)
+
+// The exit codes.
+const (
+	exitGood   = 0
+	exitFailed = 1
+	exitUsage  = 2
+)
+
+// usageError is an error of whoever called the program: a flag, a variable or a
+// file of settings is wrong. Trying again cannot help.
+type usageError struct{ err error }
+
+func (e usageError) Error() string { return e.err.Error() }
+func (e usageError) Unwrap() error { return e.err }
+
+// exitCode is what the process ends with: 0 good, 1 failed, 2 wrongly used.
+func exitCode(err error) int {
+	if err == nil {
+		return exitGood
+	}
+	if errors.As(err, &usageError{}) {
+		return exitUsage
+	}
+	return exitFailed
+}
+
+// program is what the command line drives, and what it writes to.
+type program struct {
+	version string
+	around  surroundings
+	stdout  io.Writer
+	stderr  io.Writer
+	// run works until ctx ends, or once; render writes what run would.
+	run    func(ctx context.Context, s Settings) error
+	render func(ctx context.Context, s Settings, stdout io.Writer) error
+}
+
+// execute does what args (without the program's name) ask for, writes an error
+// to stderr, and returns the exit code.
+func (p program) execute(ctx context.Context, args []string) int {
+	root := newRootCommand(p)
+	root.SetArgs(twoDashes(settingsTable(), args))
+	root.SetOut(p.stdout)
+	root.SetErr(p.stderr)
+	err := root.ExecuteContext(ctx)
+	if err != nil {
+		fmt.Fprintf(p.stderr, "confd: %v\n", err)
+	}
+	return exitCode(err)
+}
+
+// newRootCommand returns the tree of commands.
+func newRootCommand(p program) *cobra.Command {
+	root := p.settingsCommand(commandRun, &cobra.Command{
+		Use:     "confd",
+		Short:   "Keep BIRD's configuration in step with a Calico cluster",
+		Version: p.version,
+	}, func(ctx context.Context, s Settings) error { return p.run(ctx, s) })
+	root.AddCommand(
+		p.settingsCommand(commandRender, &cobra.Command{
+			Use:   commandRender,
+			Short: "Print or write what BIRD would be given, and change nothing else",
+		}, func(ctx context.Context, s Settings) error { return p.render(ctx, s, p.stdout) }),
+		plainCommand("version", "Print the version", func() string { return "confd " + p.version + "\n" }),
+		docsCommand(root),
+	)
+	root.SetHelpCommand(helpCommand(root))
+	root.CompletionOptions.DisableDefaultCmd = true
+	root.SilenceUsage, root.SilenceErrors = true, true
+	root.SetVersionTemplate("confd {{.Version}}\n")
+	root.SetUsageFunc(usage)
+	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
+		return usageError{fmt.Errorf("%w (see %s --help)", err, cmd.CommandPath())}
+	})
+	return root
+}
+
+// settingsCommand makes cmd one that has the settings of the named command, and
+// gives them to do.
+func (p program) settingsCommand(name string, cmd *cobra.Command, do func(context.Context, Settings) error) *cobra.Command {
+	flags := layer{}
+	addFlags(cmd.Flags(), name, flags)
+	cmd.Args = noArguments
+	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
+		s, err := loadSettings(flags, p.around)
+		if err != nil {
+			return err
+		}
+		return do(cmd.Context(), s)
+	}
+	return cmd
+}
+
+// plainCommand prints a text and needs no settings.
+func plainCommand(name, short string, text func() string) *cobra.Command {
+	return &cobra.Command{Use: name, Short: short, Args: noArguments, RunE: func(cmd *cobra.Command, _ []string) error {
+		_, err := io.WriteString(cmd.OutOrStdout(), text())
+		return err
+	}}
+}
+
+func docsCommand(root *cobra.Command) *cobra.Command {
+	cmd := plainCommand("docs", "Print the reference of commands and settings, in Markdown", func() string {
+		return reference(root, settingsTable())
+	})
+	cmd.Hidden = true
+	return cmd
+}
+
+func helpCommand(root *cobra.Command) *cobra.Command {
+	return &cobra.Command{Use: "help [command]", Short: "Explain a command", RunE: func(_ *cobra.Command, args []string) error {
+		about, rest, err := root.Find(args)
+		if err != nil || len(rest) > 0 {
+			return noArguments(root, args)
+		}
+		about.InitDefaultHelpFlag()
+		about.InitDefaultVersionFlag()
+		return about.Help()
+	}}
+}
+
+// noArguments refuses what is neither a flag nor the name of a command.
+func noArguments(cmd *cobra.Command, args []string) error {
+	if len(args) == 0 {
+		return nil
+	}
+	if !cmd.HasSubCommands() {
+		return usageError{fmt.Errorf("%q: %s takes no arguments besides flags", args[0], cmd.CommandPath())}
+	}
+	return usageError{fmt.Errorf("unknown command %q (see %s --help)", args[0], cmd.CommandPath())}
+}
+
+// flagText collects a flag's text, unread, for loadSettings.
+type flagText struct {
+	setting setting
+	flag    string
+	into    layer
+}
+
+// Set keeps the text; of a list it keeps all that are given.
+func (f flagText) Set(text string) error {
+	if old, ok := f.into[f.setting.name]; ok && f.setting.kind() == kindList {
+		text = old.text + "," + text
+	}
+	f.into[f.setting.name] = given{text, "--" + f.flag}
+	return nil
+}
+
+// String is empty: the default is part of the help text.
+func (f flagText) String() string { return "" }
+
+// Type names the kind, as help prints it after the flag.
+func (f flagText) Type() string { return string(f.setting.kind()) }
+
+// addFlags adds the flags that the named command has. What is given goes to into.
+func addFlags(flags *pflag.FlagSet, command string, into layer) {
+	flags.SortFlags = false
+	for _, s := range settingsTable() {
+		if s.noFlag || len(s.commands) > 0 && !slices.Contains(s.commands, command) {
+			continue
+		}
+		help := s.help
+		if d := s.defaultText(); d != "" && s.kind() != kindBool {
+			help += " (default: " + d + ")"
+		}
+		if s.env != "" {
+			help += " [" + s.env + "]"
+		}
+		addFlag(flags, flagText{s, s.name, into}, s.short, help)
+		if s.alias != "" {
+			addFlag(flags, flagText{s, s.alias, into}, "", "the same as --"+s.name)
+		}
+	}
+}
+
+func addFlag(flags *pflag.FlagSet, value flagText, short, help string) {
+	f := flags.VarPF(value, value.flag, short, help)
+	if value.setting.kind() == kindBool {
+		f.NoOptDefVal = "true"
+	}
+}
+
+// twoDashes gives long flags with one dash their second one. Both forms are in
+// use: manifests have -confdir, for example.
+func twoDashes(table []setting, args []string) []string {
+	takesValue, shorts := map[string]bool{"help": false, "version": false}, "hv"
+	for _, s := range table {
+		takesValue[s.name] = s.kind() != kindBool
+		if s.alias != "" {
+			takesValue[s.alias] = takesValue[s.name]
+		}
+		if s.short != "" {
+			takesValue[s.short] = takesValue[s.name]
+			shorts += s.short
+		}
+	}
+	args = slices.Clone(args)
+	for i := 0; i < len(args); i++ {
+		if args[i] == "--" {
+			break
+		}
+		name, _, hasValue := strings.Cut(strings.TrimLeft(args[i], "-"), "=")
+		value, known := takesValue[name]
+		dashes := len(args[i]) - len(strings.TrimLeft(args[i], "-"))
+		if dashes == 1 && len(name) > 1 && (known || !strings.Contains(shorts, name[:1])) {
+			args[i] = "-" + args[i]
+		}
+		if dashes > 0 && known && value && !hasValue {
+			i++ // the next one is its value, whatever it looks like
+		}
+	}
+	return args
+}
+
+// usage prints how to call cmd, its commands, and its flags by group.
+func usage(cmd *cobra.Command) error {
+	var b strings.Builder
+	fmt.Fprintf(&b, "Usage:\n  %s [flags]\n", cmd.CommandPath())
+	if cmd.HasAvailableSubCommands() {
+		fmt.Fprintf(&b, "\nCommands:\n")
+		for _, c := range cmd.Commands() {
+			if c.IsAvailableCommand() {
+				fmt.Fprintf(&b, "  %-10s %s\n", c.Name(), c.Short)
+			}
+		}
+	}
+	for _, group := range append(settingGroups(), "") {
+		flags := groupFlags(cmd.Flags(), group)
+		title := group
+		if group == "" {
+			title = "Other"
+		}
+		if flags.HasFlags() {
+			fmt.Fprintf(&b, "\n%s:\n%s", title, flags.FlagUsages())
+		}
+	}
+	_, err := io.WriteString(cmd.OutOrStdout(), b.String())
+	return err
+}
+
+// groupFlags picks the flags of one group; flags that are no settings have none.
+func groupFlags(all *pflag.FlagSet, group string) *pflag.FlagSet {
+	some := pflag.NewFlagSet("", pflag.ContinueOnError)
+	some.SortFlags = false
+	all.VisitAll(func(f *pflag.Flag) {
+		own := ""
+		if v, ok := f.Value.(flagText); ok {
+			own = v.setting.group
+		}
+		if own == group {
+			some.AddFlag(f)
+		}
+	})
+	return some
+}

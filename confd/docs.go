@@ -1,0 +1,145 @@
+package main
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/spf13/cobra"
+)
+
+// reference is the reference page, in Markdown: the commands below root, and
+// the settings of table.
+func reference(root *cobra.Command, table []setting) string {
+	var b strings.Builder
+	b.WriteString(referenceStart)
+	writeCommands(&b, root)
+	b.WriteString(referenceSources)
+	for _, group := range settingGroups() {
+		writeGroup(&b, table, group)
+	}
+	writeCalicoFields(&b, table)
+	b.WriteString(referenceEnd)
+	return b.String()
+}
+
+const referenceStart = `# Reference
+
+<!-- Made from the program by "confd docs". Change the table of settings there, not this page. -->
+
+## Commands
+
+`
+
+const referenceSources = `
+Flags work with one dash or two: ` + "`-onetime` is `--onetime`, and `-confdir /x` is `--confdir=/x`" + `.
+
+## Settings
+
+A setting can come from several places. The first of these that has it wins:
+
+1. a flag
+2. the file that ` + "`--calicoconfig`" + ` names
+3. an environment variable; an empty one counts as not set
+4. the TOML file that ` + "`--config-file`" + ` names
+5. the default
+
+Lists are comma separated, or arrays in TOML; their flags can be given more than once. Durations have a unit:
+` + "`500ms`, `30s`, `2m`" + `. Modes are octal and, in TOML, in quotes. An unknown key in a file is an error.
+`
+
+const referenceEnd = `
+## Exit codes
+
+| code | meaning |
+| --- | --- |
+| 0 | good: done, or stopped by a signal |
+| 1 | failed; the message says what, and trying again may help |
+| 2 | wrongly used: a command, flag, variable or file of settings has to be changed |
+
+## Files
+
+| file | what it is |
+| --- | --- |
+| ` + "`/etc/confd/confd.toml`" + ` | settings; may be missing |
+| ` + "`/etc/confd/conf.d/*.toml`" + ` | template resources: what is rendered from what, to where |
+| ` + "`/etc/confd/templates/`" + ` | the templates |
+| ` + "`/var/run/calico/endpoint-status/`" + ` | one file for each local workload, written by Felix |
+`
+
+func writeCommands(b *strings.Builder, root *cobra.Command) {
+	b.WriteString("| command | what it does |\n| --- | --- |\n")
+	fmt.Fprintf(b, "| `%s` | %s, until it is stopped |\n", root.Name(), root.Short)
+	for _, c := range root.Commands() {
+		if c.IsAvailableCommand() {
+			fmt.Fprintf(b, "| `%s %s` | %s |\n", root.Name(), c.Use, c.Short)
+		}
+	}
+}
+
+func writeGroup(b *strings.Builder, table []setting, group string) {
+	fmt.Fprintf(b, "\n### %s\n\n| flag | variable | TOML key | kind | default | meaning |\n| --- | --- | --- | --- | --- | --- |\n", group)
+	for _, s := range table {
+		if s.group == group {
+			cells := []string{flagCell(s), code(s.env), keyCell(s), string(s.kind()), defaultCell(s), meaningCell(s)}
+			fmt.Fprintf(b, "| %s |\n", strings.Join(cells, " | "))
+		}
+	}
+}
+
+func flagCell(s setting) string {
+	if s.noFlag {
+		return ""
+	}
+	cell := code("--" + s.name)
+	if s.short != "" {
+		cell = code("-"+s.short) + ", " + cell
+	}
+	if s.alias != "" {
+		cell += ", " + code("--"+s.alias)
+	}
+	return cell
+}
+
+func keyCell(s setting) string {
+	if s.flagOnly {
+		return ""
+	}
+	return code(s.name)
+}
+
+func defaultCell(s setting) string {
+	if s.computed != "" {
+		return s.computed
+	}
+	return code(s.def)
+}
+
+func meaningCell(s setting) string {
+	cell := strings.ReplaceAll(s.help, "|", `\|`)
+	if len(s.commands) == 0 {
+		return cell
+	}
+	names := make([]string, len(s.commands))
+	for i, name := range s.commands {
+		names[i] = code(strings.TrimSuffix("confd "+name, " "+commandRun))
+	}
+	return cell + " (" + strings.Join(names, ", ") + " only)"
+}
+
+func code(s string) string {
+	if s == "" {
+		return ""
+	}
+	return "`" + s + "`"
+}
+
+func writeCalicoFields(b *strings.Builder, table []setting) {
+	b.WriteString("\n## The CalicoAPIConfig file\n\nA YAML file with `apiVersion: " + calicoAPIVersion + "` and `kind: " + calicoKind +
+		"`. Under `spec` it has these fields, each for the setting beside it:\n\n| field | setting |\n| --- | --- |\n")
+	for _, s := range table {
+		if s.field != "" {
+			fmt.Fprintf(b, "| `%s` | `%s` |\n", s.field, s.name)
+		}
+	}
+	b.WriteString("\nWhat the file leaves out, or leaves empty, comes from the other places.\n")
+}

@@ -1,0 +1,191 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"confd/backends"
+	"confd/backends/etcd"
+	"confd/backends/file"
+	"confd/backends/workload"
+)
+
+// source is a backend with the name that its updates carry.
+type source struct {
+	name    string
+	backend backends.Backend
+}
+
+// newSources makes the backends that the settings ask for.
+func newSources(s Settings, log *slog.Logger) ([]source, error) {
+	store, err := newStore(s, log)
+	if err != nil {
+		return nil, usageError{err}
+	}
+	endpoints, err := workload.New(workload.Config{
+		Dir:    filepath.Join(s.BGP.EndpointStatusPrefix, "endpoint-status"),
+		Logger: log,
+	})
+	if err != nil {
+		return nil, usageError{err}
+	}
+	return []source{store, {"workload", endpoints}}, nil
+}
+
+func newStore(s Settings, log *slog.Logger) (source, error) {
+	switch s.Datastore {
+	case DatastoreFile:
+		b, err := file.New(file.Config{Paths: s.Data, Logger: log})
+		return source{"file", b}, err
+	case DatastoreEtcd:
+		b, err := etcd.New(etcd.Config{
+			Endpoints: s.Etcd.Endpoints, DiscoverySRV: s.Etcd.DiscoverySRV,
+			Username: s.Etcd.Username, Password: string(s.Etcd.Password),
+			KeyFile: s.Etcd.KeyFile, CertFile: s.Etcd.CertFile, CACertFile: s.Etcd.CAFile,
+			Node: s.Node, Logger: log,
+		})
+		return source{"etcd", b}, err
+	default:
+		return source{}, fmt.Errorf("datastore %s is not supported by this build: use etcdv3 or file", s.Datastore)
+	}
+}
+
+// start runs the sources in g until ctx ends, and returns where their updates
+// arrive.
+func start(ctx context.Context, g *errgroup.Group, sources []source) <-chan backends.Update {
+	updates := make(chan backends.Update, 64)
+	for _, s := range sources {
+		g.Go(func() error {
+			if err := s.backend.Run(ctx, updates); err != nil {
+				return fmt.Errorf("datastore %s: %w", s.name, err)
+			}
+			return nil
+		})
+	}
+	return updates
+}
+
+// intake is what has arrived so far: the cluster's state, and where each source
+// stands.
+type intake struct {
+	state   *backends.State
+	sources map[string]*standing
+	log     *slog.Logger
+}
+
+// standing is where one source stands.
+type standing struct {
+	inSync   bool
+	everSync bool
+	err      error
+	revision string
+}
+
+func newIntake(sources []source, log *slog.Logger) *intake {
+	in := &intake{state: backends.NewState(), sources: map[string]*standing{}, log: log}
+	for _, s := range sources {
+		in.sources[s.name] = &standing{}
+	}
+	return in
+}
+
+// take applies an update, and says whether it changed the state, or made the
+// last source come into step.
+func (in *intake) take(u backends.Update) bool {
+	was := in.complete()
+	changed := false
+	for _, e := range u.Events {
+		if in.state.Apply(e) {
+			changed = true
+		}
+	}
+	in.stand(u)
+	return changed || was != in.complete()
+}
+
+func (in *intake) stand(u backends.Update) {
+	s, ok := in.sources[u.Source]
+	if !ok {
+		s = &standing{}
+		in.sources[u.Source] = s
+	}
+	switch {
+	case u.InSync && !s.inSync:
+		in.log.Info("datastore is in step", "source", u.Source, "revision", u.Revision)
+	case s.inSync && !u.InSync:
+		in.log.Warn("datastore is out of step: the last good configuration stays", "source", u.Source, "error", u.Err)
+	case u.Err != nil && (s.err == nil || s.err.Error() != u.Err.Error()):
+		in.log.Warn("datastore is not in step yet", "source", u.Source, "error", u.Err)
+	}
+	s.inSync, s.everSync, s.err = u.InSync, s.everSync || u.InSync, u.Err
+	if u.Revision != "" {
+		s.revision = u.Revision
+	}
+}
+
+// complete says whether every source has told its whole state once. What a
+// source tells later is a difference to that, so the state stays whole even
+// while a source is out of step.
+func (in *intake) complete() bool {
+	for _, s := range in.sources {
+		if !s.everSync {
+			return false
+		}
+	}
+	return true
+}
+
+// missing says what the intake waits for.
+func (in *intake) missing() error {
+	var errs []error
+	for name, s := range in.sources {
+		if !s.everSync {
+			why := s.err
+			if why == nil {
+				why = errors.New("has not told its whole state")
+			}
+			errs = append(errs, fmt.Errorf("datastore %s: %w", name, why))
+		}
+	}
+	slices.SortFunc(errs, func(a, b error) int { return strings.Compare(a.Error(), b.Error()) })
+	return errors.Join(errs...)
+}
+
+// gatherOnce reads the whole state from all sources, and stops them.
+func gatherOnce(ctx context.Context, s Settings, log *slog.Logger) (*backends.State, error) {
+	sources, err := newSources(s, log)
+	if err != nil {
+		return nil, err
+	}
+	ctx, cancel := context.WithTimeout(ctx, s.Timing.SyncTimeout)
+	defer cancel()
+	g, ctx := errgroup.WithContext(ctx)
+	updates := start(ctx, g, sources)
+	in := newIntake(sources, log)
+	began := time.Now()
+	for !in.complete() {
+		select {
+		case u := <-updates:
+			in.take(u)
+		case <-ctx.Done():
+			if err := g.Wait(); err != nil {
+				return nil, err
+			}
+			return nil, fmt.Errorf("the cluster's state did not arrive within %s: %w", s.Timing.SyncTimeout, in.missing())
+		}
+	}
+	cancel()
+	log.Debug("cluster's state is known", "took", time.Since(began).Round(time.Millisecond), "nodes", len(in.state.Nodes))
+	if err := g.Wait(); err != nil {
+		return nil, err
+	}
+	return in.state, nil
+}

@@ -1,0 +1,51 @@
+// Command confd keeps BIRD's configuration true to what a Calico cluster says.
+//
+// Without a subcommand it runs until SIGTERM, as a sidecar next to BIRD. See
+// docs/ for its uses, and confd --help for its settings.
+package main
+
+import (
+	"context"
+	"log/slog"
+	"os"
+	"os/signal"
+	"runtime/debug"
+	"syscall"
+)
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	code := program{
+		version: version(),
+		around:  surroundings{LookupEnv: os.LookupEnv, Hostname: os.Hostname},
+		stdout:  os.Stdout,
+		stderr:  os.Stderr,
+		run:     run,
+		render:  render,
+	}.execute(ctx, os.Args[1:])
+	stop()
+	os.Exit(code)
+}
+
+// version is the module's version, or the commit that it was built from.
+func version() string {
+	info, ok := debug.ReadBuildInfo()
+	if !ok {
+		return "unknown"
+	}
+	for _, s := range info.Settings {
+		if s.Key == "vcs.revision" && info.Main.Version == "(devel)" {
+			return s.Value[:min(12, len(s.Value))]
+		}
+	}
+	return info.Main.Version
+}
+
+// newLogger writes to stderr: stdout is for what commands print.
+func newLogger(s LogSettings) *slog.Logger {
+	options := &slog.HandlerOptions{Level: s.Level}
+	if s.Format == "json" {
+		return slog.New(slog.NewJSONHandler(os.Stderr, options))
+	}
+	return slog.New(slog.NewTextHandler(os.Stderr, options))
+}

@@ -1,0 +1,94 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"log/slog"
+	"os"
+	"regexp"
+	"strings"
+
+	"github.com/hexops/gotextdiff"
+	"github.com/hexops/gotextdiff/myers"
+	"github.com/hexops/gotextdiff/span"
+
+	"confd/reload"
+)
+
+// runOnce renders and applies once; with --noop it prints what would change.
+func runOnce(ctx context.Context, n *node, log *slog.Logger) error {
+	d, err := findDaemons(ctx, n.settings.BIRD)
+	if err != nil {
+		return err
+	}
+	state, err := gatherOnce(ctx, n.settings, log)
+	if err != nil {
+		return err
+	}
+	cfg, err := n.compute(state)
+	if err != nil {
+		return err
+	}
+	logProblems(log, cfg.Problems)
+	files, err := n.render(ctx, cfg, state, d.version)
+	if err != nil {
+		return err
+	}
+	sets := n.sets(files, d)
+	if n.settings.Noop {
+		err = printDifferences(os.Stdout, sets)
+	} else {
+		err = applyOnce(ctx, n, sets, log)
+	}
+	if err == nil && n.settings.Strict && leftOut(cfg) > 0 {
+		err = fmt.Errorf("%d problems left something out (see the warnings above)", leftOut(cfg))
+	}
+	return err
+}
+
+func applyOnce(ctx context.Context, n *node, sets []reload.Set, log *slog.Logger) error {
+	applier := newApplier(n.settings, log)
+	var errs []error
+	for _, s := range sets {
+		r, err := applier.Apply(ctx, s)
+		if err != nil {
+			errs = append(errs, err)
+			continue
+		}
+		log.Info("applied", "set", s.Name, "state", r.State.String(), "bird", r.Version, "files", r.Changed)
+	}
+	return errors.Join(errs...)
+}
+
+// printDifferences prints, as unified diffs, how the sets differ from what is
+// on disk. Passwords are hidden.
+func printDifferences(w io.Writer, sets []reload.Set) error {
+	for _, s := range sets {
+		for _, f := range s.Files {
+			old, err := os.ReadFile(f.Dest)
+			if err != nil && !errors.Is(err, fs.ErrNotExist) {
+				return err
+			}
+			if _, err := io.WriteString(w, unifiedDiff(f.Dest, string(old), string(f.Data))); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// passwordText is the value of BIRD's password option. A changed password is
+// still seen as a change: the lines are compared before they are hidden.
+var passwordText = regexp.MustCompile(`(?m)^(.?\s*password\s+)"[^"\n]*"`)
+
+func unifiedDiff(path, old, new string) string {
+	if old == new {
+		return ""
+	}
+	edits := myers.ComputeEdits(span.URIFromPath(path), old, new)
+	diff := fmt.Sprint(gotextdiff.ToUnified(path, path+" (new)", old, edits))
+	return strings.TrimSuffix(passwordText.ReplaceAllString(diff, `$1"(hidden)"`), "\n") + "\n"
+}

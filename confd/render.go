@@ -1,0 +1,86 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"log/slog"
+	"os"
+	"path/filepath"
+
+	"github.com/google/renameio/v2"
+
+	"confd/bgp"
+	"confd/templates"
+)
+
+// render writes what the node's BIRD would be given to stdout or a folder.
+func render(ctx context.Context, s Settings, stdout io.Writer) error {
+	log := newLogger(s.Log)
+	n, err := newNode(s, log)
+	if err != nil {
+		return err
+	}
+	d, err := findDaemons(ctx, s.BIRD)
+	if err != nil {
+		return err
+	}
+	state, err := gatherOnce(ctx, s, log)
+	if err != nil {
+		return err
+	}
+	cfg, err := n.compute(state)
+	if err != nil {
+		return err
+	}
+	logProblems(log, cfg.Problems)
+	files, err := n.render(ctx, cfg, state, d.version)
+	if err != nil {
+		return err
+	}
+	if s.Output != "" {
+		err = writeFiles(s, files)
+	} else {
+		err = printFiles(stdout, files)
+	}
+	if err == nil && s.Strict && leftOut(cfg) > 0 {
+		err = fmt.Errorf("%d problems left something out (see the warnings above)", leftOut(cfg))
+	}
+	return err
+}
+
+// writeFiles puts the files into the folder of --output, by their last name.
+func writeFiles(s Settings, files []templates.File) error {
+	if err := os.MkdirAll(s.Output, 0o755); err != nil {
+		return fmt.Errorf("output folder: %w", err)
+	}
+	for _, f := range files {
+		path := filepath.Join(s.Output, filepath.Base(f.Dest))
+		if err := renameio.WriteFile(path, f.Data, s.Templates.Mode); err != nil {
+			return fmt.Errorf("writing %s: %w", path, err)
+		}
+	}
+	return nil
+}
+
+// printFiles prints the files, each under its name where there are several.
+func printFiles(w io.Writer, files []templates.File) error {
+	for _, f := range files {
+		if len(files) > 1 {
+			if _, err := fmt.Fprintf(w, "# ==== %s ====\n", f.Dest); err != nil {
+				return err
+			}
+		}
+		if _, err := w.Write(f.Data); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// logProblems logs problems, a line each.
+func logProblems(log *slog.Logger, problems []bgp.Problem) {
+	for _, p := range problems {
+		log.Warn(p.Text, "object", p.Object.String())
+	}
+}

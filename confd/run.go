@@ -1,0 +1,342 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"reflect"
+	"slices"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"confd/backends"
+	"confd/bgp"
+	"confd/reload"
+	"confd/templates"
+)
+
+// maxBackOff is the longest time between two tries of what failed.
+const maxBackOff = 30 * time.Second
+
+// run keeps this node's BIRD in step until ctx ends; with --onetime or --noop
+// it works once.
+func run(ctx context.Context, s Settings) error {
+	log := newLogger(s.Log)
+	n, err := newNode(s, log)
+	if err != nil {
+		return err
+	}
+	if s.OneTime || s.Noop {
+		return runOnce(ctx, n, log)
+	}
+	sources, err := newSources(s, log)
+	if err != nil {
+		return err
+	}
+	g, ctx := errgroup.WithContext(ctx)
+	d := &daemon{
+		node:    n,
+		log:     log,
+		in:      newIntake(sources, log),
+		updates: start(ctx, g, sources),
+		events:  make(chan reload.Event, 8),
+		applier: newApplier(s, log),
+		pace:    pace{gather: s.Timing.Gather, minInterval: s.Timing.MinInterval, maxBackOff: maxBackOff},
+	}
+	g.Go(func() error { return d.loop(ctx, g) })
+	if err := g.Wait(); err != nil && !errors.Is(err, context.Canceled) {
+		return err
+	}
+	log.Info("stopped: BIRD keeps the configuration that it has")
+	return nil
+}
+
+func newApplier(s Settings, log *slog.Logger) *reload.Applier {
+	return reload.New(reload.Options{Logger: log, CheckTimeout: s.Timing.CheckTimeout, ReloadTimeout: s.Timing.ReloadTimeout})
+}
+
+// daemon is the state of the loop. Its goroutine is the only one that touches
+// it.
+type daemon struct {
+	node    *node
+	log     *slog.Logger
+	in      *intake
+	updates <-chan backends.Update
+	events  chan reload.Event
+	applier *reload.Applier
+	pace    pace
+
+	birds daemons
+	// watched are the control sockets that are watched already.
+	watched []string
+	// told are the sets that BIRD must be told of again: it was restarted.
+	restarted map[string]bool
+	// applied is what BIRD runs, as far as we know; nil: nothing yet.
+	applied *applied
+	// since is when the oldest change that is not applied arrived.
+	since time.Time
+	// problems are those that were logged already.
+	problems []bgp.Problem
+	// failure and waiting are the last error and reason to wait that were logged.
+	failure, waiting string
+}
+
+// applied is what was put in place last.
+type applied struct {
+	config  *bgp.Config
+	version templates.Version
+	sets    []reload.Set
+}
+
+// loop takes what arrives, and applies it when its time has come.
+func (d *daemon) loop(ctx context.Context, g *errgroup.Group) error {
+	d.restarted = map[string]bool{}
+	timer := time.NewTimer(time.Hour)
+	defer timer.Stop()
+	d.log.Info("started", "node", d.node.settings.Node, "datastore", d.node.settings.Datastore)
+	for {
+		if due, ok := d.pace.pending(); ok {
+			timer.Reset(time.Until(due))
+		}
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case u := <-d.updates:
+			d.take(u)
+		case e := <-d.events:
+			d.birdEvent(e)
+		case <-timer.C:
+			if _, ok := d.pace.pending(); ok && d.in.complete() {
+				d.work(ctx, g)
+			}
+		}
+	}
+}
+
+func (d *daemon) take(u backends.Update) {
+	if !d.in.take(u) || !d.in.complete() {
+		return
+	}
+	if d.since.IsZero() {
+		d.since = u.At
+	}
+	d.pace.changed(time.Now())
+}
+
+// birdEvent notes that a BIRD came up: it must be told again, since it may have
+// read its file before the last change, and may be another version.
+func (d *daemon) birdEvent(e reload.Event) {
+	if e.Up {
+		d.restarted[e.Socket] = true
+		d.pace.changed(time.Now())
+	}
+}
+
+// work brings BIRD into step with the state, and plans another try where that
+// failed.
+func (d *daemon) work(ctx context.Context, g *errgroup.Group) {
+	d.pace.begin()
+	err := d.apply(ctx, g)
+	switch {
+	case ctx.Err() != nil:
+	case errors.Is(err, bgp.ErrUnknownNode), errors.Is(err, errNoVersion):
+		d.wait(err)
+	case err != nil:
+		d.fail(err)
+	default:
+		d.failure, d.waiting, d.since = "", "", time.Time{}
+		d.pace.succeeded()
+	}
+}
+
+// wait says once what the daemon waits for. An unknown node comes with a change
+// of the state; a BIRD that cannot be asked has no event, so look again.
+func (d *daemon) wait(err error) {
+	if err.Error() != d.waiting {
+		d.waiting = err.Error()
+		d.log.Warn("waiting: the last good configuration stays", "for", err)
+	}
+	if errors.Is(err, errNoVersion) {
+		d.pace.due = time.Now().Add(time.Second)
+	}
+}
+
+func (d *daemon) fail(err error) {
+	d.pace.failed(time.Now())
+	level := slog.LevelError
+	if err.Error() == d.failure {
+		level = slog.LevelDebug
+	}
+	d.failure = err.Error()
+	d.log.Log(context.Background(), level, "not applied: the last good configuration stays", "error", err, "retry_in", d.pace.backOff)
+}
+
+// apply computes, renders, checks, swaps and reloads, each only where what was
+// before it changed.
+func (d *daemon) apply(ctx context.Context, g *errgroup.Group) error {
+	began := time.Now()
+	cfg, err := d.node.compute(d.in.state)
+	if err != nil {
+		return err
+	}
+	d.reportProblems(cfg.Problems)
+	if err := d.findBirds(ctx, g); err != nil {
+		return err
+	}
+	computed := time.Now()
+	sets, version := []reload.Set(nil), d.birds.version
+	if d.unchanged(cfg) {
+		sets = d.applied.sets
+	} else {
+		files, err := d.node.render(ctx, cfg, d.in.state, version)
+		if err != nil {
+			return err
+		}
+		sets = d.node.sets(files, d.birds)
+	}
+	rendered := time.Now()
+	results, err := d.applySets(ctx, sets, began)
+	if err != nil {
+		return err
+	}
+	d.logApplied(cfg, results, times{event: d.since, began: began, computed: computed, rendered: rendered})
+	d.applied = &applied{config: cfg, version: version, sets: sets}
+	return nil
+}
+
+// unchanged says whether what is applied already would come out again.
+func (d *daemon) unchanged(cfg *bgp.Config) bool {
+	return d.applied != nil && d.applied.version == d.birds.version && !d.node.dependsOnState() &&
+		reflect.DeepEqual(d.applied.config, cfg)
+}
+
+// findBirds finds out which BIRD there is: at first, and when one was restarted
+// (it may be another version), and watches its sockets.
+func (d *daemon) findBirds(ctx context.Context, g *errgroup.Group) error {
+	if d.birds.version.Major != 0 && len(d.restarted) == 0 {
+		return nil
+	}
+	birds, err := findDaemons(ctx, d.node.settings.BIRD)
+	if err != nil {
+		return err
+	}
+	if birds.version != d.birds.version {
+		d.log.Info("writing for BIRD", "version", birds.version.String(), "folder", birds.dir)
+	}
+	d.birds = birds
+	for _, socket := range birds.sockets() {
+		if !slices.Contains(d.watched, socket) {
+			d.watched = append(d.watched, socket)
+			g.Go(func() error { reload.Watch(ctx, socket, d.events, d.log); return nil })
+		}
+	}
+	return nil
+}
+
+// applySets applies each set; one that fails does not keep the others back.
+func (d *daemon) applySets(ctx context.Context, sets []reload.Set, began time.Time) ([]reload.Result, error) {
+	var results []reload.Result
+	var errs []error
+	for _, s := range sets {
+		r, err := d.applySet(ctx, s)
+		if err != nil {
+			errs = append(errs, err)
+		}
+		if err != nil || len(r.Changed) > 0 {
+			d.pace.applied(began)
+		}
+		results = append(results, r)
+	}
+	return results, errors.Join(errs...)
+}
+
+func (d *daemon) applySet(ctx context.Context, s reload.Set) (reload.Result, error) {
+	r, err := d.applier.Apply(ctx, s)
+	if err != nil || s.Daemon == nil || !d.restarted[s.Daemon.Socket] {
+		return r, err
+	}
+	if r.State == reload.Unchanged {
+		r, err = d.applier.Reconfigure(ctx, s)
+	}
+	if err == nil {
+		delete(d.restarted, s.Daemon.Socket)
+	}
+	return r, err
+}
+
+// reportProblems logs what is new among the problems, and what is gone.
+func (d *daemon) reportProblems(problems []bgp.Problem) {
+	const most = 20
+	isIn := func(list []bgp.Problem) map[bgp.Problem]bool {
+		m := make(map[bgp.Problem]bool, len(list))
+		for _, p := range list {
+			m[p] = true
+		}
+		return m
+	}
+	old, now := isIn(d.problems), isIn(problems)
+	count := 0
+	for _, p := range problems {
+		if !old[p] {
+			if count++; count <= most {
+				d.log.Warn(p.Text, "object", p.Object.String())
+			}
+		}
+	}
+	if count > most {
+		d.log.Warn("more problems like these are not listed", "count", count-most)
+	}
+	for _, p := range d.problems {
+		if !now[p] {
+			d.log.Info("no longer a problem: "+p.Text, "object", p.Object.String())
+		}
+	}
+	d.problems = problems
+}
+
+// times are when the steps of one change were done.
+type times struct{ event, began, computed, rendered time.Time }
+
+// logApplied writes one line for what was applied.
+func (d *daemon) logApplied(cfg *bgp.Config, results []reload.Result, t times) {
+	var old *bgp.Config
+	if d.applied != nil {
+		old = d.applied.config
+	}
+	for _, r := range results {
+		if r.State == reload.Unchanged {
+			continue
+		}
+		c := bgp.Compare(old, cfg)
+		d.log.Info("applied", "state", r.State.String(), "bird", r.Version, "files", r.Changed,
+			"sessions", len(cfg.IPv4.Sessions)+len(cfg.IPv6.Sessions),
+			"added", few(c.Added), "removed", few(c.Removed), "changed", few(c.Changed),
+			"took", time.Since(t.began).Round(time.Millisecond))
+		d.log.Debug("times", "gathered", since(t.event, t.began), "computed", since(t.began, t.computed), "rendered", since(t.computed, t.rendered),
+			"staged", since(t.rendered, r.Staged), "checked", since(r.Staged, r.Checked), "swapped", since(r.Checked, r.Swapped),
+			"confirmed", since(r.Swapped, r.Confirmed), "total", since(t.event, time.Now()))
+	}
+}
+
+// since is the time between two steps, 0 where one was not taken.
+func since(from, to time.Time) time.Duration {
+	if from.IsZero() || to.IsZero() {
+		return 0
+	}
+	return to.Sub(from).Round(10 * time.Microsecond)
+}
+
+// few keeps log lines readable: the first names, and how many there are.
+func few(names []string) string {
+	const most = 5
+	if len(names) == 0 {
+		return "0"
+	}
+	more := ""
+	if len(names) > most {
+		more = " ..."
+	}
+	return fmt.Sprintf("%d %v%s", len(names), names[:min(len(names), most)], more)
+}

@@ -1,0 +1,233 @@
+package main
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/netip"
+	"os"
+	"path/filepath"
+	"reflect"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
+)
+
+// around returns surroundings with the given variables, on the host "Host-1".
+func around(env map[string]string) surroundings {
+	return surroundings{
+		LookupEnv: func(name string) (string, bool) { v, ok := env[name]; return v, ok },
+		Hostname:  func() (string, error) { return "Host-1", nil },
+	}
+}
+
+// write puts content into a new file of that name, and returns its path.
+func write(t *testing.T, name, content string) string {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), name)
+	if err := os.WriteFile(path, []byte(content), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return path
+}
+
+// load loads settings from a TOML file of that content, variables and flags.
+func load(t *testing.T, file string, env map[string]string, flags layer) (Settings, error) {
+	t.Helper()
+	all := merged(layer{"config-file": {write(t, "confd.toml", file), "--config-file"}}, flags)
+	return loadSettings(all, around(env))
+}
+
+func flag1(name, text string) layer { return layer{name: {text, "--" + name}} }
+
+func TestSettingsDefaults(t *testing.T) {
+	s, err := loadSettings(layer{}, around(map[string]string{"ETCD_ENDPOINTS": "http://a:2379, http://b:2379", "CALICO_ROUTER_ID": ""}))
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := Settings{
+		Node: "host-1", NodeRef: "host-1", Datastore: DatastoreEtcd, ConfigFile: "/etc/confd/confd.toml",
+		Etcd:       EtcdSettings{Endpoints: []string{"http://a:2379", "http://b:2379"}},
+		Kubernetes: KubernetesSettings{Namespace: "kube-system"},
+		BGP:        BGPSettings{EndpointStatusPrefix: "/var/run/calico"},
+		BIRD:       BIRDSettings{Version: "auto"},
+		Templates:  TemplateSettings{ConfDir: "/etc/confd", Prefix: "/calico", Mode: 0o640, Owner: -1, Group: -1},
+		Timing: TimingSettings{
+			Interval: 600, Gather: 50 * time.Millisecond, MinInterval: time.Second,
+			CheckTimeout: 30 * time.Second, ReloadTimeout: 30 * time.Second, SyncTimeout: 30 * time.Second,
+		},
+		Log: LogSettings{Level: slog.LevelInfo, Format: "text"},
+	}
+	if diff := cmp.Diff(want, s); diff != "" {
+		t.Error(diff)
+	}
+}
+
+func TestSettingsPrecedence(t *testing.T) {
+	file := "gather = \"1ms\"\nmin-interval = \"1ms\"\ncheck-timeout = \"1ms\"\ndata = [\"/a\", \"/b\"]\nonetime = true\ninterval = 5\nfile-mode = \"0600\"\nowner = \"root\"\n"
+	env := map[string]string{"CONFD_MIN_INTERVAL": "2ms", "CONFD_CHECK_TIMEOUT": "2ms", "CONFD_GATHER": ""}
+	s, err := load(t, file, env, flag1("check-timeout", "3ms"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := TimingSettings{
+		Interval: 5, Gather: time.Millisecond, MinInterval: 2 * time.Millisecond, CheckTimeout: 3 * time.Millisecond,
+		ReloadTimeout: 30 * time.Second, SyncTimeout: 30 * time.Second,
+	}
+	if s.Timing != want {
+		t.Errorf("timing: got %+v, want %+v", s.Timing, want)
+	}
+	if !reflect.DeepEqual(s.Data, []string{"/a", "/b"}) || s.Datastore != DatastoreFile {
+		t.Errorf("data %q, datastore %s", s.Data, s.Datastore)
+	}
+	if !s.OneTime || s.Templates.Mode != 0o600 || s.Templates.Owner != 0 {
+		t.Errorf("onetime %v, mode %o, owner %d", s.OneTime, s.Templates.Mode, s.Templates.Owner)
+	}
+}
+
+// Every setting reaches a field of its own, from its flag, variable and key.
+func TestSettingsTable(t *testing.T) {
+	samples := map[string]string{
+		"datastore": "kubernetes", "router-id": "hash", "bird": "2.17.6", "advertise-cluster-ips": "10.96.0.0/12",
+		"owner": "7", "group": "7", "log-level": "error", "log-format": "json", "file-mode": "0600",
+	}
+	byKind := map[kind]string{kindText: "x", kindSecret: "x", kindBool: "true", kindInt: "7", kindNumber: "7", kindDuration: "7s", kindList: "x"}
+	seen, names := map[string]string{}, map[string]bool{}
+	for _, row := range settingsTable() {
+		sample := samples[row.name]
+		if sample == "" {
+			sample = byKind[row.kind()]
+		}
+		var s Settings
+		if !row.bind(&s).set(sample) {
+			t.Errorf("%s refuses %q", row.name, sample)
+		}
+		if row.def != "" && !row.bind(&Settings{}).set(row.def) {
+			t.Errorf("%s refuses its default", row.name)
+		}
+		for _, name := range []string{"--" + row.name, "--" + row.alias, "variable " + row.env, "field " + row.field} {
+			empty := name == "--" || strings.HasSuffix(name, " ")
+			if !empty && names[name] {
+				t.Errorf("%s is there twice", name)
+			}
+			names[name] = true
+		}
+		key := fmt.Sprintf("%#v", s)
+		if row.kind() != kindSecret && key == fmt.Sprintf("%#v", Settings{}) {
+			t.Errorf("%s sets nothing", row.name)
+		}
+		if seen[key] != "" {
+			t.Errorf("%s and %s set the same field", row.name, seen[key])
+		}
+		seen[key] = row.name
+	}
+}
+
+func TestSettingsErrors(t *testing.T) {
+	etcd := map[string]string{"ETCD_ENDPOINTS": "http://a:2379"}
+	with := func(name, value string) map[string]string {
+		return map[string]string{"ETCD_ENDPOINTS": "http://a:2379", name: value}
+	}
+	for name, c := range map[string]struct {
+		file  string
+		env   map[string]string
+		flags layer
+		want  string
+	}{
+		"flag":            {env: etcd, flags: flag1("gather", "5"), want: `--gather: "5": expected a duration`},
+		"variable":        {env: with("CONFD_BIRD", "4"), want: `variable CONFD_BIRD: "4": expected auto, 1, 2, 3,`},
+		"file":            {env: etcd, file: "\nnode = \"n\"\n gather = \"-1s\"\n", want: `confd.toml:3: gather: "-1s": expected a duration`},
+		"limit of 0":      {env: with("CONFD_SYNC_TIMEOUT", "0s"), want: `more than 0`},
+		"unknown key":     {env: etcd, file: "# x\nnoed = \"n\"\n", want: "confd.toml:2: noed: unknown key"},
+		"unknown table":   {env: etcd, file: "\n[etcd]\nendpoints = \"n\"\n", want: "confd.toml:2: etcd: unknown key"},
+		"dotted key":      {env: etcd, file: "etcd.endpoints = \"n\"\n", want: "confd.toml:1: etcd: unknown key"},
+		"flag only":       {env: etcd, file: "config-file = \"n\"\n", want: "confd.toml:1: config-file: unknown key"},
+		"wrong type":      {env: etcd, file: "[node]\na = 1\n", want: "confd.toml:1: node: expected text"},
+		"decimal mode":    {env: etcd, file: "file-mode = 0o640\n", want: "confd.toml:1: file-mode: expected octal digits in quotes"},
+		"syntax":          {env: etcd, file: "\nnode = n\n", want: "confd.toml:2: not valid TOML"},
+		"no file":         {env: etcd, flags: flag1("config-file", "/nowhere/confd.toml"), want: "--config-file: configuration file: open /nowhere/confd.toml"},
+		"router ID":       {env: with("CALICO_ROUTER_ID", "1.2.3"), want: `variable CALICO_ROUTER_ID: "1.2.3": expected an IPv4 address`},
+		"CIDR":            {env: with("CALICO_ADVERTISE_CLUSTER_IPS", "10.0.0.0/8,10.1.1.1"), want: "expected a list of CIDRs"},
+		"user":            {env: with("CONFD_OWNER", "no such user"), want: "name of a user"},
+		"node":            {env: with("NODENAME", "a/b\nc"), want: `variable NODENAME: "a/b\nc": expected a node's name`},
+		"no etcd":         {want: "datastore etcdv3 needs --etcd-endpoints (ETCD_ENDPOINTS)"},
+		"two etcds":       {env: with("ETCD_DISCOVERY_SRV", "x.org"), want: "variable ETCD_ENDPOINTS and variable ETCD_DISCOVERY_SRV are both given"},
+		"half a key pair": {env: with("ETCD_CERT_FILE", "/x"), want: "variable ETCD_CERT_FILE is given without a key"},
+		"file, no data":   {flags: flag1("datastore", "file"), want: "--datastore: datastore file needs --data"},
+		"two stores":      {env: map[string]string{"DATASTORE_TYPE": "kubernetes"}, flags: flag1("data", "/x"), want: "--data names files, but variable DATASTORE_TYPE says kubernetes"},
+		"datastore":       {env: with("DATASTORE_TYPE", "consul"), want: `"consul": expected one of etcdv3, kubernetes, file`},
+	} {
+		t.Run(name, func(t *testing.T) {
+			_, err := load(t, c.file, c.env, c.flags)
+			if err == nil || !strings.Contains(err.Error(), c.want) {
+				t.Fatalf("got %v, want %q", err, c.want)
+			}
+			if strings.Contains(err.Error(), "\n") || exitCode(err) != exitUsage {
+				t.Errorf("not one line, or exit code %d: %v", exitCode(err), err)
+			}
+		})
+	}
+}
+
+func TestSettingsHostnameError(t *testing.T) {
+	a := around(nil)
+	a.Hostname = func() (string, error) { return "", errors.New("no host") }
+	if _, err := loadSettings(flag1("data", "/x"), a); err == nil || !strings.Contains(err.Error(), "NODENAME") {
+		t.Errorf("got %v", err)
+	}
+}
+
+func TestSettingsKeepSecrets(t *testing.T) {
+	const secret = "hunter2"
+	s, err := load(t, "", map[string]string{"ETCD_ENDPOINTS": "http://a", "ETCD_USERNAME": "u", "ETCD_PASSWORD": secret}, nil)
+	if err != nil || string(s.Etcd.Password) != secret {
+		t.Fatal(s.Etcd, err)
+	}
+	inJSON, err := json.Marshal(s)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var log strings.Builder
+	slog.New(slog.NewTextHandler(&log, nil)).Info("settings", "settings", s, "password", s.Etcd.Password)
+	for _, shown := range []string{fmt.Sprint(s), fmt.Sprintf("%+v %#v", s, s), string(inJSON), log.String()} {
+		if strings.Contains(shown, secret) {
+			t.Errorf("shows the password: %s", shown)
+		}
+	}
+	for _, file := range []string{
+		"etcd-password = hunter2\n", "etcd-password = \"hunter2\n", "etcd-password = \"hunter2\"hunter2\n",
+		"etcd-password = \"\\hunter2\"\n", "etcd-password = \"hunter2\"\n", "[etcd-password]\nhunter2 = 1\n",
+		"etcd-password = 1hunter2\n", "etcd-password = @hunter2", "node = \"n\"\netcd-password=\"\"\"hunter2", "etcd-pasword = 'hunter2'\n",
+	} {
+		_, err := load(t, file, map[string]string{"ETCD_ENDPOINTS": "http://a"}, nil)
+		if err == nil || strings.Contains(err.Error(), secret) || strings.Contains(err.Error(), "'h'") || strings.Contains(err.Error(), "@") {
+			t.Errorf("%q: %v", file, err)
+		}
+		if err != nil && !strings.Contains(err.Error(), "confd.toml:1:") && !strings.Contains(err.Error(), "confd.toml:2:") {
+			t.Errorf("%q: does not say where: %v", file, err)
+		}
+	}
+}
+
+func TestSettingsValues(t *testing.T) {
+	env := map[string]string{
+		"DATASTORE_TYPE": "etcd", "ETCD_DISCOVERY_SRV": "x.org", "CALICO_ADVERTISE_CLUSTER_IPS": "10.96.1.0/12, fd00::/108",
+		"K8S_CLIENT_QPS": "7.5", "CONFD_FILE_MODE": "600", "NODENAME": "Node.One", "CONFD_LOG_LEVEL": "WARN", "CONFD_GROUP": "12",
+	}
+	s, err := load(t, "", env, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := []netip.Prefix{netip.MustParsePrefix("10.96.0.0/12"), netip.MustParsePrefix("fd00::/108")}
+	if diff := cmp.Diff(want, s.BGP.ClusterIPs, cmpopts.EquateComparable(netip.Prefix{})); diff != "" {
+		t.Error(diff)
+	}
+	got := fmt.Sprint(s.Datastore, s.Kubernetes.QPS, s.Templates.Mode, s.Node, s.Log.Level, s.Templates.Group)
+	if got != fmt.Sprint(DatastoreEtcd, float32(7.5), os.FileMode(0o600), "Node.One", slog.LevelWarn, 12) {
+		t.Error(got)
+	}
+}

@@ -1,0 +1,228 @@
+package main
+
+import (
+	"io/fs"
+	"log/slog"
+	"net/netip"
+	"os/user"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// kind is what a setting's text looks like, as help and reference call it.
+type kind string
+
+const (
+	kindText     kind = "text"
+	kindSecret   kind = "secret"
+	kindBool     kind = "bool"
+	kindInt      kind = "int"
+	kindNumber   kind = "number"
+	kindDuration kind = "duration"
+	kindList     kind = "list"
+	kindMode     kind = "mode"
+)
+
+// value is the place of one setting: set reads text into it, and says whether
+// text is what the setting expects.
+type value struct {
+	kind    kind
+	expects string
+	set     func(text string) bool
+}
+
+// Password is a text that never appears in what is printed or logged. Convert
+// it to string to use it.
+type Password string
+
+// String says only whether there is a password.
+func (p Password) String() string {
+	if p == "" {
+		return ""
+	}
+	return "(hidden)"
+}
+
+// GoString keeps the password out of %#v.
+func (p Password) GoString() string { return strconv.Quote(p.String()) }
+
+// MarshalText keeps the password out of JSON, and so out of logs.
+func (p Password) MarshalText() ([]byte, error) { return []byte(p.String()), nil }
+
+func text[T ~string](p *T) value {
+	return value{kindText, "text", func(s string) bool {
+		*p = T(strings.TrimSpace(s))
+		return true
+	}}
+}
+
+func password(p *Password) value {
+	return value{kindSecret, "text", func(s string) bool {
+		*p = Password(s)
+		return true
+	}}
+}
+
+// matching reads a text that pattern describes.
+func matching(p *string, pattern *regexp.Regexp, expects string) value {
+	return value{kindText, expects, func(s string) bool {
+		*p = strings.TrimSpace(s)
+		return pattern.MatchString(*p)
+	}}
+}
+
+// choice reads one of a few words.
+func choice[T ~string](p *T, words ...T) value {
+	names := make([]string, len(words))
+	for i, w := range words {
+		names[i] = string(w)
+	}
+	return value{kindText, "one of " + strings.Join(names, ", "), func(s string) bool {
+		*p = T(strings.ToLower(strings.TrimSpace(s)))
+		return slices.Contains(words, *p)
+	}}
+}
+
+// routerID reads an IPv4 address or "hash"; empty is neither.
+func routerID(p *string) value {
+	return value{kindText, "an IPv4 address other than 0.0.0.0, or hash", func(s string) bool {
+		*p = strings.TrimSpace(s)
+		a, ok := parsed(netip.ParseAddr(*p))
+		return *p == "" || *p == "hash" || ok && a.Is4() && !a.IsUnspecified()
+	}}
+}
+
+func boolean(p *bool) value {
+	return value{kindBool, "true or false", func(s string) (ok bool) {
+		*p, ok = parsed(strconv.ParseBool(strings.TrimSpace(s)))
+		return ok
+	}}
+}
+
+func whole(p *int) value {
+	return value{kindInt, "a whole number, 0 or more", func(s string) (ok bool) {
+		*p, ok = parsed(strconv.Atoi(strings.TrimSpace(s)))
+		return ok && *p >= 0
+	}}
+}
+
+func number(p *float32) value {
+	return value{kindNumber, "a number, 0 or more", func(s string) bool {
+		f, ok := parsed(strconv.ParseFloat(strings.TrimSpace(s), 32))
+		*p = float32(f)
+		return ok && f >= 0 // false for NaN, too
+	}}
+}
+
+// pause reads a duration that may be 0.
+func pause(p *time.Duration) value {
+	return value{kindDuration, "a duration such as 50ms or 2s, 0 or more", func(s string) (ok bool) {
+		*p, ok = parsed(time.ParseDuration(strings.TrimSpace(s)))
+		return ok && *p >= 0
+	}}
+}
+
+// limit reads a duration that may not be 0.
+func limit(p *time.Duration) value {
+	return value{kindDuration, "a duration such as 30s or 2m, more than 0", func(s string) (ok bool) {
+		*p, ok = parsed(time.ParseDuration(strings.TrimSpace(s)))
+		return ok && *p > 0
+	}}
+}
+
+func list(p *[]string) value {
+	return value{kindList, "a list, comma separated", func(s string) bool {
+		*p = splitList(s)
+		return true
+	}}
+}
+
+func cidrs(p *[]netip.Prefix) value {
+	return value{kindList, "a list of CIDRs such as 10.96.0.0/12, comma separated", func(s string) bool {
+		*p = nil
+		for _, item := range splitList(s) {
+			c, err := netip.ParsePrefix(item)
+			if err != nil {
+				return false
+			}
+			*p = append(*p, c.Masked())
+		}
+		return true
+	}}
+}
+
+func mode(p *fs.FileMode) value {
+	return value{kindMode, "permission bits in octal, such as 0640", func(s string) bool {
+		n, ok := parsed(strconv.ParseUint(strings.TrimPrefix(strings.TrimSpace(s), "0o"), 8, 32))
+		*p = fs.FileMode(n)
+		return ok && n <= 0o777
+	}}
+}
+
+func logLevel(p *slog.Level) value {
+	return value{kindText, "one of debug, info, warn, error", func(s string) bool {
+		level, ok := map[string]slog.Level{
+			"debug": slog.LevelDebug, "info": slog.LevelInfo,
+			"warn": slog.LevelWarn, "error": slog.LevelError,
+		}[strings.ToLower(strings.TrimSpace(s))]
+		*p = level
+		return ok
+	}}
+}
+
+func userID(p *int) value {
+	return value{kindText, "a number, or the name of a user that this machine has", account(p, func(name string) (string, error) {
+		u, err := user.Lookup(name)
+		if err != nil {
+			return "", err
+		}
+		return u.Uid, nil
+	})}
+}
+
+func groupID(p *int) value {
+	return value{kindText, "a number, or the name of a group that this machine has", account(p, func(name string) (string, error) {
+		g, err := user.LookupGroup(name)
+		if err != nil {
+			return "", err
+		}
+		return g.Gid, nil
+	})}
+}
+
+// account reads an ID, or a name that lookup turns into one. No text is -1,
+// which leaves a file's owner as it is.
+func account(p *int, lookup func(name string) (string, error)) func(string) bool {
+	return func(s string) (ok bool) {
+		s = strings.TrimSpace(s)
+		if s == "" {
+			*p = -1
+			return true
+		}
+		if *p, ok = parsed(strconv.Atoi(s)); ok {
+			return *p >= 0
+		}
+		id, err := lookup(s)
+		if err != nil {
+			return false
+		}
+		*p, ok = parsed(strconv.Atoi(id))
+		return ok
+	}
+}
+
+func parsed[T any](v T, err error) (T, bool) { return v, err == nil }
+
+// splitList splits at commas; blanks around items, and empty items, are dropped.
+func splitList(s string) []string {
+	var items []string
+	for item := range strings.SplitSeq(s, ",") {
+		if item = strings.TrimSpace(item); item != "" {
+			items = append(items, item)
+		}
+	}
+	return items
+}
