@@ -143,6 +143,12 @@ func TestSessions(t *testing.T) {
 			problems:  []string{`Node n4 has the address 10.0.0.3, which node "n3" has too`},
 		},
 		{
+			name: "another node with our own address", node: "n1",
+			resources: []backends.Resource{n1, node("n0", "10.0.0.2/24", ""), n3},
+			want:      []string{"Mesh_10_0_0_3 as 64512 passive", "Mesh_fd00__3 as 64512 passive"},
+			problems:  []string{`Node n1 has the address 10.0.0.2, which node "n0" has too`},
+		},
+		{
 			name: "a global peer wins over a node's, and the first name over the second", node: "n1",
 			resources: []backends.Resource{
 				n1, meshOff(),

@@ -101,7 +101,7 @@ func (c *computer) mesh() {
 // cannot have one in this family.
 func (c *computer) withNode(kind SessionKind, f *Family, n *backends.Node) (Session, bool) {
 	a := addressOf(n, f.Version).Addr
-	if !a.IsValid() || !f.Address.IsValid() || n == c.me || c.byAddress[a] != n {
+	if !a.IsValid() || !f.Address.IsValid() || n == c.me || a == f.Address || c.byAddress[a] != n {
 		return Session{}, false
 	}
 	return Session{

@@ -57,7 +57,9 @@ func findDaemons(ctx context.Context, s BIRDSettings) (daemons, error) {
 		d.socket = orElse(d.socket, debianSocket)
 		d.dir = orElse(d.dir, debianDir)
 	}
-	return d, nil
+	var err error
+	d.dir, err = filepath.Abs(d.dir)
+	return d, err
 }
 
 // complete1 fills in what BIRD 1.6 has besides: a second daemon.

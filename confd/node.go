@@ -8,7 +8,9 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"regexp"
 	"slices"
+	"strings"
 
 	"confd/backends"
 	"confd/bgp"
@@ -77,24 +79,32 @@ func (n *node) render(ctx context.Context, cfg *bgp.Config, state *backends.Stat
 // files of a daemon, or those that share a folder.
 func (n *node) sets(files []templates.File, d daemons) []reload.Set {
 	var sets []reload.Set
+	index := map[string]int{}
 	for _, f := range files {
-		name := f.Daemon
-		dest := f.Dest
+		dest := filepath.Clean(f.Dest)
 		if !filepath.IsAbs(dest) {
 			dest = filepath.Join(d.dir, dest)
 		}
-		if name == "" {
-			name = filepath.Dir(dest)
-		}
-		i := slices.IndexFunc(sets, func(s reload.Set) bool { return s.Name == name })
-		if i < 0 {
+		name := orElse(f.Daemon, setName(filepath.Dir(dest)))
+		i, ok := index[name]
+		if !ok {
 			i = len(sets)
+			index[name] = i
 			sets = append(sets, reload.Set{Name: name, KeepStage: n.settings.Templates.KeepStageFile, Daemon: n.daemon(f, dest, d)})
 		}
 		sets[i].Files = append(sets[i].Files, n.file(f, dest))
 	}
 	return sets
 }
+
+// setName names the set of a folder's files: its path, with dashes.
+func setName(folder string) string {
+	name := notInNames.ReplaceAllString(folder, "-")
+	return orElse(strings.Trim(name[max(0, len(name)-60):], "-._"), "root")
+}
+
+// notInNames is what the name of a set cannot hold.
+var notInNames = regexp.MustCompile(`[^A-Za-z0-9_.]+`)
 
 // file is a rendered file as it is put in place.
 func (n *node) file(f templates.File, dest string) reload.File {
@@ -129,6 +139,12 @@ func (n *node) daemon(f templates.File, dest string, d daemons) *reload.Daemon {
 // what is in the computed configuration.
 func (n *node) dependsOnState() bool {
 	return slices.ContainsFunc(n.engine.Resources(), func(r templates.Resource) bool { return len(r.Keys) > 0 })
+}
+
+// usesSockets says whether BIRD is checked or reloaded over control sockets.
+func (n *node) usesSockets() bool {
+	return !n.settings.Templates.SyncOnly &&
+		slices.ContainsFunc(n.engine.Resources(), func(r templates.Resource) bool { return r.Daemon != "" })
 }
 
 // leftOut counts the problems for which something is not in the configuration.

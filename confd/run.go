@@ -108,7 +108,7 @@ func (d *daemon) loop(ctx context.Context, g *errgroup.Group) error {
 		case e := <-d.events:
 			d.birdEvent(e)
 		case <-timer.C:
-			if _, ok := d.pace.pending(); ok && d.in.complete() {
+			if _, ok := d.pace.pending(); ok {
 				d.work(ctx, g)
 			}
 		}
@@ -128,8 +128,11 @@ func (d *daemon) take(u backends.Update) {
 // birdEvent notes that a BIRD came up: it must be told again, since it may have
 // read its file before the last change, and may be another version.
 func (d *daemon) birdEvent(e reload.Event) {
-	if e.Up {
-		d.restarted[e.Socket] = true
+	if !e.Up {
+		return
+	}
+	d.restarted[e.Socket] = true
+	if d.in.complete() {
 		d.pace.changed(time.Now())
 	}
 }
@@ -201,6 +204,7 @@ func (d *daemon) apply(ctx context.Context, g *errgroup.Group) error {
 	if err != nil {
 		return err
 	}
+	clear(d.restarted)
 	d.logApplied(cfg, results, times{event: d.since, began: began, computed: computed, rendered: rendered})
 	d.applied = &applied{config: cfg, version: version, sets: sets}
 	return nil
@@ -227,7 +231,7 @@ func (d *daemon) findBirds(ctx context.Context, g *errgroup.Group) error {
 	}
 	d.birds = birds
 	for _, socket := range birds.sockets() {
-		if !slices.Contains(d.watched, socket) {
+		if d.node.usesSockets() && !slices.Contains(d.watched, socket) {
 			d.watched = append(d.watched, socket)
 			g.Go(func() error { reload.Watch(ctx, socket, d.events, d.log); return nil })
 		}
@@ -258,12 +262,9 @@ func (d *daemon) applySet(ctx context.Context, s reload.Set) (reload.Result, err
 		return r, err
 	}
 	if r.State == reload.Unchanged {
-		r, err = d.applier.Reconfigure(ctx, s)
+		return d.applier.Reconfigure(ctx, s)
 	}
-	if err == nil {
-		delete(d.restarted, s.Daemon.Socket)
-	}
-	return r, err
+	return r, nil
 }
 
 // reportProblems logs what is new among the problems, and what is gone.

@@ -62,6 +62,8 @@ type Backend struct {
 	maxMessage int
 }
 
+var _ backends.Backend = (*Backend)(nil)
+
 // New checks the settings, the certificate files included, and returns a
 // backend for them. It does not connect. An error says which setting cannot
 // work, by the name of its environment variable.

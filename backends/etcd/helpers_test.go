@@ -3,7 +3,6 @@ package etcd
 import (
 	"context"
 	"fmt"
-	"io"
 	"log/slog"
 	"net"
 	"strconv"
@@ -22,7 +21,7 @@ import (
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 // patience is how long a test waits for what must come.
-const patience = 15 * time.Second
+const patience = 30 * time.Second
 
 // follower applies what a backend sends, one Update at a time, on the test's
 // own goroutine: the backend waits while the test does not look.
@@ -133,13 +132,20 @@ func startStore(tb testing.TB, opts ...testenv.EtcdOption) (*testenv.Etcd, store
 	return server, openStore(tb, clientv3.Config{Endpoints: server.Endpoints()})
 }
 
+// do writes all ops in one transaction. It tries again where the server is
+// slow: writing the same twice does no harm.
 func (s store) do(ops ...clientv3.Op) {
 	s.tb.Helper()
-	ctx, cancel := context.WithTimeout(context.Background(), patience)
-	defer cancel()
-	if _, err := s.Txn(ctx).Then(ops...).Commit(); err != nil {
-		s.tb.Fatalf("write to etcd: %v", err)
+	var err error
+	for end := time.Now().Add(patience); time.Now().Before(end); {
+		ctx, cancel := context.WithTimeout(context.Background(), patience/3)
+		_, err = s.Txn(ctx).Then(ops...).Commit()
+		cancel()
+		if err == nil {
+			return
+		}
 	}
+	s.tb.Fatalf("write to etcd: %v", err)
 }
 
 func (s store) put(key, value string) { s.tb.Helper(); s.do(clientv3.OpPut(key, value)) }
@@ -163,7 +169,7 @@ type proxy struct {
 
 	mu    sync.Mutex
 	cond  *sync.Cond
-	mute  bool // swallow nothing, forward nothing: the bytes just wait
+	mute  bool // forward nothing, close nothing: the bytes just wait
 	down  bool // refuse connections
 	conns map[net.Conn]struct{}
 	wg    sync.WaitGroup
@@ -248,7 +254,7 @@ func (p *proxy) copy(dst, src net.Conn) {
 				return
 			}
 		}
-		if err == io.EOF || err != nil {
+		if err != nil {
 			return
 		}
 	}

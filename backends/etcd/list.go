@@ -7,8 +7,6 @@ import (
 
 	clientv3 "go.etcd.io/etcd/client/v3"
 	"google.golang.org/grpc/codes"
-
-	"confd/backends"
 )
 
 // listing reads all ranges at one revision, page by page.
@@ -112,5 +110,3 @@ func (l *listing) checkPage(page *clientv3.GetResponse) error {
 // errOtherCluster is told where the answers of one session disagree on who
 // they come from.
 var errOtherCluster = errors.New("the endpoints belong to different etcd clusters, or the cluster was replaced: if this stays, correct ETCD_ENDPOINTS")
-
-var _ backends.Backend = (*Backend)(nil)

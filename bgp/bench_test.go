@@ -1,0 +1,50 @@
+package bgp
+
+import (
+	"fmt"
+	"net/netip"
+	"testing"
+
+	"confd/backends"
+)
+
+// benchState is a cluster of n nodes: a mesh, or racks of 100 with two
+// reflectors each.
+func benchState(n int, reflectors bool) *backends.State {
+	s := backends.NewState()
+	put := func(r backends.Resource) { s.Apply(backends.Event{Key: r.ResourceKey(), Resource: r}) }
+	for i := range n {
+		nd := node(fmt.Sprintf("n%05d", i), "", "", fmt.Sprintf("rack=r%d", i/100))
+		nd.IPv4 = address(netip.AddrFrom4([4]byte{10, byte(i >> 16), byte(i >> 8), byte(i)}).String() + "/8")
+		if reflectors && i%100 < 2 {
+			nd.Labels["rr"], nd.ClusterID = "yes", netip.MustParseAddr("1.1.1.1")
+		}
+		put(nd)
+	}
+	if reflectors {
+		put(meshOff())
+		for r := range n / 100 {
+			put(&backends.BGPPeer{
+				Name: fmt.Sprintf("rack-%d", r), NodeSelector: fmt.Sprintf("rack == 'r%d' && !has(rr)", r), PeerSelector: fmt.Sprintf("rack == 'r%d' && has(rr)", r),
+			})
+		}
+		put(&backends.BGPPeer{Name: "reflectors", NodeSelector: "has(rr)", PeerSelector: "has(rr)"})
+	}
+	return s
+}
+
+func BenchmarkCompute(b *testing.B) {
+	for _, reflectors := range []bool{false, true} {
+		for _, n := range []int{100, 1000, 5000} {
+			s := benchState(n, reflectors)
+			b.Run(fmt.Sprintf("nodes=%d/reflectors=%v", n, reflectors), func(b *testing.B) {
+				b.ReportAllocs()
+				for b.Loop() {
+					if _, err := Compute(s, Options{Node: "n00000"}); err != nil {
+						b.Fatal(err)
+					}
+				}
+			})
+		}
+	}
+}
