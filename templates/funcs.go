@@ -1,0 +1,229 @@
+package templates
+
+import (
+	"context"
+	"encoding/base64"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"maps"
+	"net"
+	"os"
+	"path"
+	"slices"
+	"strconv"
+	"strings"
+	"text/template"
+	"time"
+
+	"github.com/kelseyhightower/memkv"
+
+	"confd/bgp"
+)
+
+// lookupTimeout bounds one question to the resolver.
+const lookupTimeout = 2 * time.Second
+
+// maxSequence bounds seq, which makes its whole list at once.
+const maxSequence = 1 << 20
+
+// run is the making of one file: what its template's functions work on.
+type run struct {
+	ctx  context.Context
+	in   Input
+	out  *limitedBuffer
+	keys keyView
+	// depth is how many templates are being executed, one in the other.
+	depth int
+}
+
+// functions are what templates can call: Calico's contract, and what the confd
+// before it had; and those of our own templates.
+func (r *run) functions() template.FuncMap {
+	m := template.FuncMap{
+		tickName: r.tick, enterName: r.enter, leaveName: r.leave,
+
+		"exists": r.keys.exists, "get": r.keys.get, "getv": r.keys.getv, "gets": r.keys.gets,
+		"getvs": r.keys.getvs, "ls": r.keys.ls, "lsdir": r.keys.lsdir,
+
+		"getBGPConfig": r.bgpConfig, "bgpFilterBIRDFuncs": r.filterFunctions,
+		"bgpFilterFunctionName": filterFunctionName, "hashToIPv4": hashToIPv4,
+
+		"getenv": r.getenv, "fileExists": fileExists, "datetime": time.Now,
+		"lookupIP": r.lookupIP, "lookupIPV4": r.lookupIPv4, "lookupIPV6": r.lookupIPv6, "lookupSRV": r.lookupSRV,
+
+		"base": path.Base, "dir": path.Dir, "split": strings.Split, "join": strings.Join,
+		"toUpper": strings.ToUpper, "toLower": strings.ToLower, "contains": strings.Contains,
+		"replace": strings.Replace, "hasSuffix": strings.HasSuffix, "hasPrefix": strings.HasPrefix,
+		"trimSuffix": strings.TrimSuffix,
+
+		"json": parseObject, "jsonArray": parseArray, "map": makeMap,
+		"base64Encode": encodeBase64, "base64Decode": decodeBase64,
+		"parseBool": strconv.ParseBool, "atoi": strconv.Atoi, "seq": sequence,
+		"add": func(a, b int) int { return a + b },
+		"sub": func(a, b int) int { return a - b },
+		"mul": func(a, b int) int { return a * b },
+		"div": divide, "mod": modulo,
+		"reverse": reversed, "sortByLength": sortByLength, "sortKVByLength": sortKVByLength,
+	}
+	maps.Copy(m, dataFunctions())
+	return m
+}
+
+// getenv gives an environment variable, or the default where it is empty.
+func (r *run) getenv(key string, fallback ...string) string {
+	v := r.in.Env(key)
+	if v == "" && key == "NODENAME" && r.in.Config != nil {
+		v = r.in.Config.Node
+	}
+	if v == "" && len(fallback) > 0 {
+		return fallback[0]
+	}
+	return v
+}
+
+func fileExists(name string) bool {
+	_, err := os.Stat(name)
+	return err == nil
+}
+
+// parseObject reads a JSON object. Its numbers are float64, as in Calico's
+// engine, because its templates compare them with literals and ask whether
+// they are zero. From 10^6 on they print with an exponent; no number of the key
+// tree reaches that, because AS numbers and times are strings there.
+func parseObject(text string) (map[string]any, error) {
+	var v map[string]any
+	err := json.Unmarshal([]byte(text), &v)
+	return v, err
+}
+
+// parseArray reads a JSON list; see parseObject.
+func parseArray(text string) ([]any, error) {
+	var v []any
+	err := json.Unmarshal([]byte(text), &v)
+	return v, err
+}
+
+// makeMap makes a map of its arguments: a key, its value, and so on.
+func makeMap(pairs ...any) (map[string]any, error) {
+	if len(pairs)%2 != 0 {
+		return nil, errors.New("needs a value for each key: the number of arguments is odd")
+	}
+	m := make(map[string]any, len(pairs)/2)
+	for i := 0; i < len(pairs); i += 2 {
+		key, ok := pairs[i].(string)
+		if !ok {
+			return nil, fmt.Errorf("argument %d is a key and must be a string", i+1)
+		}
+		m[key] = pairs[i+1]
+	}
+	return m, nil
+}
+
+func encodeBase64(s string) string { return base64.StdEncoding.EncodeToString([]byte(s)) }
+
+func decodeBase64(s string) (string, error) {
+	b, err := base64.StdEncoding.DecodeString(s)
+	return string(b), err
+}
+
+// sequence is first, first+1, ... last; empty where last is below first.
+func sequence(first, last int) ([]int, error) {
+	if last >= first && uint(last-first) >= maxSequence {
+		return nil, fmt.Errorf("a list of more than %d numbers", maxSequence)
+	}
+	list := []int{}
+	for i := first; i <= last; i++ {
+		list = append(list, i)
+	}
+	return list, nil
+}
+
+func divide(a, b int) (int, error) {
+	if b == 0 {
+		return 0, errors.New("division by zero")
+	}
+	return a / b, nil
+}
+
+func modulo(a, b int) (int, error) {
+	if b == 0 {
+		return 0, errors.New("division by zero")
+	}
+	return a % b, nil
+}
+
+// reversed turns a list of strings or of key-value pairs around, and leaves the
+// list that it was given alone.
+func reversed(list any) (any, error) {
+	switch list := list.(type) {
+	case []string:
+		list = slices.Clone(list)
+		slices.Reverse(list)
+		return list, nil
+	case memkv.KVPairs:
+		list = slices.Clone(list)
+		slices.Reverse(list)
+		return list, nil
+	case []memkv.KVPair:
+		return reversed(memkv.KVPairs(list))
+	}
+	return nil, fmt.Errorf("can turn lists of strings and of key-value pairs around, not %T", list)
+}
+
+// sortByLength is the list with its shortest strings first.
+func sortByLength(list []string) []string {
+	list = slices.Clone(list)
+	slices.SortStableFunc(list, func(a, b string) int { return len(a) - len(b) })
+	return list
+}
+
+// sortKVByLength is the list with its shortest keys first.
+func sortKVByLength(list memkv.KVPairs) memkv.KVPairs {
+	list = slices.Clone(list)
+	slices.SortStableFunc(list, func(a, b memkv.KVPair) int { return len(a.Key) - len(b.Key) })
+	return list
+}
+
+// hashToIPv4 makes a router ID of a name.
+func hashToIPv4(name string) string { return bgp.HashRouterID(name).String() }
+
+func (r *run) lookupIP(name string) ([]string, error)   { return r.lookup("ip", name) }
+func (r *run) lookupIPv4(name string) ([]string, error) { return r.lookup("ip4", name) }
+func (r *run) lookupIPv6(name string) ([]string, error) { return r.lookup("ip6", name) }
+
+// lookup gives the addresses of a name, sorted as text. A name that does not
+// resolve has none, as in Calico's engine.
+func (r *run) lookup(network, name string) ([]string, error) {
+	ctx, cancel := context.WithTimeout(r.ctx, lookupTimeout)
+	defer cancel()
+	addresses, err := net.DefaultResolver.LookupNetIP(ctx, network, name)
+	if err != nil {
+		return nil, ended(r.ctx)
+	}
+	list := make([]string, len(addresses))
+	for i, a := range addresses {
+		list[i] = a.Unmap().String()
+	}
+	slices.Sort(list)
+	return slices.Compact(list), nil
+}
+
+// lookupSRV gives the SRV records of a service, sorted by target and port; none
+// where it has none.
+func (r *run) lookupSRV(service, proto, name string) ([]*net.SRV, error) {
+	ctx, cancel := context.WithTimeout(r.ctx, lookupTimeout)
+	defer cancel()
+	_, records, err := net.DefaultResolver.LookupSRV(ctx, service, proto, name)
+	if err != nil {
+		return nil, ended(r.ctx)
+	}
+	slices.SortFunc(records, func(a, b *net.SRV) int {
+		return strings.Compare(srvOrder(a), srvOrder(b))
+	})
+	return records, nil
+}
+
+func srvOrder(s *net.SRV) string {
+	return fmt.Sprintf("%s %05d %05d %05d", s.Target, s.Port, s.Priority, s.Weight)
+}
