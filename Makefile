@@ -1,0 +1,83 @@
+# What there is to do here. `make` alone prints the list.
+
+SHELL := /bin/bash
+.DEFAULT_GOAL := help
+# bird, birdc and ip live in sbin, which is not on every user's PATH.
+export PATH := $(PATH):/usr/local/sbin:/usr/sbin:/sbin
+
+TESTENV := $(CURDIR)/.testenv
+GOLANGCI_VERSION := v2.15.0
+GOLANGCI := $(TESTENV)/bin/golangci-lint-$(GOLANGCI_VERSION)
+FUZZTIME ?= 10s
+
+.PHONY: help
+help: ## Print this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+.PHONY: build
+build: ## Build bin/confd
+	CGO_ENABLED=0 go build -trimpath -o bin/confd ./confd
+
+.PHONY: demo
+demo: deps build ## Three nodes with real BIRDs and etcd: mesh, route reflector, filter (full as root, less without)
+	internal/demo/demo.sh bin/confd
+
+.PHONY: test
+test: deps birds kube-apiserver ## Run all tests, against real servers
+	go test -timeout 20m ./...
+	@if command -v gcc >/dev/null; then echo 'once more, with the race detector'; \
+		CGO_ENABLED=1 go test -race -short -timeout 20m ./backends/... ./reload/... ./confd/...; \
+	else echo 'no gcc here, which the race detector needs: left out'; fi
+
+.PHONY: lint
+lint: $(GOLANGCI) ## Check the code: go vet and golangci-lint (settings in .golangci.yml)
+	go vet ./...
+	$(GOLANGCI) run ./...
+
+# Built from source through the module proxy: once, in a minute or two.
+$(GOLANGCI):
+	@mkdir -p $(@D)
+	GOBIN=$(@D) go install github.com/golangci/golangci-lint/v2/cmd/golangci-lint@$(GOLANGCI_VERSION)
+	mv $(@D)/golangci-lint $@
+
+.PHONY: bench
+bench: deps build ## Measure clusters of 100, 1,000 and 5,000 nodes (some minutes; prints Markdown tables)
+	go run ./internal/bench -confd bin/confd
+
+.PHONY: fuzz
+fuzz: ## Run each fuzz test for FUZZTIME (10s)
+	@grep -rl --include='*_test.go' '^func Fuzz' . | xargs -r -n1 dirname | sort -u | while read -r dir; do \
+		for f in $$(grep -ho '^func Fuzz[A-Za-z0-9_]*' $$dir/*_test.go | cut -c6-); do \
+			echo "$$dir $$f"; go test -run '^$$' -fuzz "^$$f\$$" -fuzztime $(FUZZTIME) $$dir </dev/null || exit 1; \
+		done; \
+	done
+
+.PHONY: generate
+generate: build ## Write docs/reference.md from the code
+	bin/confd docs >docs/reference.md
+
+.PHONY: check-generate
+check-generate: build ## Fail where docs/reference.md is not what the code says
+	bin/confd docs | diff -u docs/reference.md - || { echo 'docs/reference.md is old: run make generate'; exit 1; }
+
+.PHONY: deps
+deps: ## Install the programs that demo, tests and benchmark run: BIRD 2, etcd, iproute2 (Debian, as root)
+	@internal/testenv/deps.sh
+
+.PHONY: birds
+birds: ## Fetch BIRD 1.6, 2.0, 2.17 and 3.1 for the tests into .testenv, without installing them
+	@internal/testenv/birds.sh $(TESTENV)/bird
+
+KUBE_APISERVER := $(TESTENV)/bin/kube-apiserver
+
+.PHONY: kube-apiserver
+kube-apiserver: $(KUBE_APISERVER) ## Build the Kubernetes API server that tests run: once, some 5 minutes
+
+$(KUBE_APISERVER):
+	@mkdir -p $(@D)
+	go -C internal/testenv/kube-apiserver build -ldflags='-s -w' -o $@ k8s.io/kubernetes/cmd/kube-apiserver
+
+.PHONY: clean
+clean: ## Remove what was built (.testenv stays: it takes a download to make)
+	rm -rf bin
+	go clean -testcache

@@ -1,0 +1,150 @@
+// Command bench measures confd on generated clusters, with a real etcd and a
+// real BIRD 2: one-shot runs, and what one change costs a running confd. It
+// prints Markdown tables of medians.
+//
+// Everything runs in a network namespace of its own, in which no peer answers:
+// the sessions of 5,000 nodes stay down, and the machine's network is left
+// alone.
+package main
+
+import (
+	"flag"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"syscall"
+
+	"confd/internal/testenv"
+)
+
+// inside is set in the environment of the copy that runs in the namespace.
+const inside = "CONFD_BENCH_INSIDE"
+
+// options are the command line's.
+type options struct {
+	confd string // path of the program
+	bird  string // path of BIRD 2
+	sizes []int  // nodes
+	runs  int    // of each measurement, of which the median counts
+	work  string // folder for everything that is written
+}
+
+func main() {
+	if os.Getenv(inside) == "" {
+		os.Exit(runInNamespace())
+	}
+	if err := mainInside(); err != nil {
+		fmt.Fprintln(os.Stderr, "bench:", err)
+		os.Exit(1)
+	}
+}
+
+func mainInside() error {
+	o, err := parseOptions()
+	if err != nil {
+		return err
+	}
+	return bench(o)
+}
+
+// runInNamespace runs this program again in a network namespace of its own, and
+// returns its exit status. Without root it takes a user namespace too.
+func runInNamespace() int {
+	cmd := exec.Command("/proc/self/exe", os.Args[1:]...)
+	cmd.Env = append(os.Environ(), inside+"=1", "PATH="+os.Getenv("PATH")+":/usr/sbin:/sbin")
+	cmd.Stdout, cmd.Stderr = os.Stdout, os.Stderr
+	cmd.SysProcAttr = &syscall.SysProcAttr{Cloneflags: syscall.CLONE_NEWNET, Pdeathsig: syscall.SIGKILL}
+	if os.Geteuid() != 0 {
+		cmd.SysProcAttr.Cloneflags |= syscall.CLONE_NEWUSER
+		cmd.SysProcAttr.UidMappings = []syscall.SysProcIDMap{{HostID: os.Getuid(), Size: 1}}
+		cmd.SysProcAttr.GidMappings = []syscall.SysProcIDMap{{HostID: os.Getgid(), Size: 1}}
+	}
+	err := cmd.Run()
+	if cmd.ProcessState == nil {
+		fmt.Fprintf(os.Stderr, "bench: no network namespace of its own (as root there is one): %v\n", err)
+		return 1
+	}
+	return cmd.ProcessState.ExitCode()
+}
+
+func parseOptions() (options, error) {
+	o := options{}
+	sizes := flag.String("sizes", "100,1000,5000", "numbers of nodes")
+	flag.StringVar(&o.confd, "confd", "bin/confd", "the program to measure")
+	flag.StringVar(&o.bird, "bird", "bird", "BIRD 2")
+	flag.IntVar(&o.runs, "runs", 5, "runs of each measurement; the median counts")
+	flag.Parse()
+	for _, s := range strings.Split(*sizes, ",") {
+		n, err := strconv.Atoi(s)
+		if err != nil || n < 100 {
+			return o, fmt.Errorf("-sizes: %q is not a number of nodes, 100 or more", s)
+		}
+		o.sizes = append(o.sizes, n)
+	}
+	var err error
+	if o.confd, err = filepath.Abs(o.confd); err != nil {
+		return o, err
+	}
+	if o.bird, err = exec.LookPath(o.bird); err != nil {
+		return o, fmt.Errorf("BIRD 2: %w (make deps installs it)", err)
+	}
+	return o, nil
+}
+
+// bench measures everything and prints it.
+func bench(o options) (err error) {
+	o.work, err = os.MkdirTemp("", "confd-bench")
+	if err != nil {
+		return err
+	}
+	defer os.RemoveAll(o.work)
+	if err := silentNetwork(); err != nil {
+		return err
+	}
+	etcd, err := startEtcd(filepath.Join(o.work, "etcd"))
+	if err != nil {
+		return err
+	}
+	defer etcd.stop()
+
+	var results []result
+	for _, c := range cases(o.sizes) {
+		got, err := measureCase(o, etcd, c)
+		if err != nil {
+			return fmt.Errorf("%s, %d nodes: %w", c.name, c.nodes, err)
+		}
+		results = append(results, got...)
+	}
+	printTables(os.Stdout, o, results)
+	return nil
+}
+
+// silentNetwork makes every peer look like one that does not answer, which
+// keeps BIRD about as busy as sessions that are up: a connection that fails at
+// once would be tried again and again.
+func silentNetwork() error {
+	for _, args := range [][]string{
+		{"link", "set", "lo", "up"},
+		{"link", "add", "sink", "type", "veth", "peer", "name", "drain"},
+		{"link", "set", "sink", "arp", "off", "up"},
+		{"link", "set", "drain", "up"},
+		{"route", "add", "10.0.0.0/8", "dev", "sink"},
+		{"addr", "add", testenv.NodeAddress(plainNode).String(), "dev", "lo"},
+		{"addr", "add", testenv.NodeAddress(reflectorNode).String(), "dev", "lo"},
+	} {
+		if err := run("ip", args...); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func run(name string, args ...string) error {
+	if out, err := exec.Command(name, args...).CombinedOutput(); err != nil {
+		return fmt.Errorf("%s %s: %w: %s", name, strings.Join(args, " "), err, out)
+	}
+	return nil
+}

@@ -1,0 +1,96 @@
+#!/bin/sh
+# Unpacks the BIRD versions that the tests run against below DIR, without
+# touching the system: one folder per version, with a wrapper script for each
+# program, so that DIR/2.17.6/bird is run like any other binary.
+#
+#   birds.sh DIR
+#
+# 1.6.8 and 2.0.12 come from Debian 12, 2.17.6 and 3.1.8 from Debian 13. What a
+# mirror does not have is named on stderr and left out; the tests that need it
+# then say that they skip it.
+set -eu
+
+dir=${1:?usage: birds.sh DIR}
+mkdir -p "$dir"
+dir=$(cd "$dir" && pwd)
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+
+# A private apt state: its own package lists and cache, the machine's own
+# mirror and keys, and a suite of our choice.
+mirror() {
+    { cat /etc/apt/sources.list /etc/apt/sources.list.d/*.list 2>/dev/null || true; } |
+        sed -n 's/^deb \(\[[^]]*\] \)\{0,1\}\([^ ]*\/debian\/\{0,1\}\) .*/\2/p' | head -n 1
+}
+uri=$({ cat /etc/apt/sources.list.d/*.sources 2>/dev/null || true; } |
+    sed -n 's/^URIs: *\([^ ]*\/debian\/\{0,1\}\) *$/\1/p' | head -n 1)
+[ -n "$uri" ] || uri=$(mirror)
+[ -n "$uri" ] || uri=http://deb.debian.org/debian
+
+prepare() { # SUITE
+    apt="$work/$1"
+    mkdir -p "$apt/parts" "$apt/lists/partial" "$apt/cache/archives/partial"
+    : >"$apt/status"
+    printf 'Types: deb\nURIs: %s\nSuites: %s\nComponents: main\nSigned-By: /usr/share/keyrings/debian-archive-keyring.gpg\n' \
+        "$uri" "$1" >"$apt/parts/birds.sources"
+    private update -qq
+}
+private() {
+    cmd=$1
+    shift
+    "apt-$([ "$cmd" = update ] || [ "$cmd" = download ] || [ "$cmd" = install ] && echo get || echo cache)" \
+        -o Dir::Etc::sourcelist=/dev/null -o Dir::Etc::sourceparts="$apt/parts" \
+        -o Dir::State::lists="$apt/lists" -o Dir::State::status="$apt/status" \
+        -o Dir::Cache="$apt/cache" -o APT::Sandbox::User=root "$cmd" "$@"
+}
+
+# fetch SUITE PACKAGE VERSION: unpacks PACKAGE and the libraries it needs, and
+# writes the wrappers. VERSION is a prefix of the Debian version.
+fetch() {
+    out="$dir/$3"
+    [ -x "$out/bird" ] && return 0
+    [ -d "$work/$1" ] || prepare "$1" || return 1
+    apt="$work/$1"
+    found=$(private madison "$2" | awk -v v="$3" '{ if (index($3, v) == 1) { print $3; exit } }')
+    [ -n "$found" ] || return 1
+    rm -rf "$apt/cache/archives"
+    mkdir -p "$apt/cache/archives/partial" "$out.new/root"
+    private install -qq -y --download-only --no-install-recommends "$2=$found" >/dev/null
+    for deb in "$apt"/cache/archives/*.deb; do
+        case ${deb##*/} in
+        bird* | libc6_* | libssh* | libssl3* | zlib1g_* | libgssapi* | libzstd1_* | libkrb5* | libk5crypto* | libcom-err2_* | \
+            libkeyutils1_* | libreadline* | libtinfo6_* | libgcrypt20_* | libgpg-error0_* | libncurses*)
+            dpkg -x "$deb" "$out.new/root"
+            ;;
+        esac
+    done
+    for prog in bird bird6; do
+        [ -x "$out.new/root/usr/sbin/$prog" ] || continue
+        cat >"$out.new/$prog" <<'WRAPPER'
+#!/bin/sh
+here=$(dirname "$(readlink -f "$0")")/root
+for lib in "$here/usr/lib" "$here/lib"; do
+    for arch in "$lib"/*-linux-gnu; do
+        for ld in "$arch"/ld-linux-*.so.*; do
+            [ -x "$ld" ] && exec "$ld" --library-path "$here/usr/lib/${arch##*/}:$here/lib/${arch##*/}" \
+                "$here/usr/sbin/${0##*/}" "$@"
+        done
+    done
+done
+echo "$0: no dynamic loader below $here" >&2
+exit 127
+WRAPPER
+        chmod +x "$out.new/$prog"
+    done
+    rm -rf "$out"
+    mv "$out.new" "$out"
+}
+
+for want in "bookworm bird 1.6.8" "bookworm bird2 2.0.12" "trixie bird2 2.17.6" "trixie bird3 3.1.8"; do
+    # shellcheck disable=SC2086
+    set -- $want
+    if ! (fetch "$1" "$2" "$3"); then
+        echo "birds.sh: BIRD $3 could not be fetched from $1; tests that need it will be skipped" >&2
+    fi
+done
+ls "$dir"
