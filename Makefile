@@ -68,14 +68,17 @@ deps: ## Install the programs that demo, tests and benchmark run: BIRD 2, etcd, 
 birds: ## Fetch BIRD 1.6, 2.0, 2.17 and 3.1 for the tests into .testenv, without installing them
 	@internal/testenv/birds.sh $(TESTENV)/bird
 
-KUBE_APISERVER := $(TESTENV)/bin/kube-apiserver
-
 .PHONY: kube-apiserver
-kube-apiserver: $(KUBE_APISERVER) ## Build the Kubernetes API server that tests run: once, some 5 minutes
+kube-apiserver: $(TESTENV)/bin/kube-apiserver $(TESTENV)/bin/etcd ## Build the Kubernetes API server that tests run: once, some 5 minutes
 
-$(KUBE_APISERVER):
+$(TESTENV)/bin/kube-apiserver:
 	@mkdir -p $(@D)
 	go -C internal/testenv/kube-apiserver build -ldflags='-s -w' -o $@ k8s.io/kubernetes/cmd/kube-apiserver
+
+# Newer than Debian's: the API server streams lists only with this one.
+$(TESTENV)/bin/etcd:
+	@mkdir -p $(@D)
+	go -C internal/testenv/kube-apiserver build -ldflags='-s -w' -o $@ go.etcd.io/etcd/server/v3
 
 .PHONY: clean
 clean: ## Remove what was built (.testenv stays: it takes a download to make)

@@ -29,7 +29,11 @@ type Update struct {
 	InSync   bool    // all that the store holds has been sent
 	Err      error   // why it is not in step; nil where it is, or still loading
 	Revision string  // the store's own version of this state, where it has one
-	At       time.Time
+	// Serves is, of a backend that is told what is needed, which of it has been
+	// settled by this Update: sent, or found missing, or found unreadable (an
+	// Event with Err). It is nil for other backends.
+	Serves *Needs
+	At     time.Time
 }
 
 // Event is a change of one resource: it is now Resource; or, where Err is set,

@@ -135,7 +135,7 @@ func decodeEndpointSlice(m metadata, f field) *EndpointSlice {
 	s := &EndpointSlice{
 		Namespace: m.namespace,
 		Name:      m.name,
-		Service:   m.labels["kubernetes.io/service-name"],
+		Service:   m.labels[serviceNameLabel],
 	}
 	kind := f.get("addressType").text()
 	s.IPv6 = kind == "IPv6"

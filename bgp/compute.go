@@ -72,8 +72,12 @@ type computer struct {
 	options Options
 	me      *backends.Node
 	config  *Config
-	// taken has the sessions so far by neighbor and port.
+	// added are the sessions so far, IPv4 and IPv6; taken has them by neighbor
+	// and port.
+	added [2][]*Session
 	taken map[endpoint]Reason
+	// underscores makes an address part of a session's name.
+	underscores *strings.Replacer
 	// filters has the names of BGPFilters that sessions use.
 	filters map[string]bool
 	// reported keeps a problem from being listed twice.
@@ -89,6 +93,8 @@ func newComputer(s *backends.State, o Options, me *backends.Node) *computer {
 		taken:    map[endpoint]Reason{},
 		filters:  map[string]bool{},
 		reported: map[Problem]bool{},
+
+		underscores: strings.NewReplacer(".", "_", ":", "_"),
 	}
 }
 

@@ -6,7 +6,6 @@ import (
 	"maps"
 	"net/netip"
 	"slices"
-	"strings"
 
 	"confd/backends"
 )
@@ -43,9 +42,20 @@ func (c *computer) sessions() {
 			c.localWorkloads(p)
 		}
 	}
-	for _, f := range c.config.Families() {
-		slices.SortFunc(f.Sessions, func(a, b Session) int { return cmp.Compare(a.Name, b.Name) })
+	for i, f := range c.config.Families() {
+		f.Sessions = inOrder(c.added[i])
 	}
+}
+
+// inOrder returns the sessions sorted by name. Sorting pointers spares moving
+// the sessions themselves about.
+func inOrder(in []*Session) []Session {
+	slices.SortFunc(in, func(a, b *Session) int { return cmp.Compare(a.Name, b.Name) })
+	out := make([]Session, len(in))
+	for i, s := range in {
+		out[i] = *s
+	}
+	return out
 }
 
 // sharedAddresses reports nodes that have another node's address: the first by
@@ -71,6 +81,7 @@ func (c *computer) mesh() {
 	if !ok {
 		return
 	}
+	own := [...]string{c.config.IPv4.Address.String(), c.config.IPv6.Address.String()}
 	members := 1
 	for _, n := range c.nodes {
 		if n == c.me || n.ClusterID.IsValid() {
@@ -78,14 +89,14 @@ func (c *computer) mesh() {
 		}
 		members++
 		reason := Reason{Object: c.defaults.ResourceKey(), Text: "node-to-node mesh with node " + n.Name}
-		for _, f := range c.config.Families() {
+		for i, f := range c.config.Families() {
 			s, ok := c.withNode(MeshSession, f, n)
 			if !ok {
 				continue
 			}
 			s.Reason = reason
 			s.Source, s.Password = f.Address, password
-			s.Passive = s.Neighbor.String() > f.Address.String()
+			s.Passive = s.Neighbor.String() > own[i]
 			if t := c.defaults.NodeMeshMaxRestartTime; t != nil {
 				s.GracefulRestartTime = seconds(*t)
 			}
@@ -118,7 +129,7 @@ func (c *computer) add(f *Family, s Session) {
 	if s.Internal && c.me.ClusterID.IsValid() && s.PeerClusterID != c.me.ClusterID {
 		s.RRClient, s.ClusterID = true, c.me.ClusterID
 	}
-	s.Name = sessionName(s)
+	s.Name = c.sessionName(s)
 	at := endpoint{s.Neighbor, cmp.Or(s.Port, bgpPort)}
 	if first, taken := c.taken[at]; taken {
 		if !s.Reason.Reverse && first.Object != s.Reason.Object {
@@ -130,12 +141,13 @@ func (c *computer) add(f *Family, s Session) {
 	for _, call := range slices.Concat(s.Import, s.Export) {
 		c.filters[call.Filter] = true
 	}
-	f.Sessions = append(f.Sessions, s)
+	i := (f.Version - 4) / 2
+	c.added[i] = append(c.added[i], &s)
 }
 
 // sessionName is stable: it depends on the neighbor alone.
-func sessionName(s Session) string {
-	name := string(s.Kind) + "_" + strings.NewReplacer(".", "_", ":", "_").Replace(s.Neighbor.String())
+func (c *computer) sessionName(s Session) string {
+	name := string(s.Kind) + "_" + c.underscores.Replace(s.Neighbor.String())
 	if s.PortInName {
 		name += fmt.Sprintf("_port_%d", s.Port)
 	}

@@ -228,7 +228,7 @@ func TestTheComponentPutsOurProgramIntoCalicoNode(t *testing.T) {
 		t.Fatal(err)
 	}
 	write(t, filepath.Join(dir, "calico.yaml"), calicoNode)
-	write(t, filepath.Join(dir, "kustomization.yaml"), "resources: [calico.yaml]\ncomponents: [component]\nimages: [{name: confd-installer, newName: example.com/i}]\n")
+	write(t, filepath.Join(dir, "kustomization.yaml"), "resources: [calico.yaml]\ncomponents: [component]\n")
 	objects := decode(t, kustomize(t, dir))
 	pod := objects["DaemonSet/calico-node"].(*appsv1.DaemonSet).Spec.Template.Spec
 

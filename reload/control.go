@@ -138,7 +138,7 @@ func isControl(r rune) bool { return r < 0x20 || r == 0x7f }
 
 // exchange sends command, where there is one, and reads a reply.
 func (c *Client) exchange(ctx context.Context, command string) (Reply, error) {
-	stop := context.AfterFunc(ctx, func() { c.conn.SetDeadline(time.Unix(1, 0)) })
+	stop := context.AfterFunc(ctx, func() { _ = c.conn.SetDeadline(time.Unix(1, 0)) })
 	var err error
 	if command != "" {
 		_, err = io.WriteString(c.conn, command+"\n")

@@ -16,8 +16,8 @@ import (
 	"time"
 )
 
-// ErrCannotCheck: there is no way to check a set now (no binary to do it with,
-// and no BIRD that answers). A set that is installed already stays; try again
+// ErrCannotCheck says that there is no way to check a set now: no binary to do
+// it with, and no BIRD that answers. A set that is installed already stays; try again
 // when BIRD is up.
 var ErrCannotCheck = errors.New("cannot check the configuration")
 

@@ -142,7 +142,7 @@ func (st *stage) overlayFolder(dir, folder string) error {
 		return err
 	}
 	if sys, ok := main.Sys().(*syscall.Stat_t); ok {
-		os.Chown(dir, int(sys.Uid), int(sys.Gid)) // as good as it goes
+		_ = os.Chown(dir, int(sys.Uid), int(sys.Gid)) // as good as it goes
 	}
 	if err := os.Chmod(dir, main.Mode().Perm()); err != nil {
 		return err

@@ -3,7 +3,6 @@ package templates
 import (
 	"crypto/sha256"
 	"fmt"
-	"net/netip"
 	"slices"
 	"strings"
 	"unicode"
@@ -229,6 +228,3 @@ func interfacePatterns(patterns []string) (string, error) {
 	}
 	return strings.Join(out, ", "), nil
 }
-
-// withLength is an address as a net of its own: /32 or /128.
-func withLength(a netip.Addr) netip.Prefix { return netip.PrefixFrom(a, a.BitLen()) }

@@ -55,7 +55,7 @@ func split(r io.Reader, emit func(piece) error) error {
 	s := splitter{emit: emit, line: 1, document: 1}
 	in := bufio.NewReaderSize(r, 64<<10)
 	if bom, _ := in.Peek(3); string(bom) == "\xef\xbb\xbf" {
-		in.Discard(3)
+		_, _ = in.Discard(3) // they have been read already
 	}
 	start := true
 	for {

@@ -33,6 +33,7 @@ type Etcd struct {
 type EtcdOption func(*etcdSettings)
 
 type etcdSettings struct {
+	program                   string
 	caFile, certFile, keyFile string
 	args                      []string
 }
@@ -41,6 +42,11 @@ type etcdSettings struct {
 // one that an authority in caFile has signed. All files are PEM.
 func EtcdTLS(caFile, certFile, keyFile string) EtcdOption {
 	return func(s *etcdSettings) { s.caFile, s.certFile, s.keyFile = caFile, certFile, keyFile }
+}
+
+// EtcdProgram runs another program than the etcd on PATH.
+func EtcdProgram(path string) EtcdOption {
+	return func(s *etcdSettings) { s.program = path }
 }
 
 // EtcdArgs adds command line arguments.
@@ -53,12 +59,12 @@ func EtcdArgs(args ...string) EtcdOption {
 // PATH.
 func StartEtcd(tb testing.TB, opts ...EtcdOption) *Etcd {
 	tb.Helper()
-	if _, err := exec.LookPath("etcd"); err != nil {
-		tb.Skip("no etcd on PATH (Debian: apt-get install etcd-server)")
-	}
-	e := &Etcd{tb: tb, Dir: tb.TempDir()}
+	e := &Etcd{tb: tb, Dir: tb.TempDir(), settings: etcdSettings{program: "etcd"}}
 	for _, o := range opts {
 		o(&e.settings)
+	}
+	if _, err := exec.LookPath(e.settings.program); err != nil {
+		tb.Skip("no etcd on PATH (Debian: apt-get install etcd-server)")
 	}
 	tb.Cleanup(func() {
 		e.Kill()
@@ -160,7 +166,7 @@ func (e *Etcd) start() error {
 		return err
 	}
 	defer log.Close()
-	cmd := exec.Command("etcd", e.arguments()...)
+	cmd := exec.Command(e.settings.program, e.arguments()...)
 	cmd.Stdout, cmd.Stderr = log, log
 	if err := cmd.Start(); err != nil {
 		return err

@@ -68,12 +68,14 @@ const adminUser = "admin"
 // has not been built.
 func StartKube(tb testing.TB, opts ...KubeOption) *Kube {
 	tb.Helper()
-	program := kubeProgram(tb)
+	program := kubeProgram(tb, "kube-apiserver")
 	k := &Kube{tb: tb, Dir: tb.TempDir(), groups: map[string]string{adminUser: "system:masters"}, tokens: map[string]string{}}
 	for _, o := range opts {
 		o(k)
 	}
-	k.Etcd = StartEtcd(tb)
+	// Debian's etcd cannot report progress on request, without which there are
+	// no streaming lists.
+	k.Etcd = StartEtcd(tb, EtcdProgram(kubeProgram(tb, "etcd")))
 	for user := range k.groups {
 		k.tokens[user] = rand.Text()
 		k.writeFile(k.tokenFile(user), k.tokens[user])
@@ -97,11 +99,11 @@ func StartKube(tb testing.TB, opts ...KubeOption) *Kube {
 	return nil
 }
 
-func kubeProgram(tb testing.TB) string {
+func kubeProgram(tb testing.TB, name string) string {
 	tb.Helper()
-	path := filepath.Join(Root(tb), ".testenv", "bin", "kube-apiserver")
+	path := filepath.Join(Root(tb), ".testenv", "bin", name)
 	if _, err := os.Stat(path); err != nil {
-		tb.Skipf("kube-apiserver is missing (%s): `make kube-apiserver` builds it", path)
+		tb.Skipf("%s is missing (%s): `make kube-apiserver` builds it", name, path)
 	}
 	return path
 }
@@ -157,7 +159,7 @@ func (k *Kube) Resume() { k.signal(syscall.SIGCONT) }
 func (k *Kube) Restart() {
 	k.tb.Helper()
 	k.Kill()
-	if err := k.start(kubeProgram(k.tb)); err != nil {
+	if err := k.start(kubeProgram(k.tb, "kube-apiserver")); err != nil {
 		k.tb.Fatalf("restart kube-apiserver: %v\n%s", err, k.logTail())
 	}
 }

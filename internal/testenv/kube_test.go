@@ -47,8 +47,11 @@ func TestKubeServesBothOfCalicosGroups(t *testing.T) {
 	if got := spec(affinityV3); got["node"] != "n2" {
 		t.Errorf("after a restart: %v", got)
 	}
-	path := "/apis/projectcalico.org/v3/blockaffinities?watch=true&timeoutSeconds=1&resourceVersion=" + old
-	if out := k.Kubectl(t, "get", "--raw", path); !strings.Contains(out, `"code":410`) {
+	const watch = "/apis/projectcalico.org/v3/blockaffinities?watch=true&timeoutSeconds=1"
+	if out := k.Kubectl(t, "get", "--raw", watch+"&sendInitialEvents=true&resourceVersionMatch=NotOlderThan&allowWatchBookmarks=true"); !strings.Contains(out, "initial-events-end") {
+		t.Errorf("streaming list: %s", out)
+	}
+	if out := k.Kubectl(t, "get", "--raw", watch+"&resourceVersion="+old); !strings.Contains(out, `"code":410`) {
 		t.Errorf("watch from a revision that is gone: %s", out)
 	}
 	k.RemoveCRDs(t, "crd.projectcalico.org/v1")

@@ -1,6 +1,6 @@
 // Package testenv gives tests real servers to run against: BIRD in several
-// versions, etcd, network namespaces, and clusters of any size. What a machine
-// lacks makes a test skip, and the skip names it.
+// versions, etcd, a Kubernetes API server, network namespaces, and clusters of
+// any size. What a machine lacks makes a test skip, and the skip names it.
 package testenv
 
 import (

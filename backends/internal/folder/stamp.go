@@ -29,7 +29,7 @@ type Stamp struct {
 func NewStamp(info fs.FileInfo) Stamp {
 	s := Stamp{size: info.Size(), modified: info.ModTime(), sure: time.Since(info.ModTime()) > tick}
 	if st, ok := info.Sys().(*syscall.Stat_t); ok {
-		s.changed, s.inode, s.device = st.Ctim, st.Ino, uint64(st.Dev)
+		s.changed, s.inode, s.device = st.Ctim, st.Ino, st.Dev
 		s.sure = s.sure && time.Since(time.Unix(st.Ctim.Unix())) > tick
 	}
 	return s

@@ -112,7 +112,7 @@ func (w *Watcher) Watch(t Targets) (added bool) {
 	for _, dir := range w.notify.WatchList() {
 		have[dir] = true
 		if w.aliases[dir] == nil {
-			w.notify.Remove(dir) // an error means that it is gone already
+			_ = w.notify.Remove(dir) // an error means that it is gone already
 		}
 	}
 	for dir := range w.aliases {

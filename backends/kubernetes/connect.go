@@ -1,0 +1,130 @@
+package kubernetes
+
+import (
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"net/url"
+	"os"
+	"time"
+
+	"k8s.io/client-go/rest"
+	"k8s.io/client-go/tools/clientcmd"
+	clientcmdapi "k8s.io/client-go/tools/clientcmd/api"
+)
+
+// Limits of a connection. A server that falls silent is noticed by pings, in
+// half a minute at most; HTTP/1.1 has none, and watches end by idleHTTP1.
+const (
+	dialTimeout   = 8 * time.Second
+	headerTimeout = 30 * time.Second
+	pingAfter     = 10 * time.Second
+	pingTimeout   = 5 * time.Second
+)
+
+// Where a pod finds what its service account may show.
+const (
+	podToken = "/var/run/secrets/kubernetes.io/serviceaccount/token"
+	podCA    = "/var/run/secrets/kubernetes.io/serviceaccount/ca.crt"
+)
+
+// connection is a way to the API server, with the credentials of one moment.
+type connection struct {
+	base   *url.URL
+	client *http.Client
+	close  func()
+}
+
+// connect reads the settings' files; it does not dial.
+func connect(cfg Config) (*connection, error) {
+	rc, err := restConfig(cfg)
+	if err != nil {
+		return nil, err
+	}
+	base, _, err := rest.DefaultServerUrlFor(rc)
+	if err != nil {
+		return nil, fmt.Errorf("address of the API server: %w", err)
+	}
+	tls, err := rest.TLSConfigFor(rc)
+	if err != nil {
+		return nil, fmt.Errorf("certificates for the API server: %w", err)
+	}
+	transport := &http.Transport{
+		Proxy:                 http.ProxyFromEnvironment,
+		DialContext:           (&net.Dialer{Timeout: dialTimeout, KeepAlive: pingAfter}).DialContext,
+		TLSClientConfig:       tls,
+		TLSHandshakeTimeout:   dialTimeout,
+		ResponseHeaderTimeout: headerTimeout,
+		ForceAttemptHTTP2:     true,
+		HTTP2:                 &http.HTTP2Config{SendPingTimeout: pingAfter, PingTimeout: pingTimeout},
+		// Compressing lists for every node is dear for the API server.
+		DisableCompression: true,
+		IdleConnTimeout:    90 * time.Second,
+	}
+	if rc.Proxy != nil {
+		transport.Proxy = rc.Proxy
+	}
+	if rc.Dial != nil {
+		transport.DialContext = rc.Dial
+	}
+	rt, err := rest.HTTPWrappersForConfig(rc, transport)
+	if err != nil {
+		return nil, fmt.Errorf("credentials for the API server: %w", err)
+	}
+	return &connection{base: base, client: &http.Client{Transport: rt}, close: transport.CloseIdleConnections}, nil
+}
+
+func restConfig(cfg Config) (*rest.Config, error) {
+	rc, err := findConfig(cfg)
+	if err != nil {
+		return nil, err
+	}
+	rc.UserAgent = "confd"
+	return rc, nil
+}
+
+func findConfig(cfg Config) (*rest.Config, error) {
+	switch {
+	case cfg.Kubeconfig != "":
+		rc, err := clientcmd.NewNonInteractiveDeferredLoadingClientConfig(
+			&clientcmd.ClientConfigLoadingRules{ExplicitPath: cfg.Kubeconfig},
+			&clientcmd.ConfigOverrides{
+				ClusterInfo: clientcmdapi.Cluster{Server: cfg.APIEndpoint, CertificateAuthority: cfg.CAFile},
+				AuthInfo:    clientcmdapi.AuthInfo{ClientCertificate: cfg.CertFile, ClientKey: cfg.KeyFile},
+			}).ClientConfig()
+		if err != nil {
+			return nil, fmt.Errorf("KUBECONFIG: %w", err)
+		}
+		return rc, nil
+	case cfg.APIEndpoint != "":
+		return endpointConfig(cfg), nil
+	}
+	rc, err := rest.InClusterConfig()
+	if errors.Is(err, rest.ErrNotInCluster) {
+		return nil, errors.New("no API server: this is no pod; set KUBECONFIG or K8S_API_ENDPOINT")
+	}
+	if err != nil {
+		return nil, fmt.Errorf("this pod's service account: %w", err)
+	}
+	return rc, nil
+}
+
+// endpointConfig uses the pod's service account for what is not set.
+func endpointConfig(cfg Config) *rest.Config {
+	rc := &rest.Config{Host: cfg.APIEndpoint, TLSClientConfig: rest.TLSClientConfig{
+		CertFile: cfg.CertFile, KeyFile: cfg.KeyFile, CAFile: cfg.CAFile,
+	}}
+	if cfg.CertFile == "" && exists(podToken) {
+		rc.BearerTokenFile = podToken
+		if cfg.CAFile == "" && exists(podCA) {
+			rc.CAFile = podCA
+		}
+	}
+	return rc
+}
+
+func exists(path string) bool {
+	_, err := os.Stat(path)
+	return err == nil
+}

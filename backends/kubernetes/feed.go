@@ -1,0 +1,301 @@
+package kubernetes
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"math/rand/v2"
+	"net/http"
+	"slices"
+	"time"
+
+	"confd/backends"
+)
+
+// Waits between sessions that fail: short at first, since a server that comes
+// back should be found soon, and spread, since the other nodes look for it too.
+// One that answers, and refuses, is asked less often than one that is away.
+const (
+	minDelay        = 250 * time.Millisecond
+	maxDelayAway    = 4 * time.Second
+	maxDelayRefused = 15 * time.Second
+)
+
+// holdTime is how long the deletion of a custom resource is held before the
+// server is asked whether its kind is being removed. The objects go first then,
+// and discovery tells of it a moment later.
+const holdTime = 500 * time.Millisecond
+
+// secretPatience is how long a Secret may not be readable before that counts
+// as an answer. A refusal counts at once.
+const secretPatience = 10 * time.Second
+
+// collection says what a feed reads.
+type collection struct {
+	name         string // for messages, and unique
+	path         string
+	selector     string // field selector
+	metadataOnly bool
+	read         reader
+	// served checks that the server still has the kind; nil: it always has.
+	served *served
+	// optional says that a server may do without the kind.
+	optional bool
+	// secret is the Secret that this is; empty: it is none.
+	secret backends.Key
+}
+
+// feed keeps the consumer in step with one collection. Its goroutine owns it;
+// once that has ended, the hub does.
+type feed struct {
+	collection
+	client  *client
+	log     *slog.Logger
+	reports chan<- report
+	cancel  context.CancelFunc
+	ended   chan struct{}
+
+	table    *table
+	revision string // up to which all is delivered; empty: list again
+	loaded   bool   // the whole collection was delivered once
+	absent   bool   // the server has no such kind, and need not
+	failing  bool   // the hub was told of a failure
+	// streaming says that the server may be asked to begin a watch with the
+	// whole collection.
+	streaming bool
+	failures  int // sessions in a row that did not last, and failed alike
+	code      int // the server's answer then; 0: there was none
+	started   time.Time
+	warned    map[objectID][]string
+}
+
+// report is what a feed tells the hub: changes, and that it is in step, or why
+// it is not.
+type report struct {
+	from     string
+	events   []backends.Event
+	revision string
+	err      error
+	// unreadable says, of a Secret's feed, that the events tell of a Secret
+	// that cannot be read.
+	unreadable bool
+	// group is the API group that was found.
+	group *group
+}
+
+// errAbsent ends the session of an optional kind that the server has not.
+var errAbsent = errors.New("the server has no such kind")
+
+// run keeps in step until ctx ends.
+func (f *feed) run(ctx context.Context) {
+	defer close(f.ended)
+	f.started = time.Now()
+	for {
+		began := time.Now()
+		err := f.session(ctx)
+		if ctx.Err() != nil {
+			return
+		}
+		lasted := time.Since(began)
+		if code := codeOf(err); lasted > maxDelayRefused || code != f.code {
+			f.failures, f.code = 0, code
+		}
+		if err == nil && lasted > time.Second {
+			continue // a watch that ended in order
+		}
+		f.failures++
+		if err != nil && !f.fail(ctx, err) || !sleep(ctx, delay(f.failures, err)) {
+			return
+		}
+	}
+}
+
+// session lists where that is needed, and watches until that ends. Nil means
+// that the next one can go on at once.
+func (f *feed) session(ctx context.Context) error {
+	if f.revision == "" && !f.streaming {
+		if err := f.load(ctx); err != nil {
+			return f.checkAbsent(ctx, err)
+		}
+	}
+	err := f.watch(ctx)
+	switch code := codeOf(err); {
+	case err == nil:
+		return nil
+	case f.revision != "" && (code == http.StatusGone || code == http.StatusGatewayTimeout):
+		// The version is too old, or is none of this store.
+		f.log.Debug("listing again", "collection", f.name, "because", err)
+		f.revision = ""
+		return nil
+	case f.revision == "" && cannotStream(err):
+		f.log.Debug("no streaming list", "collection", f.name, "because", err)
+		f.streaming = false
+		return f.session(ctx)
+	}
+	return f.checkAbsent(ctx, err)
+}
+
+// cannotStream says whether a plain list is worth a try.
+func cannotStream(err error) bool {
+	switch codeOf(err) {
+	case http.StatusBadRequest, http.StatusUnprocessableEntity, http.StatusNotAcceptable, http.StatusGone,
+		http.StatusInternalServerError, http.StatusGatewayTimeout: // so with an old etcd
+		return true
+	}
+	var silent errSilent
+	return errors.As(err, &silent)
+}
+
+// load lists the collection and delivers the difference.
+func (f *feed) load(ctx context.Context) error {
+	c, err := f.list(ctx)
+	if err != nil {
+		return err
+	}
+	f.absent = false
+	if c.removals && f.served != nil && !sleep(ctx, holdTime) {
+		return ctx.Err()
+	}
+	return f.deliver(ctx, c)
+}
+
+// deliver sends changes. Where the server is removing the kind they are none:
+// what was known stays.
+func (f *feed) deliver(ctx context.Context, c *changes) error {
+	if c.removals && f.served != nil {
+		if err := f.served.check(ctx, f.client); err != nil {
+			f.revision = ""
+			return err
+		}
+	}
+	f.warn(c)
+	if len(c.events) > 0 || !f.loaded || f.failing {
+		r := report{from: f.name, events: c.events, revision: c.revision}
+		if !f.send(ctx, r) {
+			return ctx.Err()
+		}
+	}
+	c.commit()
+	f.revision, f.loaded, f.failing = c.revision, true, false
+	return nil
+}
+
+// recovered tells that the watch goes on.
+func (f *feed) recovered(ctx context.Context) error {
+	return f.deliver(ctx, &changes{table: f.table, revision: f.revision})
+}
+
+// checkAbsent finds out whether err means that the server has no such kind, and
+// needs none: then there is nothing in it. Once something was delivered, it
+// does not.
+func (f *feed) checkAbsent(ctx context.Context, err error) error {
+	if !f.optional || codeOf(err) != http.StatusNotFound || f.loaded && !f.absent {
+		return err
+	}
+	resources, groupErr := f.served.resources(ctx, f.client)
+	if _, ok := resources[f.served.plural]; groupErr != nil || ok {
+		return err
+	}
+	f.absent = true
+	if err := f.deliver(ctx, f.table.change()); err != nil {
+		return err
+	}
+	return errAbsent
+}
+
+// fail tells why the collection is not in step. False: ctx has ended.
+func (f *feed) fail(ctx context.Context, err error) bool {
+	if errors.Is(err, errAbsent) {
+		return true
+	}
+	f.failing = true
+	err = f.explain(err)
+	f.log.Debug("collection is out of step", "error", err, "attempt", f.failures)
+	r := report{from: f.name, err: err}
+	c := f.table.change()
+	if f.unreadable(err) {
+		c.events = []backends.Event{{Key: f.secret, Err: fmt.Errorf("cannot be read: %w", err)}}
+		c.entries[objectID{f.secret.Namespace, f.secret.Name}] = entry{keys: []backends.Key{f.secret}}
+		r.events, r.unreadable = c.events, true
+	}
+	if !f.send(ctx, r) {
+		return false
+	}
+	c.commit()
+	return true
+}
+
+// unreadable says whether a Secret that was never read is to be told as one
+// that cannot be.
+func (f *feed) unreadable(err error) bool {
+	if f.secret == (backends.Key{}) || f.loaded || len(f.table.entries) > 0 {
+		return false
+	}
+	return codeOf(err) == http.StatusForbidden || time.Since(f.started) > secretPatience
+}
+
+// explain names the collection and the server, and what to do where something
+// is known to help.
+func (f *feed) explain(err error) error {
+	err = fmt.Errorf("%s: %s: %w", f.client.where(), f.name, err)
+	switch codeOf(err) {
+	case http.StatusForbidden:
+		return fmt.Errorf("%w: give the program's user that right", err)
+	case http.StatusUnauthorized:
+		return fmt.Errorf("%w: renew the credentials; the files are read again at each try", err)
+	case http.StatusNotFound:
+		return fmt.Errorf("%w: install its CustomResourceDefinition; what is known stays in use", err)
+	}
+	return err
+}
+
+func (f *feed) send(ctx context.Context, r report) bool {
+	select {
+	case f.reports <- r:
+		return true
+	case <-ctx.Done():
+		return false
+	}
+}
+
+// delay grows with the failures in a row, of which err is the last.
+func delay(failures int, err error) time.Duration {
+	most := maxDelayAway
+	if codeOf(err) != 0 {
+		most = maxDelayRefused
+	}
+	d := most
+	if failures <= 6 {
+		d = min(most, minDelay<<(failures-1))
+	}
+	return max(d/2+rand.N(d/2+1), retryAfter(err))
+}
+
+// warn logs what counts as absent in objects, once for each new text.
+func (f *feed) warn(c *changes) {
+	for id, texts := range c.warnings {
+		for _, text := range texts {
+			if !slices.Contains(f.warned[id], text) {
+				f.log.Warn("ignored: " + text)
+			}
+		}
+		if len(texts) == 0 {
+			delete(f.warned, id)
+		} else {
+			f.warned[id] = texts
+		}
+	}
+}
+
+// sleep waits for d, and says whether it was not cut short.
+func sleep(ctx context.Context, d time.Duration) bool {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return true
+	case <-ctx.Done():
+		return false
+	}
+}

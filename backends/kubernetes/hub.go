@@ -1,0 +1,230 @@
+package kubernetes
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"net/url"
+	"slices"
+	"strconv"
+	"time"
+
+	"k8s.io/apimachinery/pkg/fields"
+
+	"confd/backends"
+)
+
+// finderName is the name under which the search for the API group reports.
+const finderName = "Calico's API group"
+
+// hub is the state of one call of Run. Its goroutine is the only one that talks
+// to the consumer, and starts and stops the feeds.
+type hub struct {
+	*Backend
+	out     chan<- backends.Update
+	reports chan report
+	feeds   map[string]*feed
+	// standing is where everything stands that reports: feeds, and the search
+	// for the API group.
+	standing map[string]*standing
+	wanted   backends.Needs
+	finder   chan struct{} // closed when the search has ended; nil: there is none
+
+	told    *backends.Update // what was told last, without events
+	class   string           // of the error told last
+	culprit string           // whose error that was
+	outage  time.Time        // since when it is out of step after it was in step
+}
+
+// standing is where one collection stands.
+type standing struct {
+	needed     bool // it is read because it is needed, and may be without delay
+	loaded     bool
+	unreadable bool // a Secret that was told as such
+	err        error
+}
+
+func newHub(b *Backend, out chan<- backends.Update) *hub {
+	return &hub{Backend: b, out: out, reports: make(chan report), feeds: map[string]*feed{}, standing: map[string]*standing{}}
+}
+
+// run works until ctx ends; then all feeds have ended too.
+func (h *hub) run(ctx context.Context) {
+	ctx, cancel := context.WithCancel(ctx)
+	defer h.wait()
+	defer cancel()
+	if h.cfg.CalicoResources {
+		h.startCore(ctx)
+		h.startFinder(ctx)
+	}
+	if !h.tell(ctx, nil, "") {
+		return
+	}
+	for {
+		ok := true
+		select {
+		case r := <-h.reports:
+			ok = h.take(ctx, r)
+		case n := <-h.needs:
+			ok = h.need(ctx, n)
+		case <-ctx.Done():
+			return
+		}
+		if !ok {
+			return
+		}
+	}
+}
+
+func (h *hub) wait() {
+	for _, f := range h.feeds {
+		<-f.ended
+	}
+	if h.finder != nil {
+		<-h.finder
+	}
+}
+
+// take notes a report and passes it on. A feed that was stopped has nothing
+// more to say.
+func (h *hub) take(ctx context.Context, r report) bool {
+	s, ok := h.standing[r.from]
+	if !ok {
+		return true
+	}
+	s.err = r.err
+	s.loaded = s.loaded || r.err == nil
+	s.unreadable = s.unreadable || r.unreadable
+	if r.group != nil {
+		h.log.Info("found Calico's resources", "group", r.group.name)
+		h.startCalico(ctx, r.group)
+	}
+	return h.tell(ctx, r.events, r.revision)
+}
+
+// need starts and stops feeds as the needs change.
+func (h *hub) need(ctx context.Context, n backends.Needs) bool {
+	h.wanted = n
+	wanted := map[string]collection{}
+	if n.Services {
+		for _, c := range serviceCollections() {
+			wanted[c.name] = c
+		}
+	}
+	for _, k := range n.Secrets {
+		c := secretCollection(k, h.cfg.SecretNamespace)
+		wanted[c.name] = c
+	}
+	var events []backends.Event
+	for _, name := range slices.Sorted(maps.Keys(h.standing)) {
+		if _, ok := wanted[name]; !ok && h.standing[name].needed {
+			events = append(events, h.stop(name)...)
+		}
+	}
+	for _, name := range slices.Sorted(maps.Keys(wanted)) {
+		if _, ok := h.feeds[name]; !ok {
+			h.start(ctx, wanted[name], true)
+		}
+	}
+	return h.tell(ctx, events, "")
+}
+
+// start runs a feed.
+func (h *hub) start(ctx context.Context, c collection, needed bool) {
+	ctx, cancel := context.WithCancel(ctx)
+	f := &feed{
+		collection: c, client: h.client, log: h.log, reports: h.reports, cancel: cancel, ended: make(chan struct{}),
+		table: newTable(), streaming: true, warned: map[objectID][]string{},
+	}
+	h.feeds[c.name] = f
+	h.standing[c.name] = &standing{needed: needed}
+	go f.run(ctx)
+}
+
+// stop ends a feed, and returns the events that withdraw what it delivered.
+func (h *hub) stop(name string) []backends.Event {
+	f := h.feeds[name]
+	f.cancel()
+	<-f.ended
+	delete(h.feeds, name)
+	delete(h.standing, name)
+	return f.table.clear()
+}
+
+func (h *hub) startCore(ctx context.Context) {
+	h.start(ctx, collection{name: "Nodes", path: "/api/v1/nodes", metadataOnly: true, read: readNode}, false)
+	if h.cfg.UsePodCIDR {
+		h.start(ctx, collection{
+			name: "podCIDRs of Node " + strconv.Quote(h.cfg.Node), path: "/api/v1/nodes",
+			selector: named(h.cfg.Node), read: readPodCIDRs,
+		}, false)
+	}
+}
+
+func (h *hub) startCalico(ctx context.Context, g *group) {
+	for _, k := range calicoKinds(h.cfg) {
+		c := collection{
+			name: k.plural + " of " + g.name, path: "/apis/" + g.name + "/" + k.plural,
+			read: readKind(k.kind), served: newServed(g, k.plural), optional: k.optional,
+		}
+		switch k.kind {
+		case backends.KindBGPConfiguration:
+			c.read = only(c.read, defaultOrNode)
+		case backends.KindBlockAffinity:
+			c.read = only(c.read, ofNode(h.cfg.Node))
+		case backends.KindFelixConfiguration:
+			// There may be one for each node, and two matter.
+			own := c
+			own.name += ", this node's"
+			own.selector = named("node." + h.cfg.Node)
+			h.start(ctx, own, false)
+			c.selector = named("default")
+		}
+		h.start(ctx, c, false)
+	}
+}
+
+func serviceCollections() []collection {
+	return []collection{
+		{name: "Services", path: "/api/v1/services", read: readKind(backends.KindService)},
+		{name: "EndpointSlices", path: "/apis/discovery.k8s.io/v1/endpointslices", read: readKind(backends.KindEndpointSlice)},
+	}
+}
+
+func secretCollection(k backends.Key, namespace string) collection {
+	if k.Namespace == "" {
+		k.Namespace = namespace
+	}
+	return collection{
+		name: k.String(), path: "/api/v1/namespaces/" + url.PathEscape(k.Namespace) + "/secrets",
+		selector: named(k.Name), read: readKind(backends.KindSecret), secret: k,
+	}
+}
+
+// named is a selector for one object, whatever characters its name has.
+func named(name string) string {
+	return fields.OneTermEqualSelector("metadata.name", name).String()
+}
+
+// startFinder searches for the API group until it is found.
+func (h *hub) startFinder(ctx context.Context) {
+	h.standing[finderName] = &standing{}
+	h.finder = make(chan struct{})
+	go func() {
+		defer close(h.finder)
+		for failures := 1; ; failures++ {
+			g, err := discover(ctx, h.client, h.cfg)
+			if err != nil {
+				err = fmt.Errorf("%s: %w", h.client.where(), err)
+			}
+			select {
+			case h.reports <- report{from: finderName, group: g, err: err}:
+			case <-ctx.Done():
+				return
+			}
+			if g != nil || !sleep(ctx, delay(failures, err)) {
+				return
+			}
+		}
+	}()
+}

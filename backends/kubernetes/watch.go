@@ -1,0 +1,192 @@
+package kubernetes
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"math/rand/v2"
+	"strconv"
+	"time"
+)
+
+// Seconds after which the server is to end a watch, so that it can spread its
+// watches anew over its instances.
+const (
+	minWatch = 300
+	maxWatch = 600
+)
+
+// initialEnd marks the bookmark that follows the whole collection.
+const initialEnd = "k8s.io/initial-events-end"
+
+// frame is one message of a watch.
+type frame struct {
+	Type   string          `json:"type"`
+	Object json.RawMessage `json:"object"`
+}
+
+// stream is a watch that is open.
+type stream struct {
+	*feed
+	body      *impatient
+	idle      time.Duration // the body's limit once the collection is there
+	frames    chan frame
+	broken    error // why there are no more frames; valid once they end
+	changes   *changes
+	present   map[objectID]struct{} // while the collection is being sent; else nil
+	delivered bool                  // something, or the server's word that there is nothing
+}
+
+// watch delivers changes after the feed's revision or, where that is empty, the
+// whole collection first. It returns nil where the watch ended as watches do.
+func (f *feed) watch(ctx context.Context) error {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	s := &stream{feed: f, frames: make(chan frame), changes: f.table.change(), idle: watchIdle}
+	query := f.query()
+	query.Set("watch", "true")
+	query.Set("allowWatchBookmarks", "true")
+	query.Set("timeoutSeconds", strconv.Itoa(minWatch+rand.N(maxWatch-minWatch)))
+	if f.revision != "" {
+		query.Set("resourceVersion", f.revision)
+	} else {
+		query.Set("sendInitialEvents", "true")
+		query.Set("resourceVersionMatch", "NotOlderThan")
+		s.present = map[objectID]struct{}{}
+	}
+	accept := "application/json"
+	if f.metadataOnly {
+		accept = "application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1,application/json"
+	}
+	resp, err := f.client.get(ctx, f.path, query, accept)
+	if err != nil {
+		return err
+	}
+	defer resp.Body.Close()
+	if resp.ProtoMajor < 2 {
+		s.idle = idleHTTP1
+	}
+	s.body = newImpatient(resp.Body, s.idle, cancel)
+	if s.present != nil {
+		s.body.setLimit(loadIdle)
+	}
+	go s.receive(ctx)
+	err = s.run(ctx)
+	cancel()
+	for range s.frames { // until the receiver has ended
+	}
+	return err
+}
+
+// receive hands on frames until the body ends, which it does with ctx.
+func (s *stream) receive(ctx context.Context) {
+	defer close(s.frames)
+	d := json.NewDecoder(s.body)
+	for {
+		var fr frame
+		if err := d.Decode(&fr); err != nil {
+			s.broken = err
+			return
+		}
+		select {
+		case s.frames <- fr:
+		case <-ctx.Done():
+			s.broken = ctx.Err()
+			return
+		}
+	}
+}
+
+// run takes frames until there are no more. Removals are held for a moment,
+// and delivered with what follows them.
+func (s *stream) run(ctx context.Context) error {
+	if s.present == nil {
+		if err := s.recovered(ctx); err != nil {
+			return err
+		}
+	}
+	hold := time.NewTimer(time.Hour)
+	defer hold.Stop()
+	held := false
+	for {
+		select {
+		case fr, ok := <-s.frames:
+			if !ok {
+				return s.end()
+			}
+			if err := s.take(fr); err != nil {
+				return err
+			}
+			if s.present != nil || held {
+				continue
+			}
+			if s.changes.removals && s.served != nil {
+				held = true
+				hold.Reset(holdTime)
+				continue
+			}
+		case <-hold.C:
+			held = false
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+		if err := s.deliver(ctx, s.changes); err != nil {
+			return err
+		}
+		s.changes = s.table.change()
+	}
+}
+
+// end says what it means that the frames have ended. A watch that breaks is
+// resumed, which shows whether there is a reason to worry.
+func (s *stream) end() error {
+	if s.present == nil {
+		return nil
+	}
+	if errors.Is(s.broken, io.EOF) {
+		return fmt.Errorf("the server ended the list in its middle: %w", io.ErrUnexpectedEOF)
+	}
+	return s.broken
+}
+
+// take adds a frame to the changes.
+func (s *stream) take(fr frame) error {
+	if fr.Type == "ERROR" {
+		return frameError(fr)
+	}
+	o := &object{}
+	if err := json.Unmarshal(fr.Object, o); err != nil {
+		return fmt.Errorf("object in the server's answer: %w", err)
+	}
+	if o.Metadata.ResourceVersion != "" {
+		s.changes.revision = o.Metadata.ResourceVersion
+	}
+	switch fr.Type {
+	case "ADDED", "MODIFIED":
+		if s.present != nil {
+			s.present[o.id()] = struct{}{}
+		}
+		return s.changes.put(o, s.read)
+	case "DELETED":
+		delete(s.present, o.id())
+		s.changes.remove(o.id())
+	case "BOOKMARK":
+		if s.present != nil && o.Metadata.Annotations[initialEnd] == "true" {
+			s.changes.removeAllBut(s.present)
+			s.present, s.absent = nil, false
+			s.body.setLimit(s.idle)
+		}
+	}
+	return nil
+}
+
+// frameError is what the server says in a watch that it ends.
+func frameError(fr frame) error {
+	var st status
+	if err := json.Unmarshal(fr.Object, &st); err != nil {
+		return fmt.Errorf("error in a watch that cannot be read: %w", err)
+	}
+	return st.err(0)
+}
