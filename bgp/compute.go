@@ -37,6 +37,9 @@ type Options struct {
 	LogSeverity string
 	// SecretNamespace is where passwords are.
 	SecretNamespace string
+	// RequirePasswords leaves sessions out whose password is not there, which
+	// otherwise go without one, as in Calico.
+	RequirePasswords bool
 }
 
 // ErrUnknownNode is returned while the datastore has no usable Node resource

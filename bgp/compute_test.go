@@ -291,6 +291,30 @@ func TestOneBadPeerAmongMany(t *testing.T) {
 	}
 }
 
+func TestRequirePasswords(t *testing.T) {
+	s := stateOf(node("n1", "10.0.0.1/24", ""), meshOff(),
+		&backends.BGPPeer{Name: "a", PeerIP: netip.MustParseAddr("10.9.9.1"), ASNumber: 1, Password: &backends.SecretKeyRef{Name: "s", Key: "k"}},
+		&backends.BGPPeer{Name: "b", PeerIP: netip.MustParseAddr("10.9.9.2"), ASNumber: 1})
+	secret := backends.Key{Kind: backends.KindSecret, Namespace: "kube-system", Name: "s"}
+	s.Apply(backends.Event{Key: secret, Err: errors.New("forbidden")})
+	for _, require := range []bool{false, true} {
+		c, err := Compute(s, Options{Node: "n1", SecretNamespace: "kube-system", RequirePasswords: require})
+		if err != nil {
+			t.Fatal(err)
+		}
+		want := 2
+		if require {
+			want = 1
+		}
+		if got := len(c.IPv4.Sessions); got != want {
+			t.Errorf("require %v: %d sessions, want %d", require, got, want)
+		}
+		if texts := strings.Join(problemTexts(c), "\n"); !strings.Contains(texts, "BGPPeer a Secret kube-system/s, which has its password, cannot be read (forbidden)") {
+			t.Errorf("problems: %s", texts)
+		}
+	}
+}
+
 func TestRouterID(t *testing.T) {
 	s := stateOf(node("n1", "10.0.0.1/8", ""), node("six", "", "fd00::1/64"))
 	tests := []struct{ node, given, want, err string }{

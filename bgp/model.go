@@ -14,22 +14,27 @@ import (
 
 // Config is all that one node's BIRD must be told, for both address families.
 type Config struct {
+	// Node is this node's name in Calico.
 	Node string
 	// RouterID is the BGP identifier (RFC 4271 section 4.2), for both families.
 	RouterID netip.Addr
 	// RouterIDFrom says where RouterID comes from, in words.
 	RouterIDFrom string
-	ASNumber     uint32
+	// ASNumber is this node's.
+	ASNumber uint32
 	// ClusterID is valid where the node is a route reflector (RFC 4456).
 	ClusterID netip.Addr
-	LogLevel  LogLevel
+	// LogLevel is how much BIRD logs.
+	LogLevel LogLevel
 	// LogSeverity is the setting as it was given ("" where nobody set it).
 	LogSeverity string
 	// Interfaces are the patterns of the direct protocol, in order: a leading
 	// "-" excludes.
 	Interfaces []string
-	IPv4       Family
-	IPv6       Family
+	// IPv4 is what belongs to IPv4.
+	IPv4 Family
+	// IPv6 is what belongs to IPv6.
+	IPv6 Family
 	// Filters are the usable BGPFilters that sessions of this node name, by name.
 	Filters []*backends.BGPFilter
 	// Problems are what was left out, or looks wrong, sorted.
@@ -62,8 +67,10 @@ type Family struct {
 	Sessions []Session
 	// Statics are sorted by net, without repetition.
 	Statics []StaticRoute
-	Export  ExportPolicy
-	Kernel  KernelPolicy
+	// Export decides which routes BGP peers are told.
+	Export ExportPolicy
+	// Kernel decides which routes go into the kernel.
+	Kernel KernelPolicy
 	// NormalPriority is the metric of routes that nobody prefers or avoids.
 	NormalPriority uint32
 }
@@ -92,52 +99,65 @@ const (
 
 // Session is one BGP session.
 type Session struct {
+	// Name is the protocol's name for BIRD, such as Mesh_10_0_0_2.
 	Name string
+	// Kind is where the session comes from.
 	Kind SessionKind
-	// Neighbor is the peer's address; Port is 0 where none was given (179).
+	// Neighbor is the peer's address.
 	Neighbor netip.Addr
-	Port     uint16
+	// Port is the peer's port; 0 where none was given, which means 179.
+	Port uint16
 	// PortInName is set where the name ends in _port_N.
 	PortInName bool
-	AS         uint32
-	LocalAS    uint32
+	// AS is the peer's AS number.
+	AS uint32
+	// LocalAS is the AS number that this node has in the session.
+	LocalAS uint32
 	// OwnLocalAS is set where LocalAS is not simply the node's AS number.
 	OwnLocalAS bool
 	// Internal: AS equals LocalAS (iBGP).
 	Internal bool
-	// Source is not valid where BIRD may choose.
-	Source  netip.Addr
+	// Source is the address to speak from; not valid where BIRD may choose.
+	Source netip.Addr
+	// Passive is set where the peer is to open the connection.
 	Passive bool
 	// RRClient is set where the peer is a client of this route reflector.
-	RRClient  bool
+	RRClient bool
+	// ClusterID is this route reflector's cluster ID; valid with RRClient only.
 	ClusterID netip.Addr
-	NextHop   NextHop
+	// NextHop is what becomes of the next hop of routes that the peer is told.
+	NextHop NextHop
 	// TTLHops is 0 where TTL security (RFC 5082) is off.
 	TTLHops uint8
 	// AllowLocalAS is how often our own AS may stand in a path; nil: not set.
 	AllowLocalAS *uint32
-	Password     string
-	// GracefulRestartTime and KeepaliveTime are in seconds; nil: BIRD's own.
+	// Password is the session's TCP MD5 password (RFC 2385); empty: none.
+	Password string
+	// GracefulRestartTime is in seconds (RFC 4724); nil: BIRD's own.
 	GracefulRestartTime *uint32
-	KeepaliveTime       *uint32
-	// Filters are the BGPFilters of the session that exist, in order. Import
-	// and Export are those of them that have rules of this direction and family.
+	// KeepaliveTime is in seconds; nil: BIRD's own.
+	KeepaliveTime *uint32
+	// Filters are the BGPFilters of the session that exist, in order.
 	Filters []string
-	Import  []FilterCall
-	Export  []FilterCall
-	// PeerNode is the name of the cluster's node behind Neighbor, if any, and
-	// PeerClusterID its cluster ID, if it has one.
-	PeerNode      string
+	// Import are those of Filters that have import rules of this family.
+	Import []FilterCall
+	// Export are those of Filters that have export rules of this family.
+	Export []FilterCall
+	// PeerNode is the name of the cluster's node behind Neighbor, if any.
+	PeerNode string
+	// PeerClusterID is that node's cluster ID, if it has one.
 	PeerClusterID netip.Addr
 	// ReachableBy is the gateway to Neighbor; not valid: none given.
 	ReachableBy netip.Addr
 	// NextHopMode is the BGPPeer's nextHopMode as it was given.
 	NextHopMode backends.NextHopMode
-	Reason      Reason
+	// Reason says why the session is there.
+	Reason Reason
 }
 
 // FilterCall is the use of one BGPFilter in one direction.
 type FilterCall struct {
+	// Filter is the BGPFilter's name.
 	Filter string
 	// BySession is set where a rule asks whether the session is internal.
 	BySession bool
@@ -155,9 +175,11 @@ type Reason struct {
 
 // StaticRoute is a route that this node announces by itself, or needs.
 type StaticRoute struct {
+	// Net is where the route leads to.
 	Net netip.Prefix
 	// Via is the gateway; where it is not valid the route is a blackhole.
-	Via    netip.Addr
+	Via netip.Addr
+	// Reason says why the route is there.
 	Reason Reason
 }
 
@@ -182,14 +204,17 @@ type ExportPolicy struct {
 
 // Pool is an IP pool, as a policy refers to it.
 type Pool struct {
+	// Name is the IPPool's.
 	Name string
+	// CIDR is the network that the pool's addresses come from.
 	CIDR netip.Prefix
 }
 
-// Advertisement is one prefixAdvertisements entry, its names looked up. A
-// community stands in it once, in ascending order.
+// Advertisement is one prefixAdvertisements entry, its names looked up.
 type Advertisement struct {
-	CIDR        netip.Prefix
+	// CIDR is the network whose routes get the communities.
+	CIDR netip.Prefix
+	// Communities are in ascending order, each once.
 	Communities []backends.Community
 }
 
@@ -206,7 +231,9 @@ type KernelPolicy struct {
 
 // PoolRoutes says what becomes of routes inside a pool.
 type PoolRoutes struct {
+	// Pool is the pool.
 	Pool
+	// Action is what becomes of its routes.
 	Action PoolAction
 	// Text says why, in words.
 	Text string

@@ -96,19 +96,32 @@ func (c *computer) password(owner backends.Key, ref *backends.SecretKeyRef) (str
 	key := backends.Key{Kind: backends.KindSecret, Namespace: c.options.SecretNamespace, Name: ref.Name}
 	secret, ok := c.state.Secrets[key]
 	if !ok {
-		c.problem(owner, false, "%s, which has its password, does not exist: its sessions go without a password", key)
-		return "", true
+		why := "does not exist"
+		if err, unreadable := c.state.Invalid[key]; unreadable {
+			why = fmt.Sprintf("cannot be read (%v)", err)
+		}
+		return c.noPassword(owner, "%s, which has its password, %s", key, why)
 	}
 	password, ok := secret.Data[ref.Key]
 	if !ok {
-		c.problem(owner, false, "%s has no key %q for its password: its sessions go without a password", key, ref.Key)
-		return "", true
+		return c.noPassword(owner, "%s has no key %q for its password", key, ref.Key)
 	}
 	if why := badPassword(password); why != "" {
 		c.problem(owner, true, "its sessions are left out: the password in %s, key %q, %s", key, ref.Key, why)
 		return "", false
 	}
 	return password, true
+}
+
+// noPassword reports that a password is not there, and says whether the
+// sessions of owner are to go without it.
+func (c *computer) noPassword(owner backends.Key, format string, args ...any) (string, bool) {
+	what := "go without a password"
+	if c.options.RequirePasswords {
+		what = "are left out"
+	}
+	c.problem(owner, c.options.RequirePasswords, "%s: its sessions %s", fmt.Sprintf(format, args...), what)
+	return "", !c.options.RequirePasswords
 }
 
 func badPassword(p string) string {

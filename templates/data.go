@@ -23,26 +23,32 @@ type Data struct {
 // Family is one address family, ready to print. The fields of bgp.Family are
 // reached directly, except for Sessions.
 type Family struct {
+	// Family is what was computed; its fields are reached directly.
 	*bgp.Family
-	Bird     Version
+	// Bird is the BIRD version to write for.
+	Bird Version
+	// LogLevel is how much BIRD logs.
 	LogLevel bgp.LogLevel
 	// ASNumber is this node's.
 	ASNumber uint32
 	// FilterFunctions are the definitions of the BGPFilters' functions, in lines.
 	FilterFunctions []string
-	Sessions        []Session
+	// Sessions are the family's, sorted by name.
+	Sessions []Session
 }
 
 // Session is one session, ready to print. The fields of bgp.Session are reached
 // directly.
 type Session struct {
+	// Session is what was computed; its fields are reached directly.
 	*bgp.Session
-	// ImportFilter and ExportFilter are what follows "import filter": a name, or
-	// a body in braces. Usual is set where both are those of the family's
-	// template: an internal session without BGPFilters.
+	// ImportFilter is what follows "import filter": a name, or a body in braces.
 	ImportFilter string
+	// ExportFilter is what follows "export filter": a name, or a body in braces.
 	ExportFilter string
-	Usual        bool
+	// Usual is set where both filters are those that the built-in templates give
+	// every session of the family: an internal session without BGPFilters.
+	Usual bool
 	// HoldTime is set (seconds) where the keepalive time needs a longer hold
 	// time than BIRD's own, 240.
 	HoldTime uint32

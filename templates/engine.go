@@ -189,7 +189,24 @@ func (e *Engine) checkDestinations() error {
 		}
 		by[dest] = c.File
 	}
+	return e.checkDaemons()
+}
+
+// checkDaemons refuses two files that the same daemon is said to read.
+func (e *Engine) checkDaemons() error {
+	for i, c := range e.sets {
+		for _, first := range e.sets[:i] {
+			if c.Daemon != "" && c.Daemon == first.Daemon && sharesVersion(c.Resource, first.Resource) {
+				return fmt.Errorf("%s: daemon: %s says already that %s reads its file; leave it out of files that are included", c.File, first.File, c.Daemon)
+			}
+		}
+	}
 	return nil
+}
+
+func sharesVersion(a, b Resource) bool {
+	return len(a.Bird) == 0 || len(b.Bird) == 0 ||
+		slices.ContainsFunc(a.Bird, func(v int) bool { return slices.Contains(b.Bird, v) })
 }
 
 // Resources are the template resources, sorted by destination.

@@ -11,18 +11,25 @@ import (
 
 // Fingerprint changes when a file of the configuration folder dir does: when
 // its name, size or time of change differs, or one comes or goes. It opens no
-// file, and follows symbolic links to files. A folder that is missing counts
-// as an empty one.
+// file, and follows symbolic links to files, and those that conf.d and templates
+// themselves may be (in a mounted ConfigMap). A folder that is missing counts as
+// an empty one.
 func Fingerprint(dir string) (string, error) {
 	sum := sha256.New()
 	for _, sub := range []string{resourceFolder, templateFolder} {
-		err := filepath.WalkDir(filepath.Join(dir, sub), func(file string, d fs.DirEntry, err error) error {
+		root, err := filepath.EvalSymlinks(filepath.Join(dir, sub))
+		if os.IsNotExist(err) {
+			continue
+		} else if err != nil {
+			return "", fmt.Errorf("looking for changes of templates: %w", err)
+		}
+		err = filepath.WalkDir(root, func(file string, d fs.DirEntry, err error) error {
 			switch {
 			case os.IsNotExist(err):
 				return nil
 			case err != nil:
 				return err
-			case d.IsDir() && strings.HasPrefix(d.Name(), "."):
+			case d.IsDir() && file != root && strings.HasPrefix(d.Name(), "."):
 				return fs.SkipDir
 			}
 			info, err := os.Stat(file)

@@ -324,7 +324,7 @@ func (b treeBuilder) rejects(p *pairs, f *bgp.Family, suffix string) error {
 // filters writes the cluster's BGPFilters.
 func (b treeBuilder) filters(p *pairs) error {
 	for _, f := range b.state.BGPFilters {
-		text, err := encodeFilter(f)
+		text, err := backends.Encode(f)
 		if err != nil {
 			return err
 		}

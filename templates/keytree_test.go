@@ -180,7 +180,7 @@ func TestKeyTree(t *testing.T) {
 // TestFilterJSON shows that a filter comes back as it was.
 func TestFilterJSON(t *testing.T) {
 	for _, f := range testFilters() {
-		text, err := encodeFilter(f)
+		text, err := backends.Encode(f)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -8,7 +8,10 @@ import (
 )
 
 // Version is a BIRD version. It decides the syntax of what is written.
-type Version struct{ Major, Minor, Patch int }
+type Version struct {
+	// Major, Minor and Patch are the parts of the number: 2, 17 and 6.
+	Major, Minor, Patch int
+}
 
 // supportedVersions is what error messages say about versions.
 const supportedVersions = "BIRD 1.6, 2.x and 3.x are supported: give 1, 2, 3, or a full version such as 2.17.6"

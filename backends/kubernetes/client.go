@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net"
 	"net/http"
 	"net/url"
 	"strconv"
@@ -97,8 +98,9 @@ func (c *client) get(ctx context.Context, path string, query url.Values, accept 
 // help.
 func refused(err error) bool {
 	var verification *tls.CertificateVerificationError
-	var alert tls.AlertError
-	return codeOf(err) == http.StatusUnauthorized || errors.As(err, &verification) || errors.As(err, &alert)
+	var op *net.OpError
+	return codeOf(err) == http.StatusUnauthorized || errors.As(err, &verification) ||
+		errors.As(err, &op) && op.Op == "remote error" // crypto/tls: the server's alert
 }
 
 // renew reads the files again, unless that was done since used was made. Where

@@ -86,11 +86,11 @@ func New(cfg Config) (*Backend, error) {
 		cfg.Logger = slog.New(slog.DiscardHandler)
 	}
 	if err := check(cfg); err != nil {
-		return nil, fmt.Errorf("Kubernetes settings: %w", err)
+		return nil, fmt.Errorf("settings for Kubernetes: %w", err)
 	}
 	c, err := newClient(cfg)
 	if err != nil {
-		return nil, fmt.Errorf("Kubernetes settings: %w", err)
+		return nil, fmt.Errorf("settings for Kubernetes: %w", err)
 	}
 	return &Backend{cfg: cfg, log: cfg.Logger.With("backend", source), client: c, needs: make(chan backends.Needs, 1)}, nil
 }

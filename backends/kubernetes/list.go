@@ -122,7 +122,7 @@ func decodeItems(d *json.Decoder, each func(*object) error) error {
 		if err := d.Decode(&raw); err != nil {
 			return err
 		}
-		o, err := parseObject(raw)
+		o, err := parseObject(raw, true)
 		if err == nil {
 			err = each(o)
 		}

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"confd/backends"
@@ -40,13 +41,13 @@ type objectStatus struct {
 
 func (o *object) id() objectID { return objectID{o.Metadata.Namespace, o.Metadata.Name} }
 
-// parseObject reads an object's JSON.
-func parseObject(raw json.RawMessage) (*object, error) {
+// parseObject reads an object's JSON; named says that it must have a name.
+func parseObject(raw json.RawMessage, named bool) (*object, error) {
 	o := &object{}
 	if err := json.Unmarshal(raw, o); err != nil {
 		return nil, fmt.Errorf("object in the server's answer: %w", err)
 	}
-	if o.Metadata.Name == "" {
+	if named && o.Metadata.Name == "" {
 		return nil, errors.New("object without a name in the server's answer")
 	}
 	return o, nil
@@ -82,8 +83,8 @@ func readNode(data []byte) ([]backends.Event, []string) {
 	return []backends.Event{{Key: n.ResourceKey(), Resource: n}}, warnings
 }
 
-// readPodCIDRs makes blocks of a Node's podCIDRs. What does not parse there has
-// been reported with the Node, or matters to nothing else.
+// readPodCIDRs makes blocks of a Node's podCIDRs. Warnings are only about
+// those: the Node's annotations are read, and warned about, by readNode.
 func readPodCIDRs(data []byte) ([]backends.Event, []string) {
 	n, warnings, err := backends.DecodeKubernetesNode(data)
 	if err != nil {
@@ -94,7 +95,7 @@ func readPodCIDRs(data []byte) ([]backends.Event, []string) {
 		a := &backends.BlockAffinity{Name: n.Name + "/" + cidr.String(), Node: n.Name, CIDR: cidr, State: "confirmed"}
 		events = append(events, backends.Event{Key: a.ResourceKey(), Resource: a})
 	}
-	return events, warnings
+	return events, slices.DeleteFunc(warnings, func(w string) bool { return !strings.Contains(w, ": spec.podCIDR") })
 }
 
 // readKind reads any resource that backends.Decode knows.

@@ -30,13 +30,12 @@ type frame struct {
 // stream is a watch that is open.
 type stream struct {
 	*feed
-	body      *impatient
-	idle      time.Duration // the body's limit once the collection is there
-	frames    chan frame
-	broken    error // why there are no more frames; valid once they end
-	changes   *changes
-	present   map[objectID]struct{} // while the collection is being sent; else nil
-	delivered bool                  // something, or the server's word that there is nothing
+	body    *impatient
+	idle    time.Duration // the body's limit once the collection is there
+	frames  chan frame
+	broken  error // why there are no more frames; valid once they end
+	changes *changes
+	present map[objectID]struct{} // while the collection is being sent; else nil
 }
 
 // watch delivers changes after the feed's revision or, where that is empty, the
@@ -156,9 +155,9 @@ func (s *stream) take(fr frame) error {
 	if fr.Type == "ERROR" {
 		return frameError(fr)
 	}
-	o := &object{}
-	if err := json.Unmarshal(fr.Object, o); err != nil {
-		return fmt.Errorf("object in the server's answer: %w", err)
+	o, err := parseObject(fr.Object, fr.Type != "BOOKMARK")
+	if err != nil {
+		return err
 	}
 	if o.Metadata.ResourceVersion != "" {
 		s.changes.revision = o.Metadata.ResourceVersion

@@ -1,0 +1,32 @@
+package kubernetes
+
+import (
+	"encoding/json"
+	"strings"
+	"testing"
+)
+
+func TestReadPodCIDRsWarnsOnlyOfThem(t *testing.T) {
+	events, warnings := readPodCIDRs([]byte(`{"metadata": {"name": "n", "annotations": {"projectcalico.org/ASNumber": "x"}},
+		"spec": {"podCIDRs": ["10.0.0.0/24", "nonsense"]}}`))
+	if len(events) != 1 || len(warnings) != 1 || !strings.Contains(warnings[0], "nonsense") {
+		t.Errorf("events %v, warnings %q", events, warnings)
+	}
+}
+
+func TestEssenceDropsWhatDoesNotMatter(t *testing.T) {
+	const raw = `{"kind": "Node", "metadata": {"name": "n", "resourceVersion": "7", "managedFields": [{}], "annotations": {"a": "b", "projectcalico.org/x": "y"}},
+		"spec": {"a":  1}, "status": {"images": [1, 2], "loadBalancer": {}}}`
+	o, err := parseObject(json.RawMessage(raw), true)
+	if err != nil {
+		t.Fatal(err)
+	}
+	got, err := o.essence()
+	const want = `{"metadata":{"name":"n","annotations":{"projectcalico.org/x":"y"}},"spec":{"a":1},"status":{"loadBalancer":{}}}`
+	if string(got) != want || err != nil {
+		t.Errorf("got %s, %v", got, err)
+	}
+	if o.Metadata.Annotations["a"] != "b" {
+		t.Error("the object itself was changed")
+	}
+}
