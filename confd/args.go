@@ -74,6 +74,10 @@ func newRootCommand(p program) *cobra.Command {
 			Use:   commandRender,
 			Short: "Print or write what BIRD would be given, and change nothing else",
 		}, func(ctx context.Context, s Settings) error { return p.render(ctx, s, p.stdout) }),
+		p.diffCommand(),
+		p.exportCommand(),
+		p.testCommand(),
+		templatesCommand(),
 		plainCommand("version", "Print the version", func() string { return "confd " + p.version + "\n" }),
 		docsCommand(root),
 	)
@@ -228,7 +232,7 @@ func twoDashes(table []setting, args []string) []string {
 // usage prints how to call cmd, its commands, and its flags by group.
 func usage(cmd *cobra.Command) error {
 	var b strings.Builder
-	fmt.Fprintf(&b, "Usage:\n  %s [flags]\n", cmd.CommandPath())
+	fmt.Fprintf(&b, "Usage:\n  %s\n", cmd.UseLine())
 	if cmd.HasAvailableSubCommands() {
 		fmt.Fprintf(&b, "\nCommands:\n")
 		for _, c := range cmd.Commands() {

@@ -110,13 +110,22 @@ func askSocket(ctx context.Context, path string) (templates.Version, bool) {
 }
 
 func askBinary(ctx context.Context, binary string) (templates.Version, error) {
+	text, err := versionText(ctx, binary)
+	if err != nil {
+		return templates.Version{}, err
+	}
+	return templates.ParseVersion(text)
+}
+
+// versionText is what a bird program prints about its version.
+func versionText(ctx context.Context, binary string) (string, error) {
 	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
 	defer cancel()
 	out, err := exec.CommandContext(ctx, binary, "--version").CombinedOutput()
 	if err != nil {
-		return templates.Version{}, fmt.Errorf("asking %s for its version: %w", binary, err)
+		return "", fmt.Errorf("asking %s for its version: %w", binary, err)
 	}
-	return templates.ParseVersion(string(out))
+	return string(out), nil
 }
 
 func orElse(s, otherwise string) string {

@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 )
 
 // reference is the reference page, in Markdown: the commands below root, and
@@ -69,11 +70,47 @@ const referenceEnd = `
 func writeCommands(b *strings.Builder, root *cobra.Command) {
 	b.WriteString("| command | what it does |\n| --- | --- |\n")
 	fmt.Fprintf(b, "| `%s` | %s, until it is stopped |\n", root.Name(), root.Short)
-	for _, c := range root.Commands() {
-		if c.IsAvailableCommand() {
-			fmt.Fprintf(b, "| `%s %s` | %s |\n", root.Name(), c.Use, c.Short)
+	commands := leafCommands(root)
+	for _, c := range commands {
+		fmt.Fprintf(b, "| `%s` | %s |\n", commandLine(c), c.Short)
+	}
+	for _, c := range commands {
+		writeOwnFlags(b, c)
+	}
+}
+
+// leafCommands are the commands below c that do something, in order.
+func leafCommands(c *cobra.Command) []*cobra.Command {
+	var leaves []*cobra.Command
+	for _, sub := range c.Commands() {
+		switch {
+		case !sub.IsAvailableCommand():
+		case sub.HasSubCommands():
+			leaves = append(leaves, leafCommands(sub)...)
+		default:
+			leaves = append(leaves, sub)
 		}
 	}
+	return leaves
+}
+
+// commandLine is how a command is called, without its flags.
+func commandLine(c *cobra.Command) string { return c.Parent().CommandPath() + " " + c.Use }
+
+// writeOwnFlags lists the flags of a command that are no settings.
+func writeOwnFlags(b *strings.Builder, c *cobra.Command) {
+	own := groupFlags(c.Flags(), "")
+	if !own.HasFlags() {
+		return
+	}
+	fmt.Fprintf(b, "\n`%s` has these flags besides settings:\n\n| flag | default | meaning |\n| --- | --- | --- |\n", c.CommandPath())
+	own.VisitAll(func(f *pflag.Flag) {
+		def := f.DefValue
+		if f.Value.Type() == "bool" {
+			def = ""
+		}
+		fmt.Fprintf(b, "| %s | %s | %s |\n", code("--"+f.Name), code(def), strings.ReplaceAll(f.Usage, "|", `\|`))
+	})
 }
 
 func writeGroup(b *strings.Builder, table []setting, group string) {

@@ -15,6 +15,7 @@ import (
 	"confd/backends"
 	"confd/backends/etcd"
 	"confd/backends/file"
+	"confd/backends/kubernetes"
 	"confd/backends/workload"
 )
 
@@ -37,7 +38,33 @@ func newSources(s Settings, log *slog.Logger) ([]source, error) {
 	if err != nil {
 		return nil, usageError{err}
 	}
-	return []source{store, {"workload", endpoints}}, nil
+	sources := []source{store, {"workload", endpoints}}
+	if s.Datastore == DatastoreEtcd && apiInReach(s.Kubernetes) {
+		beside, err := newKubernetes(s, false, log)
+		if err != nil {
+			return nil, usageError{err}
+		}
+		sources = append(sources, beside)
+	}
+	return sources, nil
+}
+
+// apiInReach says whether there is an API server to ask: then
+// Services, EndpointSlices and Secrets come from there, whatever the datastore.
+func apiInReach(k KubernetesSettings) bool {
+	return k.Kubeconfig != "" || k.APIEndpoint != "" || k.InCluster
+}
+
+// newKubernetes reads the API server; without calico, only what etcd does not
+// have.
+func newKubernetes(s Settings, calico bool, log *slog.Logger) (source, error) {
+	k := s.Kubernetes
+	b, err := kubernetes.New(kubernetes.Config{
+		Kubeconfig: k.Kubeconfig, APIEndpoint: k.APIEndpoint, KeyFile: k.KeyFile, CertFile: k.CertFile, CAFile: k.CAFile,
+		QPS: k.QPS, Burst: k.Burst, UsePodCIDR: k.UsePodCIDR, APIGroup: k.APIGroup,
+		Node: s.Node, SecretNamespace: k.Namespace, CalicoResources: calico, Logger: log,
+	})
+	return source{"kubernetes", b}, err
 }
 
 func newStore(s Settings, log *slog.Logger) (source, error) {
@@ -54,7 +81,7 @@ func newStore(s Settings, log *slog.Logger) (source, error) {
 		})
 		return source{"etcd", b}, err
 	default:
-		return source{}, fmt.Errorf("datastore %s is not supported by this build: use etcdv3 or file", s.Datastore)
+		return newKubernetes(s, true, log)
 	}
 }
 
@@ -79,7 +106,17 @@ type intake struct {
 	state   *backends.State
 	sources map[string]*standing
 	log     *slog.Logger
+	// needers are the sources that must be told what is needed, which depends on
+	// the state; needs are what they have been told.
+	needers map[string]needer
+	needs   backends.Needs
+	// secretNamespace and clusterIPs are the settings that needs depend on.
+	secretNamespace string
+	clusterIPs      bool
 }
+
+// needer is a backend that reads some things only while they are needed.
+type needer interface{ Need(backends.Needs) }
 
 // standing is where one source stands.
 type standing struct {
@@ -87,18 +124,39 @@ type standing struct {
 	everSync bool
 	err      error
 	revision string
+	// serves is what a needer has settled; nil: nothing yet.
+	serves *backends.Needs
 }
 
-func newIntake(sources []source, log *slog.Logger) *intake {
-	in := &intake{state: backends.NewState(), sources: map[string]*standing{}, log: log}
+func newIntake(sources []source, s Settings, log *slog.Logger) *intake {
+	in := &intake{
+		state: backends.NewState(), sources: map[string]*standing{}, log: log, needers: map[string]needer{},
+		secretNamespace: s.Kubernetes.Namespace, clusterIPs: len(s.BGP.ClusterIPs) > 0,
+	}
 	for _, s := range sources {
 		in.sources[s.name] = &standing{}
+		if n, ok := s.backend.(needer); ok {
+			in.needers[s.name] = n
+		}
 	}
+	in.ask(true)
 	return in
 }
 
-// take applies an update, and says whether it changed the state, or made the
-// last source come into step.
+// ask tells the needers what is needed, where that is new.
+func (in *intake) ask(first bool) {
+	needs := in.state.Needs(in.secretNamespace, in.clusterIPs)
+	if !first && needs.Equal(in.needs) {
+		return
+	}
+	in.needs = needs
+	for _, n := range in.needers {
+		n.Need(needs)
+	}
+}
+
+// take applies an update, and says whether it changed the state, or made it
+// whole.
 func (in *intake) take(u backends.Update) bool {
 	was := in.complete()
 	changed := false
@@ -108,6 +166,9 @@ func (in *intake) take(u backends.Update) bool {
 		}
 	}
 	in.stand(u)
+	if changed {
+		in.ask(false)
+	}
 	return changed || was != in.complete()
 }
 
@@ -129,25 +190,38 @@ func (in *intake) stand(u backends.Update) {
 	if u.Revision != "" {
 		s.revision = u.Revision
 	}
+	if u.Serves != nil {
+		s.serves = u.Serves
+	}
 }
 
-// complete says whether every source has told its whole state once. What a
-// source tells later is a difference to that, so the state stays whole even
-// while a source is out of step.
+// complete says whether every source has told its whole state once, and what is
+// needed now (a Secret that a new password is in). What a source tells later is
+// a difference to that, so the state stays whole even while a source is out of
+// step.
 func (in *intake) complete() bool {
-	for _, s := range in.sources {
-		if !s.everSync {
+	for name, s := range in.sources {
+		if !s.everSync || !in.served(name) {
 			return false
 		}
 	}
 	return true
 }
 
+// served says whether a source has settled what is needed of it.
+func (in *intake) served(name string) bool {
+	if _, asked := in.needers[name]; !asked {
+		return true
+	}
+	serves := in.sources[name].serves
+	return serves != nil && serves.Covers(in.needs)
+}
+
 // missing says what the intake waits for.
 func (in *intake) missing() error {
 	var errs []error
 	for name, s := range in.sources {
-		if !s.everSync {
+		if !s.everSync || !in.served(name) {
 			why := s.err
 			if why == nil {
 				why = errors.New("has not told its whole state")
@@ -169,7 +243,7 @@ func gatherOnce(ctx context.Context, s Settings, log *slog.Logger) (*backends.St
 	defer cancel()
 	g, ctx := errgroup.WithContext(ctx)
 	updates := start(ctx, g, sources)
-	in := newIntake(sources, log)
+	in := newIntake(sources, s, log)
 	began := time.Now()
 	for !in.complete() {
 		select {

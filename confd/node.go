@@ -27,45 +27,55 @@ type node struct {
 	engine   *templates.Engine
 	// builtIn is set where the templates are those inside the program.
 	builtIn bool
+	// env is what templates see of the environment.
+	env func(string) string
 }
 
 func newNode(s Settings, log *slog.Logger) (*node, error) {
-	n := &node{settings: s, log: log}
-	folder, err := n.folder()
-	if err != nil {
-		return nil, err
-	}
-	n.engine, err = templates.Load(folder, templates.Options{Prefix: s.Templates.Prefix, Node: s.Node, Logger: log})
+	n := &node{settings: s, log: log, env: os.Getenv}
+	var err error
+	n.engine, n.builtIn, err = n.load()
 	return n, err
+}
+
+// load reads the templates as they are now. They are the built-in ones where
+// the configuration folder has no template resources.
+func (n *node) load() (engine *templates.Engine, builtIn bool, err error) {
+	folder, builtIn, err := n.folder()
+	if err != nil {
+		return nil, false, err
+	}
+	engine, err = templates.Load(folder, templates.Options{Prefix: n.settings.Templates.Prefix, Node: n.settings.Node, Logger: n.log})
+	return engine, builtIn, err
 }
 
 // folder is the user's configuration folder, where it has template resources,
 // or the one inside the program.
-func (n *node) folder() (fs.FS, error) {
+func (n *node) folder() (folder fs.FS, builtIn bool, err error) {
 	dir := n.settings.Templates.ConfDir
-	_, err := os.Stat(filepath.Join(dir, "conf.d"))
+	_, err = os.Stat(filepath.Join(dir, "conf.d"))
 	if err == nil {
 		n.log.Info("using the templates of a folder", "confdir", dir)
-		return os.DirFS(dir), nil
+		return os.DirFS(dir), false, nil
 	}
 	if !errors.Is(err, fs.ErrNotExist) {
-		return nil, fmt.Errorf("configuration folder: %w", err)
+		return nil, false, fmt.Errorf("configuration folder: %w", err)
 	}
-	n.builtIn = true
-	return fs.Sub(etc.Confd, "confd")
+	folder, err = fs.Sub(etc.Confd, "confd")
+	return folder, true, err
 }
 
 func (n *node) compute(state *backends.State) (*bgp.Config, error) {
 	return bgp.Compute(state, bgp.Options{
 		Node: n.settings.Node, K8sNode: n.settings.NodeRef, RouterID: n.settings.BGP.RouterID,
 		ClusterIPs: n.settings.BGP.ClusterIPs, LogSeverity: n.settings.BGP.LogSeverity,
-		SecretNamespace: n.settings.Kubernetes.Namespace,
+		SecretNamespace: n.settings.Kubernetes.Namespace, RequirePasswords: n.settings.BGP.RequirePasswords,
 	})
 }
 
 // render gives the files for version v.
 func (n *node) render(ctx context.Context, cfg *bgp.Config, state *backends.State, v templates.Version) ([]templates.File, error) {
-	files, err := n.engine.Render(ctx, templates.Input{Config: cfg, State: state, Version: v, Env: os.Getenv})
+	files, err := n.engine.Render(ctx, templates.Input{Config: cfg, State: state, Version: v, Env: n.env})
 	if err != nil {
 		return nil, err
 	}
@@ -76,25 +86,45 @@ func (n *node) render(ctx context.Context, cfg *bgp.Config, state *backends.Stat
 }
 
 // sets groups files into what is checked, swapped in and reloaded as one: the
-// files of a daemon, or those that share a folder.
+// file that a daemon reads, with the others in its folder. Files in a folder
+// that no daemon of ours reads, or that two read, are a set by themselves.
 func (n *node) sets(files []templates.File, d daemons) []reload.Set {
+	readers := map[string][]string{} // the daemons that read a file of a folder
+	for _, f := range files {
+		if folder := filepath.Dir(d.place(f)); f.Daemon != "" {
+			readers[folder] = append(readers[folder], f.Daemon)
+		}
+	}
 	var sets []reload.Set
 	index := map[string]int{}
 	for _, f := range files {
-		dest := filepath.Clean(f.Dest)
-		if !filepath.IsAbs(dest) {
-			dest = filepath.Join(d.dir, dest)
+		dest := d.place(f)
+		folder := filepath.Dir(dest)
+		name := f.Daemon
+		if name == "" && len(readers[folder]) == 1 {
+			name = readers[folder][0]
 		}
-		name := orElse(f.Daemon, setName(filepath.Dir(dest)))
+		name = orElse(name, setName(folder))
 		i, ok := index[name]
 		if !ok {
 			i = len(sets)
 			index[name] = i
-			sets = append(sets, reload.Set{Name: name, KeepStage: n.settings.Templates.KeepStageFile, Daemon: n.daemon(f, dest, d)})
+			sets = append(sets, reload.Set{Name: name, KeepStage: n.settings.Templates.KeepStageFile})
 		}
 		sets[i].Files = append(sets[i].Files, n.file(f, dest))
+		if f.Daemon != "" {
+			sets[i].Daemon = n.daemon(f, dest, d)
+		}
 	}
 	return sets
+}
+
+// place is where a file goes: names without a folder go to BIRD's.
+func (d daemons) place(f templates.File) string {
+	if filepath.IsAbs(f.Dest) {
+		return filepath.Clean(f.Dest)
+	}
+	return filepath.Join(d.dir, f.Dest)
 }
 
 // setName names the set of a folder's files: its path, with dashes.
@@ -126,7 +156,7 @@ func (n *node) file(f templates.File, dest string) reload.File {
 
 func (n *node) daemon(f templates.File, dest string, d daemons) *reload.Daemon {
 	switch {
-	case f.Daemon == "" || n.settings.Templates.SyncOnly:
+	case n.settings.Templates.SyncOnly:
 		return nil
 	case f.Daemon == "bird6":
 		return &reload.Daemon{Main: dest, Socket: d.socket6, Binary: d.binary6}

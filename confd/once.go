@@ -8,12 +8,6 @@ import (
 	"io/fs"
 	"log/slog"
 	"os"
-	"regexp"
-	"strings"
-
-	"github.com/hexops/gotextdiff"
-	"github.com/hexops/gotextdiff/myers"
-	"github.com/hexops/gotextdiff/span"
 
 	"confd/reload"
 )
@@ -78,17 +72,4 @@ func printDifferences(w io.Writer, sets []reload.Set) error {
 		}
 	}
 	return nil
-}
-
-// passwordText is the value of BIRD's password option. A changed password is
-// still seen as a change: the lines are compared before they are hidden.
-var passwordText = regexp.MustCompile(`(?m)^(.?\s*password\s+)"[^"\n]*"`)
-
-func unifiedDiff(path, old, new string) string {
-	if old == new {
-		return ""
-	}
-	edits := myers.ComputeEdits(span.URIFromPath(path), old, new)
-	diff := fmt.Sprint(gotextdiff.ToUnified(path, path+" (new)", old, edits))
-	return strings.TrimSuffix(passwordText.ReplaceAllString(diff, `$1"(hidden)"`), "\n") + "\n"
 }

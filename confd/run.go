@@ -23,7 +23,16 @@ const maxBackOff = 30 * time.Second
 // run keeps this node's BIRD in step until ctx ends; with --onetime or --noop
 // it works once.
 func run(ctx context.Context, s Settings) error {
-	log := newLogger(s.Log)
+	return runLogged(ctx, s, newLogger(s.Log))
+}
+
+// runLogged is run with a log of the caller's.
+func runLogged(ctx context.Context, s Settings, log *slog.Logger) error {
+	// What changes while the templates are read is seen as a change.
+	fingerprint, err := templates.Fingerprint(s.Templates.ConfDir)
+	if err != nil {
+		return err
+	}
 	n, err := newNode(s, log)
 	if err != nil {
 		return err
@@ -39,12 +48,14 @@ func run(ctx context.Context, s Settings) error {
 	d := &daemon{
 		node:    n,
 		log:     log,
-		in:      newIntake(sources, log),
+		in:      newIntake(sources, s, log),
 		updates: start(ctx, g, sources),
 		events:  make(chan reload.Event, 8),
+		changed: make(chan struct{}, 1),
 		applier: newApplier(s, log),
 		pace:    pace{gather: s.Timing.Gather, minInterval: s.Timing.MinInterval, maxBackOff: maxBackOff},
 	}
+	g.Go(func() error { watchTemplates(ctx, s.Templates.ConfDir, fingerprint, d.changed, log); return nil })
 	g.Go(func() error { return d.loop(ctx, g) })
 	if err := g.Wait(); err != nil && !errors.Is(err, context.Canceled) {
 		return err
@@ -65,6 +76,8 @@ type daemon struct {
 	in      *intake
 	updates <-chan backends.Update
 	events  chan reload.Event
+	// changed says that templates may have changed.
+	changed chan struct{}
 	applier *reload.Applier
 	pace    pace
 
@@ -81,6 +94,11 @@ type daemon struct {
 	problems []bgp.Problem
 	// failure and waiting are the last error and reason to wait that were logged.
 	failure, waiting string
+	// stale is set where what is applied was rendered from other templates.
+	stale bool
+	// brokenTemplates is what is wrong with the templates that are there now;
+	// empty where they are those in use.
+	brokenTemplates string
 }
 
 // applied is what was put in place last.
@@ -107,11 +125,24 @@ func (d *daemon) loop(ctx context.Context, g *errgroup.Group) error {
 			d.take(u)
 		case e := <-d.events:
 			d.birdEvent(e)
+		case <-d.changed:
+			d.reloadTemplates()
 		case <-timer.C:
-			if _, ok := d.pace.pending(); ok {
-				d.work(ctx, g)
-			}
+			d.ring(ctx, g)
 		}
+	}
+}
+
+// ring does what is due. While something is missing (a Secret that a new
+// password is in) nothing is: it is due again the moment that it is there.
+func (d *daemon) ring(ctx context.Context, g *errgroup.Group) {
+	_, pending := d.pace.pending()
+	switch {
+	case !pending:
+	case d.in.complete():
+		d.work(ctx, g)
+	default:
+		d.pace.begin()
 	}
 }
 
@@ -185,9 +216,10 @@ func (d *daemon) apply(ctx context.Context, g *errgroup.Group) error {
 		return err
 	}
 	d.reportProblems(cfg.Problems)
-	if err := d.findBirds(ctx, g); err != nil {
+	if err := d.findBirds(ctx); err != nil {
 		return err
 	}
+	d.watchBirds(ctx, g)
 	computed := time.Now()
 	sets, version := []reload.Set(nil), d.birds.version
 	if d.unchanged(cfg) {
@@ -198,6 +230,7 @@ func (d *daemon) apply(ctx context.Context, g *errgroup.Group) error {
 			return err
 		}
 		sets = d.node.sets(files, d.birds)
+		warnOfKeys(d.log, cfg, optmemPath)
 	}
 	rendered := time.Now()
 	results, err := d.applySets(ctx, sets, began)
@@ -206,19 +239,21 @@ func (d *daemon) apply(ctx context.Context, g *errgroup.Group) error {
 	}
 	clear(d.restarted)
 	d.logApplied(cfg, results, times{event: d.since, began: began, computed: computed, rendered: rendered})
+	d.reportUnwritten(sets)
 	d.applied = &applied{config: cfg, version: version, sets: sets}
+	d.stale = false
 	return nil
 }
 
 // unchanged says whether what is applied already would come out again.
 func (d *daemon) unchanged(cfg *bgp.Config) bool {
-	return d.applied != nil && d.applied.version == d.birds.version && !d.node.dependsOnState() &&
+	return d.applied != nil && !d.stale && d.applied.version == d.birds.version && !d.node.dependsOnState() &&
 		reflect.DeepEqual(d.applied.config, cfg)
 }
 
 // findBirds finds out which BIRD there is: at first, and when one was restarted
-// (it may be another version), and watches its sockets.
-func (d *daemon) findBirds(ctx context.Context, g *errgroup.Group) error {
+// (it may be another version).
+func (d *daemon) findBirds(ctx context.Context) error {
 	if d.birds.version.Major != 0 && len(d.restarted) == 0 {
 		return nil
 	}
@@ -230,13 +265,20 @@ func (d *daemon) findBirds(ctx context.Context, g *errgroup.Group) error {
 		d.log.Info("writing for BIRD", "version", birds.version.String(), "folder", birds.dir)
 	}
 	d.birds = birds
-	for _, socket := range birds.sockets() {
-		if d.node.usesSockets() && !slices.Contains(d.watched, socket) {
+	return nil
+}
+
+// watchBirds watches the control sockets that are used, and not watched yet.
+func (d *daemon) watchBirds(ctx context.Context, g *errgroup.Group) {
+	if !d.node.usesSockets() {
+		return
+	}
+	for _, socket := range d.birds.sockets() {
+		if !slices.Contains(d.watched, socket) {
 			d.watched = append(d.watched, socket)
 			g.Go(func() error { reload.Watch(ctx, socket, d.events, d.log); return nil })
 		}
 	}
-	return nil
 }
 
 // applySets applies each set; one that fails does not keep the others back.
@@ -310,10 +352,10 @@ func (d *daemon) logApplied(cfg *bgp.Config, results []reload.Result, t times) {
 		if r.State == reload.Unchanged {
 			continue
 		}
-		c := bgp.Compare(old, cfg)
+		c := bgp.Compare(old, cfg, d.birds.version.Major)
 		d.log.Info("applied", "state", r.State.String(), "bird", r.Version, "files", r.Changed,
 			"sessions", len(cfg.IPv4.Sessions)+len(cfg.IPv6.Sessions),
-			"added", few(c.Added), "removed", few(c.Removed), "changed", few(c.Changed),
+			"added", few(c.Added), "removed", few(c.Removed), "restarted", few(c.Restarted), "refiltered", few(c.Refiltered),
 			"took", time.Since(t.began).Round(time.Millisecond))
 		d.log.Debug("times", "gathered", since(t.event, t.began), "computed", since(t.began, t.computed), "rendered", since(t.computed, t.rendered),
 			"staged", since(t.rendered, r.Staged), "checked", since(r.Staged, r.Checked), "swapped", since(r.Checked, r.Swapped),

@@ -77,6 +77,7 @@ type KubernetesSettings struct {
 	UsePodCIDR  bool
 	APIGroup    string // empty: ask the server
 	Namespace   string // of the Secrets that hold passwords
+	InCluster   bool   // the program runs in a pod, which Kubernetes tells of its API server
 }
 
 // BGPSettings change what the node speaks.
@@ -84,6 +85,8 @@ type BGPSettings struct {
 	RouterID    string // empty, "hash" or an IPv4 address
 	ClusterIPs  []netip.Prefix
 	LogSeverity string // empty: as the datastore says
+	// RequirePasswords leaves sessions out whose password is not there.
+	RequirePasswords bool
 	// EndpointStatusPrefix is the folder that holds endpoint-status/.
 	EndpointStatusPrefix string
 }
@@ -314,6 +317,8 @@ func (s *Settings) complete(values layer, around surroundings) error {
 	if err := s.completeNode(values, around); err != nil {
 		return err
 	}
+	host, _ := around.LookupEnv("KUBERNETES_SERVICE_HOST")
+	s.Kubernetes.InCluster = host != ""
 	if s.Datastore == "" {
 		s.Datastore = DatastoreEtcd
 		if len(s.Data) > 0 {

@@ -27,6 +27,8 @@ type setting struct {
 const (
 	commandRun    = "run"
 	commandRender = "render"
+	commandDiff   = "diff"
+	commandExport = "export"
 )
 
 // The groups, in the order of help and reference.
@@ -239,6 +241,11 @@ func bgpSettings() []setting {
 			help: "folder whose endpoint-status folder names the local workloads that speak BGP",
 			bind: func(s *Settings) value { return text(&s.BGP.EndpointStatusPrefix) },
 		},
+		{
+			name: "require-passwords", env: "CONFD_REQUIRE_PASSWORDS", def: "false", group: groupBGP,
+			help: "leave sessions out whose password is missing, instead of making them without one",
+			bind: func(s *Settings) value { return boolean(&s.BGP.RequirePasswords) },
+		},
 	}
 }
 
@@ -257,12 +264,12 @@ func birdSettings() []setting {
 			bind: func(s *Settings) value { return text(&s.BIRD.Binary) },
 		},
 		{
-			name: "socket", env: "CONFD_SOCKET", group: groupBIRD, computed: "by BIRD's version", commands: []string{commandRun},
+			name: "socket", env: "CONFD_SOCKET", group: groupBIRD, computed: "by BIRD's version", commands: []string{commandRun, commandDiff},
 			help: "control socket of BIRD (of BIRD 1.6: the one for IPv4)",
 			bind: func(s *Settings) value { return text(&s.BIRD.Socket) },
 		},
 		{
-			name: "socket6", env: "CONFD_SOCKET6", group: groupBIRD, computed: "by BIRD's version", commands: []string{commandRun},
+			name: "socket6", env: "CONFD_SOCKET6", group: groupBIRD, computed: "by BIRD's version", commands: []string{commandRun, commandDiff},
 			help: "control socket of BIRD 1.6 for IPv6",
 			bind: func(s *Settings) value { return text(&s.BIRD.Socket6) },
 		},
@@ -312,8 +319,8 @@ func fileSettings() []setting {
 			bind: func(s *Settings) value { return boolean(&s.Templates.SyncOnly) },
 		},
 		{
-			name: "output", short: "o", group: groupFiles, computed: "standard output", commands: []string{commandRender}, flagOnly: true,
-			help: "folder to write the rendered files to",
+			name: "output", short: "o", group: groupFiles, computed: "standard output", commands: []string{commandRender, commandExport}, flagOnly: true,
+			help: "folder to write the rendered files to; of confd export: file to write",
 			bind: func(s *Settings) value { return text(&s.Output) },
 		},
 		{
