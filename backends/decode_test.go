@@ -2,6 +2,7 @@ package backends
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net/netip"
 	"strings"
@@ -263,7 +264,7 @@ func TestDecodeEndpointStatus(t *testing.T) {
 	if _, err := DecodeEndpointStatus("f", []byte(`{"ipv4Nets": ["fd00::1"], "bgpPeerName": "p"}`)); err == nil {
 		t.Error("an IPv6 address among ipv4Nets is taken")
 	}
-	if _, err := DecodeEndpointStatus("f", []byte(`{"ifaceName": "cali1"}`)); err != ErrNotOurs {
+	if _, err := DecodeEndpointStatus("f", []byte(`{"ifaceName": "cali1"}`)); !errors.Is(err, ErrNotOurs) {
 		t.Error(err)
 	}
 }

@@ -59,7 +59,8 @@ func watchTemplates(ctx context.Context, dir, fingerprint string, changed chan<-
 		case <-poll.C:
 		case <-events:
 			waitQuiet(ctx, events)
-		case <-errors: // events were dropped
+		case err := <-errors: // events were dropped: look again
+			log.Debug("watching templates", "error", err)
 		}
 	}
 }

@@ -10,15 +10,27 @@ import (
 	"os"
 
 	"confd/reload"
+	"confd/templates"
 )
 
 // runOnce renders and applies once; with --noop it prints what would change.
 func runOnce(ctx context.Context, n *node, log *slog.Logger) error {
+	return n.once(ctx, func(files []templates.File, d daemons) error {
+		if n.settings.Noop {
+			return printDifferences(os.Stdout, n.sets(files, d))
+		}
+		return applyOnce(ctx, n, n.sets(files, d), log)
+	})
+}
+
+// once renders what the datastore says now, and gives it to use. With --strict
+// it fails where something had to be left out, after use had what there is.
+func (n *node) once(ctx context.Context, use func([]templates.File, daemons) error) error {
 	d, err := findDaemons(ctx, n.settings.BIRD)
 	if err != nil {
 		return err
 	}
-	state, err := gatherOnce(ctx, n.settings, log)
+	state, err := gatherOnce(ctx, n.settings, n.log)
 	if err != nil {
 		return err
 	}
@@ -26,21 +38,18 @@ func runOnce(ctx context.Context, n *node, log *slog.Logger) error {
 	if err != nil {
 		return err
 	}
-	logProblems(log, cfg.Problems)
+	logProblems(n.log, cfg.Problems)
 	files, err := n.render(ctx, cfg, state, d.version)
 	if err != nil {
 		return err
 	}
-	sets := n.sets(files, d)
-	if n.settings.Noop {
-		err = printDifferences(os.Stdout, sets)
-	} else {
-		err = applyOnce(ctx, n, sets, log)
+	if err := use(files, d); err != nil {
+		return err
 	}
-	if err == nil && n.settings.Strict && leftOut(cfg) > 0 {
-		err = fmt.Errorf("%d problems left something out (see the warnings above)", leftOut(cfg))
+	if count := leftOut(cfg); n.settings.Strict && count > 0 {
+		return fmt.Errorf("%d problems left something out (see the warnings above)", count)
 	}
-	return err
+	return nil
 }
 
 func applyOnce(ctx context.Context, n *node, sets []reload.Set, log *slog.Logger) error {

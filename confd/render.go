@@ -16,37 +16,16 @@ import (
 
 // render writes what the node's BIRD would be given to stdout or a folder.
 func render(ctx context.Context, s Settings, stdout io.Writer) error {
-	log := newLogger(s.Log)
-	n, err := newNode(s, log)
+	n, err := newNode(s, newLogger(s.Log))
 	if err != nil {
 		return err
 	}
-	d, err := findDaemons(ctx, s.BIRD)
-	if err != nil {
-		return err
-	}
-	state, err := gatherOnce(ctx, s, log)
-	if err != nil {
-		return err
-	}
-	cfg, err := n.compute(state)
-	if err != nil {
-		return err
-	}
-	logProblems(log, cfg.Problems)
-	files, err := n.render(ctx, cfg, state, d.version)
-	if err != nil {
-		return err
-	}
-	if s.Output != "" {
-		err = writeFiles(s, files)
-	} else {
-		err = printFiles(stdout, files)
-	}
-	if err == nil && s.Strict && leftOut(cfg) > 0 {
-		err = fmt.Errorf("%d problems left something out (see the warnings above)", leftOut(cfg))
-	}
-	return err
+	return n.once(ctx, func(files []templates.File, _ daemons) error {
+		if s.Output != "" {
+			return writeFiles(s, files)
+		}
+		return printFiles(stdout, files)
+	})
 }
 
 // writeFiles puts the files into the folder of --output, by their last name.

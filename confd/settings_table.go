@@ -324,8 +324,8 @@ func fileSettings() []setting {
 			bind: func(s *Settings) value { return text(&s.Output) },
 		},
 		{
-			name: "strict", env: "CONFD_STRICT", def: "false", group: groupFiles, commands: []string{commandRender},
-			help: "fail where something that was asked for had to be left out",
+			name: "strict", env: "CONFD_STRICT", def: "false", group: groupFiles, commands: []string{commandRender, commandRun},
+			help: "of a run that renders once: fail where something that was asked for had to be left out",
 			bind: func(s *Settings) value { return boolean(&s.Strict) },
 		},
 	}

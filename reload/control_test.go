@@ -127,7 +127,7 @@ func TestDialErrors(t *testing.T) {
 		{listen("odd", "0001 FRR 8 ready.\n"), ErrNotBIRD},
 	} {
 		limit := patience
-		if test.want == ErrHung {
+		if errors.Is(test.want, ErrHung) {
 			limit = 100 * time.Millisecond
 		}
 		if _, err := dialIn(context.Background(), test.path, limit); !errors.Is(err, test.want) {

@@ -197,7 +197,9 @@ func (w *Watcher) quiet(ctx context.Context) bool {
 			return true
 		case <-still.C:
 			return true
-		case <-w.errors:
+		case err := <-w.errors:
+			w.log.Debug("watching files", "error", err)
+			still.Reset(settle)
 		case e := <-w.events:
 			if w.matters(e) {
 				still.Reset(settle)
