@@ -152,15 +152,21 @@ func parseTime(text string) time.Time {
 
 // configAge is how long before the current time BIRD took its configuration;
 // false where the two times cannot be compared.
-func (s Status) configAge() (time.Duration, bool) {
-	if s.Current.IsZero() || s.LastReconfiguration.IsZero() {
+func (s Status) configAge() (time.Duration, bool) { return s.since(s.LastReconfiguration) }
+
+// upFor is how long BIRD has been running; false where that cannot be told.
+func (s Status) upFor() (time.Duration, bool) { return s.since(s.LastReboot) }
+
+// since is how long before BIRD's current time t was.
+func (s Status) since(t time.Time) (time.Duration, bool) {
+	if s.Current.IsZero() || t.IsZero() {
 		return 0, false
 	}
 	timeOnly := s.Current.Year() == 0
-	if timeOnly != (s.LastReconfiguration.Year() == 0) || isDate(s.Current) || isDate(s.LastReconfiguration) {
+	if timeOnly != (t.Year() == 0) || isDate(s.Current) || isDate(t) {
 		return 0, false
 	}
-	age := s.Current.Sub(s.LastReconfiguration)
+	age := s.Current.Sub(t)
 	if timeOnly && age < -12*time.Hour {
 		age += 24 * time.Hour // midnight lies between the two
 	}

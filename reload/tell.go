@@ -17,6 +17,11 @@ const (
 	ageSlack   = 2 * time.Second
 )
 
+// bird3Settles is how long a BIRD 3 that has just started is left alone: 3.1.8
+// dies of a reconfiguration that changes a kernel protocol's export filter
+// within its first second.
+const bird3Settles = 2 * time.Second
+
 // tell has BIRD read what is on disk, and runs the reload commands. Where BIRD
 // refuses, the files go back to what they were when it last agreed.
 func (a *Applier) tell(ctx context.Context, s Set, mem *memory, res Result) (Result, error) {
@@ -87,6 +92,9 @@ func (a *Applier) tellDaemon(ctx context.Context, socket string) (version string
 		return "", err
 	}
 	defer c.Close()
+	if err := c.letSettle(ctx); err != nil {
+		return c.Version(), err
+	}
 	sent := time.Now()
 	answer, err := c.Configure(ctx)
 	if err != nil {
@@ -97,6 +105,25 @@ func (a *Applier) tellDaemon(ctx context.Context, socket string) (version string
 		return c.Version(), fmt.Errorf("control socket %s: %w: it is shutting down", socket, ErrNotRunning)
 	}
 	return c.Version(), c.waitConfigured(ctx, sent)
+}
+
+// letSettle waits where this is a BIRD 3 that has just started.
+func (c *Client) letSettle(ctx context.Context) error {
+	if !strings.HasPrefix(c.Version(), "3.") {
+		return nil
+	}
+	status, err := c.Status(ctx)
+	if err != nil {
+		return err
+	}
+	up, known := status.upFor()
+	if !known || up >= bird3Settles {
+		return nil
+	}
+	if err := sleep(ctx, bird3Settles-up); err != nil {
+		return context.Cause(ctx)
+	}
+	return nil
 }
 
 // waitConfigured waits until BIRD is through with reconfiguring and uses a
