@@ -113,7 +113,7 @@ func (c *computer) problem(object backends.Key, leftOut bool, format string, arg
 func (c *computer) general() error {
 	c.config.ASNumber = c.asNumber(c.me)
 	c.config.LogSeverity = cmp.Or(c.own.LogSeverity, c.defaults.LogSeverity, c.options.LogSeverity)
-	c.config.LogLevel = logLevel(c.config.LogSeverity)
+	c.config.LogLevel = LogLevelOf(c.config.LogSeverity)
 	for _, i := range c.defaults.IgnoredInterfaces {
 		c.config.Interfaces = append(c.config.Interfaces, "-"+i)
 	}
@@ -121,9 +121,9 @@ func (c *computer) general() error {
 	return c.routerID()
 }
 
-// logLevel follows Calico: debug means everything, info (and what is unknown)
+// LogLevelOf reads a logSeverityScreen as Calico does: debug means everything, info (and what is unknown)
 // states, anything above it nothing.
-func logLevel(severity string) LogLevel {
+func LogLevelOf(severity string) LogLevel {
 	switch strings.ToLower(severity) {
 	case "debug", "trace":
 		return LogAll

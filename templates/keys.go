@@ -392,14 +392,4 @@ func levelWord(l bgp.LogLevel) string {
 }
 
 // severityWord is a logSeverityScreen as templates compare it.
-func severityWord(severity string) string {
-	switch strings.ToLower(severity) {
-	case "debug", "trace":
-		return "debug"
-	case "", "info":
-		return "info"
-	case "none", "warning", "warn", "error", "fatal", "critical", "panic":
-		return "none"
-	}
-	return "info"
-}
+func severityWord(severity string) string { return levelWord(bgp.LogLevelOf(severity)) }
