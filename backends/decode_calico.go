@@ -8,8 +8,9 @@ import (
 	"time"
 )
 
-// maxRestartTime is what fits into the 12 bits of RFC 4724.
-const maxRestartTime = 4095 * time.Second
+// maxRestartTime bounds what makes sense. RFC 4724 has room for 4095 s: what is
+// above that is for the model to cut.
+const maxRestartTime = 65535 * time.Second
 
 // The keepalive time is given to BIRD in whole seconds, 1 to 65535.
 const (

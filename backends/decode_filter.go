@@ -99,8 +99,8 @@ func (f field) ruleCommunity() *Community {
 		return nil
 	}
 	values := f.get("values").list()
-	if len(values) != 1 {
-		f.get("values").failf("has %d communities; a rule compares with one", len(values))
+	if len(values) == 0 {
+		f.get("values").failf("has no community; a rule compares with the first")
 		return nil
 	}
 	return values[0].required().community()

@@ -79,6 +79,8 @@ type computer struct {
 	// and port.
 	added [2][]*Session
 	taken map[endpoint]Reason
+	// lost are the sessions whose neighbor and port were taken.
+	lost []lostSession
 	// underscores makes an address part of a session's name.
 	underscores *strings.Replacer
 	// filters has the names of BGPFilters that sessions use.
@@ -196,6 +198,7 @@ func (c *computer) finish() {
 			c.problem(b.ResourceKey(), true, "ignored: %s", text)
 		}
 	}
+	c.reportLost()
 	c.listenEverywhere()
 	for _, name := range slices.Sorted(maps.Keys(c.filters)) {
 		c.config.Filters = append(c.config.Filters, c.state.BGPFilters[name])
@@ -210,7 +213,7 @@ func (c *computer) finish() {
 func (c *computer) listenEverywhere() {
 	for _, f := range c.config.Families() {
 		for _, s := range f.Sessions {
-			if f.ListenAddress.IsValid() && !s.Source.IsValid() && s.Kind != LocalWorkloadSession {
+			if f.ListenAddress.IsValid() && !s.Source.IsValid() {
 				c.problem(s.Reason.Object, false, "its sessions have no source address, so BIRD 2 and 3 listen on every address for them, whatever bindMode says")
 			}
 		}

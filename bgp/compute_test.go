@@ -210,6 +210,23 @@ func TestSessions(t *testing.T) {
 			},
 		},
 		{
+			name: "a peerIP without an AS number is its node's, which does not know of localASNumber", node: "n1",
+			resources: []backends.Resource{
+				n1, &backends.Node{Name: "n2", IPv4: address("10.0.0.10/24"), ASNumber: 65000}, meshOff(),
+				&backends.BGPPeer{Name: "a", Node: "n1", PeerIP: a("10.0.0.10"), LocalASNumber: 65001},
+			},
+			want:     []string{"Node_10_0_0_10 as 65000 local as 65001 external"},
+			problems: []string{"BGPPeer a has a localASNumber for the session with node \"n2\", whose own end expects AS 64512"},
+		},
+		{
+			name: "many sessions that another BGPPeer has are one report", node: "n1",
+			resources: []backends.Resource{
+				n1, n2, n3, meshOff(), &backends.BGPPeer{Name: "a", PeerSelector: "all()"}, &backends.BGPPeer{Name: "b", PeerSelector: "all()"},
+			},
+			want:     []string{"Global_10_0_0_10 as 64512", "Global_10_0_0_3 as 64512", "Global_fd00__3 as 64512"},
+			problems: []string{"BGPPeer b session Global_10_0_0_10 (and 2 more) is left out: BGPPeer a has one"},
+		},
+		{
 			name: "local workloads", node: "n2",
 			resources: []backends.Resource{
 				n2, meshOff(), &backends.BGPPeer{Name: "w", LocalWorkloadSelector: "all()", ASNumber: 65001, LocalASNumber: 65002},
@@ -288,6 +305,15 @@ func TestOneBadPeerAmongMany(t *testing.T) {
 	want := []Problem{{Object: bad, Text: "left out: spec.asNumber: 8589934592 is above 4294967295", LeftOut: true}}
 	if diff := cmp.Diff(want, c.Problems); diff != "" {
 		t.Error(diff)
+	}
+}
+
+func TestRestartTime(t *testing.T) {
+	hours := 2 * time.Hour
+	c := compute(t, stateOf(node("n1", "10.0.0.1/24", ""), meshOff(),
+		&backends.BGPPeer{Name: "a", PeerIP: netip.MustParseAddr("10.9.9.1"), ASNumber: 1, MaxRestartTime: &hours}), "n1")
+	if got := *c.IPv4.Sessions[0].GracefulRestartTime; got != 4095 || len(c.Problems) != 1 {
+		t.Errorf("got %d s and problems %q", got, problemTexts(c))
 	}
 }
 

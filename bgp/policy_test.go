@@ -53,8 +53,10 @@ func TestBlocks(t *testing.T) {
 		block("n1", "10.2.0.0/26", "confirmed"), block("n1", "10.1.0.0/26", ""), block("n1", "10.3.0.0/26", "pending"), block("n1", "10.4.0.1/32", ""),
 		block("n1", "10.6.0.0/26", "pendingDeletion"), block("n10", "10.7.0.0/26", ""), block("n1", "fd01::/122", ""), gone,
 		&backends.BGPPeer{Name: "far", PeerIP: netip.MustParseAddr("10.9.9.9"), ASNumber: 1, ReachableBy: netip.MustParseAddr("10.0.0.254")},
+		node("far", "10.8.0.1/24", "", "far=yes"),
+		&backends.BGPPeer{Name: "nodes", Node: "n1", PeerSelector: "has(far)", ReachableBy: netip.MustParseAddr("10.0.0.254")},
 	), "n1")
-	if diff := cmp.Diff([]string{"10.1.0.0/26", "10.2.0.0/26", "10.6.0.0/26", "10.9.9.9/32 via 10.0.0.254", "fd01::/122"}, statics(c)); diff != "" {
+	if diff := cmp.Diff([]string{"10.1.0.0/26", "10.2.0.0/26", "10.6.0.0/26", "10.8.0.1/32 via 10.0.0.254", "10.9.9.9/32 via 10.0.0.254", "fd01::/122"}, statics(c)); diff != "" {
 		t.Error("static routes:\n" + diff)
 	}
 	if diff := cmp.Diff(prefixes("10.1.0.0/26", "10.2.0.0/26", "10.4.0.1/32"), c.IPv4.Export.Blocks, compareAddresses()); diff != "" {

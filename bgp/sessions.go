@@ -97,9 +97,7 @@ func (c *computer) mesh() {
 			s.Reason = reason
 			s.Source, s.Password = f.Address, password
 			s.Passive = s.Neighbor.String() > own[i]
-			if t := c.defaults.NodeMeshMaxRestartTime; t != nil {
-				s.GracefulRestartTime = seconds(*t)
-			}
+			s.GracefulRestartTime = c.restartTime(c.defaults.ResourceKey(), c.defaults.NodeMeshMaxRestartTime)
 			c.add(f, s)
 		}
 	}
@@ -133,7 +131,7 @@ func (c *computer) add(f *Family, s Session) {
 	at := endpoint{s.Neighbor, cmp.Or(s.Port, bgpPort)}
 	if first, taken := c.taken[at]; taken {
 		if !s.Reason.Reverse && first.Object != s.Reason.Object {
-			c.problem(s.Reason.Object, true, "session %s is left out: %s has one with the same neighbor and port", s.Name, first.Object)
+			c.lost = append(c.lost, lostSession{s.Reason.Object, first.Object, s.Name})
 		}
 		return
 	}
@@ -143,6 +141,28 @@ func (c *computer) add(f *Family, s Session) {
 	}
 	i := (f.Version - 4) / 2
 	c.added[i] = append(c.added[i], &s)
+}
+
+// lostSession is a session that another object's has taken the place of.
+type lostSession struct {
+	loser, winner backends.Key
+	name          string
+}
+
+// reportLost reports them: one line for each pair of objects.
+func (c *computer) reportLost() {
+	type pair struct{ loser, winner backends.Key }
+	names := map[pair][]string{}
+	for _, l := range c.lost {
+		names[pair{l.loser, l.winner}] = append(names[pair{l.loser, l.winner}], l.name)
+	}
+	for p, sessions := range names {
+		more := ""
+		if len(sessions) > 1 {
+			more = fmt.Sprintf(" (and %d more)", len(sessions)-1)
+		}
+		c.problem(p.loser, true, "session %s%s is left out: %s has one with the same neighbor and port", sessions[0], more, p.winner)
+	}
 }
 
 // sessionName is stable: it depends on the neighbor alone.
@@ -209,11 +229,15 @@ func (c *computer) forwardAddress(p peer) {
 	}
 	s := Session{
 		Kind: p.kind(), Neighbor: p.PeerIP, Port: p.Port, AS: cmp.Or(p.ASNumber, c.defaultAS()), LocalAS: c.config.ASNumber,
-		AllowLocalAS: p.NumAllowedLocalAS, ReachableBy: p.ReachableBy,
-		Reason: Reason{Object: p.ResourceKey(), Text: fmt.Sprintf("BGPPeer %s: its peerIP", p.Name)},
+		AllowLocalAS: p.NumAllowedLocalAS,
+		Reason:       Reason{Object: p.ResourceKey(), Text: fmt.Sprintf("BGPPeer %s: its peerIP", p.Name)},
 	}
 	if n, ok := c.byAddress[p.PeerIP]; ok {
 		s.PeerNode, s.PeerClusterID = n.Name, n.ClusterID
+		s.AS = cmp.Or(p.ASNumber, c.asNumber(n))
+		if p.LocalASNumber != 0 && p.LocalASNumber != c.config.ASNumber && !p.NoReversePeering {
+			c.problem(p.ResourceKey(), false, "has a localASNumber for the session with node %q, whose own end expects AS %d: it cannot come up", n.Name, c.config.ASNumber)
+		}
 		s.Port = cmp.Or(s.Port, c.listenPort(n))
 		s.Passive = s.Kind == GlobalSession && p.PeerIP.String() > f.Address.String()
 		s.Reason.Text += " is node " + n.Name

@@ -25,10 +25,11 @@ func (c *computer) settings(s *Session, f *Family, p peer) bool {
 	}
 	s.TTLHops = p.TTLSecurity
 	s.NextHopMode = p.NextHopMode
-	s.NextHop = nextHop(p.BGPPeer, s.AS == s.LocalAS)
-	if p.MaxRestartTime != nil {
-		s.GracefulRestartTime = seconds(*p.MaxRestartTime)
+	if !s.Reason.Reverse && p.ReachableBy.IsValid() && versionOf(p.ReachableBy) == f.Version {
+		s.ReachableBy = p.ReachableBy
 	}
+	s.NextHop = nextHop(p.BGPPeer, s.AS == s.LocalAS)
+	s.GracefulRestartTime = c.restartTime(p.ResourceKey(), p.MaxRestartTime)
 	if p.KeepaliveTime != nil && *p.KeepaliveTime > 0 {
 		s.KeepaliveTime = seconds(*p.KeepaliveTime)
 	}
@@ -134,6 +135,21 @@ func badPassword(p string) string {
 		return "holds a quotation mark, which BIRD's configuration cannot"
 	}
 	return ""
+}
+
+// maxRestartTime is what fits into the 12 bits of RFC 4724, in seconds.
+const maxRestartTime = 4095
+
+func (c *computer) restartTime(owner backends.Key, t *time.Duration) *uint32 {
+	if t == nil {
+		return nil
+	}
+	n := seconds(*t)
+	if *n > maxRestartTime {
+		c.problem(owner, false, "its restart time of %s is more than BGP can say: %d s is used", *t, maxRestartTime)
+		*n = maxRestartTime
+	}
+	return n
 }
 
 // seconds rounds to whole seconds, but never a positive time to none.

@@ -290,7 +290,7 @@ func fileSettings() []setting {
 		},
 		{
 			name: "prefix", env: "CONFD_PREFIX", def: "/calico", group: groupFiles,
-			help: "start of the keys that templates look up",
+			help: "start of the keys of template resources that give neither a prefix nor whole keys",
 			bind: func(s *Settings) value { return text(&s.Templates.Prefix) },
 		},
 		{

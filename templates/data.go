@@ -49,8 +49,8 @@ type Session struct {
 	// Usual is set where both filters are those that the built-in templates give
 	// every session of the family: an internal session without BGPFilters.
 	Usual bool
-	// HoldTime is set (seconds) where the keepalive time needs a longer hold
-	// time than BIRD's own, 240.
+	// HoldTime is set (seconds) where three keepalive times, as is usual, make a
+	// longer hold time than BIRD's own, 240.
 	HoldTime uint32
 }
 
@@ -96,7 +96,7 @@ func newSession(s *bgp.Session, version int) Session {
 	if len(s.Export) > 0 {
 		out.ExportFilter = fmt.Sprintf("{ calico_metric%d(); %scalico_to_peer%d(%t); }", version, filterCalls(s.Export, "export", version, s.Internal), version, s.Internal)
 	}
-	if s.KeepaliveTime != nil && *s.KeepaliveTime > 240 {
+	if s.KeepaliveTime != nil && *s.KeepaliveTime > 80 {
 		out.HoldTime = min(3**s.KeepaliveTime, 65535)
 	}
 	return out

@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 	"unicode"
 
 	"confd/backends"
@@ -64,10 +65,45 @@ func (b treeBuilder) global(p *pairs) error {
 	if c.ListenPort != 0 {
 		p.add(number32(c.ListenPort), globalKeys, "/listen_port")
 	}
+	b.globalWhereSet(p, c)
 	if err := b.advertisements(p, c, globalKeys); err != nil {
 		return err
 	}
 	return b.peers(p, globalKeys, func(s bgp.Session) bool { return s.Kind == bgp.GlobalSession })
+}
+
+// globalWhereSet writes the cluster's settings whose keys templates test for.
+func (b treeBuilder) globalWhereSet(p *pairs, c *backends.BGPConfiguration) {
+	set := func(key, value string) {
+		if value != "" {
+			p.add(value, globalKeys, "/", key)
+		}
+	}
+	for _, s := range slices.Concat(b.config.IPv4.Sessions, b.config.IPv6.Sessions) {
+		if s.Kind == bgp.MeshSession && s.Password != "" {
+			set("node_mesh_password", s.Password)
+			break
+		}
+	}
+	if c.NodeMeshMaxRestartTime != nil {
+		set("node_mesh_restart_time", strconv.Itoa(int(c.NodeMeshMaxRestartTime.Round(time.Second)/time.Second)))
+	}
+	if c.BindNodeIP {
+		set("bind_mode", "NodeIP")
+	}
+	set("ignored_interfaces", strings.Join(c.IgnoredInterfaces, ","))
+	set("svc_cluster_ips", netList(c.ServiceClusterIPs))
+	set("svc_external_ips", netList(c.ServiceExternalIPs))
+	set("svc_loadbalancer_ips", netList(c.ServiceLoadBalancerIPs))
+	set("program_cluster_routes", string(c.ProgramClusterRoutes))
+}
+
+func netList(nets []netip.Prefix) string {
+	texts := make([]string, len(nets))
+	for i, n := range nets {
+		texts[i] = n.String()
+	}
+	return strings.Join(texts, ",")
 }
 
 // hosts writes every node's addresses and settings, and this node's peers.
@@ -216,6 +252,10 @@ func (b treeBuilder) peers(p *pairs, key string, wanted func(bgp.Session) bool) 
 			if err != nil {
 				return err
 			}
+			// Templates make such global peers passive by address, which is for those
+			// that a peerIP names alone.
+			peer, ok := b.state.BGPPeers[s.Reason.Object.Name]
+			value.CalicoNode = s.PeerNode != "" && (!ok || peer.PeerIP.IsValid())
 			text, err := json.Marshal(value)
 			if err != nil {
 				return fmt.Errorf("session %s: %w", s.Name, err)
@@ -239,7 +279,7 @@ func newPeerValue(s bgp.Session) (peerValue, error) {
 		IP: s.Neighbor, ASNumber: number32(s.AS), RRClusterID: addressText(s.PeerClusterID),
 		Password: password, SourceAddr: "UseNodeIP",
 		RestartTime: optional(s.GracefulRestartTime), KeepaliveTime: optional(s.KeepaliveTime),
-		Port: s.Port, KeepNextHop: s.NextHop == bgp.NextHopKeep, CalicoNode: s.PeerNode != "",
+		Port: s.Port, KeepNextHop: s.NextHop == bgp.NextHopKeep,
 		TTLSecurity: s.TTLHops, Filters: append([]string{}, s.Filters...), ReachableBy: addressText(s.ReachableBy),
 		Passive: s.Passive, LocalBGPPeer: s.Kind == bgp.LocalWorkloadSession, NextHopMode: string(s.NextHopMode),
 	}
@@ -289,13 +329,11 @@ func (b treeBuilder) blocks(p *pairs) error {
 	}
 	for _, a := range b.state.BlockAffinities {
 		switch {
-		case a.State == "pending" || !safeInKey(a.Node):
-		case (a.State == "" || a.State == "confirmed") && !a.Deleted:
-			p.add(confirmed, blockKey(a.Node, a.CIDR)...)
+		case a.State == "pending" || a.Deleted || !safeInKey(a.Node):
 		case a.State == "" || a.State == "confirmed":
-			p.add(`{"state":"confirmed","deleted":true}`, blockKey(a.Node, a.CIDR)...)
+			p.add(confirmed, blockKey(a.Node, a.CIDR)...)
 		default:
-			p.add(fmt.Sprintf(`{"state":"pendingDeletion","deleted":%t}`, a.Deleted), blockKey(a.Node, a.CIDR)...)
+			p.add(`{"state":"pendingDeletion","deleted":false}`, blockKey(a.Node, a.CIDR)...)
 		}
 	}
 	return nil

@@ -136,6 +136,12 @@ func TestKeyTree(t *testing.T) {
 		"/calico/bgp/v1/global/node_mesh":                              `{"enabled":true}`,
 		"/calico/bgp/v1/global/loglevel":                               "none",
 		"/calico/bgp/v1/global/listen_port":                            "1179",
+		"/calico/bgp/v1/global/bind_mode":                              "NodeIP",
+		"/calico/bgp/v1/global/ignored_interfaces":                     "docker0,virbr*",
+		"/calico/bgp/v1/global/node_mesh_restart_time":                 "90",
+		"/calico/bgp/v1/global/program_cluster_routes":                 "Disabled",
+		"/calico/bgp/v1/global/svc_external_ips":                       "80.15.0.0/24",
+		"/calico/bgp/v1/global/svc_loadbalancer_ips":                   "90.0.0.0/24",
 		"/calico/bgp/v1/global/prefix_advertisements/ip_v4":            `[{"cidr":"192.168.0.0/16","communities":["100:5","1:2:3"]}]`,
 		"/calico/bgp/v1/global/prefix_advertisements/ip_v6":            `[]`,
 		"/calico/bgp/v1/global/peer_v4/10.1.0.1-166":                   `{"ip":"10.1.0.1","as_num":"65001","local_as_num":"65001","rr_cluster_id":"","password":"top-secret","source_addr":"UseNodeIP","restart_time":"120","keepalive_time":"30","port":166,"keep_next_hop":false,"calico_node":false,"num_allow_local_as":1,"ttl_security":3,"filters":["all-of-it"],"reachable_by":"","passive_mode":false,"local_bgp_peer":false,"next_hop_mode":""}`,
@@ -155,7 +161,7 @@ func TestKeyTree(t *testing.T) {
 		"/calico/v1/ipam/v4/pool/172.16.0.0-16":                        `{"cidr":"172.16.0.0/16","ipip":"","ipip_mode":"","vxlan_mode":"always","masquerade":false,"ipam":false,"disabled":true,"disableBGPExport":true}`,
 		"/calico/v1/ipam/v6/pool/fd10::-48":                            `{"cidr":"fd10::/48","ipip":"","ipip_mode":"","vxlan_mode":"","masquerade":false,"ipam":true,"disabled":false,"disableBGPExport":false}`,
 		"/calico/ipam/v2/host/n1/ipv4/block/192.168.1.0-26":            `{"state":"confirmed","deleted":false}`,
-		"/calico/ipam/v2/host/n1/ipv4/block/192.168.1.128-26":          `{"state":"pendingDeletion","deleted":true}`,
+		"/calico/ipam/v2/host/n1/ipv4/block/192.168.1.128-26":          `{"state":"pendingDeletion","deleted":false}`,
 		"/calico/ipam/v2/host/n1/ipv6/block/fd10::-122":                `{"state":"confirmed","deleted":false}`,
 		"/calico/staticroutes/10.96.0.0-16":                            "10.96.0.0/16",
 		"/calico/staticroutesv6/fd00:96::-112":                         "fd00:96::/112",
@@ -241,4 +247,16 @@ func BenchmarkKeyTree(b *testing.B) {
 			}
 		}
 	})
+}
+
+// TestMeshPassword: templates of Calico find the mesh's password under a key of
+// its own.
+func TestMeshPassword(t *testing.T) {
+	cfg := &bgp.Config{Node: "n1"}
+	cfg.IPv6.Sessions = []bgp.Session{{Kind: bgp.NodeSession, Password: "other"}, {Kind: bgp.MeshSession, Password: "mesh"}}
+	source := newKeySource(Input{Config: cfg, State: testState()})
+	view := keyView{source: source, prefix: "/calico", selected: []string{"/calico/bgp/v1/global"}, resource: "conf.d/x.toml"}
+	if got, err := view.getv("/bgp/v1/global/node_mesh_password"); err != nil || got != "mesh" {
+		t.Errorf("got %q, %v", got, err)
+	}
 }

@@ -76,9 +76,9 @@ func parseResource(file string, data []byte, opts Options) (*Resource, []string,
 		CheckCmd: t.Template.CheckCmd, ReloadCmd: t.Template.ReloadCmd,
 		Daemon: t.Template.Daemon, Family: t.Template.Family, Bird: t.Template.Bird,
 	}
-	r.Prefix = cleanPrefix(t.Template.Prefix)
-	if r.Prefix == "" {
-		r.Prefix = cleanPrefix(opts.Prefix)
+	r.Prefix = cleanPrefix(withNode(t.Template.Prefix, opts.Node))
+	if common := cleanPrefix(opts.Prefix); r.Prefix == "" && !wholeKeys(common, t.Template.Keys) {
+		r.Prefix = common
 	}
 	r.Keys = fullKeys(r.Prefix, t.Template.Keys, opts.Node)
 	if key, err := r.fill(t); err != nil {
@@ -128,13 +128,21 @@ func cleanPrefix(p string) string {
 	return ""
 }
 
+// wholeKeys says whether the keys start with the prefix themselves: then
+// templates name them in full, too.
+func wholeKeys(prefix string, keys []string) bool {
+	return prefix != "" && slices.ContainsFunc(keys, func(k string) bool { return within(prefix, path.Join("/", k)) })
+}
+
+// withNode puts the node's name in the place of //NODENAME.
+func withNode(key, node string) string { return strings.ReplaceAll(key, "//NODENAME", "/"+node) }
+
 // fullKeys puts the prefix before keys and node's name in the place of
 // //NODENAME. Keys inside another key's subtree are left out.
 func fullKeys(prefix string, keys []string, node string) []string {
 	var all, kept []string
 	for _, k := range keys {
-		k = strings.ReplaceAll(k, "//NODENAME", "/"+node)
-		all = append(all, path.Join("/", prefix, k))
+		all = append(all, path.Join("/", prefix, withNode(k, node)))
 	}
 	slices.Sort(all) // a folder comes before what is in it
 	for _, k := range all {
@@ -160,7 +168,7 @@ func parseMode(v any) (fs.FileMode, error) {
 			return fs.FileMode(v), nil
 		}
 	case string:
-		n, err := strconv.ParseUint(v, 8, 32)
+		n, err := strconv.ParseUint(strings.TrimPrefix(v, "0o"), 8, 32)
 		if v == "" {
 			return defaultMode, nil
 		}

@@ -140,3 +140,26 @@ func TestParseVersion(t *testing.T) {
 		t.Error(v)
 	}
 }
+
+func TestPrefixes(t *testing.T) {
+	tests := []struct{ prefix, keys, wantPrefix, wantKey string }{
+		{`prefix = "/calico"`, `["/bgp/v1/global"]`, "/calico", "/calico/bgp/v1/global"},
+		{``, `["/bgp/v1/global"]`, "/calico", "/calico/bgp/v1/global"},
+		{``, `["/calico/bgp/v1/global"]`, "", "/calico/bgp/v1/global"},
+		{`prefix = "/calico/bgp/v1/host//NODENAME"`, `["/"]`, "/calico/bgp/v1/host/n1", "/calico/bgp/v1/host/n1"},
+	}
+	for _, tt := range tests {
+		e, err := loadFiles(map[string]string{
+			"conf.d/x.toml": "[template]\nsrc = \"t\"\ndest = \"/t\"\nmode = \"0o640\"\n" + tt.prefix + "\nkeys = " + tt.keys + "\n",
+			"templates/t":   "",
+		}, Options{Prefix: "/calico", Node: "n1"})
+		if err != nil {
+			t.Errorf("%+v: %v", tt, err)
+			continue
+		}
+		r := e.Resources()[0]
+		if r.Prefix != tt.wantPrefix || len(r.Keys) != 1 || r.Keys[0] != tt.wantKey || r.Mode != 0o640 {
+			t.Errorf("%+v: got prefix %q, keys %q, mode %o", tt, r.Prefix, r.Keys, r.Mode)
+		}
+	}
+}

@@ -37,7 +37,8 @@ func testState() *backends.State {
 	s.Nodes["n10"] = &backends.Node{Name: "n10", IPv4: nodeAddress("10.0.0.10/24"), ClusterID: addr("1.0.0.1")}
 	s.Nodes["odd\nname; }"] = &backends.Node{Name: "odd\nname; }", IPv4: nodeAddress("10.0.0.66/24")}
 	s.BGPConfigurations["default"] = &backends.BGPConfiguration{
-		Name: "default", ListenPort: 1179, LogSeverity: "Warning",
+		Name: "default", ListenPort: 1179, LogSeverity: "Warning", BindNodeIP: true, IgnoredInterfaces: []string{"docker0", "virbr*"},
+		NodeMeshMaxRestartTime: ptr(90 * time.Second), ProgramClusterRoutes: backends.RoutesDisabled,
 		ServiceExternalIPs: []netip.Prefix{pfx("80.15.0.0/24")}, ServiceLoadBalancerIPs: []netip.Prefix{pfx("90.0.0.0/24")},
 		Communities: []backends.NamedCommunity{{Name: "blue", Value: backends.Community{A: 100, B: 5}}},
 		PrefixAdvertisements: []backends.PrefixAdvertisement{
@@ -51,11 +52,12 @@ func testState() *backends.State {
 	s.IPPools["b"] = &backends.IPPool{Name: "b", CIDR: pfx("172.16.0.0/16"), VXLAN: backends.EncapAlways, Disabled: true, DisableBGPExport: true}
 	s.IPPools["c"] = &backends.IPPool{Name: "c", CIDR: pfx("fd10::/48"), IPIP: backends.EncapNever}
 	for name, a := range map[string]backends.BlockAffinity{
-		"n1-a":  {Node: "n1", CIDR: pfx("192.168.1.0/26"), State: "confirmed"},
-		"n1-b":  {Node: "n1", CIDR: pfx("192.168.1.64/26"), State: "pending"},
-		"n1-c":  {Node: "n1", CIDR: pfx("192.168.1.128/26"), State: "pendingDeletion", Deleted: true},
-		"n1-d":  {Node: "n1", CIDR: pfx("fd10::/122")},
-		"n10-a": {Node: "n10", CIDR: pfx("192.168.10.0/26")},
+		"n1-a":    {Node: "n1", CIDR: pfx("192.168.1.0/26"), State: "confirmed"},
+		"n1-b":    {Node: "n1", CIDR: pfx("192.168.1.64/26"), State: "pending"},
+		"n1-c":    {Node: "n1", CIDR: pfx("192.168.1.128/26"), State: "pendingDeletion"},
+		"n1-gone": {Node: "n1", CIDR: pfx("192.168.1.192/26"), State: "confirmed", Deleted: true},
+		"n1-d":    {Node: "n1", CIDR: pfx("fd10::/122")},
+		"n10-a":   {Node: "n10", CIDR: pfx("192.168.10.0/26")},
 	} {
 		a.Name = name
 		s.BlockAffinities[name] = &a

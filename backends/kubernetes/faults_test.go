@@ -183,11 +183,11 @@ func silence(t *testing.T, k *testenv.Kube) {
 	f.until("the new node", func() bool { return f.state.Nodes["silent"] != nil })
 }
 
-// oddAnswers has a server that, for a while, gives other answers than it
-// should, and speaks HTTP/1.1.
-func oddAnswers(t *testing.T, k *testenv.Kube) {
-	t.Parallel()
-	var odd atomic.Pointer[http.HandlerFunc]
+// startProxy starts an HTTP/1.1 server that gives the API server's answers, or
+// those of the handler in odd.
+func startProxy(t *testing.T, k *testenv.Kube) (server *httptest.Server, odd *atomic.Pointer[http.HandlerFunc], proxy *httputil.ReverseProxy) {
+	t.Helper()
+	odd = &atomic.Pointer[http.HandlerFunc]{}
 	target, err := url.Parse(k.URL())
 	if err != nil {
 		t.Fatal(err)
@@ -196,10 +196,10 @@ func oddAnswers(t *testing.T, k *testenv.Kube) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	proxy := httputil.NewSingleHostReverseProxy(target)
+	proxy = httputil.NewSingleHostReverseProxy(target)
 	proxy.Transport, proxy.FlushInterval = transport, -1
 	proxy.ErrorHandler = func(w http.ResponseWriter, _ *http.Request, _ error) { w.WriteHeader(http.StatusBadGateway) }
-	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	server = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		defer func() { _ = recover() }() // the proxy's way to end an answer
 		if h := odd.Load(); h != nil {
 			(*h)(w, r)
@@ -208,6 +208,14 @@ func oddAnswers(t *testing.T, k *testenv.Kube) {
 		proxy.ServeHTTP(w, r)
 	}))
 	t.Cleanup(server.Close)
+	return server, odd, proxy
+}
+
+// oddAnswers has a server that, for a while, gives other answers than it
+// should, and speaks HTTP/1.1.
+func oddAnswers(t *testing.T, k *testenv.Kube) {
+	t.Parallel()
+	server, odd, _ := startProxy(t, k)
 	k.Apply(t, docs(peer(GroupV1, "odd", "10.1.0.1")))
 	t.Cleanup(func() { k.Delete(t, docs(peer(GroupV1, "odd", ""))) })
 	f := follow(t, k, Config{APIEndpoint: server.URL, CalicoResources: true, APIGroup: GroupV1})
@@ -250,4 +258,46 @@ func answer(list string, watch int) http.HandlerFunc {
 		}
 		_, _ = io.WriteString(w, list)
 	}
+}
+
+// comesBackPiecemeal has a collection that comes back later than the others
+// after an outage: until then, what they have missed is not told.
+func comesBackPiecemeal(t *testing.T, k *testenv.Kube) {
+	t.Parallel()
+	server, odd, proxy := startProxy(t, k)
+	f := follow(t, k, Config{APIEndpoint: server.URL, CalicoResources: true, APIGroup: GroupV1})
+	f.untilInSync()
+	refuse := func(without string) {
+		h := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			if strings.Contains(r.URL.Path, without) {
+				w.WriteHeader(http.StatusInternalServerError)
+				return
+			}
+			proxy.ServeHTTP(w, r)
+		})
+		odd.Store(&h)
+	}
+	refuse("/")
+	server.CloseClientConnections()
+	f.untilError("500")
+	k.Apply(t, docs(peer(GroupV1, "piece", "10.1.0.1"), calico(GroupV1, "BGPFilter", "piece", "exportV4: [{action: Reject}]")))
+	t.Cleanup(func() { k.Delete(t, docs(peer(GroupV1, "piece", ""), calico(GroupV1, "BGPFilter", "piece", ""))) })
+	refuse("bgpfilters")
+	for end := time.After(3 * time.Second); end != nil; {
+		select {
+		case u := <-f.out:
+			f.apply(u)
+		case <-end:
+			end = nil
+		}
+	}
+	if f.state.BGPPeers["piece"] != nil {
+		t.Error("the peer was told without its filter")
+	}
+	odd.Store(nil)
+	f.until("the peer", func() bool { return f.state.BGPPeers["piece"] != nil })
+	if f.state.BGPFilters["piece"] == nil {
+		t.Error("the peer was told before its filter")
+	}
+	f.untilInSync()
 }

@@ -17,6 +17,10 @@ import (
 // finderName is the name under which the search for the API group reports.
 const finderName = "Calico's API group"
 
+// endPatience is how long changes are held while an outage ends: as long as
+// collections that have failed take to be asked again.
+const endPatience = maxDelayRefused + 5*time.Second
+
 // hub is the state of one call of Run. Its goroutine is the only one that talks
 // to the consumer, and starts and stops the feeds.
 type hub struct {
@@ -34,6 +38,12 @@ type hub struct {
 	class   string           // of the error told last
 	culprit string           // whose error that was
 	outage  time.Time        // since when it is out of step after it was in step
+
+	// held are changes that came while an outage ends. Collections come back one
+	// by one: a peer must not be told before the filter that came with it.
+	held    []backends.Event
+	ending  time.Time        // since when an outage ends; zero: it does not
+	overdue <-chan time.Time // says that the held changes wait no longer
 }
 
 // standing is where one collection stands.
@@ -67,6 +77,8 @@ func (h *hub) run(ctx context.Context) {
 			ok = h.take(ctx, r)
 		case n := <-h.needs:
 			ok = h.need(ctx, n)
+		case <-h.overdue:
+			ok = h.tell(ctx, nil, "")
 		case <-ctx.Done():
 			return
 		}
@@ -92,6 +104,7 @@ func (h *hub) take(ctx context.Context, r report) bool {
 	if !ok {
 		return true
 	}
+	h.noteEnding(s, r.err)
 	s.err = r.err
 	s.loaded = s.loaded || r.err == nil
 	s.unreadable = s.unreadable || r.unreadable

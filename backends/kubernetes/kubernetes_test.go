@@ -30,6 +30,7 @@ func TestServer(t *testing.T) {
 	t.Run("optional kind", func(t *testing.T) { optionalKind(t, k) })
 	t.Run("definition removed", func(t *testing.T) { definitionRemoved(t, k) })
 	t.Run("odd answers", func(t *testing.T) { oddAnswers(t, k) })
+	t.Run("comes back piecemeal", func(t *testing.T) { comesBackPiecemeal(t, k) })
 	t.Run("silence", func(t *testing.T) { silence(t, k) })
 }
 

@@ -14,6 +14,14 @@ import (
 // that. It is false where ctx has ended.
 func (h *hub) tell(ctx context.Context, events []backends.Event, revision string) bool {
 	u := backends.Update{Source: source, InSync: h.inStep(), Err: h.blame(), Revision: revision, Serves: h.serves()}
+	events, h.held = append(h.held, events...), nil
+	if u.InSync {
+		h.ending, h.overdue = time.Time{}, nil
+	}
+	if h.holding() {
+		h.held, events = events, nil
+		u.Serves = h.told.Serves // what is held has not been told
+	}
 	if len(events) == 0 && !h.isNews(u) {
 		return true
 	}
@@ -45,6 +53,24 @@ func (h *hub) inStep() bool {
 		}
 	}
 	return true
+}
+
+// noteEnding finds the moment when the first collection is back after an
+// outage, and when that was none, since it has failed again. It is called before
+// err becomes what s says.
+func (h *hub) noteEnding(s *standing, err error) {
+	switch {
+	case err != nil && !s.failing() && len(h.held) == 0:
+		h.ending, h.overdue = time.Time{}, nil
+	case err == nil && s.failing() && h.ending.IsZero() && !h.outage.IsZero():
+		h.ending, h.overdue = time.Now(), time.After(endPatience)
+	}
+}
+
+// holding says whether changes are to wait for the other collections. One that
+// does not come back at all holds them up for a while only.
+func (h *hub) holding() bool {
+	return !h.ending.IsZero() && time.Since(h.ending) < endPatience && !h.inStep()
 }
 
 // failing is false for a Secret that was told as unreadable: that is all that
