@@ -29,6 +29,10 @@ test: deps birds kube-apiserver ## Run all tests, against real servers
 		CGO_ENABLED=1 go test -race -short -timeout 20m ./backends/... ./reload/... ./confd/...; \
 	else echo 'no gcc here, which the race detector needs: left out'; fi
 
+.PHONY: test-long
+test-long: deps kube-apiserver ## Run the tests with random clusters and changes for some 10 minutes (SEED=n: others)
+	go test -timeout 60m -v ./confd -run 'TestDatastoresSayTheSame|TestServiceRoutes' -long -seed $(or $(SEED),1)
+
 .PHONY: lint
 lint: $(GOLANGCI) ## Check the code: go vet and golangci-lint (settings in .golangci.yml)
 	go vet ./...

@@ -121,7 +121,10 @@ func askBinary(ctx context.Context, binary string) (templates.Version, error) {
 func versionText(ctx context.Context, binary string) (string, error) {
 	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
 	defer cancel()
-	out, err := exec.CommandContext(ctx, binary, "--version").CombinedOutput()
+	cmd := exec.CommandContext(ctx, binary, "--version")
+	// What it leaves behind in the background may hold its output open.
+	cmd.WaitDelay = time.Second
+	out, err := cmd.CombinedOutput()
 	if err != nil {
 		return "", fmt.Errorf("asking %s for its version: %w", binary, err)
 	}

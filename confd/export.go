@@ -10,7 +10,6 @@ import (
 	"maps"
 	"slices"
 
-	"github.com/google/renameio/v2"
 	"github.com/spf13/cobra"
 	"sigs.k8s.io/yaml"
 
@@ -57,10 +56,7 @@ func export(ctx context.Context, s Settings, o exportOptions, stdout io.Writer) 
 		_, err = stdout.Write(b.Bytes())
 		return err
 	}
-	if err := renameio.WriteFile(s.Output, b.Bytes(), s.Templates.Mode); err != nil {
-		return fmt.Errorf("writing %s: %w", s.Output, err)
-	}
-	return nil
+	return writeOutput(s.Output, b.Bytes(), s.Templates.Mode)
 }
 
 // warnOfLoss names what is in the state and cannot be exported.

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -180,7 +181,7 @@ func (in *intake) stand(u backends.Update) {
 	}
 	switch {
 	case u.InSync && !s.inSync:
-		in.log.Info("datastore is in step", "source", u.Source, "revision", u.Revision)
+		in.log.Info("datastore is in step", in.place(u)...)
 	case s.inSync && !u.InSync:
 		in.log.Warn("datastore is out of step: the last good configuration stays", "source", u.Source, "error", u.Err)
 	case u.Err != nil && (s.err == nil || s.err.Error() != u.Err.Error()):
@@ -193,6 +194,14 @@ func (in *intake) stand(u backends.Update) {
 	if u.Serves != nil {
 		s.serves = u.Serves
 	}
+}
+
+// place names a source, and the revision where it has one.
+func (in *intake) place(u backends.Update) []any {
+	if u.Revision == "" {
+		return []any{"source", u.Source}
+	}
+	return []any{"source", u.Source, "revision", u.Revision}
 }
 
 // complete says whether every source has told its whole state once, and what is
@@ -239,6 +248,13 @@ func gatherOnce(ctx context.Context, s Settings, log *slog.Logger) (*backends.St
 	if err != nil {
 		return nil, err
 	}
+	// A daemon waits for files to appear; who renders once has mistyped a name.
+	for _, path := range s.Data {
+		if _, err := os.Stat(path); err != nil {
+			return nil, fmt.Errorf("--data: %w", err)
+		}
+	}
+	outer := ctx
 	ctx, cancel := context.WithTimeout(ctx, s.Timing.SyncTimeout)
 	defer cancel()
 	g, ctx := errgroup.WithContext(ctx)
@@ -252,6 +268,9 @@ func gatherOnce(ctx context.Context, s Settings, log *slog.Logger) (*backends.St
 		case <-ctx.Done():
 			if err := g.Wait(); err != nil {
 				return nil, err
+			}
+			if outer.Err() != nil {
+				return nil, errors.New("stopped before the cluster's state had arrived")
 			}
 			return nil, fmt.Errorf("the cluster's state did not arrive within %s: %w", s.Timing.SyncTimeout, in.missing())
 		}

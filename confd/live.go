@@ -129,11 +129,20 @@ func (d *daemon) reloadTemplates() {
 		return
 	}
 	d.log.Info("templates changed: rendering anew", "confdir", d.node.settings.Templates.ConfDir)
+	if d.proven == nil && d.applied != nil {
+		d.proven = &provenTemplates{engine: d.node.engine, builtIn: d.node.builtIn}
+	}
 	d.node.engine, d.node.builtIn, d.brokenTemplates = engine, false, ""
 	d.stale = true
 	if d.in.complete() {
 		d.pace.changed(time.Now())
 	}
+}
+
+// provenTemplates are templates that BIRD has taken the result of.
+type provenTemplates struct {
+	engine  *templates.Engine
+	builtIn bool
 }
 
 // keepTemplates says, once, why changed templates are not used.

@@ -151,7 +151,8 @@ func TestLiveTemplatesChange(t *testing.T) {
 	r.awaitLog("a.template:2", "last good ones stay")
 	r.resource("confd", "b", "{{.Nonsense}}")
 	r.write("confd/templates/a.template", "third {{.Node}}")
-	r.awaitLog("b.template:1", "Nonsense", "the last good configuration stays")
+	r.awaitLog("b.template:1", "Nonsense", "the last good ones stay")
+	// Changes of the cluster are rendered with those.
 	if got := r.out("a"); got != "second node-1" {
 		r.t.Errorf("a is %q while b cannot be rendered", got)
 	}

@@ -15,6 +15,8 @@ import (
 
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	// A second signal ends the process at once, whatever it waits for.
+	context.AfterFunc(ctx, stop)
 	code := program{
 		version: version(),
 		around:  surroundings{LookupEnv: os.LookupEnv, Hostname: os.Hostname},

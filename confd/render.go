@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"io/fs"
 	"log/slog"
 	"os"
 	"path/filepath"
@@ -33,11 +34,34 @@ func writeFiles(s Settings, files []templates.File) error {
 	if err := os.MkdirAll(s.Output, 0o755); err != nil {
 		return fmt.Errorf("output folder: %w", err)
 	}
+	written := map[string]string{}
 	for _, f := range files {
 		path := filepath.Join(s.Output, filepath.Base(f.Dest))
-		if err := renameio.WriteFile(path, f.Data, s.Templates.Mode); err != nil {
-			return fmt.Errorf("writing %s: %w", path, err)
+		if first, taken := written[path]; taken {
+			return fmt.Errorf("%s and %s are both %s in the output folder: render them one at a time", first, f.Dest, path)
 		}
+		written[path] = f.Dest
+		if err := writeOutput(path, f.Data, s.Templates.Mode); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// writeOutput writes a file at once, behind a link where path is one. What is no
+// regular file (/dev/stdout) is written to, not replaced.
+func writeOutput(path string, data []byte, mode fs.FileMode) error {
+	if real, err := filepath.EvalSymlinks(path); err == nil {
+		path = real
+	}
+	var err error
+	if info, statErr := os.Stat(path); statErr == nil && !info.Mode().IsRegular() {
+		err = os.WriteFile(path, data, mode)
+	} else {
+		err = renameio.WriteFile(path, data, mode)
+	}
+	if err != nil {
+		return fmt.Errorf("writing %s: %w", path, err)
 	}
 	return nil
 }

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"reflect"
+	"regexp"
 	"slices"
 	"time"
 
@@ -84,7 +85,7 @@ type daemon struct {
 	birds daemons
 	// watched are the control sockets that are watched already.
 	watched []string
-	// told are the sets that BIRD must be told of again: it was restarted.
+	// restarted are the sockets of BIRDs that came up, and must be told again.
 	restarted map[string]bool
 	// applied is what BIRD runs, as far as we know; nil: nothing yet.
 	applied *applied
@@ -94,8 +95,12 @@ type daemon struct {
 	problems []bgp.Problem
 	// failure and waiting are the last error and reason to wait that were logged.
 	failure, waiting string
-	// stale is set where what is applied was rendered from other templates.
-	stale bool
+	// stale is set where what is applied was rendered from other templates, and
+	// dirty where it may not be what is on disk: something failed since.
+	stale, dirty bool
+	// proven are the templates that worked last, while changed ones have not yet;
+	// nil: those in use have.
+	proven *provenTemplates
 	// brokenTemplates is what is wrong with the templates that are there now;
 	// empty where they are those in use.
 	brokenTemplates string
@@ -197,14 +202,23 @@ func (d *daemon) wait(err error) {
 	}
 }
 
+// numbers are what differs between two errors of one kind: names of temporary
+// files, durations.
+var numbers = regexp.MustCompile(`\d+`)
+
 func (d *daemon) fail(err error) {
 	d.pace.failed(time.Now())
 	level := slog.LevelError
-	if err.Error() == d.failure {
+	text := numbers.ReplaceAllString(err.Error(), "N")
+	if text == d.failure {
 		level = slog.LevelDebug
 	}
-	d.failure = err.Error()
-	d.log.Log(context.Background(), level, "not applied: the last good configuration stays", "error", err, "retry_in", d.pace.backOff)
+	d.failure = text
+	attributes := []any{"error", err, "retry_in", d.pace.backOff}
+	if refused := (*reload.CheckError)(nil); errors.As(err, &refused) && refused.Excerpt != "" {
+		attributes = append(attributes, "at", refused.Excerpt)
+	}
+	d.log.Log(context.Background(), level, "not applied: the last good configuration stays", attributes...)
 }
 
 // apply computes, renders, checks, swaps and reloads, each only where what was
@@ -221,33 +235,53 @@ func (d *daemon) apply(ctx context.Context, g *errgroup.Group) error {
 	}
 	d.watchBirds(ctx, g)
 	computed := time.Now()
+	unchanged := d.unchanged(cfg)
+	if unchanged && len(d.restarted) == 0 {
+		return nil
+	}
 	sets, version := []reload.Set(nil), d.birds.version
-	if d.unchanged(cfg) {
+	if unchanged {
 		sets = d.applied.sets
 	} else {
 		files, err := d.node.render(ctx, cfg, d.in.state, version)
 		if err != nil {
-			return err
+			return d.withOldTemplates(ctx, g, err)
 		}
 		sets = d.node.sets(files, d.birds)
 		warnOfKeys(d.log, cfg, optmemPath)
 	}
 	rendered := time.Now()
+	d.dirty = true
 	results, err := d.applySets(ctx, sets, began)
+	d.logApplied(cfg, sets, results, times{event: d.since, began: began, computed: computed, rendered: rendered})
 	if err != nil {
+		if refused := (*reload.CheckError)(nil); errors.As(err, &refused) {
+			return d.withOldTemplates(ctx, g, err)
+		}
 		return err
 	}
 	clear(d.restarted)
-	d.logApplied(cfg, results, times{event: d.since, began: began, computed: computed, rendered: rendered})
 	d.reportUnwritten(sets)
 	d.applied = &applied{config: cfg, version: version, sets: sets}
-	d.stale = false
+	d.stale, d.dirty, d.proven = false, false, nil
 	return nil
+}
+
+// withOldTemplates goes back to the templates that worked, where the ones in
+// use have not yet; else it returns err.
+func (d *daemon) withOldTemplates(ctx context.Context, g *errgroup.Group, err error) error {
+	if d.proven == nil || ctx.Err() != nil {
+		return err
+	}
+	d.keepTemplates(err.Error())
+	d.node.engine, d.node.builtIn = d.proven.engine, d.proven.builtIn
+	d.proven, d.stale = nil, false
+	return d.apply(ctx, g)
 }
 
 // unchanged says whether what is applied already would come out again.
 func (d *daemon) unchanged(cfg *bgp.Config) bool {
-	return d.applied != nil && !d.stale && d.applied.version == d.birds.version && !d.node.dependsOnState() &&
+	return d.applied != nil && !d.stale && !d.dirty && d.applied.version == d.birds.version && !d.node.dependsOnState() &&
 		reflect.DeepEqual(d.applied.config, cfg)
 }
 
@@ -303,10 +337,13 @@ func (d *daemon) applySet(ctx context.Context, s reload.Set) (reload.Result, err
 	if err != nil || s.Daemon == nil || !d.restarted[s.Daemon.Socket] {
 		return r, err
 	}
-	if r.State == reload.Unchanged {
-		return d.applier.Reconfigure(ctx, s)
+	if len(r.Changed) == 0 {
+		r, err = d.applier.Reconfigure(ctx, s)
 	}
-	return r, nil
+	if err == nil {
+		delete(d.restarted, s.Daemon.Socket)
+	}
+	return r, err
 }
 
 // reportProblems logs what is new among the problems, and what is gone.
@@ -331,10 +368,16 @@ func (d *daemon) reportProblems(problems []bgp.Problem) {
 	if count > most {
 		d.log.Warn("more problems like these are not listed", "count", count-most)
 	}
+	count = 0
 	for _, p := range d.problems {
 		if !now[p] {
-			d.log.Info("no longer a problem: "+p.Text, "object", p.Object.String())
+			if count++; count <= most {
+				d.log.Info("no longer a problem: "+p.Text, "object", p.Object.String())
+			}
 		}
+	}
+	if count > most {
+		d.log.Info("more problems that are gone are not listed", "count", count-most)
 	}
 	d.problems = problems
 }
@@ -342,22 +385,27 @@ func (d *daemon) reportProblems(problems []bgp.Problem) {
 // times are when the steps of one change were done.
 type times struct{ event, began, computed, rendered time.Time }
 
-// logApplied writes one line for what was applied.
-func (d *daemon) logApplied(cfg *bgp.Config, results []reload.Result, t times) {
+// logApplied writes one line for each set that something was done with.
+func (d *daemon) logApplied(cfg *bgp.Config, sets []reload.Set, results []reload.Result, t times) {
 	var old *bgp.Config
 	if d.applied != nil {
 		old = d.applied.config
 	}
-	for _, r := range results {
-		if r.State == reload.Unchanged {
+	var c bgp.Changes
+	compared := false
+	for i, r := range results {
+		if r.State == reload.Unchanged || r.State == reload.Installed && len(r.Changed) == 0 {
 			continue
 		}
-		c := bgp.Compare(old, cfg, d.birds.version.Major)
-		d.log.Info("applied", "state", r.State.String(), "bird", r.Version, "files", r.Changed,
+		if !compared {
+			c, compared = bgp.Compare(old, cfg, d.birds.version.Major), true
+		}
+		d.log.Info("applied", "set", sets[i].Name, "state", r.State.String(), "bird", r.Version, "files", r.Changed,
 			"sessions", len(cfg.IPv4.Sessions)+len(cfg.IPv6.Sessions),
 			"added", few(c.Added), "removed", few(c.Removed), "restarted", few(c.Restarted), "refiltered", few(c.Refiltered),
 			"took", time.Since(t.began).Round(time.Millisecond))
-		d.log.Debug("times", "gathered", since(t.event, t.began), "computed", since(t.began, t.computed), "rendered", since(t.computed, t.rendered),
+		d.log.Debug("times", "set", sets[i].Name,
+			"gathered", since(t.event, t.began), "computed", since(t.began, t.computed), "rendered", since(t.computed, t.rendered),
 			"staged", since(t.rendered, r.Staged), "checked", since(r.Staged, r.Checked), "swapped", since(r.Checked, r.Swapped),
 			"confirmed", since(r.Swapped, r.Confirmed), "total", since(t.event, time.Now()))
 	}

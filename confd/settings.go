@@ -360,6 +360,11 @@ func (s *Settings) completeNode(values layer, around surroundings) error {
 }
 
 func (e EtcdSettings) check(values layer) error {
+	for _, endpoint := range e.Endpoints {
+		if strings.Contains(endpoint, "@") {
+			return fmt.Errorf("%s: an address with user and password in it: use ETCD_USERNAME and ETCD_PASSWORD instead", values["etcd-endpoints"].from)
+		}
+	}
 	switch {
 	case len(e.Endpoints) == 0 && e.DiscoverySRV == "":
 		return errors.New("datastore etcdv3 needs --etcd-endpoints (ETCD_ENDPOINTS) or --etcd-discovery-srv (ETCD_DISCOVERY_SRV)")

@@ -95,6 +95,8 @@ func (a *Applier) checkDaemon(ctx context.Context, s Set, st *stage) error {
 		return st.checkError(s.Name, at)
 	case ctx.Err() != nil:
 		return context.Cause(ctx)
+	case errors.Is(err, context.DeadlineExceeded) || errors.Is(err, errTooLong):
+		return fmt.Errorf("checking with %s: %w", d.Binary, err)
 	}
 	return fmt.Errorf("%w with %s: %w", ErrCannotCheck, d.Binary, err)
 }

@@ -24,11 +24,14 @@ func (t *tail) Write(p []byte) (int, error) {
 	return len(p), nil
 }
 
+// errTooLong is the cause of a command's end where its time was over.
+var errTooLong = errors.New("stopped, as it took longer")
+
 // run runs a command in a process group of its own, which is killed as a whole
 // after limit or when ctx ends, and returns the end of what it printed. The
 // error is an *exec.ExitError where the command ended by itself with a code.
 func run(ctx context.Context, limit time.Duration, name string, args ...string) (string, error) {
-	ctx, cancel := context.WithTimeoutCause(ctx, limit, fmt.Errorf("stopped, as it took longer than %v", limit))
+	ctx, cancel := context.WithTimeoutCause(ctx, limit, fmt.Errorf("%w than %v", errTooLong, limit))
 	defer cancel()
 	cmd := exec.CommandContext(ctx, name, args...)
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}

@@ -73,7 +73,7 @@ type State int
 // The states. In a Result with an error the state says nothing.
 const (
 	Unchanged State = iota // on disk already, and confirmed before: nothing was done
-	Installed              // on disk; BIRD is not up, and reads it when it starts
+	Installed              // on disk; BIRD was not up, and reads it when it starts
 	Confirmed              // BIRD says that it uses it; without a control socket: the commands succeeded
 )
 
@@ -104,6 +104,7 @@ type Applier struct {
 // memory is what an Applier knows of a set between two calls.
 type memory struct {
 	confirmed bool
+	waits     bool // BIRD was not up: Reconfigure tells it when it is
 	version   string
 	backup    *backup // the way back to what was there when BIRD last agreed
 }
@@ -164,6 +165,9 @@ func (a *Applier) apply(ctx context.Context, s Set) (Result, error) {
 		}
 	} else if mem.confirmed {
 		res.Version = mem.version
+		return res, nil
+	} else if mem.waits {
+		res.State = Installed
 		return res, nil
 	}
 	return a.tell(ctx, s, mem, res)
@@ -236,7 +240,7 @@ func (a *Applier) checked(ctx context.Context, s Set, st *stage, targets []*targ
 	if !errors.Is(err, ErrCannotCheck) || targets[0].was != nil {
 		return err
 	}
-	a.log.Warn("installing a first set without a check", "set", s.Name, "err", err)
+	a.log.Warn("installing a first set without a check", "set", s.Name, "error", err)
 	res.Unchecked = true
 	return nil
 }

@@ -25,7 +25,7 @@ const bird3Settles = 2 * time.Second
 // tell has BIRD read what is on disk, and runs the reload commands. Where BIRD
 // refuses, the files go back to what they were when it last agreed.
 func (a *Applier) tell(ctx context.Context, s Set, mem *memory, res Result) (Result, error) {
-	mem.confirmed = false
+	mem.confirmed, mem.waits = false, false
 	res.State = Confirmed
 	if s.Daemon != nil && s.Daemon.Socket != "" {
 		version, err := a.tellDaemon(ctx, s.Daemon.Socket)
@@ -36,7 +36,7 @@ func (a *Applier) tell(ctx context.Context, s Set, mem *memory, res Result) (Res
 			refused.File = s.dest(refused.File)
 			return res, a.undo(s, mem, refused)
 		case errors.Is(err, ErrNotRunning):
-			a.log.Info("BIRD is not up: it will read the set when it starts", "set", s.Name, "err", err)
+			a.log.Info("BIRD is not up: it will read the set when it starts", "set", s.Name, "error", err)
 			res.State = Installed
 		case err != nil:
 			return res, err
@@ -45,6 +45,7 @@ func (a *Applier) tell(ctx context.Context, s Set, mem *memory, res Result) (Res
 	if err := a.reloadCommands(ctx, s); err != nil {
 		return res, err
 	}
+	mem.waits = res.State == Installed
 	if res.State == Confirmed {
 		res.Confirmed = a.opts.Now()
 		mem.confirmed, mem.version, mem.backup = true, res.Version, nil
@@ -79,7 +80,7 @@ func (a *Applier) undo(s Set, mem *memory, refused *RefusedError) error {
 	mem.backup = nil
 	a.collect(s, mem)
 	refused.Undone = true
-	a.log.Warn("BIRD refused a set that had passed its check: the old files are back", "set", s.Name, "err", refused)
+	a.log.Warn("BIRD refused a set that had passed its check: the old files are back", "set", s.Name, "error", refused)
 	return refused
 }
 

@@ -46,7 +46,7 @@ func Watch(ctx context.Context, socket string, out chan<- Event, logger *slog.Lo
 			poll, reported = pollFirst, nil
 		}
 		if ctx.Err() == nil && !sameReason(err, reported) {
-			logger.Warn("BIRD is not up", "socket", socket, "err", err)
+			logger.Warn("BIRD is not up", "socket", socket, "error", err)
 			if !send(ctx, out, Event{Socket: socket, Err: err}) {
 				return
 			}

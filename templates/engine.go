@@ -147,7 +147,7 @@ func readLibrary(fsys fs.FS) (library, error) {
 		return lib, err
 	}
 	for _, name := range names {
-		text, err := fs.ReadFile(fsys, name)
+		text, err := readRegular(fsys, name)
 		if err != nil {
 			return lib, fmt.Errorf("reading template: %w", err)
 		}
@@ -156,9 +156,21 @@ func readLibrary(fsys fs.FS) (library, error) {
 	return lib, nil
 }
 
+// readRegular reads a file; what is none (a pipe would never end) is an error.
+func readRegular(fsys fs.FS, name string) ([]byte, error) {
+	info, err := fs.Stat(fsys, name)
+	if err != nil {
+		return nil, err
+	}
+	if !info.Mode().IsRegular() {
+		return nil, fmt.Errorf("%s is no regular file", name)
+	}
+	return fs.ReadFile(fsys, name)
+}
+
 // load reads one resource and its template.
 func (e *Engine) load(fsys fs.FS, file string, lib library) error {
-	data, err := fs.ReadFile(fsys, file)
+	data, err := readRegular(fsys, file)
 	if err != nil {
 		return fmt.Errorf("reading template resource: %w", err)
 	}
@@ -167,7 +179,7 @@ func (e *Engine) load(fsys fs.FS, file string, lib library) error {
 		return err
 	}
 	src := path.Join(templateFolder, r.Src)
-	text, err := fs.ReadFile(fsys, src)
+	text, err := readRegular(fsys, src)
 	if err != nil {
 		return fmt.Errorf("%s: src: %w", at(file, data, "src"), err)
 	}

@@ -49,12 +49,14 @@ func (r *run) functions() template.FuncMap {
 		"getBGPConfig": r.bgpConfig, "bgpFilterBIRDFuncs": r.filterFunctions,
 		"bgpFilterFunctionName": filterFunctionName, "hashToIPv4": hashToIPv4,
 
+		"print": printed, "println": printedLine, "printf": printedf,
+
 		"getenv": r.getenv, "fileExists": fileExists, "datetime": time.Now,
 		"lookupIP": r.lookupIP, "lookupIPV4": r.lookupIPv4, "lookupIPV6": r.lookupIPv6, "lookupSRV": r.lookupSRV,
 
-		"base": path.Base, "dir": path.Dir, "split": strings.Split, "join": strings.Join,
+		"base": path.Base, "dir": path.Dir, "split": strings.Split, "join": join,
 		"toUpper": strings.ToUpper, "toLower": strings.ToLower, "contains": strings.Contains,
-		"replace": strings.Replace, "hasSuffix": strings.HasSuffix, "hasPrefix": strings.HasPrefix,
+		"replace": replace, "hasSuffix": strings.HasSuffix, "hasPrefix": strings.HasPrefix,
 		"trimSuffix": strings.TrimSuffix,
 
 		"json": parseObject, "jsonArray": parseArray, "map": makeMap,
@@ -226,4 +228,32 @@ func (r *run) lookupSRV(service, proto, name string) ([]*net.SRV, error) {
 
 func srvOrder(s *net.SRV) string {
 	return fmt.Sprintf("%s %05d %05d %05d", s.Target, s.Port, s.Priority, s.Weight)
+}
+
+// maxText is how long a text that a function makes may be. Without a limit a
+// template that doubles a text would soon take all memory.
+const maxText = 16 << 20
+
+// short passes on a text that is not too long.
+func short(s string) (string, error) {
+	if len(s) > maxText {
+		return "", fmt.Errorf("makes a text of %d bytes; %d are the most", len(s), maxText)
+	}
+	return s, nil
+}
+
+// printed, printedLine and printedf are text/template's print, println and
+// printf with that limit, and so are join and replace.
+func printed(a ...any) (string, error) { return short(fmt.Sprint(a...)) }
+
+func printedLine(a ...any) (string, error) { return short(fmt.Sprintln(a...)) }
+
+func printedf(format string, a ...any) (string, error) { return short(fmt.Sprintf(format, a...)) }
+
+func join(texts []string, separator string) (string, error) {
+	return short(strings.Join(texts, separator))
+}
+
+func replace(s, old, with string, n int) (string, error) {
+	return short(strings.Replace(s, old, with, n))
 }

@@ -349,3 +349,18 @@ func TestSameBytes(t *testing.T) {
 		}
 	}
 }
+
+func TestTextsThatGrow(t *testing.T) {
+	for _, grow := range []string{`print $x $x`, `printf "%s%s" $x $x`, `replace $x "a" "aa" -1`, `join (split (print $x "," $x) ",") ""`} {
+		e, err := loadFiles(map[string]string{
+			"conf.d/x.toml": "[template]\nsrc = \"t\"\ndest = \"/t\"\n",
+			"templates/t":   `{{$x := "a"}}{{range seq 1 40}}{{$x = ` + grow + `}}{{end}}`,
+		}, Options{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := e.Render(t.Context(), Input{Config: &bgp.Config{}, Version: Version{2, 0, 12}}); err == nil || !strings.Contains(err.Error(), "are the most") {
+			t.Errorf("%s: got error %v", grow, err)
+		}
+	}
+}

@@ -234,7 +234,7 @@ func oddAnswers(t *testing.T, k *testenv.Kube) {
 			_, _ = io.WriteString(w, `{"kind":"Status","message":"etcd is away","code":500}`)
 		}},
 		{"lists that are none", "is no list", answer(`{}`, http.StatusGone)},
-		{"lists that end early", "unexpected EOF", answer(`{"kind":"List","metadata":{"resourceVersion":"7"},"items":[`, http.StatusGone)},
+		{"lists that end early", "EOF", answer(`{"kind":"List","metadata":{"resourceVersion":"7"},"items":[`, http.StatusGone)},
 	} {
 		odd.Store(&c.handler)
 		server.CloseClientConnections()

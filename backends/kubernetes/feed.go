@@ -181,11 +181,6 @@ func (f *feed) deliver(ctx context.Context, c *changes) error {
 	return nil
 }
 
-// recovered tells that the watch goes on.
-func (f *feed) recovered(ctx context.Context) error {
-	return f.deliver(ctx, &changes{table: f.table, revision: f.revision})
-}
-
 // checkAbsent finds out whether err means that the server has no such kind, and
 // needs none: then there is nothing in it. Once something was delivered, it
 // does not.

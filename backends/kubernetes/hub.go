@@ -17,8 +17,8 @@ import (
 // finderName is the name under which the search for the API group reports.
 const finderName = "Calico's API group"
 
-// endPatience is how long changes are held while an outage ends: as long as
-// collections that have failed take to be asked again.
+// endPatience is how long changes are held in an outage, when it begins and when
+// it ends: as long as collections that have failed take to be asked again.
 const endPatience = maxDelayRefused + 5*time.Second
 
 // hub is the state of one call of Run. Its goroutine is the only one that talks
@@ -39,11 +39,13 @@ type hub struct {
 	culprit string           // whose error that was
 	outage  time.Time        // since when it is out of step after it was in step
 
-	// held are changes that came while an outage ends. Collections come back one
-	// by one: a peer must not be told before the filter that came with it.
-	held    []backends.Event
-	ending  time.Time        // since when an outage ends; zero: it does not
-	overdue <-chan time.Time // says that the held changes wait no longer
+	// held are changes that came while something is out of step. Collections fail
+	// and come back one by one: a peer must not be told before the filter that
+	// came with it.
+	held      []backends.Event
+	holdUntil time.Time
+	overdue   <-chan time.Time // fires then
+	ending    bool             // a collection that has failed is back
 }
 
 // standing is where one collection stands.

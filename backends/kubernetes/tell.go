@@ -16,7 +16,7 @@ func (h *hub) tell(ctx context.Context, events []backends.Event, revision string
 	u := backends.Update{Source: source, InSync: h.inStep(), Err: h.blame(), Revision: revision, Serves: h.serves()}
 	events, h.held = append(h.held, events...), nil
 	if u.InSync {
-		h.ending, h.overdue = time.Time{}, nil
+		h.ending, h.overdue = false, nil
 	}
 	if h.holding() {
 		h.held, events = events, nil
@@ -56,21 +56,26 @@ func (h *hub) inStep() bool {
 }
 
 // noteEnding finds the moment when the first collection is back after an
-// outage, and when that was none, since it has failed again. It is called before
-// err becomes what s says.
+// outage, and when that was none, since another one has failed. It is called
+// before err becomes what s says.
 func (h *hub) noteEnding(s *standing, err error) {
 	switch {
 	case err != nil && !s.failing() && len(h.held) == 0:
-		h.ending, h.overdue = time.Time{}, nil
-	case err == nil && s.failing() && h.ending.IsZero() && !h.outage.IsZero():
-		h.ending, h.overdue = time.Now(), time.After(endPatience)
+		h.ending = false
+	case err == nil && s.failing() && !h.ending && !h.outage.IsZero():
+		h.ending = true
+		h.hold()
 	}
 }
 
-// holding says whether changes are to wait for the other collections. One that
-// does not come back at all holds them up for a while only.
+// hold begins a time in which changes wait until all is in step. One collection
+// that does not come back at all holds the others up for no longer than that.
+func (h *hub) hold() {
+	h.holdUntil, h.overdue = time.Now().Add(endPatience), time.After(endPatience)
+}
+
 func (h *hub) holding() bool {
-	return !h.ending.IsZero() && time.Since(h.ending) < endPatience && !h.inStep()
+	return !h.outage.IsZero() && time.Now().Before(h.holdUntil) && !h.inStep()
 }
 
 // failing is false for a Secret that was told as unreadable: that is all that
@@ -126,5 +131,6 @@ func (h *hub) logStep(u backends.Update) {
 		h.outage = time.Time{}
 	case h.outage.IsZero() && h.told != nil && h.told.InSync:
 		h.outage = time.Now()
+		h.hold()
 	}
 }

@@ -98,17 +98,17 @@ func (s *stream) receive(ctx context.Context) {
 	}
 }
 
-// run takes frames until there are no more. Removals are held for a moment,
-// and delivered with what follows them.
+// run takes frames until there are no more. Removals, and what comes first
+// after an outage, are held for a moment, and delivered with what follows them.
 func (s *stream) run(ctx context.Context) error {
-	if s.present == nil {
-		if err := s.recovered(ctx); err != nil {
-			return err
-		}
-	}
 	hold := time.NewTimer(time.Hour)
 	defer hold.Stop()
-	held := false
+	// A watch that goes on after an outage begins with what was missed, and
+	// nothing says where that ends.
+	held := s.present == nil && s.failing
+	if held {
+		hold.Reset(holdTime)
+	}
 	for {
 		select {
 		case fr, ok := <-s.frames:
@@ -127,6 +127,9 @@ func (s *stream) run(ctx context.Context) error {
 				continue
 			}
 		case <-hold.C:
+			if !held {
+				continue
+			}
 			held = false
 		case <-ctx.Done():
 			return ctx.Err()

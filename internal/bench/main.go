@@ -1,5 +1,5 @@
-// Command bench measures confd on generated clusters, with a real etcd and a
-// real BIRD 2: one-shot runs, and what one change costs a running confd. It
+// Command bench measures confd on generated clusters, with a real etcd, a real
+// Kubernetes API server and a real BIRD 2: one-shot runs, and what one change costs a running confd. It
 // prints Markdown tables of medians.
 //
 // Everything runs in a network namespace of its own, in which no peer answers:
@@ -13,6 +13,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"strconv"
 	"strings"
 	"syscall"
@@ -25,11 +26,12 @@ const inside = "CONFD_BENCH_INSIDE"
 
 // options are the command line's.
 type options struct {
-	confd string // path of the program
-	bird  string // path of BIRD 2
-	sizes []int  // nodes
-	runs  int    // of each measurement, of which the median counts
-	work  string // folder for everything that is written
+	confd string         // path of the program
+	bird  string         // path of BIRD 2
+	sizes []int          // nodes
+	runs  int            // of each measurement, of which the median counts
+	only  *regexp.Regexp // what the names of the cases to measure match
+	work  string         // folder for everything that is written
 }
 
 func main() {
@@ -76,6 +78,7 @@ func parseOptions() (options, error) {
 	flag.StringVar(&o.confd, "confd", "bin/confd", "the program to measure")
 	flag.StringVar(&o.bird, "bird", "bird", "BIRD 2")
 	flag.IntVar(&o.runs, "runs", 5, "runs of each measurement; the median counts")
+	only := flag.String("only", "", "a regular expression: measure only the cases whose names match")
 	flag.Parse()
 	for _, s := range strings.Split(*sizes, ",") {
 		n, err := strconv.Atoi(s)
@@ -85,6 +88,9 @@ func parseOptions() (options, error) {
 		o.sizes = append(o.sizes, n)
 	}
 	var err error
+	if o.only, err = regexp.Compile(*only); err != nil {
+		return o, fmt.Errorf("-only: %w", err)
+	}
 	if o.confd, err = filepath.Abs(o.confd); err != nil {
 		return o, err
 	}
@@ -112,12 +118,20 @@ func bench(o options) (err error) {
 
 	var results []result
 	for _, c := range cases(o.sizes) {
+		if !o.only.MatchString(c.name) {
+			continue
+		}
 		got, err := measureCase(o, etcd, c)
 		if err != nil {
 			return fmt.Errorf("%s, %d nodes: %w", c.name, c.nodes, err)
 		}
 		results = append(results, got...)
 	}
+	got, err := measureKubernetes(o)
+	if err != nil {
+		return fmt.Errorf("cluster in Kubernetes: %w", err)
+	}
+	results = append(results, got...)
 	printTables(os.Stdout, o, results)
 	return nil
 }

@@ -62,7 +62,7 @@ func printTables(w io.Writer, o options, results []result) {
 		rows = append(rows, r.row())
 	}
 	slices.SortStableFunc(rows, func(a, b row) int { return cmp.Or(cmp.Compare(a.name, b.name), cmp.Compare(a.store, b.store)) })
-	fmt.Fprintf(w, "Medians of %d runs. A change adds one node (or, in the last case, one BGPPeer); "+
+	fmt.Fprintf(w, "Medians of %d runs. A change adds one node, or one BGPPeer where those are counted, or what is said; "+
 		"times are from the write into the store. -: nothing to write.\n\n", o.runs)
 	printHead(w, "nodes")
 	for _, r := range rows {
@@ -77,6 +77,9 @@ func printRatios(w io.Writer, o options, rows []row) {
 	}
 	sizes := slices.Sorted(slices.Values(o.sizes))
 	small, large := sizes[len(sizes)-2], sizes[len(sizes)-1]
+	if !slices.ContainsFunc(rows, func(r row) bool { return r.nodes == small }) {
+		return
+	}
 	fmt.Fprintf(w, "\nHow often as much for %d nodes as for %d:\n\n", large, small)
 	printHead(w, "ratio of nodes")
 	for _, l := range rows {
