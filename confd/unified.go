@@ -13,7 +13,7 @@ import (
 // passwordText is the value of BIRD's options for passwords, on the same line or,
 // in a diff, on the next one. A changed password is still seen as a change: the
 // lines are compared before they are hidden.
-var passwordText = regexp.MustCompile(`(\b(?:password|secret)\b(?:\s|\n[-+ ])*)("[^"\n]*"|[^\s;"#]+)`)
+var passwordText = regexp.MustCompile(`(\b(?:password|secret)\b(?:\n[-+ ]|\s)*)("[^"\n]*"|[^\s;"#]+)`)
 
 // unifiedDiff says how the text old becomes new, which both go by the name
 // path; empty where they are the same. Passwords are hidden.

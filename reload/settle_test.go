@@ -1,8 +1,11 @@
 package reload
 
 import (
+	"errors"
+	"os"
 	"path/filepath"
 	"testing"
+	"time"
 )
 
 // TestBIRD3JustStarted gives a BIRD 3 that has just started the change that
@@ -23,4 +26,48 @@ func TestBIRD3JustStarted(t *testing.T) {
 		t.Fatalf("got state %v, error %v", r.State, err)
 	}
 	client(t, socket) // it is still there
+}
+
+// TestBIRDIsAway: a set that waits for BIRD is not installed, and its commands
+// are not run, again and again.
+func TestBIRDIsAway(t *testing.T) {
+	dir := testFolder(t)
+	main, ran := filepath.Join(dir, "bird.conf"), filepath.Join(dir, "ran")
+	f := file(main, "protocol device {}\n")
+	f.ReloadCmd = "echo once >>" + ran
+	s := set([]File{f}, main, filepath.Join(dir, "nobody"), birdBinary(t, "2.0.12/bird"))
+	a := New(Options{})
+	for range 3 {
+		r, err := a.Apply(testContext(t), s)
+		if err != nil || r.State != Installed {
+			t.Fatalf("got state %v, error %v", r.State, err)
+		}
+	}
+	if got := read(t, ran); got != "once\n" {
+		t.Errorf("the reload command wrote %q", got)
+	}
+	if _, err := a.Reconfigure(testContext(t), s); err != nil {
+		t.Fatal(err)
+	}
+	if got := read(t, ran); got != "once\nonce\n" {
+		t.Errorf("after Reconfigure the command had written %q", got)
+	}
+}
+
+// TestHangingCheck: a check that hangs is no reason to go without one.
+func TestHangingCheck(t *testing.T) {
+	dir := testFolder(t)
+	main, binary := filepath.Join(dir, "bird.conf"), filepath.Join(dir, "bird")
+	write(t, binary, "#!/bin/sh\nsleep 60\n")
+	if err := os.Chmod(binary, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	s := set([]File{file(main, "protocol device {}\n")}, main, filepath.Join(dir, "nobody"), binary)
+	_, err := New(Options{CheckTimeout: 100 * time.Millisecond}).Apply(testContext(t), s)
+	if err == nil || errors.Is(err, ErrCannotCheck) {
+		t.Errorf("got error %v", err)
+	}
+	if _, err := os.Stat(main); !errors.Is(err, os.ErrNotExist) {
+		t.Errorf("the set was installed: %v", err)
+	}
 }

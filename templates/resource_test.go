@@ -4,6 +4,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 	"testing/fstest"
 	"time"
@@ -161,5 +162,19 @@ func TestPrefixes(t *testing.T) {
 		if r.Prefix != tt.wantPrefix || len(r.Keys) != 1 || r.Keys[0] != tt.wantKey || r.Mode != 0o640 {
 			t.Errorf("%+v: got prefix %q, keys %q, mode %o", tt, r.Prefix, r.Keys, r.Mode)
 		}
+	}
+}
+
+// TestPipe: a pipe among the resources would be read for ever.
+func TestPipe(t *testing.T) {
+	dir := t.TempDir()
+	if err := os.MkdirAll(filepath.Join(dir, "conf.d"), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if err := syscall.Mkfifo(filepath.Join(dir, "conf.d", "x.toml"), 0o644); err != nil {
+		t.Skip(err)
+	}
+	if _, err := Load(os.DirFS(dir), Options{}); err == nil || !strings.Contains(err.Error(), "no regular file") {
+		t.Errorf("got error %v", err)
 	}
 }
