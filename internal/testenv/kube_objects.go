@@ -19,6 +19,7 @@ import (
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/types"
 	utilyaml "k8s.io/apimachinery/pkg/util/yaml"
 	"k8s.io/client-go/discovery"
 	"k8s.io/client-go/discovery/cached/memory"
@@ -225,8 +226,16 @@ func (k *Kube) delete(tb testing.TB, o *unstructured.Unstructured) {
 	if err != nil && !apierrors.IsNotFound(err) {
 		tb.Fatalf("delete %s %s: %v", o.GetKind(), o.GetName(), err)
 	}
-	Eventually(tb, time.Minute, fmt.Sprintf("%s %s to be gone", o.GetKind(), o.GetName()), func() bool {
+	nudged := time.Now()
+	Eventually(tb, 2*time.Minute, fmt.Sprintf("%s %s to be gone", o.GetKind(), o.GetName()), func() bool {
 		_, err := objects.Get(context.Background(), o.GetName(), metav1.GetOptions{})
+		// A server that was started just before may give up on removing a
+		// definition's objects, and looks again when the definition changes.
+		if err == nil && time.Since(nudged) > 5*time.Second {
+			nudged = time.Now()
+			patch := fmt.Appendf(nil, `{"metadata":{"annotations":{"nudged":%q}}}`, nudged.String())
+			_, _ = objects.Patch(context.Background(), o.GetName(), types.MergePatchType, patch, metav1.PatchOptions{})
+		}
 		return apierrors.IsNotFound(err)
 	})
 }
