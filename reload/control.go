@@ -73,11 +73,17 @@ func connect(ctx context.Context, path string) (net.Conn, error) {
 	}
 }
 
+// isTimeout says whether a deadline passed: the connection's own can be noticed
+// a moment before that of the context which it comes from.
+func isTimeout(err error) bool {
+	return errors.Is(err, os.ErrDeadlineExceeded) || errors.Is(err, context.DeadlineExceeded)
+}
+
 func dialError(ctx context.Context, path string, err error) error {
 	switch {
 	case errors.Is(ctx.Err(), context.Canceled):
 		return fmt.Errorf("control socket %s: %w", path, context.Cause(ctx))
-	case ctx.Err() != nil:
+	case ctx.Err() != nil || isTimeout(err):
 		return fmt.Errorf("control socket %s: %w", path, ErrHung)
 	case errors.Is(err, syscall.ENOENT), errors.Is(err, syscall.ENOTDIR), errors.Is(err, syscall.ECONNREFUSED):
 		return fmt.Errorf("control socket %s: %w (%w)", path, ErrNotRunning, rootErrno(err))
