@@ -77,3 +77,15 @@ func Send(ctx context.Context, out chan<- Update, u Update) bool {
 		return false
 	}
 }
+
+// Sleep waits for d, and says whether it was not cut short.
+func Sleep(ctx context.Context, d time.Duration) bool {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return true
+	case <-ctx.Done():
+		return false
+	}
+}

@@ -27,9 +27,6 @@ const (
 	defaultName = "default"
 )
 
-// defaultASNumber is a cluster's AS number where nobody sets one.
-const defaultASNumber = 64512
-
 // treeBuilder writes Calico's key tree.
 type treeBuilder struct {
 	config *bgp.Config
@@ -54,7 +51,7 @@ func (b treeBuilder) global(p *pairs) error {
 	c := b.configuration(defaultName)
 	as, mesh := c.ASNumber, true
 	if as == 0 {
-		as = defaultASNumber
+		as = bgp.DefaultAS
 	}
 	if c.NodeToNodeMesh != nil {
 		mesh = *c.NodeToNodeMesh

@@ -140,20 +140,8 @@ func (b *Backend) Run(ctx context.Context, out chan<- backends.Update) error {
 		if ctx.Err() != nil {
 			return nil
 		}
-		if !r.failed(ctx, err) || !sleep(ctx, r.delay()) {
+		if !r.failed(ctx, err) || !backends.Sleep(ctx, r.delay()) {
 			return nil
 		}
-	}
-}
-
-// sleep waits for d, and says whether it was not cut short.
-func sleep(ctx context.Context, d time.Duration) bool {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-		return true
-	case <-ctx.Done():
-		return false
 	}
 }

@@ -105,7 +105,7 @@ func (f *feed) run(ctx context.Context) {
 			continue // a watch that ended in order
 		}
 		f.failures++
-		if err != nil && !f.fail(ctx, err) || !sleep(ctx, delay(f.failures, err)) {
+		if err != nil && !f.fail(ctx, err) || !backends.Sleep(ctx, delay(f.failures, err)) {
 			return
 		}
 	}
@@ -154,7 +154,7 @@ func (f *feed) load(ctx context.Context) error {
 		return err
 	}
 	f.absent = false
-	if c.removals && f.served != nil && !sleep(ctx, holdTime) {
+	if c.removals && f.served != nil && !backends.Sleep(ctx, holdTime) {
 		return ctx.Err()
 	}
 	return f.deliver(ctx, c)
@@ -280,17 +280,5 @@ func (f *feed) warn(c *changes) {
 		} else {
 			f.warned[id] = texts
 		}
-	}
-}
-
-// sleep waits for d, and says whether it was not cut short.
-func sleep(ctx context.Context, d time.Duration) bool {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-		return true
-	case <-ctx.Done():
-		return false
 	}
 }

@@ -237,7 +237,7 @@ func (h *hub) startFinder(ctx context.Context) {
 			case <-ctx.Done():
 				return
 			}
-			if g != nil || !sleep(ctx, delay(failures, err)) {
+			if g != nil || !backends.Sleep(ctx, delay(failures, err)) {
 				return
 			}
 		}
