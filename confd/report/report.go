@@ -1,0 +1,187 @@
+// Package report is what the running program says of itself: for confd status,
+// for readiness, and for metrics. The loop makes a new Report whenever something
+// in it changes; nobody changes one that was made.
+package report
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/google/renameio/v2"
+)
+
+// File is the name of the file with the report, in BIRD's folder. Approval is
+// that of the file in which somebody approves what is held.
+const (
+	File     = ".confd-report.json"
+	Approval = ".confd-approved"
+)
+
+// Report is where the program stands. It has no passwords in it.
+type Report struct {
+	Program string    `json:"program"` // the version
+	Node    string    `json:"node"`
+	PID     int       `json:"pid"`
+	Started time.Time `json:"started"`
+	At      time.Time `json:"at"` // when the report was made
+
+	// Ready is set where every source is in step and BIRD has confirmed every
+	// set; NotReady says what is missing, a line each.
+	Ready    bool     `json:"ready"`
+	NotReady []string `json:"not_ready,omitempty"`
+
+	BIRD    string   `json:"bird,omitempty"` // version that is written for; empty: not known yet
+	Sources []Source `json:"sources"`
+	Sets    []Set    `json:"sets,omitempty"`
+
+	// Pending is when the oldest change arrived that is not live yet; zero: all are.
+	Pending time.Time `json:"pending,omitzero"`
+	// Waiting and Failure say why, where that is so.
+	Waiting string `json:"waiting,omitempty"`
+	Failure string `json:"failure,omitempty"`
+	// Held is a configuration that was kept back; nil: none is.
+	Held *Held `json:"held,omitempty"`
+	// Stale is set while BIRD runs on what lay on disk, without a datastore.
+	Stale *Stale `json:"stale,omitempty"`
+	// Templates is what is wrong with changed templates; the old ones are in use.
+	Templates string `json:"templates,omitempty"`
+
+	// Problems are what is wrong with objects, sorted. Quarantined are those
+	// that BIRD's check refused, and that are left out therefore.
+	Problems    []Problem `json:"problems,omitempty"`
+	Quarantined []Problem `json:"quarantined,omitempty"`
+	// Sessions are those of the configuration that is live, IPv4 first, then by name.
+	Sessions []Session `json:"sessions,omitempty"`
+	// Blocks are the IPAM blocks of this node.
+	Blocks []string `json:"blocks,omitempty"`
+}
+
+// Source is where a source of the cluster's state stands.
+type Source struct {
+	Name     string    `json:"name"` // etcd, kubernetes, file, workload
+	InSync   bool      `json:"in_sync"`
+	Since    time.Time `json:"since,omitzero"` // when InSync became so
+	Revision string    `json:"revision,omitempty"`
+	Error    string    `json:"error,omitempty"`
+}
+
+// Set is where the files of one BIRD stand.
+type Set struct {
+	Name   string   `json:"name"` // bird, bird6
+	Files  []string `json:"files"`
+	Socket string   `json:"socket,omitempty"`
+	// State is that of BIRD: up, absent (no socket), hung (it takes connections
+	// and does not answer), busy (a reconfiguration is under way), restarting,
+	// unknown.
+	State   string `json:"state"`
+	Version string `json:"version,omitempty"` // of the BIRD that runs
+	// The hashes of the files: as rendered last, as installed (checked and on
+	// disk), and as BIRD has confirmed. In step, the three are the same.
+	Rendered  string `json:"rendered,omitempty"`
+	Installed string `json:"installed,omitempty"`
+	Confirmed string `json:"confirmed,omitempty"`
+	// Revision is the datastore's that Confirmed was made from, ConfirmedAt when
+	// BIRD confirmed it.
+	Revision    string    `json:"revision,omitempty"`
+	ConfirmedAt time.Time `json:"confirmed_at,omitzero"`
+	// Reconfigured and Rebooted are BIRD's own times of that moment.
+	Reconfigured time.Time `json:"reconfigured,omitzero"`
+	Rebooted     time.Time `json:"rebooted,omitzero"`
+	// TrialEnds is set while the set runs on trial (--guard).
+	TrialEnds time.Time `json:"trial_ends,omitzero"`
+	// RestartNeeded are settings that BIRD takes only when it starts, in words.
+	RestartNeeded []string `json:"restart_needed,omitempty"`
+	// Error is what went wrong with the set last; empty where it is in step.
+	Error string `json:"error,omitempty"`
+	// Drifts counts how often something was found changed and put right.
+	Drifts int `json:"drifts,omitempty"`
+}
+
+// Held is a configuration that was kept back.
+type Held struct {
+	Hash  string    `json:"hash"` // what confd approve approves
+	Since time.Time `json:"since"`
+	Until time.Time `json:"until,omitzero"` // zero: until it is approved, or the input changes
+	Why   string    `json:"why"`
+	// Lost are the sessions that are established and would go; Objects are what
+	// changed, the likely cause first.
+	Lost    []string `json:"lost,omitempty"`
+	Objects []string `json:"objects,omitempty"`
+}
+
+// Stale says how old what BIRD runs is.
+type Stale struct {
+	Confirmed time.Time `json:"confirmed"` // when BIRD confirmed it last
+	Revision  string    `json:"revision,omitempty"`
+}
+
+// Problem is something wrong with an object.
+type Problem struct {
+	Object  string `json:"object"`
+	Text    string `json:"text"`
+	LeftOut bool   `json:"left_out,omitempty"`
+}
+
+// Session says why a session exists.
+type Session struct {
+	Name     string `json:"name"` // BIRD's protocol
+	Family   int    `json:"family"`
+	Kind     string `json:"kind"` // Mesh, Global, Node, Local_Workload
+	Neighbor string `json:"neighbor"`
+	Port     uint16 `json:"port,omitempty"`
+	AS       uint32 `json:"as"`
+	PeerNode string `json:"peer_node,omitempty"`
+	Passive  bool   `json:"passive,omitempty"`
+	Object   string `json:"object"` // that asks for it, such as BGPPeer rack-1
+	Why      string `json:"why"`
+}
+
+// Write puts the report into BIRD's folder, at once.
+func (r *Report) Write(folder string) error {
+	data, err := json.Marshal(r)
+	if err != nil {
+		return err
+	}
+	if err := renameio.WriteFile(filepath.Join(folder, File), append(data, '\n'), 0o640); err != nil {
+		return fmt.Errorf("writing the report: %w", err)
+	}
+	return nil
+}
+
+// Read reads the report that is in BIRD's folder; nil where there is none.
+func Read(folder string) (*Report, error) {
+	data, err := os.ReadFile(filepath.Join(folder, File))
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, fmt.Errorf("reading the report: %w", err)
+	}
+	var r Report
+	if err := json.Unmarshal(data, &r); err != nil {
+		return nil, fmt.Errorf("%s: not a report: %w", filepath.Join(folder, File), err)
+	}
+	return &r, nil
+}
+
+// Approve has the program go ahead with the held configuration of that hash.
+func Approve(folder, hash string) error {
+	if err := renameio.WriteFile(filepath.Join(folder, Approval), []byte(hash+"\n"), 0o640); err != nil {
+		return fmt.Errorf("approving: %w", err)
+	}
+	return nil
+}
+
+// Approved is the hash that was approved last; empty where none was.
+func Approved(folder string) string {
+	data, err := os.ReadFile(filepath.Join(folder, Approval))
+	if err != nil {
+		return ""
+	}
+	return string(data[:max(0, len(data)-1)])
+}
