@@ -39,7 +39,7 @@ func TestApply(t *testing.T) {
 		expect(one, Unchanged, 0)
 		expect(two, Confirmed, 3) // checked over the socket
 		expect(one, Confirmed, 3) // checked with the binary
-		wantEntries(t, dir, ".confd-bird", "aggr.cfg", "bird.cfg", "ipam.cfg", "s", "s.pid")
+		wantEntries(t, dir, ".confd-bird", ".confd-record-bird.json", "aggr.cfg", "bird.cfg", "ipam.cfg", "s", "s.pid")
 		if entries, _ := os.ReadDir(filepath.Join(dir, ".confd-bird")); len(entries) != 2 {
 			t.Errorf("the store holds %v", entries)
 		}
@@ -53,7 +53,7 @@ func TestApply(t *testing.T) {
 				!strings.HasPrefix(failed.Message, "syntax error") || !strings.Contains(failed.Excerpt, "\n\t") || strings.Contains(failed.Excerpt, "hush") {
 				t.Errorf("a bad set: %#v, %v", failed, err)
 			}
-			wantEntries(t, dir, ".confd-bird", "aggr.cfg", "bird.cfg", "ipam.cfg", "s", "s.pid")
+			wantEntries(t, dir, ".confd-bird", ".confd-record-bird.json", "aggr.cfg", "bird.cfg", "ipam.cfg", "s", "s.pid")
 			expect(one, Unchanged, 0)
 		}
 		d.kill()
@@ -296,7 +296,7 @@ func TestKeepStage(t *testing.T) {
 	if _, err := a.Apply(ctx, next); err != nil {
 		t.Fatal(err)
 	}
-	wantEntries(t, dir, ".confd-bird", "aggr.cfg", "bird.cfg", "ipam.cfg")
+	wantEntries(t, dir, ".confd-bird", ".confd-record-bird.json", "aggr.cfg", "bird.cfg", "ipam.cfg")
 }
 
 func TestValidate(t *testing.T) {

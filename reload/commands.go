@@ -10,10 +10,14 @@ import (
 
 // Codes of BIRD's replies (nest/protocol.h and doc/reply_codes in its sources).
 const (
+	codeReading      = 2
 	codeReconfigured = 3
 	codeInProgress   = 4
 	codeQueued       = 5
 	codeShuttingDown = 6
+	codeUnqueued     = 17
+	codeConfirmed    = 18
+	codeNothing      = 19
 	codeOK           = 20
 	codeRefused      = 8002
 )
@@ -27,11 +31,13 @@ const (
 	InProgress                      // it is in use, the old one's protocols are still going down
 	Queued                          // it comes after a reconfiguration that is under way
 	ShuttingDown                    // ignored: BIRD is ending
+	Unqueued                        // an undo has taken back what was queued
+	NothingToDo                     // there is nothing to go back to
 )
 
 // String is the answer in words.
 func (r Reconfigure) String() string {
-	return [...]string{"reconfigured", "in progress", "queued", "shutting down"}[r]
+	return [...]string{"reconfigured", "in progress", "queued", "shutting down", "unqueued", "nothing to do"}[r]
 }
 
 // Check has BIRD read the file at path, as BIRD sees it, without using it. What
@@ -56,6 +62,27 @@ func (c *Client) Configure(ctx context.Context) (Reconfigure, error) {
 	return c.configure(ctx, "configure")
 }
 
+// ConfigureTimeout is Configure with a way back: after d, rounded up to seconds,
+// BIRD goes back to what it used before, unless Confirm comes first.
+func (c *Client) ConfigureTimeout(ctx context.Context, d time.Duration) (Reconfigure, error) {
+	return c.configure(ctx, fmt.Sprintf("configure timeout %d", max(1, (d+time.Second-1)/time.Second)))
+}
+
+// Confirm ends the wait of ConfigureTimeout: the configuration stays. It returns
+// false where BIRD was not waiting: it has gone back, or somebody else has
+// confirmed or reconfigured.
+func (c *Client) Confirm(ctx context.Context) (bool, error) {
+	const command = "configure confirm"
+	reply, err := c.Do(ctx, command)
+	if err != nil {
+		return false, err
+	}
+	if reply.Code != codeConfirmed && reply.Code != codeNothing {
+		return false, c.refusal(command, reply)
+	}
+	return reply.Code == codeConfirmed, nil
+}
+
 // Undo has BIRD go back to the configuration that it used before the last
 // "configure". Files are not touched.
 func (c *Client) Undo(ctx context.Context) (Reconfigure, error) {
@@ -67,6 +94,11 @@ func (c *Client) configure(ctx context.Context, command string) (Reconfigure, er
 	if err != nil {
 		return 0, err
 	}
+	for _, line := range reply.Lines {
+		if line.Code == codeReading {
+			c.reads = strings.TrimPrefix(line.Text, "Reading configuration from ")
+		}
+	}
 	switch reply.Code {
 	case codeReconfigured:
 		return Reconfigured, nil
@@ -76,6 +108,10 @@ func (c *Client) configure(ctx context.Context, command string) (Reconfigure, er
 		return Queued, nil
 	case codeShuttingDown:
 		return ShuttingDown, nil
+	case codeUnqueued:
+		return Unqueued, nil
+	case codeNothing:
+		return NothingToDo, nil
 	}
 	return 0, c.refusal(command, reply)
 }

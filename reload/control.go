@@ -1,6 +1,9 @@
 // Package reload brings rendered files to BIRD: it stages a set of files,
 // checks it as a whole, swaps it in, tells BIRD over its control socket to read
-// it, and puts the old set back where BIRD refuses. It also watches BIRD come
+// it, and puts the old set back where BIRD refuses. A set may be on trial first:
+// it counts when sessions have stayed up. What BIRD has confirmed is proven by
+// BIRD's own word, looked after (Verify), and recorded on disk for a start
+// without anybody who renders (Record, Boot). The package also watches BIRD come
 // and go.
 package reload
 
@@ -24,6 +27,10 @@ var (
 	ErrNotRunning = errors.New("BIRD is not running")
 	// ErrHung: BIRD takes connections or commands and does not answer in time.
 	ErrHung = errors.New("BIRD does not answer")
+	// ErrBusy: a reconfiguration was still under way when the time was over.
+	ErrBusy = errors.New("BIRD is busy reconfiguring")
+	// ErrWentAway: BIRD ended, or was killed, in the middle of a reconfiguration.
+	ErrWentAway = errors.New("BIRD went away in the middle of a reconfiguration")
 	// ErrNotBIRD: somebody answers who is not BIRD.
 	ErrNotBIRD = errors.New("not a control socket of BIRD")
 )
@@ -37,7 +44,8 @@ type Client struct {
 	conn    net.Conn
 	br      *bufio.Reader
 	version string
-	broken  error // why no further command can be sent
+	reads   string // the file that BIRD read last, as it names it
+	broken  error  // why no further command can be sent
 }
 
 // Dial connects to the control socket at path and reads BIRD's greeting. Errors

@@ -72,7 +72,7 @@ func TestKilled(t *testing.T) {
 		t.Fatal(err)
 	}
 	wantOneGeneration(t, dir, binary)
-	wantEntries(t, dir, ".confd-bird", "aggr.cfg", "bird.cfg", "ipam.cfg")
+	wantEntries(t, dir, ".confd-bird", ".confd-record-bird.json", "aggr.cfg", "bird.cfg", "ipam.cfg")
 }
 
 func wantOneGeneration(t *testing.T, dir, binary string) {
@@ -293,7 +293,7 @@ filter uses { if OWN = THEIRS && SUB = DEEP && EXTRA = 1 then accept; reject; }
 	if out, err := exec.Command(binary, "-p", "-c", main).CombinedOutput(); err != nil {
 		t.Errorf("%v: %s", err, out)
 	}
-	wantEntries(t, dir, ".confd-bird", "bird.cfg", "extra.cfg", "own", "sub")
+	wantEntries(t, dir, ".confd-bird", ".confd-record-bird.json", "bird.cfg", "extra.cfg", "own", "sub")
 }
 
 // Somebody who looks all the time sees whole generations only: what a kill at

@@ -17,8 +17,9 @@ import (
 
 // backup is the way back from a swap.
 type backup struct {
-	undo func() error
-	gens map[string]bool // folders that it needs
+	undo   func() error
+	gens   map[string]bool // folders that it needs
+	agreed bool            // it leads to what BIRD has confirmed
 }
 
 // swap installs a staged set. Once it has begun nothing interrupts it. Where a
@@ -84,16 +85,22 @@ func (t *target) restore(folder, set string) error {
 		}
 		return syncDir(folder)
 	}
+	return replace(folder, set, t.was.content(t.base))
+}
+
+// replace writes a file of a folder in one step: it is the old or the new one,
+// whatever happens. What a killed process leaves behind goes with the next stage.
+func replace(folder, set string, c content) error {
 	tmp, err := os.MkdirTemp(folder, hiddenPrefix+"stage-"+set+"-")
 	if err != nil {
 		return err
 	}
 	defer os.RemoveAll(tmp)
-	path := filepath.Join(tmp, t.base)
-	if err := t.was.content(t.base).write(path); err != nil {
+	path := filepath.Join(tmp, c.base)
+	if err := c.write(path); err != nil {
 		return err
 	}
-	if err := os.Rename(path, t.Dest); err != nil {
+	if err := os.Rename(path, filepath.Join(folder, c.base)); err != nil {
 		return err
 	}
 	return syncDir(folder)
@@ -102,6 +109,9 @@ func (t *target) restore(folder, set string) error {
 func (t *target) restoreInPlace() error {
 	if t.was == nil {
 		return nil // a mount point is always there
+	}
+	if now, err := readOnDisk(t.Dest); err == nil && now != nil && now.equal(t.was) {
+		return nil // it may be one that nobody can write
 	}
 	return t.was.content(t.base).writeInPlace(t.Dest)
 }
@@ -160,21 +170,4 @@ func (a *Applier) swapLinks(s *store, d *stagedDir, back *backup) (undo func() e
 		}
 	}
 	return undo, nil
-}
-
-// collect removes what no longer belongs to an installed set: generations that
-// are neither in use nor needed to go back.
-func (a *Applier) collect(s Set, mem *memory) {
-	folders := map[string]bool{}
-	for _, f := range s.Files {
-		folders[filepath.Dir(f.Dest)] = true
-	}
-	for folder := range folders {
-		store := &store{folder, s.Name}
-		current := store.current()
-		removeDead(store.path(), func(name string) bool {
-			needed := mem.backup != nil && mem.backup.gens[filepath.Join(store.path(), name)]
-			return name != currentLink && name != current && !needed
-		})
-	}
 }

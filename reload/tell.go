@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
 	"path/filepath"
 	"strings"
 	"time"
@@ -15,6 +16,9 @@ import (
 const (
 	statusPoll = 50 * time.Millisecond
 	ageSlack   = 2 * time.Second
+	// oldPatience is how long a BIRD that is not reconfiguring may show an old
+	// configuration.
+	oldPatience = time.Second
 )
 
 // bird3Settles is how long a BIRD 3 that has just started is left alone: 3.1.8
@@ -25,33 +29,79 @@ const bird3Settles = 2 * time.Second
 // tell has BIRD read what is on disk, and runs the reload commands. Where BIRD
 // refuses, the files go back to what they were when it last agreed.
 func (a *Applier) tell(ctx context.Context, s Set, mem *memory, res Result) (Result, error) {
-	mem.confirmed, mem.waits = false, false
+	before := mem.proof
+	mem.confirmed, mem.waits, mem.unsure, mem.proof = false, false, true, nil
 	res.State = Confirmed
-	if s.Daemon != nil && s.Daemon.Socket != "" {
-		version, err := a.tellDaemon(ctx, s.Daemon.Socket)
-		res.Version = version
+	if s.socket() != "" {
+		told, err := a.tellDaemon(ctx, s)
+		res.Version = told.version
 		var refused *RefusedError
 		switch {
 		case errors.As(err, &refused):
 			refused.File = s.dest(refused.File)
+			mem.proof = before // it goes on with what it had
 			return res, a.undo(s, mem, refused)
 		case errors.Is(err, ErrNotRunning):
 			a.log.Info("BIRD is not up: it will read the set when it starts", "set", s.Name, "error", err)
 			res.State = Installed
 		case err != nil:
 			return res, err
+		default:
+			mem.version, mem.proof, mem.trial = told.version, &told.proof, told.trial
+			a.compareFile(s, mem, told.reads)
+		}
+		if mem.trial != nil {
+			mem.trial.hash, mem.unsure = res.Hash, false
+			return mem.onTrial(res), nil
 		}
 	}
-	if err := a.reloadCommands(ctx, s); err != nil {
+	return a.settle(ctx, s, mem, res)
+}
+
+// compareFile warns, once, where BIRD reads another file than the set's. It may be
+// the same one under another name, in a container for instance.
+func (a *Applier) compareFile(s Set, mem *memory, path string) {
+	if path == mem.reads {
+		return
+	}
+	mem.reads = path
+	if !filepath.IsAbs(path) || path == s.Daemon.Main {
+		return
+	}
+	ours, err := os.Stat(s.Daemon.Main)
+	theirs, err2 := os.Stat(path)
+	if err == nil && err2 == nil && !os.SameFile(ours, theirs) {
+		a.log.Warn("BIRD reads another file than the one that was written: start it with -c FILE, or set the folder",
+			"set", s.Name, "written", s.Daemon.Main, "read", path)
+	}
+}
+
+// settle runs the reload commands and remembers what has been reached.
+func (a *Applier) settle(ctx context.Context, s Set, mem *memory, res Result) (Result, error) {
+	ran, err := a.reloadCommands(ctx, s)
+	if err != nil {
 		return res, err
 	}
-	mem.waits = res.State == Installed
-	if res.State == Confirmed {
-		res.Confirmed = a.opts.Now()
-		mem.confirmed, mem.version, mem.backup = true, res.Version, nil
-		a.collect(s, mem)
+	if ran && mem.proof != nil {
+		a.renewProof(ctx, s, mem) // a command may be one that reconfigures BIRD
 	}
-	return res, nil
+	mem.unsure, mem.waits = false, res.State == Installed
+	if res.State != Confirmed {
+		return res, nil
+	}
+	res.Confirmed = a.opts.Now()
+	mem.confirmed, mem.version, mem.backup = true, res.Version, nil
+	a.collect(s, mem)
+	a.noteConfirmed(s, mem, res.Confirmed, res.Version)
+	return mem.proven(res), nil
+}
+
+// renewProof takes BIRD's word again; without an answer there is none.
+func (a *Applier) renewProof(ctx context.Context, s Set, mem *memory) {
+	mem.proof = nil
+	if now, _, err := look(ctx, s.socket()); err == nil {
+		mem.proof = &now
+	}
 }
 
 // dest is the file of the set that BIRD means by a path that is relative, as in
@@ -71,41 +121,85 @@ func (s Set) dest(path string) string {
 // undo puts the old files back.
 func (a *Applier) undo(s Set, mem *memory, refused *RefusedError) error {
 	if mem.backup == nil {
+		mem.unsure = false
 		return refused
 	}
-	err := mem.backup.undo()
-	if err != nil {
-		return errors.Join(refused, fmt.Errorf("putting the old files back: %w", advise(err)))
+	if err := a.restore(s, mem); err != nil {
+		return errors.Join(refused, err)
 	}
-	mem.backup = nil
-	a.collect(s, mem)
+	mem.unsure = false
 	refused.Undone = true
 	a.log.Warn("BIRD refused a set that had passed its check: the old files are back", "set", s.Name, "error", refused)
 	return refused
 }
 
-// tellDaemon sends "configure" and waits until BIRD uses what it has read.
-func (a *Applier) tellDaemon(ctx context.Context, socket string) (version string, err error) {
+// restore puts back what was on disk when BIRD last agreed.
+func (a *Applier) restore(s Set, mem *memory) error {
+	err := mem.backup.undo()
+	mem.prints = nil
+	if err != nil {
+		return fmt.Errorf("putting the old files back: %w", advise(err))
+	}
+	mem.backup = nil
+	a.collect(s, mem)
+	a.noteGone(s, mem, mem.generation.Hash)
+	return nil
+}
+
+// told is what came of telling BIRD.
+type told struct {
+	version string
+	reads   string // the file that BIRD read, as it names it
+	proof   observation
+	trial   *trial // nil: BIRD does not wait for a word
+}
+
+// tellDaemon sends "configure" and waits until BIRD uses what it has read. A set
+// with a guard is on trial then.
+func (a *Applier) tellDaemon(ctx context.Context, s Set) (told, error) {
 	ctx, cancel := context.WithTimeout(ctx, a.opts.ReloadTimeout)
 	defer cancel()
-	c, err := Dial(ctx, socket)
+	c, err := Dial(ctx, s.Daemon.Socket)
 	if err != nil {
-		return "", err
+		return told{}, err
 	}
 	defer c.Close()
+	t := told{version: c.Version()}
 	if err := c.letSettle(ctx); err != nil {
-		return c.Version(), err
+		return t, err
+	}
+	if t.trial, err = c.prepareTrial(ctx, s.Guard, a.opts.TrialMargin); err != nil {
+		return t, err
 	}
 	sent := time.Now()
-	answer, err := c.Configure(ctx)
+	answer, err := c.send(ctx, t.trial)
 	if err != nil {
-		return c.Version(), err
+		return t, inTheMiddle(err)
 	}
-	a.log.Debug("BIRD was told to reconfigure", "socket", socket, "answer", answer)
+	a.log.Debug("BIRD was told to reconfigure", "socket", s.Daemon.Socket, "answer", answer)
 	if answer == ShuttingDown {
-		return c.Version(), fmt.Errorf("control socket %s: %w: it is shutting down", socket, ErrNotRunning)
+		return t, fmt.Errorf("control socket %s: %w: it is shutting down", s.Daemon.Socket, ErrNotRunning)
 	}
-	return c.Version(), c.waitConfigured(ctx, sent)
+	t.reads = c.reads
+	t.proof, err = c.waitConfigured(ctx, sent)
+	return t, err
+}
+
+// send sends the "configure" that a set without or with a trial needs.
+func (c *Client) send(ctx context.Context, t *trial) (Reconfigure, error) {
+	if t == nil {
+		return c.Configure(ctx)
+	}
+	return c.ConfigureTimeout(ctx, time.Until(t.deadline))
+}
+
+// inTheMiddle turns the end of a connection into the end of a BIRD that was
+// reconfiguring.
+func inTheMiddle(err error) error {
+	if errors.Is(err, ErrNotRunning) {
+		return fmt.Errorf("%w: %s", ErrWentAway, err.Error())
+	}
+	return err
 }
 
 // letSettle waits where this is a BIRD 3 that has just started.
@@ -129,33 +223,40 @@ func (c *Client) letSettle(ctx context.Context) error {
 
 // waitConfigured waits until BIRD is through with reconfiguring and uses a
 // configuration that it took after sent. BIRD's own two times are compared, so
-// that its clock does not matter.
-func (c *Client) waitConfigured(ctx context.Context, sent time.Time) error {
-	for {
-		status, err := c.Status(ctx)
+// that its clock does not matter. A configuration that is queued is not taken
+// for one in use: BIRD says that it is reconfiguring until the queue is empty.
+func (c *Client) waitConfigured(ctx context.Context, sent time.Time) (observation, error) {
+	for patience := time.Now().Add(oldPatience); ; {
+		now, err := c.observe(ctx)
 		if err != nil {
-			return err
+			return now, inTheMiddle(err)
 		}
-		if status.ShuttingDown() {
-			return fmt.Errorf("control socket %s: %w: it is shutting down", c.path, ErrNotRunning)
+		if now.status.ShuttingDown() {
+			return now, fmt.Errorf("control socket %s: %w: it is shutting down", c.path, ErrNotRunning)
 		}
-		age, known := status.configAge()
-		if !status.InProgress() && (!known || age <= time.Since(sent)+ageSlack) {
-			return nil
+		age, known := now.status.configAge()
+		busy := now.status.InProgress()
+		switch {
+		case busy:
+			patience = time.Now().Add(oldPatience)
+		case !known || age <= now.to.Sub(sent)+ageSlack:
+			return now, nil
+		case time.Now().After(patience):
+			return now, fmt.Errorf("control socket %s: BIRD uses a configuration from before (%v old): has somebody else undone this one?", c.path, age)
 		}
 		if sleep(ctx, statusPoll) == nil {
 			continue
 		}
 		if errors.Is(ctx.Err(), context.Canceled) {
-			return context.Cause(ctx)
+			return now, context.Cause(ctx)
 		}
-		return fmt.Errorf("control socket %s: BIRD has not taken the configuration in time: it says %q, and its configuration is %v old",
-			c.path, status.State, age)
+		return now, fmt.Errorf("control socket %s: %w: it says %q", c.path, ErrBusy, now.status.State)
 	}
 }
 
-// reloadCommands runs each distinct reload command once.
-func (a *Applier) reloadCommands(ctx context.Context, s Set) error {
+// reloadCommands runs each distinct reload command once, and says whether there
+// was any.
+func (a *Applier) reloadCommands(ctx context.Context, s Set) (bool, error) {
 	ran := map[string]bool{}
 	for _, f := range s.Files {
 		if f.ReloadCmd == "" || ran[f.ReloadCmd] {
@@ -164,8 +265,8 @@ func (a *Applier) reloadCommands(ctx context.Context, s Set) error {
 		ran[f.ReloadCmd] = true
 		out, err := run(ctx, a.opts.ReloadTimeout, "/bin/sh", "-c", f.ReloadCmd)
 		if err != nil {
-			return fmt.Errorf("reload command %q: %w: %s", f.ReloadCmd, err, lastLine(maskSecrets(out)))
+			return true, fmt.Errorf("reload command %q: %w: %s", f.ReloadCmd, err, lastLine(maskSecrets(out)))
 		}
 	}
-	return nil
+	return len(ran) > 0, nil
 }

@@ -1,0 +1,243 @@
+package reload
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"path/filepath"
+	"time"
+)
+
+// What can keep a set from being applied, besides a *CheckError, a
+// *RefusedError, and what is wrong with the control socket.
+var (
+	// ErrCannotCheck: there is no way to check a set now: no binary to do it
+	// with, and no BIRD that answers. A set that is installed already stays; try
+	// again when BIRD is up.
+	ErrCannotCheck = errors.New("cannot check the configuration")
+	// ErrOnTrial: the set before is still on trial. Call Trial until it is over.
+	ErrOnTrial = errors.New("another configuration is on trial")
+)
+
+// Options are the settings of an Applier. Zero values stand for the defaults.
+type Options struct {
+	Logger        *slog.Logger  // default: nothing is logged
+	CheckTimeout  time.Duration // for each check; default 30 s
+	ReloadTimeout time.Duration // for BIRD to take a set, and for each reload command; default 30 s
+	// TrialMargin is how much later than the end of a trial BIRD goes back by
+	// itself: the time there is for Trial to confirm. Default 15 s.
+	TrialMargin time.Duration
+	Now         func() time.Time // for the times in Result and Record; default time.Now
+}
+
+// Applier installs sets and remembers what BIRD has confirmed. It is for one
+// goroutine.
+type Applier struct {
+	opts Options
+	log  *slog.Logger
+	sets map[string]*memory
+}
+
+// memory is what an Applier knows of a set between two calls.
+type memory struct {
+	generation Generation // the set that Apply was given last
+	inPlace    bool       // a set was put, or found, on disk
+	confirmed  bool       // BIRD uses what is on disk
+	waits      bool       // BIRD was not up: Reconfigure tells it when it is
+	unsure     bool       // the last call broke off: what BIRD uses is not known
+	version    string
+	reads      string       // the file that BIRD reads, as it names it
+	proof      *observation // BIRD's word for the configuration that it uses
+	backup     *backup      // the way back to what was there when BIRD last agreed
+	trial      *trial       // nil: nothing is on trial
+	record     *Record
+	prints     map[string]fingerprint // of files that were as they should be
+	passed     passedCheck
+}
+
+// New makes an Applier.
+func New(opts Options) *Applier {
+	if opts.Logger == nil {
+		opts.Logger = slog.New(slog.DiscardHandler)
+	}
+	if opts.CheckTimeout <= 0 {
+		opts.CheckTimeout = 30 * time.Second
+	}
+	if opts.ReloadTimeout <= 0 {
+		opts.ReloadTimeout = 30 * time.Second
+	}
+	if opts.TrialMargin <= 0 {
+		opts.TrialMargin = 15 * time.Second
+	}
+	if opts.Now == nil {
+		opts.Now = time.Now
+	}
+	return &Applier{opts: opts, log: opts.Logger, sets: map[string]*memory{}}
+}
+
+// Apply installs a set where it differs from what is on disk, after a check of
+// the set as a whole, and has BIRD read it. Whenever the process dies, BIRD
+// finds the old set or the new one, where all files of the set are in one
+// folder and no file is a mount point. A Dest that is a symbolic link of
+// somebody else's is replaced, not followed. One process at a time may apply a
+// set.
+//
+// A set with a Guard comes back OnTrial: call Trial then, some times a second.
+// While it is on trial Apply of another set is refused with ErrOnTrial.
+//
+// Errors: *CheckError and ErrCannotCheck (nothing was changed); *RefusedError
+// (the old files are back); ErrHung, ErrBusy, ErrWentAway (the files are in
+// place, BIRD has not confirmed them); others name the file and the step. After
+// an error Apply may be called again with the same set: it does what is left.
+func (a *Applier) Apply(ctx context.Context, s Set) (Result, error) {
+	res, err := a.apply(ctx, s)
+	return res, naming(s.Name, err)
+}
+
+// naming says of which set an error is, where it does not say so itself.
+func naming(set string, err error) error {
+	var failed *CheckError
+	if err == nil || errors.As(err, &failed) {
+		return err
+	}
+	return fmt.Errorf("set %s: %w", set, err)
+}
+
+func (a *Applier) apply(ctx context.Context, s Set) (Result, error) {
+	if err := s.validate(); err != nil {
+		return Result{}, err
+	}
+	targets, err := readTargets(s)
+	if err != nil {
+		return Result{}, err
+	}
+	mem, generation := a.memory(s.Name), newGeneration(s)
+	res := Result{Hash: generation.Hash, Changed: changed(targets)}
+	if t := mem.trial; t != nil {
+		if t.hash != res.Hash || len(res.Changed) > 0 {
+			return res, ErrOnTrial
+		}
+		return mem.onTrial(res), nil
+	}
+	mem.generation = generation
+	if len(res.Changed) > 0 {
+		if err := a.install(ctx, s, targets, mem, &res); err != nil {
+			return res, err
+		}
+	} else if mem.confirmed {
+		return mem.proven(res), nil
+	} else if mem.waits {
+		res.State = Installed
+		return res, nil
+	}
+	mem.inPlace = true
+	return a.tell(ctx, s, mem, res)
+}
+
+// Reconfigure has BIRD read the set that is on disk again: after BIRD was
+// restarted, or came up late, or was reconfigured by somebody else. A Guard
+// means nothing here. Its errors are those of Apply.
+func (a *Applier) Reconfigure(ctx context.Context, s Set) (Result, error) {
+	res, err := a.reconfigure(ctx, s)
+	return res, naming(s.Name, err)
+}
+
+func (a *Applier) reconfigure(ctx context.Context, s Set) (Result, error) {
+	if err := s.validate(); err != nil {
+		return Result{}, err
+	}
+	mem := a.memory(s.Name)
+	if mem.trial != nil {
+		return Result{}, ErrOnTrial
+	}
+	s.Guard = nil
+	mem.generation = newGeneration(s)
+	return a.tell(ctx, s, mem, Result{Hash: mem.generation.Hash})
+}
+
+func (a *Applier) memory(name string) *memory {
+	mem := a.sets[name]
+	if mem == nil {
+		mem = &memory{}
+		a.sets[name] = mem
+	}
+	return mem
+}
+
+// install stages, checks and swaps.
+func (a *Applier) install(ctx context.Context, s Set, targets []*target, mem *memory, res *Result) error {
+	st, err := a.stage(s, targets)
+	if err != nil {
+		return err
+	}
+	defer st.close(s.KeepStage)
+	res.Staged = a.opts.Now()
+	if err := a.checked(ctx, s, st, targets, res); err != nil {
+		return err
+	}
+	if s.KeepStage { // the swap uses a staging folder up
+		a.log.Info("the staged files are kept", "set", s.Name, "folder", st.dirs[0].path)
+		if st, err = a.stage(s, targets); err != nil {
+			return err
+		}
+		defer st.close(false)
+	}
+	if ctx.Err() != nil {
+		return context.Cause(ctx)
+	}
+	agreed := mem.confirmed || a.confirmedOnDisk(s, mem)
+	if !res.Unchecked {
+		a.noteChecked(s, mem, res.Checked)
+	}
+	back, err := a.swap(s, st)
+	mem.prints = nil
+	if err != nil {
+		a.noteGone(s, mem, res.Hash)
+		return err
+	}
+	res.Swapped = a.opts.Now()
+	mem.confirmed, mem.inPlace = false, true
+	if mem.backup == nil {
+		mem.backup, back.agreed = back, agreed
+	}
+	a.collect(s, mem)
+	return nil
+}
+
+// checked checks the staged set. Where that is not possible it is an error
+// unless nothing is installed yet, when any set is better than none.
+func (a *Applier) checked(ctx context.Context, s Set, st *stage, targets []*target, res *Result) error {
+	if a.passedBefore(ctx, s) {
+		res.Checked = a.opts.Now()
+		return nil
+	}
+	err := a.check(ctx, s, st)
+	if err == nil {
+		res.Checked = a.opts.Now()
+		return nil
+	}
+	if !errors.Is(err, ErrCannotCheck) || targets[0].was != nil {
+		return err
+	}
+	a.log.Warn("installing a first set without a check", "set", s.Name, "error", err)
+	res.Unchecked = true
+	return nil
+}
+
+// collect removes what no longer belongs to an installed set: generations that
+// are neither in use nor needed to go back.
+func (a *Applier) collect(s Set, mem *memory) {
+	folders := map[string]bool{}
+	for _, f := range s.Files {
+		folders[filepath.Dir(f.Dest)] = true
+	}
+	for folder := range folders {
+		store := &store{folder, s.Name}
+		current := store.current()
+		removeDead(store.path(), func(name string) bool {
+			needed := mem.backup != nil && mem.backup.gens[filepath.Join(store.path(), name)]
+			return name != currentLink && name != current && !needed
+		})
+	}
+}

@@ -1,0 +1,270 @@
+package reload
+
+import (
+	"errors"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+)
+
+func TestHash(t *testing.T) {
+	a, b := file("/x/a", "1"), file("/x/b", "2")
+	base := Set{Name: "x", Files: []File{a, b}}.Hash()
+	if len(base) != 16 {
+		t.Errorf("the hash is %q", base)
+	}
+	explicit := a
+	explicit.Mode = 0o640
+	if got := (Set{Name: "y", Mark: "m", Files: []File{b, explicit}}).Hash(); got != base {
+		t.Errorf("the same files give %s and %s", base, got)
+	}
+	open := a
+	open.Mode = 0o644
+	for _, files := range [][]File{{a}, {a, file("/x/b", "3")}, {a, file("/x/c", "2")}, {open, b}, {file("/x/a", "2"), file("/x/b", "1")}} {
+		if got := (Set{Files: files}).Hash(); got == base {
+			t.Errorf("%+v gives the same hash", files)
+		}
+	}
+}
+
+// theRecord is the only record in a folder.
+func theRecord(t *testing.T, folder string) Record {
+	t.Helper()
+	records, err := Records(folder)
+	if err != nil || len(records) != 1 {
+		t.Fatalf("records: %+v, %v", records, err)
+	}
+	return records[0]
+}
+
+// hashes are those of a record's generations; confirmed ones have a star.
+func hashes(r Record) string {
+	var words []string
+	for _, g := range r.Generations {
+		word := g.Mark + ":" + g.Hash
+		if !g.Confirmed.IsZero() {
+			word += "*"
+		}
+		words = append(words, word)
+	}
+	return strings.Join(words, " ")
+}
+
+// The record tells at each moment what may be on disk, and what BIRD confirmed.
+func TestRecord(t *testing.T) {
+	b := newBench(t, birdBinary(t, "2.0.12/bird"), "2.0.12")
+	marked := func(generation string) Set {
+		s := b.set(generation)
+		s.Mark = generation
+		return s
+	}
+	want := func(generations ...string) {
+		t.Helper()
+		var words []string
+		for _, g := range generations {
+			name, confirmed := strings.CutSuffix(g, "*")
+			word := name + ":" + marked(name).Hash()
+			if confirmed {
+				word += "*"
+			}
+			words = append(words, word)
+		}
+		if got := hashes(theRecord(t, b.dir)); got != strings.Join(words, " ") {
+			t.Errorf("the record has %s, want %s", got, strings.Join(words, " "))
+		}
+	}
+	apply := func(generation string, state State) {
+		t.Helper()
+		if res, err := b.a.Apply(b.ctx, marked(generation)); err != nil || res.State != state {
+			t.Fatalf("%+v, %v", res, err)
+		}
+	}
+	apply("B", Confirmed)
+	want("B*")
+	confirmed, _ := theRecord(t, b.dir).LastConfirmed()
+	if confirmed.Version != "2.0.12" || confirmed.Checked.IsZero() {
+		t.Errorf("%+v", confirmed)
+	}
+	info, err := os.Stat(filepath.Join(b.dir, recordName("bird")))
+	if err != nil || info.Mode().Perm() != 0o600 {
+		t.Errorf("the record: %v, %v", info.Mode(), err)
+	}
+	b.d.kill()
+	for _, generation := range []string{"C", "D", "E"} {
+		apply(generation, Installed)
+	}
+	want("E", "D", "B*")
+	b.a = New(b.a.opts) // as after a restart of ours
+	apply("F", Installed)
+	want("F", "E", "B*")
+	b.start()
+	bad := marked("G")
+	bad.Files[0].Data = append(bad.Files[0].Data, "bogus;\n"...)
+	bad.Daemon.Binary = b.blindChecker()
+	if _, err := b.a.Apply(b.ctx, bad); !wantRefused(Result{}, err) {
+		t.Fatal(err)
+	}
+	b.wantOnDisk("E") // which is what was there when this Applier began
+	if _, ok := theRecord(t, b.dir).Find(bad.Hash()); ok {
+		t.Error("what was refused is still recorded")
+	}
+	apply("B", Confirmed)
+	want("B*")
+
+	// A record that cannot be written keeps nothing from being applied.
+	path := filepath.Join(b.dir, recordName("bird"))
+	if err := os.Remove(path); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Mkdir(path, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	apply("H", Confirmed)
+}
+
+func TestBadRecords(t *testing.T) {
+	dir := testFolder(t)
+	good := `{"set": "%", "main": "` + dir + `/bird.cfg", "generations": [{"hash": "x", "files": [{"dest": "` + dir + `/bird.cfg"}]}]}`
+	for name, text := range map[string]string{
+		"good":    good,
+		"empty":   "",
+		"list":    "[]",
+		"null":    "null",
+		"number":  `{"set": 1}`,
+		"renamed": strings.ReplaceAll(good, "%", "other"),
+		"foreign": strings.ReplaceAll(good, dir, "/etc"),
+		"nomain":  `{"set": "%", "main": "` + dir + `/bird.cfg", "generations": [{}]}`,
+		"dots":    strings.Replace(good, `"dest": "`, `"dest": "../etc/passwd"}, {"dest": "`, 1),
+		"..":      good,
+	} {
+		write(t, filepath.Join(dir, recordName(name)), strings.ReplaceAll(text, "%", name))
+	}
+	write(t, filepath.Join(dir, "unrelated.json"), "")
+	records, err := Records(dir)
+	if len(records) != 1 || records[0].Set != "good" {
+		t.Errorf("records %+v", records)
+	}
+	if err == nil || strings.Count(err.Error(), "remove the file") != 9 {
+		t.Errorf("%v", err)
+	}
+	if _, err := Records(filepath.Join(dir, "none")); err == nil {
+		t.Error("a folder that is not there is no error")
+	}
+}
+
+// Without anybody to render a set, BIRD runs on what lies on disk, where that is
+// a whole generation that passes its check.
+func TestBoot(t *testing.T) {
+	eachBIRD(t, func(t *testing.T, binary, version string) {
+		t.Parallel()
+		ctx, dir := testContext(t), testFolder(t)
+		main, socket := filepath.Join(dir, "bird.cfg"), filepath.Join(dir, "s")
+		a := New(Options{Logger: testLogger(t)})
+		one, two := set(threeFiles(dir, "A"), main, socket, binary), set(threeFiles(dir, "B"), main, socket, binary)
+		one.Mark = "rev 1"
+		if _, err := a.Apply(ctx, one); err != nil {
+			t.Fatal(err)
+		}
+		boot := func(a *Applier) (Result, error) {
+			return a.Boot(ctx, theRecord(t, dir), Daemon{Socket: socket, Binary: binary})
+		}
+		a = New(a.opts)
+		if res, err := boot(a); err != nil || res.State != Installed || res.Hash != one.Hash() || res.Unchecked {
+			t.Errorf("without BIRD: %+v, %v", res, err)
+		}
+		startBIRD(t, binary, main, socket)
+		a = New(a.opts)
+		if res, err := boot(a); err != nil || res.State != Confirmed || res.Version != version {
+			t.Errorf("with BIRD: %+v, %v", res, err)
+		}
+		if g, ok := theRecord(t, dir).LastConfirmed(); !ok || g.Mark != "rev 1" {
+			t.Errorf("recorded %+v", g)
+		}
+		if drift, err := a.Verify(ctx, one); err != nil || drift.Any() {
+			t.Errorf("after Boot: %+v, %v", drift, err)
+		}
+		if res, err := a.Apply(ctx, one); err != nil || res.State != Unchanged {
+			t.Errorf("the same set after Boot: %+v, %v", res, err)
+		}
+		// A process that dies between the record and the swap.
+		mem := a.memory("bird")
+		mem.generation = newGeneration(two)
+		a.noteChecked(two, mem, time.Now())
+		a = New(a.opts)
+		if res, err := boot(a); err != nil || res.Hash != one.Hash() {
+			t.Errorf("after a crash: %+v, %v", res, err)
+		}
+		if res, err := a.Apply(ctx, two); err != nil || res.State != Confirmed {
+			t.Errorf("another set after Boot: %+v, %v", res, err)
+		}
+
+		aggr := filepath.Join(dir, "aggr.cfg")
+		text := read(t, aggr)
+		write(t, aggr, text+"# by hand\n")
+		if _, err := boot(New(a.opts)); err == nil || !strings.Contains(err.Error(), aggr+" was changed") {
+			t.Errorf("a file changed by hand: %v", err)
+		}
+		write(t, aggr, text)
+		if _, err := New(a.opts).Boot(ctx, theRecord(t, dir), Daemon{Main: aggr}); err == nil {
+			t.Error("another main file was taken")
+		}
+	})
+}
+
+// What is recorded may fail its check later, as when a file that it includes and
+// that is not its own was changed.
+func TestBootCheck(t *testing.T) {
+	ctx, dir := testContext(t), testFolder(t)
+	binary, main, own := birdBinary(t, "2.0.12/bird"), filepath.Join(dir, "bird.cfg"), filepath.Join(dir, "own.cfg")
+	write(t, own, "# nothing\n")
+	a := New(Options{Logger: testLogger(t)})
+	s := set([]File{file(main, small+"include \"own.cfg\";\n")}, main, filepath.Join(dir, "s"), binary)
+	if _, err := a.Apply(ctx, s); err != nil {
+		t.Fatal(err)
+	}
+	write(t, own, "bogus;\n")
+	var failed *CheckError
+	if _, err := New(a.opts).Boot(ctx, theRecord(t, dir), *s.Daemon); !errors.As(err, &failed) || failed.File != own || failed.Line != 1 {
+		t.Errorf("%v", err)
+	}
+	// Nobody can check it: it was checked once.
+	d := *s.Daemon
+	d.Binary = ""
+	if res, err := New(a.opts).Boot(ctx, theRecord(t, dir), d); err != nil || res.State != Installed || !res.Unchecked {
+		t.Errorf("%+v, %v", res, err)
+	}
+}
+
+// Check installs nothing, and a set that passed is not checked again at once.
+func TestCheckOnly(t *testing.T) {
+	ctx, dir := testContext(t), testFolder(t)
+	main, count := filepath.Join(dir, "bird.cfg"), filepath.Join(dir, "count")
+	a := New(Options{Logger: testLogger(t)})
+	s := func(text string) Set {
+		f := file(main, text)
+		f.CheckCmd = "echo x >>" + count + "; grep -q good {{.src}}"
+		return Set{Name: "x", Files: []File{f}}
+	}
+	var failed *CheckError
+	if err := a.Check(ctx, s("bad")); !errors.As(err, &failed) {
+		t.Errorf("%v", err)
+	}
+	if err := a.Check(ctx, s("good")); err != nil {
+		t.Error(err)
+	}
+	wantEntries(t, dir, "count")
+	if res, err := a.Apply(ctx, s("good")); err != nil || res.Checked.IsZero() || res.Unchecked {
+		t.Errorf("%+v, %v", res, err)
+	}
+	if got := read(t, count); got != "x\nx\n" {
+		t.Errorf("checked %d times", len(got)/2)
+	}
+	if _, err := a.Apply(ctx, s("bad")); !errors.As(err, &failed) {
+		t.Errorf("%v", err)
+	}
+	if _, err := a.Apply(ctx, s("good 2")); err != nil || read(t, count) != "x\nx\nx\nx\n" {
+		t.Errorf("%v, %q", err, read(t, count))
+	}
+}

@@ -1,0 +1,265 @@
+package reload
+
+import (
+	"context"
+	"net/netip"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// Codes of the lines of "show protocols": a protocol's row, its details, and
+// the answer where there is none.
+const (
+	codeProtocol     = 1002
+	codeDetail       = 1006
+	codeNoneMatching = 8003
+)
+
+// SessionState is what BIRD says of one of its BGP sessions. What it does not
+// say, or says in a way that is not known, is zero. Texts are BIRD's; Message
+// is the peer's, so escape it where it is shown.
+type SessionState struct {
+	Name string
+	// State is the protocol's: up, start, stop, down; in BIRD 1 also feed and flush.
+	State string
+	// BGPState is Idle, Connect, Active, OpenSent, OpenConfirm, Established,
+	// Close, Passive (waits for the peer to connect), or Down.
+	BGPState string
+	// Since is when State became so, as BIRD prints it; SinceTime is the same,
+	// zero where BIRD was given a format that we do not know.
+	Since     string
+	SinceTime time.Time
+	// Info is the row's last column: the BGP state, and the last error.
+	Info string
+	// LastError is why the session ended, or does not come up, such as "BGP
+	// Error: Hold timer expired".
+	LastError string
+	// Message is what the peer's operator had to say when the peer shut the
+	// session down (RFC 9003).
+	Message string
+
+	// The rest is not in the brief list.
+
+	// Neighbor has a zone where it is a link-local address.
+	Neighbor netip.Addr
+	// NeighborPort is 0 where BIRD does not say: 179.
+	NeighborPort uint16
+	NeighborAS   uint32
+	LocalAS      uint32 // not from BIRD 1
+	// NeighborID and Source are known once the peer has sent its OPEN.
+	NeighborID netip.Addr
+	Source     netip.Addr
+	// HoldTime and KeepaliveTime are as agreed on with the peer; the Left ones
+	// say how much is left of them.
+	HoldTime, HoldLeft           time.Duration
+	KeepaliveTime, KeepaliveLeft time.Duration
+	// Routes are those of each address family, in BIRD's order.
+	Routes []RouteCount
+}
+
+// Established says that the session is up, so that routes are exchanged.
+func (s SessionState) Established() bool { return s.BGPState == "Established" }
+
+// RouteCount counts the routes of one address family in a session.
+type RouteCount struct {
+	// Family is ipv4, ipv6, or what else BIRD calls its channel.
+	Family string
+	// Imported are those taken from the peer, Preferred those of them that are
+	// the best, Exported those that the peer is told, and Filtered those that the
+	// import filter rejected but BIRD keeps.
+	Imported, Exported, Preferred, Filtered int
+}
+
+// Sessions says how BIRD's BGP sessions are, in BIRD's order. Errors are those
+// of Do, and that BIRD refuses the command.
+func (c *Client) Sessions(ctx context.Context) ([]SessionState, error) {
+	return c.sessions(ctx, "show protocols all")
+}
+
+// SessionsBrief is Sessions at a tenth of the cost, for thousands of sessions:
+// names, states, times, and last errors.
+func (c *Client) SessionsBrief(ctx context.Context) ([]SessionState, error) {
+	return c.sessions(ctx, "show protocols")
+}
+
+func (c *Client) sessions(ctx context.Context, command string) ([]SessionState, error) {
+	reply, err := c.Do(ctx, command)
+	if err != nil {
+		return nil, err
+	}
+	if reply.Code >= 8000 && reply.Code != codeNoneMatching {
+		return nil, c.refusal(command, reply)
+	}
+	return parseSessions(reply, time.Now()), nil
+}
+
+// parseSessions reads the rows of BGP protocols, and their details. now is when
+// the reply came.
+func parseSessions(reply Reply, now time.Time) []SessionState {
+	var list []SessionState
+	var session *sessionParser // of the row that details belong to; nil: no BGP
+	finish := func() {
+		if session != nil {
+			list = append(list, session.finished(now))
+		}
+	}
+	for _, line := range reply.Lines {
+		switch {
+		case line.Code == codeProtocol:
+			finish()
+			session = parseSessionRow(line.Text)
+		case line.Code == codeDetail && session != nil:
+			session.detail(strings.TrimSpace(line.Text))
+		}
+	}
+	finish()
+	return list
+}
+
+// sessionParser collects what BIRD says of a session.
+type sessionParser struct {
+	SessionState
+	channel string // that the lines belong to; empty in BIRD 1
+}
+
+// parseSessionRow reads a row; nil where it is not that of a BGP session.
+func parseSessionRow(row string) *sessionParser {
+	p, ok := parseProtocol(row)
+	if !ok || p.Proto != "BGP" {
+		return nil
+	}
+	s := SessionState{Name: p.Name, State: p.State, Since: p.Since, Info: p.Info}
+	words := strings.Fields(p.Info)
+	// A time in a format of the user's own can have any number of words.
+	if at := slices.IndexFunc(words, isBGPState); at >= 0 {
+		s.Since = strings.Join(append([]string{p.Since}, words[:at]...), " ")
+		s.Info = strings.Join(words[at:], " ")
+		s.BGPState, s.LastError = words[at], strings.Join(words[at+1:], " ")
+	} else if s.State == "down" {
+		s.BGPState, s.LastError = "Down", p.Info
+	}
+	return &sessionParser{SessionState: s}
+}
+
+func isBGPState(word string) bool {
+	switch word {
+	case "Idle", "Connect", "Active", "OpenSent", "OpenConfirm", "Established", "Close", "Passive":
+		return true
+	}
+	return false
+}
+
+// detail reads one line of the details, and leaves out what it does not know.
+func (s *sessionParser) detail(line string) {
+	if channel, ok := strings.CutPrefix(line, "Channel "); ok {
+		s.channel = channel
+		return
+	}
+	key, value, _ := strings.Cut(line, ":")
+	value = strings.TrimSpace(value)
+	switch key {
+	case "BGP state":
+		s.BGPState = value
+	case "Neighbor address":
+		s.Neighbor, _ = netip.ParseAddr(value)
+	case "Neighbor port":
+		s.NeighborPort = uint16(number(value, 16))
+	case "Neighbor AS":
+		s.NeighborAS = uint32(number(value, 32))
+	case "Local AS":
+		s.LocalAS = uint32(number(value, 32))
+	case "Neighbor ID":
+		s.NeighborID, _ = netip.ParseAddr(value)
+	case "Source address":
+		s.Source, _ = netip.ParseAddr(value)
+	case "Hold timer":
+		s.HoldLeft, s.HoldTime = timer(value)
+	case "Keepalive timer":
+		s.KeepaliveLeft, s.KeepaliveTime = timer(value)
+	case "Last error":
+		s.LastError = value
+	case "Message":
+		s.Message = value
+	case "Routes":
+		s.Routes = append(s.Routes, routeCount(s.channel, value))
+	}
+}
+
+// finished is the session after all its lines.
+func (s *sessionParser) finished(now time.Time) SessionState {
+	s.SinceTime = sinceTime(s.Since, now)
+	for i := range s.Routes {
+		if s.Routes[i].Family == "" && s.Neighbor.IsValid() {
+			s.Routes[i].Family = familyOf(s.Neighbor)
+		}
+	}
+	return s.SessionState
+}
+
+// familyOf is the only family of a session of BIRD 1.
+func familyOf(neighbor netip.Addr) string {
+	if neighbor.Is4() {
+		return "ipv4"
+	}
+	return "ipv6"
+}
+
+// number is 0 where text is no number of that many bits.
+func number(text string, bits int) uint64 {
+	n, err := strconv.ParseUint(text, 10, bits)
+	if err != nil {
+		return 0
+	}
+	return n
+}
+
+// timer reads "LEFT/WHOLE", in seconds.
+func timer(text string) (left, whole time.Duration) {
+	l, w, _ := strings.Cut(text, "/")
+	return seconds(l), seconds(w)
+}
+
+func seconds(text string) time.Duration {
+	d, err := time.ParseDuration(text + "s")
+	if err != nil {
+		return 0
+	}
+	return d
+}
+
+// routeCount reads "2 imported, 1 filtered, 3 exported, 0 preferred".
+func routeCount(channel, text string) RouteCount {
+	r := RouteCount{Family: channel}
+	for part := range strings.SplitSeq(text, ",") {
+		count, what, _ := strings.Cut(strings.TrimSpace(part), " ")
+		n := int(number(count, 31))
+		switch what {
+		case "imported":
+			r.Imported = n
+		case "exported":
+			r.Exported = n
+		case "preferred":
+			r.Preferred = n
+		case "filtered":
+			r.Filtered = n
+		}
+	}
+	return r
+}
+
+// sinceTime reads a time as BIRD prints it in its rows: with a date, or for the
+// last day a time of the day alone.
+func sinceTime(text string, now time.Time) time.Time {
+	t := parseTime(text)
+	if t.IsZero() || t.Year() != 0 {
+		return t
+	}
+	year, month, day := now.Date()
+	at := time.Date(year, month, day, t.Hour(), t.Minute(), t.Second(), t.Nanosecond(), now.Location())
+	if at.After(now) {
+		at = at.AddDate(0, 0, -1)
+	}
+	return at
+}

@@ -1,0 +1,324 @@
+package reload
+
+import (
+	"errors"
+	"fmt"
+	"net/netip"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"confd/internal/testenv"
+)
+
+// trialRig is a BIRD that we reconfigure, with sessions to two others.
+type trialRig struct {
+	*bench
+	lab  *testenv.Lab
+	bird *testenv.BirdDaemon
+}
+
+var trialHosts = []string{"a", "b", "c"}
+
+func newTrialRig(t *testing.T, version string) *trialRig {
+	t.Helper()
+	binary := testenv.Bird(t, version)
+	var hosts []testenv.Host
+	for i, name := range trialHosts {
+		hosts = append(hosts, testenv.Host{Name: name, Addrs: []netip.Prefix{netip.MustParsePrefix(fmt.Sprintf("192.0.2.%d/24", i+1))}})
+	}
+	lab := testenv.NewLab(t, hosts...)
+	b := &bench{
+		t: t, ctx: testContext(t), dir: testFolder(t), binary: binary, version: version,
+		socket: filepath.Join(testFolder(t), "s"),
+		a:      New(Options{Logger: testLogger(t), TrialMargin: time.Second}),
+	}
+	b.main = filepath.Join(b.dir, "bird.conf")
+	r := &trialRig{bench: b, lab: lab}
+	for i, name := range trialHosts[1:] {
+		conf := filepath.Join(testFolder(t), "bird.conf")
+		write(t, conf, fmt.Sprintf("router id 192.0.2.%d;\nprotocol device {}\n", i+2)+r.session("a", i+2, 1, "", ""))
+		testenv.StartBird(t, version, conf, testenv.InNetns(lab.NS(name)))
+	}
+	// Where BIRD is not up, and where there is no session, a guard means nothing.
+	s := r.set(r.text("one"), "b", "c")
+	if res, err := r.a.Apply(r.ctx, s); err != nil || res.State != Installed {
+		t.Fatalf("%+v, %v", res, err)
+	}
+	r.bird = testenv.StartBird(t, version, b.main, testenv.InNetns(lab.NS("a")), testenv.WithSocket(b.socket))
+	if res, err := r.a.Reconfigure(r.ctx, s); err != nil || res.State != Confirmed {
+		t.Fatalf("%+v, %v", res, err)
+	}
+	r.awaitSessions("b", "c")
+	if res, err := r.a.Apply(r.ctx, r.set(r.text("two"))); err != nil || res.State != Confirmed {
+		t.Fatalf("%+v, %v", res, err)
+	}
+	return r
+}
+
+func (r *trialRig) session(name string, self, peer int, options, filter string) string {
+	channel := "ipv4 { import all; export none; };"
+	if filter != "" {
+		channel = "ipv4 { import filter " + filter + "; export none; };"
+	}
+	if strings.HasPrefix(r.version, "1.") {
+		channel = strings.NewReplacer("ipv4 { ", "", " };", "").Replace(channel)
+	}
+	return fmt.Sprintf("protocol bgp %s { local 192.0.2.%d as 64512; neighbor 192.0.2.%d as 64512; connect delay time 1; %s %s }\n", name, self, peer, options, channel)
+}
+
+// text is a's configuration: two sessions, and a filter that a word changes.
+func (r *trialRig) text(word string) string {
+	head := fmt.Sprintf("# %s\nlog stderr all;\nrouter id 192.0.2.1;\nprotocol device {}\nfilter f { if proto = \"%s\" then reject; accept; }\n", word, word)
+	return head + r.session("b", 1, 2, "", "f") + r.session("c", 1, 3, "", "f")
+}
+
+func (r *trialRig) set(text string, stay ...string) Set {
+	s := set([]File{file(r.main, text)}, r.main, r.socket, r.binary)
+	s.Guard = &Guard{Within: 700 * time.Millisecond, Stay: stay}
+	return s
+}
+
+func (r *trialRig) awaitSessions(names ...string) {
+	r.t.Helper()
+	c := client(r.t, r.socket)
+	eventually(r.t, func() error {
+		protocols, err := c.Protocols(r.ctx)
+		if err != nil {
+			return err
+		}
+		for _, name := range names {
+			if !slices.ContainsFunc(protocols, func(p Protocol) bool { return p.Name == name && p.established() }) {
+				return fmt.Errorf("session %s is not up: %+v", name, protocols)
+			}
+		}
+		return nil
+	})
+}
+
+// begin puts a set on trial.
+func (r *trialRig) begin(s Set) {
+	r.t.Helper()
+	res, err := r.a.Apply(r.ctx, s)
+	if err != nil || res.State != OnTrial || res.TrialEnds.IsZero() || !res.Confirmed.IsZero() || res.Reconfigured.IsZero() {
+		r.t.Fatalf("%+v, %v", res, err)
+	}
+}
+
+// end looks until the trial is over.
+func (r *trialRig) end(s Set) (Result, error) {
+	r.t.Helper()
+	for deadline := time.Now().Add(patience); time.Now().Before(deadline); time.Sleep(50 * time.Millisecond) {
+		if res, err := r.a.Trial(r.ctx, s); err != nil || res.State != OnTrial {
+			return res, err
+		}
+	}
+	r.t.Fatal("the trial does not end")
+	return Result{}, nil
+}
+
+// wantUndone fails unless err says that s was undone, and all is as before.
+func (r *trialRig) wantUndone(s Set, err error, before string, sessions ...string) {
+	r.t.Helper()
+	var undone *UndoneError
+	if !errors.As(err, &undone) || undone.Hash != s.Hash() || !undone.Restored || !slices.Equal(undone.Sessions, sessions) {
+		r.t.Fatalf("%#v, %v", undone, err)
+	}
+	r.t.Log(err)
+	if got := read(r.t, r.main); got != before {
+		r.t.Errorf("on disk is %q", got)
+	}
+}
+
+// wantSettled fails unless BIRD uses what is on disk, and all sessions come up.
+func (r *trialRig) wantSettled(text string) {
+	r.t.Helper()
+	s := r.set(text)
+	r.awaitSessions("b", "c")
+	drift, err := r.a.Verify(r.ctx, s)
+	if err != nil || drift.Any() {
+		r.t.Errorf("%+v, %v", drift, err)
+	}
+	if res, err := r.a.Apply(r.ctx, s); err != nil || res.State != Unchanged {
+		r.t.Errorf("%+v, %v", res, err)
+	}
+}
+
+func TestTrial(t *testing.T) {
+	for _, version := range []string{"1.6.8", "2.0.12", "3.1.8"} {
+		t.Run(version, func(t *testing.T) {
+			t.Parallel()
+			r := newTrialRig(t, version)
+			two, three := r.text("two"), r.text("three")
+
+			good := r.set(three, "b", "c", "unknown")
+			ran := filepath.Join(testFolder(t), "ran")
+			good.Files[0].ReloadCmd = "echo x >>" + ran
+			r.begin(good)
+			if _, err := os.Stat(ran); err == nil {
+				t.Error("the reload command runs before the trial is over")
+			}
+			if _, err := r.a.Apply(r.ctx, r.set(two)); !errors.Is(err, ErrOnTrial) {
+				t.Errorf("another set in the middle: %v", err)
+			}
+			if _, err := r.a.Reconfigure(r.ctx, good); !errors.Is(err, ErrOnTrial) {
+				t.Errorf("Reconfigure in the middle: %v", err)
+			}
+			r.begin(good) // the same set may come again
+			res, err := r.end(good)
+			if err != nil || res.State != Confirmed || res.Hash != good.Hash() || res.Confirmed.IsZero() || res.Version != version {
+				t.Fatalf("%+v, %v", res, err)
+			}
+			if read(t, ran) != "x\n" {
+				t.Error("the reload command did not run once")
+			}
+			if waiting, err := client(t, r.socket).Confirm(r.ctx); waiting || err != nil {
+				t.Errorf("BIRD still waits for a word: %v", err)
+			}
+			r.wantSettled(three)
+
+			for what, text := range map[string]string{
+				"session deleted": strings.Replace(three, r.session("c", 1, 3, "", "f"), "", 1),
+				"wrong password":  strings.Replace(three, r.session("c", 1, 3, "", "f"), r.session("c", 1, 3, `password "x";`, "f"), 1),
+			} {
+				s := r.set(text, "b", "c")
+				r.begin(s)
+				_, err := r.end(s)
+				t.Log(what)
+				r.wantUndone(s, err, three, "c")
+				r.wantSettled(three)
+			}
+
+			// A session that goes down and comes back between two looks.
+			s := r.set(r.text("four"), "b", "c")
+			time.Sleep(sinceSlack) // it was up for longer than times waver
+			r.begin(s)
+			if _, err := r.bird.Birdc("restart c"); err != nil {
+				t.Fatal(err)
+			}
+			r.awaitSessions("c")
+			_, err = r.end(s)
+			r.wantUndone(s, err, three, "c")
+			r.wantSettled(three)
+
+			if _, err := r.a.Trial(r.ctx, s); err == nil {
+				t.Error("there is nothing on trial")
+			}
+		})
+	}
+}
+
+// Whoever dies in the middle of a trial, what comes after it is clear.
+func TestTrialBroken(t *testing.T) {
+	t.Parallel()
+	r := newTrialRig(t, "2.0.12")
+	two, three := r.text("two"), r.text("three")
+	s := r.set(three, "b", "c")
+
+	time.Sleep(proofSlack) // so that a restart shows
+	r.begin(s)
+	r.bird.Restart()
+	_, err := r.end(s)
+	r.wantUndone(s, err, two)
+	r.wantSettled(two)
+
+	r.begin(s)
+	r.bird.Kill()
+	_, err = r.end(s)
+	r.wantUndone(s, err, two)
+	r.bird.Restart()
+	if drift, err := r.a.Verify(r.ctx, r.set(two)); err != nil || !drift.Restarted {
+		t.Errorf("%+v, %v", drift, err)
+	}
+	if res, err := r.a.Reconfigure(r.ctx, r.set(two)); err != nil || res.State != Confirmed {
+		t.Errorf("%+v, %v", res, err)
+	}
+	r.wantSettled(two)
+
+	// It hangs until it has gone back by itself.
+	r.begin(s)
+	syscall.Kill(r.bird.Pid(), syscall.SIGSTOP)
+	_, err = r.end(s)
+	syscall.Kill(r.bird.Pid(), syscall.SIGCONT)
+	r.wantUndone(s, err, two)
+	if drift, err := r.a.Verify(r.ctx, r.set(two)); err != nil || !drift.Restarted {
+		t.Errorf("%+v, %v", drift, err)
+	}
+	if res, err := r.a.Reconfigure(r.ctx, r.set(two)); err != nil || res.State != Confirmed {
+		t.Errorf("%+v, %v", res, err)
+	}
+	r.wantSettled(two)
+
+	// Somebody else confirms.
+	r.begin(s)
+	if confirmed, err := client(t, r.socket).Confirm(r.ctx); !confirmed || err != nil {
+		t.Fatal(err)
+	}
+	if res, err := r.end(s); err != nil || res.State != Confirmed {
+		t.Errorf("%+v, %v", res, err)
+	}
+	r.wantSettled(three)
+
+	// We die: BIRD goes back, and the next of us tries again, or something else.
+	abandon := func(word string) {
+		t.Helper()
+		const expired = "Config timeout expired"
+		before := strings.Count(r.bird.Log(), expired)
+		r.begin(r.set(r.text(word), "b", "c"))
+		eventually(t, func() error {
+			if strings.Count(r.bird.Log(), expired) == before {
+				return errors.New("BIRD does not go back")
+			}
+			return nil
+		})
+		r.a = New(r.a.opts)
+	}
+	for abandoned, next := range map[string]string{"four": "four", "six": "five"} {
+		abandon(abandoned)
+		s := r.set(r.text(next), "b", "c")
+		r.begin(s)
+		if res, err := r.end(s); err != nil || res.State != Confirmed {
+			t.Errorf("%+v, %v", res, err)
+		}
+		r.wantSettled(r.text(next))
+	}
+
+	// What was abandoned is not what one goes back to.
+	abandon("seven")
+	s = r.set(strings.Replace(r.text("eight"), r.session("c", 1, 3, "", "f"), "", 1), "b", "c")
+	r.begin(s)
+	_, err = r.end(s)
+	var undone *UndoneError
+	if !errors.As(err, &undone) || undone.Restored || read(t, r.main) != string(s.Files[0].Data) {
+		t.Errorf("%v", err)
+	}
+	r.awaitSessions("b", "c")
+}
+
+func TestSameSince(t *testing.T) {
+	for _, test := range []struct {
+		was, is string
+		stepped time.Duration
+		want    bool
+	}{
+		{"10:00:00.100", "10:00:00.100", 0, true},
+		{"10:00:00.100", "10:00:00.320", 0, true},
+		{"10:00:00.100", "10:00:05.100", 0, false},
+		{"23:59:59.900", "00:00:00.100", 0, true},
+		{"10:00:00", "11:00:00", time.Hour, true},
+		{"10:00:00", "10:00:00", time.Hour, true},
+		{"10:00:00.100", "2026-11-24", 0, true}, // it has become a day old
+		{"2026-11-24", "10:00:00.100", 0, false},
+		{"2026-11-24 10:00:00", "2026-11-24 10:00:01", 0, true},
+		{"2026-11-24 10:00:00", "2026-11-24 10:01:00", 0, false},
+		{"24. November", "25. November", 0, false},
+	} {
+		if got := sameSince(test.was, test.is, test.stepped); got != test.want {
+			t.Errorf("%q and %q, clock set by %v: %v", test.was, test.is, test.stepped, got)
+		}
+	}
+}
