@@ -1,0 +1,142 @@
+package backends
+
+import (
+	"fmt"
+	"maps"
+)
+
+// Get returns the resource that key names; false where the state has no usable
+// one.
+func (s *State) Get(key Key) (Resource, bool) {
+	switch key.Kind {
+	case KindNode:
+		return lookUp(s.Nodes, key.Name)
+	case KindBGPConfiguration:
+		return lookUp(s.BGPConfigurations, key.Name)
+	case KindBGPPeer:
+		return lookUp(s.BGPPeers, key.Name)
+	case KindBGPFilter:
+		return lookUp(s.BGPFilters, key.Name)
+	case KindIPPool:
+		return lookUp(s.IPPools, key.Name)
+	case KindBlockAffinity:
+		return lookUp(s.BlockAffinities, key.Name)
+	case KindFelixConfiguration:
+		return lookUp(s.FelixConfigurations, key.Name)
+	case KindService:
+		return lookUp(s.Services, key)
+	case KindEndpointSlice:
+		return lookUp(s.EndpointSlices, key)
+	case KindSecret:
+		return lookUp(s.Secrets, key)
+	case KindEndpointStatus:
+		return lookUp(s.EndpointStatuses, key.Name)
+	}
+	return nil, false
+}
+
+func lookUp[K comparable, R Resource](table map[K]R, k K) (Resource, bool) {
+	r, ok := table[k]
+	if !ok {
+		return nil, false
+	}
+	return r, true
+}
+
+// Without returns the state as it would be if nobody could use the resources
+// that keys names, each with the reason (one line). They are gone from it and
+// listed in Invalid. What the others mean must not get wider by that, so two
+// kinds leave something behind that is as narrow as can be:
+//
+//   - A BGPFilter rejects every route, in the directions and address families
+//     that it has rules for. Sessions go without filters that are not there.
+//   - An IPPool stays, but for tunnels of BIRD's: it becomes one whose routes
+//     Felix programs, and BIRD keeps them out of the kernel. Without any pool
+//     BIRD would put them there, and past the tunnel.
+//
+// Keys that the state does not have change nothing. s stays as it is: the
+// result shares with it all that is the same.
+func (s *State) Without(keys map[Key]string) *State {
+	c := *s
+	copied := map[Kind]bool{}
+	for key, why := range keys {
+		r, ok := s.Get(key)
+		if !ok {
+			continue
+		}
+		if !copied[key.Kind] {
+			c.cloneTable(key.Kind)
+			copied[key.Kind] = true
+		}
+		if !copied[""] {
+			c.Invalid = withRoom(c.Invalid)
+			copied[""] = true
+		}
+		left, means := remains(r)
+		c.Apply(Event{Key: key, Resource: left})
+		c.Invalid[key] = fmt.Errorf("quarantined, %s: %s", means, why)
+	}
+	return &c
+}
+
+// cloneTable gives s a table of its own for kind.
+func (s *State) cloneTable(kind Kind) {
+	switch kind {
+	case KindNode:
+		s.Nodes = maps.Clone(s.Nodes)
+	case KindBGPConfiguration:
+		s.BGPConfigurations = maps.Clone(s.BGPConfigurations)
+	case KindBGPPeer:
+		s.BGPPeers = maps.Clone(s.BGPPeers)
+	case KindBGPFilter:
+		s.BGPFilters = maps.Clone(s.BGPFilters)
+	case KindIPPool:
+		s.IPPools = maps.Clone(s.IPPools)
+	case KindBlockAffinity:
+		s.BlockAffinities = maps.Clone(s.BlockAffinities)
+	case KindFelixConfiguration:
+		s.FelixConfigurations = maps.Clone(s.FelixConfigurations)
+	case KindService:
+		s.Services = maps.Clone(s.Services)
+	case KindEndpointSlice:
+		s.EndpointSlices = maps.Clone(s.EndpointSlices)
+	case KindSecret:
+		s.Secrets = maps.Clone(s.Secrets)
+	case KindEndpointStatus:
+		s.EndpointStatuses = maps.Clone(s.EndpointStatuses)
+	}
+}
+
+// withRoom is a copy that can be written to.
+func withRoom(m map[Key]error) map[Key]error {
+	if m == nil {
+		return map[Key]error{}
+	}
+	return maps.Clone(m)
+}
+
+// remains is what stays of a resource that cannot be used, nil where nothing
+// does, and what that means, in words.
+func remains(r Resource) (Resource, string) {
+	switch r := r.(type) {
+	case *BGPFilter:
+		return &BGPFilter{
+			Name:     r.Name,
+			ImportV4: rejectAll(r.ImportV4), ExportV4: rejectAll(r.ExportV4),
+			ImportV6: rejectAll(r.ImportV6), ExportV6: rejectAll(r.ExportV6),
+		}, "so all routes that get to it are rejected"
+	case *IPPool:
+		closed := *r
+		closed.IPIP, closed.VXLAN = EncapNever, EncapAlways
+		return &closed, "so BIRD puts no routes of it into the kernel"
+	}
+	return nil, "so nothing is done for it"
+}
+
+// rejectAll takes the place of rules; no rules stay none.
+func rejectAll(rules []FilterRule) []FilterRule {
+	if len(rules) == 0 {
+		return nil
+	}
+	return []FilterRule{{}}
+}
