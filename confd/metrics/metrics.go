@@ -1,0 +1,258 @@
+// Package metrics counts what the program does, and says it in the way of
+// Prometheus, together with where the program stands and how BIRD's sessions
+// are.
+package metrics
+
+import (
+	"context"
+	"log/slog"
+	"net/http"
+	"strings"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/collectors"
+	"github.com/prometheus/client_golang/prometheus/promhttp"
+
+	"confd/backends"
+	"confd/confd/report"
+)
+
+// What can come of a rendering.
+const (
+	RenderOK     = "ok"
+	RenderFailed = "failed"
+)
+
+// What can come of a check.
+const (
+	CheckOK         = "ok"
+	CheckRefused    = "refused"
+	CheckImpossible = "impossible" // nobody could check
+)
+
+// What can come of a reload.
+const (
+	ReloadConfirmed  = "confirmed"
+	ReloadInstalled  = "installed" // BIRD was not up: it reads the set when it starts
+	ReloadRefused    = "refused"
+	ReloadHung       = "hung"
+	ReloadBusy       = "busy"
+	ReloadRestarting = "restarting"
+	ReloadNotRunning = "not_running"
+	ReloadUndone     = "undone" // the guard had BIRD go back
+	ReloadFailed     = "failed" // anything else
+)
+
+// What can be found changed.
+const (
+	DriftFile         = "file"         // a file on disk is another one
+	DriftRestart      = "restart"      // BIRD was started again
+	DriftReconfigured = "reconfigured" // somebody else had BIRD read its file
+)
+
+// Options are the settings of Metrics.
+type Options struct {
+	Version string // of the program
+	Node    string
+	// Report is where the program stands: the newest report, which nobody
+	// changes any more; nil before there is one. It is called from any goroutine.
+	Report func() *report.Report
+	// PerSession adds metrics of each session.
+	PerSession bool
+	// IPAM reads how much of the pools is taken; nil: there are no metrics of it.
+	IPAM func(context.Context) (backends.Usage, error)
+	// Log is told what cannot be read; nil: nothing is logged.
+	Log *slog.Logger
+}
+
+// Stages are the times that one change took on its way into BIRD: Gather from
+// the first change until its computation began, then one after the other. A
+// stage that was not gone through is 0 and not counted. Total is from the first
+// change to BIRD's confirmation.
+type Stages struct{ Gather, Compute, Render, Check, Swap, Confirm, Total time.Duration }
+
+// Metrics is a registry of its own, with all the metrics of the program. Its
+// methods can be called from any goroutine, and none waits for a scrape.
+type Metrics struct {
+	registry *prometheus.Registry
+	ipam     *ipam
+
+	total, stages            *prometheus.HistogramVec
+	renders, checks, reloads *prometheus.CounterVec
+	drifts, childRestarts    *prometheus.CounterVec
+	retries, holds           prometheus.Counter
+}
+
+// New makes Metrics, and reads nothing yet.
+func New(o Options) *Metrics {
+	if o.Log == nil {
+		o.Log = slog.New(slog.DiscardHandler)
+	}
+	if o.Report == nil {
+		o.Report = func() *report.Report { return nil }
+	}
+	defs := byName(Definitions())
+	m := &Metrics{
+		registry:      prometheus.NewRegistry(),
+		total:         defs.histograms("confd_apply_duration_seconds"),
+		stages:        defs.histograms("confd_apply_stage_duration_seconds"),
+		renders:       defs.counters("confd_renders_total"),
+		checks:        defs.counters("confd_checks_total"),
+		reloads:       defs.counters("confd_reloads_total"),
+		drifts:        defs.counters("confd_drifts_total"),
+		childRestarts: defs.counters("confd_child_restarts_total"),
+		retries:       defs.counters("confd_retries_total").WithLabelValues(),
+		holds:         defs.counters("confd_holds_total").WithLabelValues(),
+	}
+	m.start()
+	m.registry.MustRegister(
+		collectors.NewGoCollector(),
+		collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
+		m.total, m.stages, m.renders, m.checks, m.reloads, m.drifts, m.childRestarts, m.retries, m.holds,
+		newState(o, defs), newSessions(o, defs),
+	)
+	if o.IPAM != nil {
+		m.ipam = newIPAM(o, defs)
+		m.registry.MustRegister(m.ipam)
+	}
+	return m
+}
+
+// start has what is counted begin at 0, so that the first time is seen as one.
+func (m *Metrics) start() {
+	for _, stage := range []string{"gather", "compute", "render", "check", "swap", "confirm"} {
+		m.stages.WithLabelValues(stage)
+	}
+	startAt0(m.renders, RenderOK, RenderFailed)
+	startAt0(m.checks, CheckOK, CheckRefused, CheckImpossible)
+	startAt0(m.drifts, DriftFile, DriftRestart, DriftReconfigured)
+}
+
+func startAt0(c *prometheus.CounterVec, values ...string) {
+	for _, v := range values {
+		c.WithLabelValues(v)
+	}
+}
+
+// Sets has the reloads of these sets begin at 0. It may be called again.
+func (m *Metrics) Sets(names ...string) {
+	for _, name := range names {
+		m.total.WithLabelValues(name)
+		for _, result := range []string{ReloadConfirmed, ReloadInstalled, ReloadRefused, ReloadHung, ReloadBusy,
+			ReloadRestarting, ReloadNotRunning, ReloadUndone, ReloadFailed} {
+			m.reloads.WithLabelValues(name, result)
+		}
+	}
+}
+
+// Children has the restarts of these children begin at 0.
+func (m *Metrics) Children(names ...string) {
+	for _, name := range names {
+		m.childRestarts.WithLabelValues(valid(name))
+	}
+}
+
+// Applied notes that BIRD has confirmed a set, and how long that took.
+func (m *Metrics) Applied(set string, s Stages) {
+	m.total.WithLabelValues(set).Observe(s.Total.Seconds())
+	for stage, took := range map[string]time.Duration{
+		"gather": s.Gather, "compute": s.Compute, "render": s.Render, "check": s.Check, "swap": s.Swap, "confirm": s.Confirm,
+	} {
+		if took > 0 {
+			m.stages.WithLabelValues(stage).Observe(took.Seconds())
+		}
+	}
+}
+
+// Rendered counts a rendering: RenderOK or RenderFailed.
+func (m *Metrics) Rendered(result string) { m.renders.WithLabelValues(result).Inc() }
+
+// Checked counts a check: one of the Check constants.
+func (m *Metrics) Checked(result string) { m.checks.WithLabelValues(result).Inc() }
+
+// Reloaded counts a try to have BIRD take a set: one of the Reload constants.
+func (m *Metrics) Reloaded(set, result string) { m.reloads.WithLabelValues(set, result).Inc() }
+
+// Drift counts something that was found changed and put right: one of the Drift
+// constants.
+func (m *Metrics) Drift(kind string) { m.drifts.WithLabelValues(kind).Inc() }
+
+// Held counts a configuration that was held back.
+func (m *Metrics) Held() { m.holds.Inc() }
+
+// Retry counts another try of something that had failed.
+func (m *Metrics) Retry() { m.retries.Inc() }
+
+// ChildRestarted counts a child that was started again.
+func (m *Metrics) ChildRestarted(name string) { m.childRestarts.WithLabelValues(valid(name)).Inc() }
+
+// Handler serves the metrics.
+func (m *Metrics) Handler() http.Handler {
+	return promhttp.HandlerFor(m.registry, promhttp.HandlerOpts{EnableOpenMetrics: true, ErrorHandling: promhttp.ContinueOnError})
+}
+
+// Gatherer is where the metrics can be read.
+func (m *Metrics) Gatherer() prometheus.Gatherer { return m.registry }
+
+// definitions are the definitions by name.
+type definitions map[string]Definition
+
+func byName(list []Definition) definitions {
+	m := definitions{}
+	for _, d := range list {
+		m[d.Name] = d
+	}
+	return m
+}
+
+func (m definitions) counters(name string) *prometheus.CounterVec {
+	d := m[name]
+	return prometheus.NewCounterVec(prometheus.CounterOpts{Name: name, Help: d.Help}, d.Labels)
+}
+
+func (m definitions) histograms(name string) *prometheus.HistogramVec {
+	d := m[name]
+	return prometheus.NewHistogramVec(prometheus.HistogramOpts{
+		Name: name, Help: d.Help,
+		Buckets: []float64{.001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10, 30, 60},
+	}, d.Labels)
+}
+
+// gauges are the gauges that one collector sends.
+type gauges map[string]*prometheus.Desc
+
+func (m definitions) gauges(names ...string) gauges {
+	g := gauges{}
+	for _, name := range names {
+		g[name] = prometheus.NewDesc(name, m[name].Help, m[name].Labels, nil)
+	}
+	return g
+}
+
+// Describe is the half of a prometheus.Collector that all of them share.
+func (g gauges) Describe(ch chan<- *prometheus.Desc) {
+	for _, desc := range g {
+		ch <- desc
+	}
+}
+
+// sender sends the values of gauges.
+func (g gauges) sender(ch chan<- prometheus.Metric) func(name string, value float64, labels ...string) {
+	return func(name string, value float64, labels ...string) {
+		for i := range labels {
+			labels[i] = valid(labels[i])
+		}
+		ch <- prometheus.MustNewConstMetric(g[name], prometheus.GaugeValue, value, labels...)
+	}
+}
+
+// valid makes text of a datastore or of BIRD into a label's value.
+func valid(text string) string { return strings.ToValidUTF8(text, "\uFFFD") }
+
+func number(b bool) float64 {
+	if b {
+		return 1
+	}
+	return 0
+}

@@ -1,0 +1,122 @@
+package serve
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"net/http"
+	"net/http/pprof"
+	"time"
+
+	"confd/confd/report"
+)
+
+// Handlers are what is served.
+type Handlers struct {
+	Metrics http.Handler
+	// Report is where the program stands; nil before that is known. It is called
+	// from any goroutine, like Beat.
+	Report func() *report.Report
+	// Beat is when the loop last turned; zero: not yet. It is taken for hung
+	// where that is longer ago than MaxBeat (0: a minute).
+	Beat    func() time.Time
+	MaxBeat time.Duration
+	PProf   bool         // serve /debug/pprof
+	Log     *slog.Logger // nil: nothing is logged
+}
+
+// A profile takes 30 s unless asked for more.
+const (
+	answerLimit  = 30 * time.Second
+	profileLimit = 5 * time.Minute
+	closeLimit   = 2 * time.Second
+)
+
+// Serve answers on l until ctx ends, then closes it and returns nil; requests
+// under way get two seconds. An error means that it can serve no longer.
+func Serve(ctx context.Context, l net.Listener, h Handlers) error {
+	server := &http.Server{
+		Handler:           h.mux(time.Now()),
+		ReadHeaderTimeout: 5 * time.Second,
+		ReadTimeout:       10 * time.Second,
+		WriteTimeout:      answerLimit,
+		IdleTimeout:       2 * time.Minute,
+		MaxHeaderBytes:    16 << 10,
+		ErrorLog:          slog.NewLogLogger(slog.DiscardHandler, slog.LevelDebug),
+	}
+	if h.Log != nil {
+		server.ErrorLog = slog.NewLogLogger(h.Log.Handler(), slog.LevelDebug)
+	}
+	if h.PProf {
+		server.WriteTimeout = profileLimit
+	}
+	served := make(chan error, 1)
+	go func() { served <- server.Serve(l) }()
+	select {
+	case err := <-served:
+		return fmt.Errorf("serving on %s: %w", l.Addr(), err)
+	case <-ctx.Done():
+	}
+	limited, cancel := context.WithTimeout(context.WithoutCancel(ctx), closeLimit)
+	defer cancel()
+	err := server.Shutdown(limited)
+	if errors.Is(err, context.DeadlineExceeded) {
+		err = server.Close()
+	}
+	if ended := <-served; !errors.Is(ended, http.ErrServerClosed) {
+		err = errors.Join(err, ended)
+	}
+	return err
+}
+
+func (h Handlers) mux(started time.Time) *http.ServeMux {
+	mux := http.NewServeMux()
+	mux.HandleFunc("GET /{$}", h.index)
+	mux.Handle("GET /metrics", h.Metrics)
+	mux.HandleFunc("GET /livez", func(w http.ResponseWriter, _ *http.Request) { h.livez(w, started) })
+	mux.HandleFunc("GET /readyz", h.readyz)
+	if h.PProf {
+		mux.HandleFunc("GET /debug/pprof/", pprof.Index)
+		mux.HandleFunc("GET /debug/pprof/cmdline", pprof.Cmdline)
+		mux.HandleFunc("GET /debug/pprof/profile", pprof.Profile)
+		mux.HandleFunc("GET /debug/pprof/symbol", pprof.Symbol)
+		mux.HandleFunc("GET /debug/pprof/trace", pprof.Trace)
+	}
+	return mux
+}
+
+func (h Handlers) index(w http.ResponseWriter, _ *http.Request) {
+	text := "/metrics\n/livez\n/readyz\n/readyz?verbose\n"
+	if h.PProf {
+		text += "/debug/pprof/\n"
+	}
+	answer(w, http.StatusOK, text)
+}
+
+// livez says whether the loop turns. One that has not begun has since started.
+func (h Handlers) livez(w http.ResponseWriter, started time.Time) {
+	limit := h.MaxBeat
+	if limit <= 0 {
+		limit = time.Minute
+	}
+	last := started
+	if beat := h.Beat(); !beat.IsZero() {
+		last = beat
+	}
+	if still := time.Since(last); still > limit {
+		answer(w, http.StatusServiceUnavailable, fmt.Sprintf("the loop has not turned for %v\n", still.Round(time.Second)))
+		return
+	}
+	answer(w, http.StatusOK, "alive\n")
+}
+
+func answer(w http.ResponseWriter, code int, text string) {
+	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
+	w.Header().Set("X-Content-Type-Options", "nosniff")
+	w.Header().Set("Cache-Control", "no-store")
+	w.WriteHeader(code)
+	_, _ = io.WriteString(w, text) // whoever asked is gone: nobody to tell
+}
