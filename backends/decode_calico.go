@@ -170,6 +170,7 @@ func decodeIPPool(m metadata, spec field) *IPPool {
 		Disabled:         spec.get("disabled").isTrue(),
 		NATOutgoing:      spec.get("natOutgoing").isTrue(),
 	}
+	p.BlockSize = spec.get("blockSize").blockSize(p.CIDR)
 	ipip := p.IPIP != "" && p.IPIP != EncapNever
 	vxlan := p.VXLAN != "" && p.VXLAN != EncapNever
 	if ipip && vxlan {
@@ -179,6 +180,17 @@ func decodeIPPool(m metadata, spec field) *IPPool {
 		spec.get("ipipMode").failf("%s does not exist for IPv6 (%s)", p.IPIP, p.CIDR)
 	}
 	return p
+}
+
+// blockSize reads the prefix length of blocks in a pool. One that makes no
+// sense counts as none: it matters to nothing but figures, which must not take
+// the pool's routes away.
+func (f field) blockSize(pool netip.Prefix) uint8 {
+	n, ok := wholeNumber(f.value)
+	if !ok || !pool.IsValid() || n < int64(pool.Bits()) || n > int64(pool.Addr().BitLen()) {
+		return 0
+	}
+	return uint8(n)
 }
 
 // required notes a field that is not there.

@@ -59,7 +59,7 @@ func Encode(r Resource) ([]byte, error) {
 	case *BGPFilter:
 		e.Spec = newFilterSpec(r)
 	case *IPPool:
-		e.Spec = poolSpec{r.CIDR, r.IPIP, r.VXLAN, r.DisableBGPExport, r.Disabled, r.NATOutgoing}
+		e.Spec = poolSpec{r.CIDR, r.IPIP, r.VXLAN, r.DisableBGPExport, r.Disabled, r.NATOutgoing, r.BlockSize}
 	case *BlockAffinity:
 		e.Spec = affinitySpec{r.Node, r.CIDR, r.State, r.Deleted}
 	case *FelixConfiguration:
@@ -297,6 +297,7 @@ type poolSpec struct {
 	DisableBGPExport bool          `json:"disableBGPExport,omitempty"`
 	Disabled         bool          `json:"disabled,omitempty"`
 	NATOutgoing      bool          `json:"natOutgoing,omitempty"`
+	BlockSize        uint8         `json:"blockSize,omitempty"`
 }
 
 type affinitySpec struct {

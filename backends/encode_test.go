@@ -171,6 +171,7 @@ func (r random) rule(version int) FilterRule {
 
 func (r random) pool() *IPPool {
 	p := &IPPool{Name: "p", CIDR: r.anyPrefix(), DisableBGPExport: r.yes(), Disabled: r.yes(), NATOutgoing: r.yes()}
+	p.BlockSize = some(r, uint8(max(1, p.CIDR.Bits(), r.IntN(p.CIDR.Addr().BitLen()+1))))
 	mode := pick(r, "", EncapNever, EncapAlways, EncapCrossSubnet)
 	if p.CIDR.Addr().Is4() && r.yes() {
 		p.IPIP = mode

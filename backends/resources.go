@@ -248,6 +248,9 @@ type IPPool struct {
 	DisableBGPExport bool
 	Disabled         bool
 	NATOutgoing      bool
+	// BlockSize is the prefix length of the pool's blocks; 0 where none is given
+	// (see BlockBits).
+	BlockSize uint8
 }
 
 // Encapsulation is an IPPool's ipipMode or vxlanMode; empty means Never.

@@ -1,6 +1,9 @@
 package backends
 
-import "reflect"
+import (
+	"maps"
+	"reflect"
+)
 
 // State is what the cluster says, as far as the backends have told: every
 // usable resource by kind, and why the others cannot be used. It has one
@@ -36,6 +39,25 @@ func NewState() *State {
 		Secrets:             map[Key]*Secret{},
 		EndpointStatuses:    map[string]*EndpointStatus{},
 		Invalid:             map[Key]error{},
+	}
+}
+
+// Clone returns a state that later changes of s do not touch. The resources,
+// which never change, are the same.
+func (s *State) Clone() *State {
+	return &State{
+		Nodes:               maps.Clone(s.Nodes),
+		BGPConfigurations:   maps.Clone(s.BGPConfigurations),
+		BGPPeers:            maps.Clone(s.BGPPeers),
+		BGPFilters:          maps.Clone(s.BGPFilters),
+		IPPools:             maps.Clone(s.IPPools),
+		BlockAffinities:     maps.Clone(s.BlockAffinities),
+		FelixConfigurations: maps.Clone(s.FelixConfigurations),
+		Services:            maps.Clone(s.Services),
+		EndpointSlices:      maps.Clone(s.EndpointSlices),
+		Secrets:             maps.Clone(s.Secrets),
+		EndpointStatuses:    maps.Clone(s.EndpointStatuses),
+		Invalid:             maps.Clone(s.Invalid),
 	}
 }
 

@@ -50,7 +50,7 @@ func Compare(old, new *Config, bird int) Changes {
 	before := old.Families()
 	for i, f := range new.Families() {
 		x := comparison{bird: bird, old: before[i], new: f, rules: changedRules(old.Filters, new.Filters, f.Version)}
-		x.restartAll = old.RouterID != new.RouterID || bird > 1 && before[i].ListenPort != f.ListenPort
+		x.restartAll = old.RouterID != new.RouterID || bird > 1 && listenPortOf(before[i]) != listenPortOf(f)
 		x.refilterAll = !sameExport(before[i], f)
 		x.sessions(&c)
 		c.Families[i] = compareRoutes(before[i], f)
@@ -140,6 +140,8 @@ func (x comparison) wire(f *Family, s Session) wire {
 	}
 	return w
 }
+
+func listenPortOf(f *Family) uint16 { return cmp.Or(f.ListenPort, bgpPort) }
 
 func valueOr(p *uint32, otherwise uint32) uint32 {
 	if p == nil {
@@ -249,7 +251,7 @@ func comparedSettings(old, new *Config) []string {
 	add("direct interfaces", !slices.Equal(old.Interfaces, new.Interfaces))
 	for i, f := range new.Families() {
 		was := old.Families()[i]
-		add("listening", was.ListenPort != f.ListenPort || was.ListenAddress != f.ListenAddress)
+		add("listening", listenPortOf(was) != listenPortOf(f) || was.ListenAddress != f.ListenAddress)
 	}
 	add("logging", old.LogLevel != new.LogLevel)
 	add("router ID", old.RouterID != new.RouterID)

@@ -75,6 +75,7 @@ func TestChangesOfOneThing(t *testing.T) {
 		"rules nobody uses":   {func(c *Config) { c.Filters[0].ImportV6 = []backends.FilterRule{{}} }, nothing, ""},
 		"router ID":           {func(c *Config) { c.RouterID = addr("9.9.9.9") }, "3 sessions restarted, router ID changed", ""},
 		"listen port":         {func(c *Config) { c.IPv4.ListenPort = 1179 }, "2 sessions restarted, listening changed", "listening changed"},
+		"BGP's own port":      {func(c *Config) { c.IPv4.ListenPort = 179 }, nothing, ""},
 		"listen address":      {func(c *Config) { c.IPv4.ListenAddress = addr("10.0.0.1") }, "1 session restarted, listening changed", "listening changed"},
 		"priority":            {func(c *Config) { c.IPv4.NormalPriority++ }, "2 sessions refiltered, IPv4 kernel policy changed", ""},
 		"pool":                {func(c *Config) { c.IPv6.Export.Pools = []Pool{{CIDR: net("fd10::/48")}} }, "1 session refiltered", ""},

@@ -64,16 +64,22 @@ func (p program) execute(ctx context.Context, args []string) int {
 
 // newRootCommand returns the tree of commands.
 func newRootCommand(p program) *cobra.Command {
+	run := func(ctx context.Context, s Settings) error { return p.run(ctx, s) }
 	root := p.settingsCommand(commandRun, &cobra.Command{
 		Use:     "confd",
 		Short:   "Keep BIRD's configuration in step with a Calico cluster",
 		Version: p.version,
-	}, func(ctx context.Context, s Settings) error { return p.run(ctx, s) })
+	}, run)
 	root.AddCommand(
 		p.settingsCommand(commandRender, &cobra.Command{
 			Use:   commandRender,
 			Short: "Print or write what BIRD would be given, and change nothing else",
 		}, func(ctx context.Context, s Settings) error { return p.render(ctx, s, p.stdout) }),
+		p.settingsCommand(commandRun, &cobra.Command{
+			Use:   commandRun,
+			Short: "Keep BIRD in step: what confd does without a command, too",
+		}, run),
+		p.approveCommand(),
 		p.diffCommand(),
 		p.exportCommand(),
 		p.testCommand(),
@@ -156,8 +162,8 @@ type flagText struct {
 
 // Set keeps the text; of a list it keeps all that are given.
 func (f flagText) Set(text string) error {
-	if old, ok := f.into[f.setting.name]; ok && f.setting.kind() == kindList {
-		text = old.text + "," + text
+	if old, ok := f.into[f.setting.name]; ok && f.setting.kind().separator() != "" {
+		text = old.text + f.setting.kind().separator() + text
 	}
 	f.into[f.setting.name] = given{text, "--" + f.flag}
 	return nil

@@ -44,7 +44,7 @@ func calicoLayer(table []setting, path string) (layer, error) {
 		if i < 0 {
 			return nil, fmt.Errorf("%s: this program has no such setting: remove it", from)
 		}
-		text, ok := textOf(spec[field])
+		text, ok := textOf(spec[field], table[i].kind())
 		if !ok && spec[field] != nil {
 			return nil, fmt.Errorf("%s: expected %s", from, table[i].bind(&Settings{}).expects)
 		}

@@ -68,7 +68,7 @@ func testLive(t *testing.T, confd string) {
 			r.remove(node(2, 0))
 			r.awaitMesh(3, 4)
 			c.awaitOutput("msg=applied", `added="2 `, "Mesh_10_0_0_4")
-			c.awaitOutput("msg=times", "gathered=", "rendered=", "checked=", "confirmed=", "total=")
+			c.awaitOutput("msg=times", "gather=", "render=", "check=", "confirm=", "total=")
 			c.stop()
 			r.awaitMesh(3, 4)
 		})

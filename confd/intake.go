@@ -123,6 +123,7 @@ type needer interface{ Need(backends.Needs) }
 type standing struct {
 	inSync   bool
 	everSync bool
+	since    time.Time // when inSync became what it is
 	err      error
 	revision string
 	// serves is what a needer has settled; nil: nothing yet.
@@ -187,6 +188,9 @@ func (in *intake) stand(u backends.Update) {
 	case u.Err != nil && (s.err == nil || s.err.Error() != u.Err.Error()):
 		in.log.Warn("datastore is not in step yet", "source", u.Source, "error", u.Err)
 	}
+	if s.inSync != u.InSync || s.since.IsZero() {
+		s.since = u.At
+	}
 	s.inSync, s.everSync, s.err = u.InSync, s.everSync || u.InSync, u.Err
 	if u.Revision != "" {
 		s.revision = u.Revision
@@ -202,6 +206,17 @@ func (in *intake) place(u backends.Update) []any {
 		return []any{"source", u.Source}
 	}
 	return []any{"source", u.Source, "revision", u.Revision}
+}
+
+// revision is what the store of Calico's resources calls the state that has
+// arrived; empty where it has no word for it.
+func (in *intake) revision() string {
+	for _, name := range []string{"etcd", "kubernetes"} {
+		if s, ok := in.sources[name]; ok && s.revision != "" {
+			return s.revision
+		}
+	}
+	return ""
 }
 
 // complete says whether every source has told its whole state once, and what is
@@ -281,4 +296,14 @@ func gatherOnce(ctx context.Context, s Settings, log *slog.Logger) (*backends.St
 		return nil, err
 	}
 	return in.state, nil
+}
+
+// usageOf is the source that can read the use of the IP pools; nil: none can.
+func usageOf(sources []source) backends.UsageReader {
+	for _, s := range sources {
+		if r, ok := s.backend.(backends.UsageReader); ok {
+			return r
+		}
+	}
+	return nil
 }

@@ -129,13 +129,13 @@ func (d *daemon) reloadTemplates() {
 		return
 	}
 	d.log.Info("templates changed: rendering anew", "confdir", d.node.settings.Templates.ConfDir)
-	if d.proven == nil && d.applied != nil {
+	if d.proven == nil && d.live != nil {
 		d.proven = &provenTemplates{engine: d.node.engine, builtIn: d.node.builtIn}
 	}
 	d.node.engine, d.node.builtIn, d.brokenTemplates = engine, false, ""
 	d.stale = true
 	if d.in.complete() {
-		d.pace.changed(time.Now())
+		d.pace.changed(time.Now(), 0)
 	}
 }
 
@@ -158,11 +158,11 @@ func (d *daemon) keepTemplates(why string) {
 
 // reportUnwritten names the files that no template is there for any more.
 func (d *daemon) reportUnwritten(sets []reload.Set) {
-	if d.applied == nil || !d.stale {
+	if d.live == nil || !d.stale {
 		return
 	}
 	now := destinations(sets)
-	for _, dest := range destinations(d.applied.sets) {
+	for _, dest := range destinations(d.live.sets) {
 		if !slices.Contains(now, dest) {
 			d.log.Warn("no template is for this file any more: it stays as it is", "file", dest)
 		}

@@ -65,7 +65,7 @@ func (r *liveRig) start() {
 		Templates: TemplateSettings{ConfDir: filepath.Join(r.dir, "confd"), Prefix: "/calico", SyncOnly: true, Mode: 0o640, Owner: -1, Group: -1},
 		Timing:    TimingSettings{Gather: time.Millisecond, CheckTimeout: time.Minute, ReloadTimeout: time.Minute, SyncTimeout: time.Minute},
 	}
-	go func() { r.stopped <- runLogged(ctx, s, slog.New(slog.NewTextHandler(r.log, nil))) }()
+	go func() { r.stopped <- runLogged(ctx, s, slog.New(slog.NewTextHandler(r.log, nil)), new(slog.LevelVar)) }()
 	r.t.Cleanup(func() {
 		cancel()
 		if err := <-r.stopped; err != nil {

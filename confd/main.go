@@ -45,9 +45,17 @@ func version() string {
 
 // newLogger writes to stderr: stdout is for what commands print.
 func newLogger(s LogSettings) *slog.Logger {
-	options := &slog.HandlerOptions{Level: s.Level}
+	log, _ := newLevelLogger(s)
+	return log
+}
+
+// newLevelLogger is newLogger with a level that can be changed.
+func newLevelLogger(s LogSettings) (*slog.Logger, *slog.LevelVar) {
+	level := new(slog.LevelVar)
+	level.Set(s.Level)
+	options := &slog.HandlerOptions{Level: level}
 	if s.Format == "json" {
-		return slog.New(slog.NewJSONHandler(os.Stderr, options))
+		return slog.New(slog.NewJSONHandler(os.Stderr, options)), level
 	}
-	return slog.New(slog.NewTextHandler(os.Stderr, options))
+	return slog.New(slog.NewTextHandler(os.Stderr, options)), level
 }

@@ -9,23 +9,51 @@ import (
 	"log/slog"
 	"os"
 
+	"confd/backends"
+	"confd/bgp"
 	"confd/reload"
 	"confd/templates"
 )
 
 // runOnce renders and applies once; with --noop it prints what would change.
 func runOnce(ctx context.Context, n *node, log *slog.Logger) error {
-	return n.once(ctx, func(files []templates.File, d daemons) error {
+	return n.once(ctx, func(files []templates.File, made rendering) error {
+		sets := n.sets(files, made.daemons)
 		if n.settings.Noop {
-			return printDifferences(os.Stdout, n.sets(files, d))
+			return printDifferences(os.Stdout, sets)
 		}
-		return applyOnce(ctx, n, n.sets(files, d), log)
+		if n.settings.Safety.Hold {
+			if err := holdOnce(ctx, n, sets, made); err != nil {
+				return err
+			}
+		}
+		return applyOnce(ctx, n, sets, log)
 	})
+}
+
+// rendering is what files were made from, and for whom.
+type rendering struct {
+	daemons daemons
+	config  *bgp.Config
+	state   *backends.State
+}
+
+// holdOnce refuses to take most of the established sessions away.
+func holdOnce(ctx context.Context, n *node, sets []reload.Set, made rendering) error {
+	up, err := established(ctx, sets)
+	if err != nil {
+		return err
+	}
+	w := &wanted{config: made.config, state: made.state, sets: sets, version: made.daemons.version, hash: hashOf(sets)}
+	if held := tooMuch(n.settings.Node, nil, w, up); held != nil {
+		return fmt.Errorf("not applied: %w (give --hold=false to do it all the same)", held)
+	}
+	return nil
 }
 
 // once renders what the datastore says now, and gives it to use. With --strict
 // it fails where something had to be left out, after use had what there is.
-func (n *node) once(ctx context.Context, use func([]templates.File, daemons) error) error {
+func (n *node) once(ctx context.Context, use func([]templates.File, rendering) error) error {
 	d, err := findDaemons(ctx, n.settings.BIRD)
 	if err != nil {
 		return err
@@ -43,7 +71,7 @@ func (n *node) once(ctx context.Context, use func([]templates.File, daemons) err
 	if err != nil {
 		return err
 	}
-	if err := use(files, d); err != nil {
+	if err := use(files, rendering{d, cfg, state}); err != nil {
 		return err
 	}
 	if count := leftOut(cfg); n.settings.Strict && count > 0 {

@@ -4,8 +4,8 @@ import "time"
 
 // pace decides when changes are applied: the first one after a quiet time soon,
 // together with what belongs to it; and under a storm, once per interval. No
-// change waits longer than that, and none is dropped: what is pending when the
-// time comes is applied together. After a failure it backs off.
+// change waits longer than that (and its splay), and none is dropped: what is
+// pending when the time comes is applied together. After a failure it backs off.
 type pace struct {
 	gather      time.Duration
 	minInterval time.Duration
@@ -16,14 +16,23 @@ type pace struct {
 	backOff time.Duration
 }
 
-// changed notes a change that happened at now.
-func (p *pace) changed(now time.Time) {
+// changed notes a change that happened at now, and that may be put off by splay
+// besides. One that may not brings those before it forward.
+func (p *pace) changed(now time.Time, splay time.Duration) {
 	due := now.Add(p.gather)
 	if earliest := p.last.Add(p.minInterval); due.Before(earliest) {
 		due = earliest
 	}
+	due = due.Add(splay)
 	if p.due.IsZero() || due.Before(p.due) {
 		p.due = due
+	}
+}
+
+// soon notes something that must not wait at all: BIRD came up.
+func (p *pace) soon(now time.Time) {
+	if p.due.IsZero() || now.Before(p.due) {
+		p.due = now
 	}
 }
 

@@ -21,7 +21,7 @@ func render(ctx context.Context, s Settings, stdout io.Writer) error {
 	if err != nil {
 		return err
 	}
-	return n.once(ctx, func(files []templates.File, _ daemons) error {
+	return n.once(ctx, func(files []templates.File, _ rendering) error {
 		if s.Output != "" {
 			return writeFiles(s, files)
 		}

@@ -3,10 +3,9 @@ package main
 import (
 	"context"
 	"errors"
-	"fmt"
 	"log/slog"
-	"reflect"
-	"regexp"
+	"math/rand/v2"
+	"os"
 	"slices"
 	"time"
 
@@ -14,6 +13,9 @@ import (
 
 	"confd/backends"
 	"confd/bgp"
+	"confd/confd/metrics"
+	"confd/confd/quarantine"
+	"confd/confd/report"
 	"confd/reload"
 	"confd/templates"
 )
@@ -21,14 +23,20 @@ import (
 // maxBackOff is the longest time between two tries of what failed.
 const maxBackOff = 30 * time.Second
 
+// turn is how often the loop turns where nothing happens: it looks at a trial,
+// at what was approved, and whether all is as it was left.
+const turn = 250 * time.Millisecond
+
 // run keeps this node's BIRD in step until ctx ends; with --onetime or --noop
 // it works once.
 func run(ctx context.Context, s Settings) error {
-	return runLogged(ctx, s, newLogger(s.Log))
+	log, level := newLevelLogger(s.Log)
+	return runLogged(ctx, s, log, level)
 }
 
-// runLogged is run with a log of the caller's.
-func runLogged(ctx context.Context, s Settings, log *slog.Logger) error {
+// runLogged is run with a log of the caller's, whose level it changes as the
+// datastore says.
+func runLogged(ctx context.Context, s Settings, log *slog.Logger, level *slog.LevelVar) error {
 	// What changes while the templates are read is seen as a change.
 	fingerprint, err := templates.Fingerprint(s.Templates.ConfDir)
 	if err != nil {
@@ -41,21 +49,26 @@ func runLogged(ctx context.Context, s Settings, log *slog.Logger) error {
 	if s.OneTime || s.Noop {
 		return runOnce(ctx, n, log)
 	}
+	children, err := newChildren(s.Exec, log)
+	if err != nil {
+		return err
+	}
 	sources, err := newSources(s, log)
 	if err != nil {
 		return err
 	}
 	g, ctx := errgroup.WithContext(ctx)
-	d := &daemon{
-		node:    n,
-		log:     log,
-		in:      newIntake(sources, s, log),
-		updates: start(ctx, g, sources),
-		events:  make(chan reload.Event, 8),
-		changed: make(chan struct{}, 1),
-		applier: newApplier(s, log),
-		pace:    pace{gather: s.Timing.Gather, minInterval: s.Timing.MinInterval, maxBackOff: maxBackOff},
+	d := newDaemon(n, log, level)
+	d.in = newIntake(sources, s, log)
+	d.children = children
+	d.observer = newObserver(s, usageOf(sources), log)
+	if err := d.observer.start(ctx, g, s); err != nil {
+		return usageError{err}
 	}
+	d.updates = start(ctx, g, sources)
+	signals, stop := passedSignals()
+	defer stop()
+	d.signals = signals
 	g.Go(func() error { watchTemplates(ctx, s.Templates.ConfDir, fingerprint, d.changed, log); return nil })
 	g.Go(func() error { return d.loop(ctx, g) })
 	if err := g.Wait(); err != nil && !errors.Is(err, context.Canceled) {
@@ -74,28 +87,61 @@ func newApplier(s Settings, log *slog.Logger) *reload.Applier {
 type daemon struct {
 	node    *node
 	log     *slog.Logger
+	level   *slog.LevelVar
 	in      *intake
 	updates <-chan backends.Update
 	events  chan reload.Event
 	// changed says that templates may have changed.
-	changed chan struct{}
-	applier *reload.Applier
-	pace    pace
+	changed  chan struct{}
+	signals  <-chan os.Signal
+	applier  *reload.Applier
+	pace     pace
+	observer *observer
+	began    time.Time
 
 	birds daemons
 	// watched are the control sockets that are watched already.
 	watched []string
 	// restarted are the sockets of BIRDs that came up, and must be told again.
 	restarted map[string]bool
-	// applied is what BIRD runs, as far as we know; nil: nothing yet.
-	applied *applied
-	// since is when the oldest change that is not applied arrived.
-	since time.Time
+	// upBefore are the sockets of BIRDs that have been up since the program runs.
+	upBefore map[string]bool
+	children *children
+
+	// live is what BIRD runs, or reads when it starts, as far as we know; nil:
+	// nothing of ours yet. trial is what it runs on trial; last the sets that were
+	// to be put in place last.
+	live, trial *wanted
+	last        []reload.Set
+	standings   map[string]*setStanding
+	// boot says that BIRD runs on files from before, without a datastore.
+	boot    *report.Stale
+	booted  bool // it was tried
+	checkAt time.Time
+
+	// since is when the oldest change that is not live arrived; changedKeys are
+	// the objects that changed since then.
+	since       time.Time
+	changedKeys map[backends.Key]bool
+	// held is what is kept back; approved is the hash of what may go on.
+	held     *report.Held
+	approved string
+	// failed is the hash of what did not pass its trial.
+	failed string
+	// trying are the sets of trial that are on trial still.
+	trying []reload.Set
+	// culprits are objects that BIRD's check refused.
+	culprits quarantine.Memory
+	// repairAll has verify look at once.
+	repairAll bool
+	// before is the last report of the program that ran here before.
+	before report.Report
 	// problems are those that were logged already.
 	problems []bgp.Problem
-	// failure and waiting are the last error and reason to wait that were logged.
-	failure, waiting string
-	// stale is set where what is applied was rendered from other templates, and
+	failures failures
+	// waiting is the last reason to wait that was logged.
+	waiting string
+	// stale is set where what is live was rendered from other templates, and
 	// dirty where it may not be what is on disk: something failed since.
 	stale, dirty bool
 	// proven are the templates that worked last, while changed ones have not yet;
@@ -104,25 +150,36 @@ type daemon struct {
 	// brokenTemplates is what is wrong with the templates that are there now;
 	// empty where they are those in use.
 	brokenTemplates string
+	// sessions are those of listed, as in the report.
+	listed   *wanted
+	sessions []report.Session
 }
 
-// applied is what was put in place last.
-type applied struct {
-	config  *bgp.Config
-	version templates.Version
-	sets    []reload.Set
+func newDaemon(n *node, log *slog.Logger, level *slog.LevelVar) *daemon {
+	timing := n.settings.Timing
+	return &daemon{
+		node: n, log: log, level: level, began: time.Now(),
+		events:    make(chan reload.Event, 8),
+		changed:   make(chan struct{}, 1),
+		applier:   newApplier(n.settings, log),
+		pace:      pace{gather: timing.Gather, minInterval: timing.MinInterval, maxBackOff: maxBackOff},
+		restarted: map[string]bool{}, upBefore: map[string]bool{}, standings: map[string]*setStanding{}, changedKeys: map[backends.Key]bool{},
+	}
 }
 
 // loop takes what arrives, and applies it when its time has come.
 func (d *daemon) loop(ctx context.Context, g *errgroup.Group) error {
-	d.restarted = map[string]bool{}
-	timer := time.NewTimer(time.Hour)
-	defer timer.Stop()
+	due := time.NewTimer(time.Hour)
+	defer due.Stop()
+	ticker := time.NewTicker(turn)
+	defer ticker.Stop()
+	defer d.observer.stop(d.node.settings.Watch.ReadyFile)
 	d.log.Info("started", "node", d.node.settings.Node, "datastore", d.node.settings.Datastore)
 	for {
-		if due, ok := d.pace.pending(); ok {
-			timer.Reset(time.Until(due))
+		if at, ok := d.pace.pending(); ok {
+			due.Reset(time.Until(at))
 		}
+		d.observer.turned()
 		select {
 		case <-ctx.Done():
 			return ctx.Err()
@@ -132,18 +189,24 @@ func (d *daemon) loop(ctx context.Context, g *errgroup.Group) error {
 			d.birdEvent(e)
 		case <-d.changed:
 			d.reloadTemplates()
-		case <-timer.C:
+		case s := <-d.signals:
+			d.signal(s)
+		case <-due.C:
 			d.ring(ctx, g)
+		case <-ticker.C:
+			d.look(ctx, g)
 		}
+		d.publish()
 	}
 }
 
 // ring does what is due. While something is missing (a Secret that a new
-// password is in) nothing is: it is due again the moment that it is there.
+// password is in) nothing is: it is due again the moment that it is there. What
+// is on trial is waited for.
 func (d *daemon) ring(ctx context.Context, g *errgroup.Group) {
-	_, pending := d.pace.pending()
+	at, pending := d.pace.pending()
 	switch {
-	case !pending:
+	case !pending || d.trial != nil || time.Until(at) > 0:
 	case d.in.complete():
 		d.work(ctx, g)
 	default:
@@ -151,138 +214,94 @@ func (d *daemon) ring(ctx context.Context, g *errgroup.Group) {
 	}
 }
 
+// look is what the loop does whenever it turns without an event.
+func (d *daemon) look(ctx context.Context, g *errgroup.Group) {
+	d.bootFromDisk(ctx, g)
+	d.lookAtTrial(ctx)
+	d.lookForApproval()
+	d.verify(ctx)
+}
+
 func (d *daemon) take(u backends.Update) {
-	if !d.in.take(u) || !d.in.complete() {
+	was := d.in.sources[u.Source].inSync
+	changed := d.in.take(u)
+	if was != u.InSync {
+		d.observer.changed()
+	}
+	if !changed {
+		return
+	}
+	for _, e := range u.Events {
+		if d.live != nil && len(d.changedKeys) < maxChangedKeys {
+			d.changedKeys[e.Key] = true
+		}
+	}
+	if !d.in.complete() {
 		return
 	}
 	if d.since.IsZero() {
 		d.since = u.At
 	}
-	d.pace.changed(time.Now())
+	d.pace.changed(time.Now(), d.splay(u.Events))
+}
+
+// maxChangedKeys is how many objects are remembered as the reason of a change.
+const maxChangedKeys = 1000
+
+// splay is how long a change may be put off, at random, so that not all nodes do
+// it in the same second. One that concerns this node alone, or takes routes
+// away, is not put off.
+func (d *daemon) splay(events []backends.Event) time.Duration {
+	limit := d.node.settings.Safety.Splay
+	if limit == 0 || d.live == nil || len(events) == 0 ||
+		slices.ContainsFunc(events, func(e backends.Event) bool { return !d.common(e.Key) }) {
+		return 0
+	}
+	return rand.N(limit)
+}
+
+// common says that an object concerns all nodes.
+func (d *daemon) common(k backends.Key) bool {
+	switch k.Kind {
+	case backends.KindBGPConfiguration, backends.KindNode:
+		return k.Name != d.node.settings.Node && k.Name != "node."+d.node.settings.Node
+	case backends.KindBGPPeer, backends.KindBGPFilter, backends.KindIPPool, backends.KindFelixConfiguration:
+		return true
+	}
+	return false
 }
 
 // birdEvent notes that a BIRD came up: it must be told again, since it may have
 // read its file before the last change, and may be another version.
 func (d *daemon) birdEvent(e reload.Event) {
+	d.noteBird(e)
 	if !e.Up {
 		return
 	}
+	if d.upBefore[e.Socket] {
+		d.observer.metrics.Drift(metrics.DriftRestart)
+	}
+	d.upBefore[e.Socket] = true
 	d.restarted[e.Socket] = true
 	if d.in.complete() {
-		d.pace.changed(time.Now())
+		d.pace.soon(time.Now())
 	}
 }
 
-// work brings BIRD into step with the state, and plans another try where that
-// failed.
-func (d *daemon) work(ctx context.Context, g *errgroup.Group) {
-	d.pace.begin()
-	err := d.apply(ctx, g)
-	switch {
-	case ctx.Err() != nil:
-	case errors.Is(err, bgp.ErrUnknownNode), errors.Is(err, errNoVersion):
-		d.wait(err)
-	case err != nil:
-		d.fail(err)
-	default:
-		d.failure, d.waiting, d.since = "", "", time.Time{}
-		d.pace.succeeded()
+// signal passes a signal on to the BIRDs that we run. SIGHUP means to look at
+// everything again, besides.
+func (d *daemon) signal(s os.Signal) {
+	d.children.signal(s)
+	if s != hangup {
+		return
 	}
-}
-
-// wait says once what the daemon waits for. An unknown node comes with a change
-// of the state; a BIRD that cannot be asked has no event, so look again.
-func (d *daemon) wait(err error) {
-	if err.Error() != d.waiting {
-		d.waiting = err.Error()
-		d.log.Warn("waiting: the last good configuration stays", "for", err)
-	}
-	if errors.Is(err, errNoVersion) {
-		d.pace.due = time.Now().Add(time.Second)
-	}
-}
-
-// numbers are what differs between two errors of one kind: names of temporary
-// files, durations.
-var numbers = regexp.MustCompile(`\d+`)
-
-func (d *daemon) fail(err error) {
-	d.pace.failed(time.Now())
-	level := slog.LevelError
-	text := numbers.ReplaceAllString(err.Error(), "N")
-	if text == d.failure {
-		level = slog.LevelDebug
-	}
-	d.failure = text
-	attributes := []any{"error", err, "retry_in", d.pace.backOff}
-	if refused := (*reload.CheckError)(nil); errors.As(err, &refused) && refused.Excerpt != "" {
-		attributes = append(attributes, "at", refused.Excerpt)
-	}
-	d.log.Log(context.Background(), level, "not applied: the last good configuration stays", attributes...)
-}
-
-// apply computes, renders, checks, swaps and reloads, each only where what was
-// before it changed.
-func (d *daemon) apply(ctx context.Context, g *errgroup.Group) error {
-	began := time.Now()
-	cfg, err := d.node.compute(d.in.state)
-	if err != nil {
-		return err
-	}
-	d.reportProblems(cfg.Problems)
-	if err := d.findBirds(ctx); err != nil {
-		return err
-	}
-	d.watchBirds(ctx, g)
-	computed := time.Now()
-	unchanged := d.unchanged(cfg)
-	if unchanged && len(d.restarted) == 0 {
-		return nil
-	}
-	sets, version := []reload.Set(nil), d.birds.version
-	if unchanged {
-		sets = d.applied.sets
-	} else {
-		files, err := d.node.render(ctx, cfg, d.in.state, version)
-		if err != nil {
-			return d.withOldTemplates(ctx, g, err)
-		}
-		sets = d.node.sets(files, d.birds)
-		warnOfKeys(d.log, cfg, optmemPath)
-	}
-	rendered := time.Now()
+	d.log.Info("told to look at everything again", "signal", s.String())
+	d.observer.notifier.Reloading()
+	d.reloadTemplates()
 	d.dirty = true
-	results, err := d.applySets(ctx, sets, began)
-	d.logApplied(cfg, sets, results, times{event: d.since, began: began, computed: computed, rendered: rendered})
-	if err != nil {
-		if refused := (*reload.CheckError)(nil); errors.As(err, &refused) {
-			return d.withOldTemplates(ctx, g, err)
-		}
-		return err
+	if d.in.complete() {
+		d.pace.changed(time.Now(), 0)
 	}
-	clear(d.restarted)
-	d.reportUnwritten(sets)
-	d.applied = &applied{config: cfg, version: version, sets: sets}
-	d.stale, d.dirty, d.proven = false, false, nil
-	return nil
-}
-
-// withOldTemplates goes back to the templates that worked, where the ones in
-// use have not yet; else it returns err.
-func (d *daemon) withOldTemplates(ctx context.Context, g *errgroup.Group, err error) error {
-	if d.proven == nil || ctx.Err() != nil {
-		return err
-	}
-	d.keepTemplates(err.Error())
-	d.node.engine, d.node.builtIn = d.proven.engine, d.proven.builtIn
-	d.proven, d.stale = nil, false
-	return d.apply(ctx, g)
-}
-
-// unchanged says whether what is applied already would come out again.
-func (d *daemon) unchanged(cfg *bgp.Config) bool {
-	return d.applied != nil && !d.stale && !d.dirty && d.applied.version == d.birds.version && !d.node.dependsOnState() &&
-		reflect.DeepEqual(d.applied.config, cfg)
 }
 
 // findBirds finds out which BIRD there is: at first, and when one was restarted
@@ -297,6 +316,11 @@ func (d *daemon) findBirds(ctx context.Context) error {
 	}
 	if birds.version != d.birds.version {
 		d.log.Info("writing for BIRD", "version", birds.version.String(), "folder", birds.dir)
+	}
+	if d.birds.dir == "" { // this program has written no report yet
+		if r, err := report.Read(birds.dir); err == nil && r != nil {
+			d.before = *r
+		}
 	}
 	d.birds = birds
 	return nil
@@ -313,121 +337,4 @@ func (d *daemon) watchBirds(ctx context.Context, g *errgroup.Group) {
 			g.Go(func() error { reload.Watch(ctx, socket, d.events, d.log); return nil })
 		}
 	}
-}
-
-// applySets applies each set; one that fails does not keep the others back.
-func (d *daemon) applySets(ctx context.Context, sets []reload.Set, began time.Time) ([]reload.Result, error) {
-	var results []reload.Result
-	var errs []error
-	for _, s := range sets {
-		r, err := d.applySet(ctx, s)
-		if err != nil {
-			errs = append(errs, err)
-		}
-		if err != nil || len(r.Changed) > 0 {
-			d.pace.applied(began)
-		}
-		results = append(results, r)
-	}
-	return results, errors.Join(errs...)
-}
-
-func (d *daemon) applySet(ctx context.Context, s reload.Set) (reload.Result, error) {
-	r, err := d.applier.Apply(ctx, s)
-	if err != nil || s.Daemon == nil || !d.restarted[s.Daemon.Socket] {
-		return r, err
-	}
-	if len(r.Changed) == 0 {
-		r, err = d.applier.Reconfigure(ctx, s)
-	}
-	if err == nil {
-		delete(d.restarted, s.Daemon.Socket)
-	}
-	return r, err
-}
-
-// reportProblems logs what is new among the problems, and what is gone.
-func (d *daemon) reportProblems(problems []bgp.Problem) {
-	const most = 20
-	isIn := func(list []bgp.Problem) map[bgp.Problem]bool {
-		m := make(map[bgp.Problem]bool, len(list))
-		for _, p := range list {
-			m[p] = true
-		}
-		return m
-	}
-	old, now := isIn(d.problems), isIn(problems)
-	count := 0
-	for _, p := range problems {
-		if !old[p] {
-			if count++; count <= most {
-				d.log.Warn(p.Text, "object", p.Object.String())
-			}
-		}
-	}
-	if count > most {
-		d.log.Warn("more problems like these are not listed", "count", count-most)
-	}
-	count = 0
-	for _, p := range d.problems {
-		if !now[p] {
-			if count++; count <= most {
-				d.log.Info("no longer a problem: "+p.Text, "object", p.Object.String())
-			}
-		}
-	}
-	if count > most {
-		d.log.Info("more problems that are gone are not listed", "count", count-most)
-	}
-	d.problems = problems
-}
-
-// times are when the steps of one change were done.
-type times struct{ event, began, computed, rendered time.Time }
-
-// logApplied writes one line for each set that something was done with.
-func (d *daemon) logApplied(cfg *bgp.Config, sets []reload.Set, results []reload.Result, t times) {
-	var old *bgp.Config
-	if d.applied != nil {
-		old = d.applied.config
-	}
-	var c bgp.Changes
-	compared := false
-	for i, r := range results {
-		if r.State == reload.Unchanged || r.State == reload.Installed && len(r.Changed) == 0 {
-			continue
-		}
-		if !compared {
-			c, compared = bgp.Compare(old, cfg, d.birds.version.Major), true
-		}
-		d.log.Info("applied", "set", sets[i].Name, "state", r.State.String(), "bird", r.Version, "files", r.Changed,
-			"sessions", len(cfg.IPv4.Sessions)+len(cfg.IPv6.Sessions),
-			"added", few(c.Added), "removed", few(c.Removed), "restarted", few(c.Restarted), "refiltered", few(c.Refiltered),
-			"took", time.Since(t.began).Round(time.Millisecond))
-		d.log.Debug("times", "set", sets[i].Name,
-			"gathered", since(t.event, t.began), "computed", since(t.began, t.computed), "rendered", since(t.computed, t.rendered),
-			"staged", since(t.rendered, r.Staged), "checked", since(r.Staged, r.Checked), "swapped", since(r.Checked, r.Swapped),
-			"confirmed", since(r.Swapped, r.Confirmed), "total", since(t.event, time.Now()))
-	}
-}
-
-// since is the time between two steps, 0 where one was not taken.
-func since(from, to time.Time) time.Duration {
-	if from.IsZero() || to.IsZero() {
-		return 0
-	}
-	return to.Sub(from).Round(10 * time.Microsecond)
-}
-
-// few keeps log lines readable: the first names, and how many there are.
-func few(names []string) string {
-	const most = 5
-	if len(names) == 0 {
-		return "0"
-	}
-	more := ""
-	if len(names) > most {
-		more = " ..."
-	}
-	return fmt.Sprintf("%d %v%s", len(names), names[:min(len(names), most)], more)
 }

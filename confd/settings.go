@@ -35,12 +35,15 @@ type Settings struct {
 	BIRD         BIRDSettings
 	Templates    TemplateSettings
 	Timing       TimingSettings
+	Safety       SafetySettings
+	Watch        WatchSettings
 	Log          LogSettings
 
-	OneTime bool   // render and apply once, then exit
-	Noop    bool   // change nothing, say what would change
-	Output  string // render: folder for the rendered files; empty: standard output
-	Strict  bool   // render: fail where something was left out
+	Exec    []string // commands that run BIRD; empty: somebody else does
+	OneTime bool     // render and apply once, then exit
+	Noop    bool     // change nothing, say what would change
+	Output  string   // render: folder for the rendered files; empty: standard output
+	Strict  bool     // render: fail where something was left out
 }
 
 // Datastore is the kind of store that the cluster's state comes from.
@@ -120,11 +123,30 @@ type TimingSettings struct {
 	CheckTimeout  time.Duration
 	ReloadTimeout time.Duration
 	SyncTimeout   time.Duration // of a one-shot run, until it knows the state
+	Verify        time.Duration // between two looks at what was left in place
+}
+
+// SafetySettings say what becomes of changes that could hurt.
+type SafetySettings struct {
+	Guard   time.Duration // each change's trial; 0: none
+	Hold    bool          // hold back what takes most sessions away
+	HoldFor time.Duration // 0: until approved
+	Splay   time.Duration // over which nodes spread common changes
+}
+
+// WatchSettings say who may watch the program, and how.
+type WatchSettings struct {
+	Listen    string // HOST:PORT or unix:PATH; empty: nowhere
+	PProf     bool
+	Sessions  bool   // metrics of each session
+	IPAM      bool   // metrics of the pools' use
+	ReadyFile string // path; empty: none
 }
 
 // LogSettings are about the program's own log.
 type LogSettings struct {
 	Level  slog.Level
+	Given  bool   // somebody gave the level: the datastore's does not count
 	Format string // text or json
 }
 
@@ -234,7 +256,7 @@ func tomlText(table []setting, key string, v any) (string, error) {
 	if i < 0 {
 		return "", errors.New("unknown key")
 	}
-	text, ok := textOf(v)
+	text, ok := textOf(v, table[i].kind())
 	if !ok {
 		return "", fmt.Errorf("expected %s", table[i].bind(&Settings{}).expects)
 	}
@@ -273,9 +295,9 @@ func lineOf(data []byte, key string) int {
 	return 0
 }
 
-// textOf turns a value of a TOML or YAML file into the text that a flag would
-// have. Tables and dates have none.
-func textOf(v any) (string, bool) {
+// textOf turns a value of a TOML or YAML file into the text that a flag of that
+// kind would have. Tables and dates have none.
+func textOf(v any, k kind) (string, bool) {
 	switch v := v.(type) {
 	case string, bool, int64:
 		return fmt.Sprint(v), true
@@ -290,7 +312,7 @@ func textOf(v any) (string, bool) {
 			}
 			items[i] = item
 		}
-		return strings.Join(items, ","), true
+		return strings.Join(items, k.separator()), true
 	}
 	return "", false
 }

@@ -25,10 +25,12 @@ type setting struct {
 
 // The names of the commands that have settings.
 const (
-	commandRun    = "run"
-	commandRender = "render"
-	commandDiff   = "diff"
-	commandExport = "export"
+	commandRun     = "run"
+	commandRender  = "render"
+	commandDiff    = "diff"
+	commandExport  = "export"
+	commandStatus  = "status"
+	commandApprove = "approve"
 )
 
 // The groups, in the order of help and reference.
@@ -40,11 +42,13 @@ const (
 	groupBIRD       = "BIRD"
 	groupFiles      = "Templates and files"
 	groupRun        = "Running"
+	groupSafety     = "Safety"
+	groupWatch      = "Being watched"
 	groupLog        = "Logging"
 )
 
 func settingGroups() []string {
-	return []string{groupNode, groupEtcd, groupKubernetes, groupBGP, groupBIRD, groupFiles, groupRun, groupLog}
+	return []string{groupNode, groupEtcd, groupKubernetes, groupBGP, groupBIRD, groupFiles, groupRun, groupSafety, groupWatch, groupLog}
 }
 
 var (
@@ -68,7 +72,7 @@ func settingsTable() []setting {
 	var table []setting
 	for _, rows := range [][]setting{
 		nodeSettings(), etcdSettings(), kubernetesSettings(), bgpSettings(),
-		birdSettings(), fileSettings(), runSettings(), logSettings(),
+		birdSettings(), fileSettings(), runSettings(), safetySettings(), watchSettings(), logSettings(),
 	} {
 		table = append(table, rows...)
 	}
@@ -264,12 +268,12 @@ func birdSettings() []setting {
 			bind: func(s *Settings) value { return text(&s.BIRD.Binary) },
 		},
 		{
-			name: "socket", env: "CONFD_SOCKET", group: groupBIRD, computed: "by BIRD's version", commands: []string{commandRun, commandDiff},
+			name: "socket", env: "CONFD_SOCKET", group: groupBIRD, computed: "by BIRD's version", commands: []string{commandRun, commandDiff, commandStatus},
 			help: "control socket of BIRD (of BIRD 1.6: the one for IPv4)",
 			bind: func(s *Settings) value { return text(&s.BIRD.Socket) },
 		},
 		{
-			name: "socket6", env: "CONFD_SOCKET6", group: groupBIRD, computed: "by BIRD's version", commands: []string{commandRun, commandDiff},
+			name: "socket6", env: "CONFD_SOCKET6", group: groupBIRD, computed: "by BIRD's version", commands: []string{commandRun, commandDiff, commandStatus},
 			help: "control socket of BIRD 1.6 for IPv6",
 			bind: func(s *Settings) value { return text(&s.BIRD.Socket6) },
 		},
@@ -377,12 +381,81 @@ func runSettings() []setting {
 	}
 }
 
+// safetySettings are about changes that could hurt.
+func safetySettings() []setting {
+	run := []string{commandRun}
+	return []setting{
+		{
+			name: "guard", env: "CONFD_GUARD", def: "0s", group: groupSafety, commands: run,
+			help: "how long each change runs on trial: BIRD goes back where a session falls that the change does not concern; 0s: no trial",
+			bind: func(s *Settings) value { return pause(&s.Safety.Guard) },
+		},
+		{
+			name: "hold", env: "CONFD_HOLD", def: "true", group: groupSafety, commands: run,
+			help: "hold a change back that takes most established sessions away, until it is approved",
+			bind: func(s *Settings) value { return boolean(&s.Safety.Hold) },
+		},
+		{
+			name: "hold-for", env: "CONFD_HOLD_FOR", def: "0s", group: groupSafety, commands: run,
+			help: "how long such a change is held at most; 0s: until it is approved, or the input changes",
+			bind: func(s *Settings) value { return pause(&s.Safety.HoldFor) },
+		},
+		{
+			name: "splay", env: "CONFD_SPLAY", def: "0s", group: groupSafety, commands: run,
+			help: "spread changes that concern all nodes over this time, at random; those of this node alone are not put off",
+			bind: func(s *Settings) value { return pause(&s.Safety.Splay) },
+		},
+		{
+			name: "verify-interval", env: "CONFD_VERIFY_INTERVAL", def: "5s", group: groupSafety, commands: run,
+			help: "how often to look whether the files and BIRD still are as they were left",
+			bind: func(s *Settings) value { return limit(&s.Timing.Verify) },
+		},
+		{
+			name: "exec", env: "CONFD_EXEC", group: groupSafety, commands: run,
+			help: "command that runs BIRD in the foreground: start it when the first checked files are in place, and keep it running; once for each daemon",
+			bind: func(s *Settings) value { return lines(&s.Exec) },
+		},
+	}
+}
+
+// watchSettings are about those who watch this program.
+func watchSettings() []setting {
+	run := []string{commandRun}
+	return []setting{
+		{
+			name: "listen", env: "CONFD_LISTEN", group: groupWatch, commands: run, computed: "none",
+			help: "where to serve /metrics, /livez and /readyz: HOST:PORT, or unix:PATH",
+			bind: func(s *Settings) value { return text(&s.Watch.Listen) },
+		},
+		{
+			name: "pprof", env: "CONFD_PPROF", def: "false", group: groupWatch, commands: run,
+			help: "serve /debug/pprof there, too",
+			bind: func(s *Settings) value { return boolean(&s.Watch.PProf) },
+		},
+		{
+			name: "session-metrics", env: "CONFD_SESSION_METRICS", def: "false", group: groupWatch, commands: run,
+			help: "metrics of each session, besides those of all; in a mesh they grow with the square of the cluster",
+			bind: func(s *Settings) value { return boolean(&s.Watch.Sessions) },
+		},
+		{
+			name: "ipam-metrics", env: "CONFD_IPAM_METRICS", def: "false", group: groupWatch, commands: run,
+			help: "metrics of the IP pools' use, for which all blocks are read; one node of a cluster is enough",
+			bind: func(s *Settings) value { return boolean(&s.Watch.IPAM) },
+		},
+		{
+			name: "ready-file", env: "CONFD_READY_FILE", group: groupWatch, commands: run, computed: "none",
+			help: "file that is there while /readyz is good, for probes that run a command",
+			bind: func(s *Settings) value { return text(&s.Watch.ReadyFile) },
+		},
+	}
+}
+
 func logSettings() []setting {
 	return []setting{
 		{
-			name: "log-level", env: "CONFD_LOG_LEVEL", def: "info", group: groupLog,
+			name: "log-level", env: "CONFD_LOG_LEVEL", group: groupLog, computed: "info, or what BGPConfiguration's logSeverityScreen says",
 			help: "least severity of what this program logs: debug, info, warn or error",
-			bind: func(s *Settings) value { return logLevel(&s.Log.Level) },
+			bind: func(s *Settings) value { return logLevel(&s.Log.Level, &s.Log.Given) },
 		},
 		{
 			name: "log-format", env: "CONFD_LOG_FORMAT", def: "text", group: groupLog,

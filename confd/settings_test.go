@@ -58,9 +58,10 @@ func TestSettingsDefaults(t *testing.T) {
 		Templates:  TemplateSettings{ConfDir: "/etc/confd", Prefix: "/calico", Mode: 0o640, Owner: -1, Group: -1},
 		Timing: TimingSettings{
 			Interval: 600, Gather: 50 * time.Millisecond, MinInterval: time.Second,
-			CheckTimeout: 30 * time.Second, ReloadTimeout: 30 * time.Second, SyncTimeout: 30 * time.Second,
+			CheckTimeout: 30 * time.Second, ReloadTimeout: 30 * time.Second, SyncTimeout: 30 * time.Second, Verify: 5 * time.Second,
 		},
-		Log: LogSettings{Level: slog.LevelInfo, Format: "text"},
+		Safety: SafetySettings{Hold: true},
+		Log:    LogSettings{Level: slog.LevelInfo, Format: "text"},
 	}
 	if diff := cmp.Diff(want, s); diff != "" {
 		t.Error(diff)
@@ -76,7 +77,7 @@ func TestSettingsPrecedence(t *testing.T) {
 	}
 	want := TimingSettings{
 		Interval: 5, Gather: time.Millisecond, MinInterval: 2 * time.Millisecond, CheckTimeout: 3 * time.Millisecond,
-		ReloadTimeout: 30 * time.Second, SyncTimeout: 30 * time.Second,
+		ReloadTimeout: 30 * time.Second, SyncTimeout: 30 * time.Second, Verify: 5 * time.Second,
 	}
 	if s.Timing != want {
 		t.Errorf("timing: got %+v, want %+v", s.Timing, want)
@@ -95,7 +96,7 @@ func TestSettingsTable(t *testing.T) {
 		"datastore": "kubernetes", "router-id": "hash", "bird": "2.17.6", "advertise-cluster-ips": "10.96.0.0/12",
 		"owner": "7", "group": "7", "log-level": "error", "log-format": "json", "file-mode": "0600",
 	}
-	byKind := map[kind]string{kindText: "x", kindSecret: "x", kindBool: "true", kindInt: "7", kindNumber: "7", kindDuration: "7s", kindList: "x"}
+	byKind := map[kind]string{kindText: "x", kindSecret: "x", kindBool: "true", kindInt: "7", kindNumber: "7", kindDuration: "7s", kindList: "x", kindLines: "x"}
 	seen, names := map[string]string{}, map[string]bool{}
 	for _, row := range settingsTable() {
 		sample := samples[row.name]

@@ -23,8 +23,14 @@ const (
 	kindNumber   kind = "number"
 	kindDuration kind = "duration"
 	kindList     kind = "list"
+	kindLines    kind = "command"
 	kindMode     kind = "mode"
 )
+
+// separator stands between the items of a list; empty where it is no list.
+func (k kind) separator() string {
+	return map[kind]string{kindList: ",", kindLines: "\n"}[k]
+}
 
 // value is the place of one setting: set reads text into it, and says whether
 // text is what the setting expects.
@@ -140,6 +146,19 @@ func list(p *[]string) value {
 	}}
 }
 
+// lines reads texts that may have commas in them: each stands on a line.
+func lines(p *[]string) value {
+	return value{kindLines, "commands, one on a line", func(s string) bool {
+		*p = nil
+		for item := range strings.Lines(s) {
+			if item = strings.TrimSpace(item); item != "" {
+				*p = append(*p, item)
+			}
+		}
+		return true
+	}}
+}
+
 func cidrs(p *[]netip.Prefix) value {
 	return value{kindList, "a list of CIDRs such as 10.96.0.0/12, comma separated", func(s string) bool {
 		*p = nil
@@ -162,13 +181,14 @@ func mode(p *fs.FileMode) value {
 	}}
 }
 
-func logLevel(p *slog.Level) value {
+// logLevel notes in given that somebody gave one.
+func logLevel(p *slog.Level, given *bool) value {
 	return value{kindText, "one of debug, info, warn, error", func(s string) bool {
 		level, ok := map[string]slog.Level{
 			"debug": slog.LevelDebug, "info": slog.LevelInfo,
 			"warn": slog.LevelWarn, "error": slog.LevelError,
 		}[strings.ToLower(strings.TrimSpace(s))]
-		*p = level
+		*p, *given = level, true
 		return ok
 	}}
 }

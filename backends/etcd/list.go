@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 
 	clientv3 "go.etcd.io/etcd/client/v3"
 	"google.golang.org/grpc/codes"
@@ -68,9 +69,9 @@ func (l *listing) add(key string, value []byte) {
 }
 
 // readPage reads one page; smaller ones where it is too large a message.
-func (l *listing) readPage(ctx context.Context, from, end string) (*clientv3.GetResponse, error) {
+func (l *listing) readPage(ctx context.Context, from, end string, opts ...clientv3.OpOption) (*clientv3.GetResponse, error) {
 	for {
-		page, err := l.get(ctx, from, end)
+		page, err := l.get(ctx, from, end, opts...)
 		if err == nil {
 			return page, l.checkPage(page)
 		}
@@ -81,10 +82,10 @@ func (l *listing) readPage(ctx context.Context, from, end string) (*clientv3.Get
 	}
 }
 
-func (l *listing) get(ctx context.Context, from, end string) (*clientv3.GetResponse, error) {
+func (l *listing) get(ctx context.Context, from, end string, opts ...clientv3.OpOption) (*clientv3.GetResponse, error) {
 	ctx, cancel := context.WithTimeout(ctx, l.cfg.RequestTimeout)
 	defer cancel()
-	opts := []clientv3.OpOption{clientv3.WithLimit(int64(l.pageSize)), clientv3.WithRev(l.revision)}
+	opts = append(slices.Clip(opts), clientv3.WithLimit(int64(l.pageSize)), clientv3.WithRev(l.revision))
 	if end != "" {
 		opts = append(opts, clientv3.WithRange(end))
 	}

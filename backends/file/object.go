@@ -19,6 +19,8 @@ type object struct {
 	err      error  // it is no object at all
 	// bare is an item that does not say its kind: its List does.
 	bare map[string]any
+	// block is set for an IPAMBlock, which matters to figures only.
+	block *backends.Block
 }
 
 // typeMeta is what says what an object is.
@@ -72,7 +74,7 @@ func newObject(tree map[string]any, t, outer typeMeta) object {
 	case t.apiVersion == "":
 		return object{err: fmt.Errorf("is a %.40q without apiVersion", t.kind)}
 	case !ours:
-		return object{ignored: t.kind}
+		return object{ignored: t.kind, block: blockOf(t, tree)}
 	}
 	return decode(kind, t, tree)
 }

@@ -20,6 +20,8 @@ func TestServer(t *testing.T) {
 	t.Run("v3", func(t *testing.T) { readsEverything(t, k, GroupV3) })
 	k.InstallCRDs(t, GroupV1)
 	t.Run("v1", func(t *testing.T) { readsEverything(t, k, GroupV1) })
+	t.Run("usage, v1", func(t *testing.T) { usage(t, k, GroupV1) })
+	t.Run("usage, v3", func(t *testing.T) { usage(t, k, GroupV3) })
 	t.Run("both groups", func(t *testing.T) { prefersV1(t, k) })
 	t.Run("pod CIDRs", func(t *testing.T) { podCIDRs(t, k) })
 	t.Run("bad objects", func(t *testing.T) { badObjects(t, k) })

@@ -18,6 +18,8 @@ const pageSize = 500
 type listMeta struct {
 	ResourceVersion string `json:"resourceVersion"`
 	Continue        string `json:"continue"`
+	// Remaining is how many objects follow the page, as far as the server says.
+	Remaining int `json:"remainingItemCount"`
 }
 
 // list reads the whole collection, page by page, and returns how it differs

@@ -10,6 +10,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"strings"
 	"time"
 
 	"github.com/google/renameio/v2"
@@ -96,10 +97,18 @@ type Set struct {
 	TrialEnds time.Time `json:"trial_ends,omitzero"`
 	// RestartNeeded are settings that BIRD takes only when it starts, in words.
 	RestartNeeded []string `json:"restart_needed,omitempty"`
+	// Started is what BIRD listened on when it started; nil: not known.
+	Started *Listening `json:"started,omitempty"`
 	// Error is what went wrong with the set last; empty where it is in step.
 	Error string `json:"error,omitempty"`
 	// Drifts counts how often something was found changed and put right.
 	Drifts int `json:"drifts,omitempty"`
+}
+
+// Listening is where a BIRD listens.
+type Listening struct {
+	Port    uint16 `json:"port,omitempty"`    // 0: 179
+	Address string `json:"address,omitempty"` // empty: all
 }
 
 // Held is a configuration that was kept back.
@@ -183,5 +192,11 @@ func Approved(folder string) string {
 	if err != nil {
 		return ""
 	}
-	return string(data[:max(0, len(data)-1)])
+	return strings.TrimSpace(string(data))
+}
+
+// Forget takes an approval away: it holds for one time.
+func Forget(folder string) {
+	// Where it stays, it approves no more than what was approved once.
+	_ = os.Remove(filepath.Join(folder, Approval))
 }

@@ -1,0 +1,72 @@
+package file
+
+import (
+	"cmp"
+	"context"
+	"encoding/json"
+	"fmt"
+	"log/slog"
+	"slices"
+	"strings"
+
+	"confd/backends"
+	"confd/backends/internal/folder"
+)
+
+var _ backends.UsageReader = (*Backend)(nil)
+
+// Usage reads the files anew, and counts their IPPools and IPAMBlocks: see
+// backends.UsageReader. Addresses are counted however many blocks there are.
+func (b *Backend) Usage(ctx context.Context, node string) (backends.Usage, error) {
+	cfg := b.cfg
+	cfg.Logger = slog.New(slog.DiscardHandler)
+	r := newReader(cfg)
+	events, err := folder.Load(ctx, r)
+	if err != nil {
+		return backends.Usage{}, fmt.Errorf("usage of the pools: %w", err)
+	}
+	var pools []*backends.IPPool
+	for _, e := range events {
+		if p, ok := e.Resource.(*backends.IPPool); ok {
+			pools = append(pools, p)
+		}
+	}
+	slices.SortFunc(pools, func(a, b *backends.IPPool) int { return cmp.Compare(a.Name, b.Name) })
+	c := backends.NewUsageCounter(node, pools, true)
+	for _, block := range r.blocks() {
+		c.Add(block)
+	}
+	return c.Usage(), nil
+}
+
+// blocks are the IPAM blocks of what was read last; where one is there twice,
+// the later one counts.
+func (r *reader) blocks() map[string]*backends.Block {
+	blocks := map[string]*backends.Block{}
+	for _, path := range r.order {
+		for _, e := range r.files[path].entries(path) {
+			if e.block != nil {
+				blocks[e.block.CIDR.String()] = e.block
+			}
+		}
+	}
+	return blocks
+}
+
+// blockOf reads an IPAMBlock; nil for everything else, and for one that makes
+// no sense.
+func blockOf(t typeMeta, tree map[string]any) *backends.Block {
+	group, _, _ := strings.Cut(t.apiVersion, "/")
+	if t.kind != "IPAMBlock" || group != "projectcalico.org" && group != "crd.projectcalico.org" {
+		return nil
+	}
+	spec, err := json.Marshal(tree["spec"])
+	if err != nil {
+		return nil
+	}
+	block, err := backends.DecodeBlock(spec)
+	if err != nil {
+		return nil
+	}
+	return block
+}

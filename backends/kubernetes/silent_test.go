@@ -1,0 +1,181 @@
+package kubernetes
+
+import (
+	"bufio"
+	"context"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"net/netip"
+	"os"
+	"path/filepath"
+	"runtime"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"golang.org/x/sys/unix"
+	"k8s.io/client-go/tools/clientcmd"
+
+	"confd/backends"
+	"confd/internal/testenv"
+)
+
+// silentConfig names a kubeconfig file where the test program is the client in
+// the namespace.
+const silentConfig = "CONFD_TEST_SILENT_KUBECONFIG"
+
+// A server that is lost without a word, as where a switch fails, or that hangs,
+// is noticed: over HTTP/2 by pings, over HTTP/1.1 by a watch that says nothing.
+func TestLostWithoutAWord(t *testing.T) {
+	if file := os.Getenv(silentConfig); file != "" {
+		tellSteps(t, Config{Kubeconfig: file, CalicoResources: true, APIGroup: GroupV1})
+		return
+	}
+	if testing.Short() {
+		t.Skip("waits for half a minute")
+	}
+	t.Parallel()
+	k := testenv.StartKube(t, testenv.KubeUsers(user))
+	k.InstallRBAC(t, user)
+	k.InstallCRDs(t, GroupV1)
+	for name, environment := range map[string]string{"HTTP/2": "", "HTTP/1.1": "GODEBUG=http2client=0"} {
+		t.Run(name, func(t *testing.T) {
+			lab, listener := newSilentLab(t)
+			w := &wire{tb: t, target: strings.TrimPrefix(k.URL(), "https://"), listen: listener}
+			w.wg.Go(w.accept)
+			t.Cleanup(func() {
+				listener.Close()
+				w.cut()
+				w.wg.Wait()
+			})
+			file := silentKubeconfig(t, k, listener.Addr().String())
+			client := startSteps(t, lab, environment, silentConfig+"="+file)
+			client.noticed(t, func() { lab.Unplug("client") }, func() { lab.Plug("client") })
+			client.noticed(t, k.Pause, k.Resume)
+		})
+	}
+}
+
+// silentKubeconfig is the user's, for the server at another address.
+func silentKubeconfig(t *testing.T, k *testenv.Kube, address string) string {
+	t.Helper()
+	config, err := clientcmd.LoadFromFile(k.Kubeconfig(t, user))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, cluster := range config.Clusters {
+		cluster.Server, cluster.TLSServerName = "https://"+address, "kubernetes.default.svc"
+	}
+	file := filepath.Join(t.TempDir(), "kubeconfig")
+	if err := clientcmd.WriteToFile(*config, file); err != nil {
+		t.Fatal(err)
+	}
+	return file
+}
+
+// tellSteps is the client: it prints where the backend stands, until the test
+// kills it.
+func tellSteps(t *testing.T, cfg Config) {
+	cfg.Node, cfg.SecretNamespace, cfg.Logger = "node-1", "kube-system", slog.New(slog.DiscardHandler)
+	b, err := New(cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	updates := make(chan backends.Update)
+	go func() { _ = b.Run(context.Background(), updates) }()
+	for u := range updates {
+		if u.InSync {
+			fmt.Println("in step")
+		} else if u.Err != nil {
+			fmt.Println("out of step:", u.Err)
+		}
+	}
+}
+
+// newSilentLab is a network of a client and a server, with a listener in the
+// server's namespace. The client knows where to send packets without asking, so
+// that nothing tells it that they do not arrive.
+func newSilentLab(t *testing.T) (*testenv.Lab, net.Listener) {
+	t.Helper()
+	address := func(s string) []netip.Prefix { return []netip.Prefix{netip.MustParsePrefix(s)} }
+	lab := testenv.NewLab(t, testenv.Host{Name: "client", Addrs: address("192.0.2.1/24")}, testenv.Host{Name: "server", Addrs: address("192.0.2.2/24")})
+	mac := strings.TrimSpace(lab.Exec("server", "cat", "/sys/class/net/eth0/address"))
+	lab.Exec("client", "ip", "neigh", "replace", "192.0.2.2", "lladdr", mac, "dev", "eth0", "nud", "permanent")
+	listener, err := listenIn(lab.NS("server"), "192.0.2.2:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return lab, listener
+}
+
+// listenIn opens a listener in another network namespace.
+func listenIn(ns, address string) (l net.Listener, err error) {
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		runtime.LockOSThread() // for ever: the thread ends with this function
+		var f *os.File
+		if f, err = os.Open("/run/netns/" + ns); err != nil {
+			return
+		}
+		defer f.Close()
+		if err = unix.Setns(int(f.Fd()), syscall.CLONE_NEWNET); err == nil {
+			l, err = net.Listen("tcp", address)
+		}
+	}()
+	<-done
+	return l, err
+}
+
+// steps is what the client prints.
+type steps struct{ lines *bufio.Scanner }
+
+func startSteps(t *testing.T, lab *testenv.Lab, environment ...string) steps {
+	t.Helper()
+	out, in := io.Pipe()
+	cmd := lab.Command("client", os.Args[0], "-test.run=^TestLostWithoutAWord$")
+	cmd.Env = append(os.Environ(), environment...)
+	cmd.Stdout, cmd.Stderr = in, in
+	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	end := func() { _ = cmd.Process.Kill(); in.Close() }
+	impatient := time.AfterFunc(3*patience, end)
+	t.Cleanup(func() {
+		impatient.Stop()
+		end()
+		_ = cmd.Wait() // it was killed
+	})
+	return steps{bufio.NewScanner(out)}
+}
+
+// until returns the first line that begins so.
+func (s steps) until(t *testing.T, prefix string) string {
+	t.Helper()
+	last := ""
+	for s.lines.Scan() {
+		if last = s.lines.Text(); strings.HasPrefix(last, prefix) {
+			return last
+		}
+	}
+	t.Fatalf("the client is not %s; last it said %q", prefix, last)
+	return ""
+}
+
+// noticed loses the server, and finds it again.
+func (s steps) noticed(t *testing.T, lose, find func()) {
+	t.Helper()
+	s.until(t, "in step")
+	began := time.Now()
+	lose()
+	line := s.until(t, "out of step")
+	t.Logf("noticed after %s: %s", time.Since(began).Round(100*time.Millisecond), line)
+	began = time.Now()
+	find()
+	s.until(t, "in step")
+	t.Logf("in step again after %s", time.Since(began).Round(100*time.Millisecond))
+}

@@ -1,0 +1,66 @@
+package backends
+
+import (
+	"errors"
+	"maps"
+	"reflect"
+	"testing"
+)
+
+func TestWithout(t *testing.T) {
+	s := NewState()
+	fill := func() {
+		s.Nodes["a"], s.Nodes["b"] = &Node{Name: "a"}, &Node{Name: "b"}
+		s.BGPPeers["p"] = &BGPPeer{Name: "p", Filters: []string{"f"}}
+		s.BGPFilters["f"] = &BGPFilter{Name: "f", ImportV4: []FilterRule{{Accept: true}, {RemotePeers: true}}, ExportV6: []FilterRule{{PeerType: PeerExternal, Accept: true}}}
+		s.IPPools["i"] = &IPPool{Name: "i", IPIP: EncapCrossSubnet, DisableBGPExport: true}
+		s.Services[Key{KindService, "web", "x"}] = &Service{Namespace: "web", Name: "x"}
+		s.Invalid[Key{Kind: KindNode, Name: "z"}] = errors.ErrUnsupported
+	}
+	fill()
+	before := *s
+	before.Nodes, before.BGPPeers, before.BGPFilters = maps.Clone(s.Nodes), maps.Clone(s.BGPPeers), maps.Clone(s.BGPFilters)
+	before.IPPools, before.Services, before.Invalid = maps.Clone(s.IPPools), maps.Clone(s.Services), maps.Clone(s.Invalid)
+
+	got := s.Without(map[Key]string{
+		{Kind: KindNode, Name: "b"}: "x:1: no", {Kind: KindBGPPeer, Name: "p"}: "x:2: no", {Kind: KindBGPFilter, Name: "f"}: "x:3: no",
+		{Kind: KindIPPool, Name: "i"}: "x:4: no", {KindService, "web", "x"}: "x:5: no", {Kind: KindBGPPeer, Name: "gone"}: "x:6: no",
+	})
+	if !reflect.DeepEqual(&before, s) {
+		t.Errorf("the state itself has changed: %+v", s)
+	}
+	want := NewState()
+	want.Nodes["a"] = s.Nodes["a"]
+	want.BGPFilters["f"] = &BGPFilter{Name: "f", ImportV4: []FilterRule{{}}, ExportV6: []FilterRule{{}}}
+	want.IPPools["i"] = &IPPool{Name: "i", IPIP: EncapNever, VXLAN: EncapAlways, DisableBGPExport: true}
+	want.Invalid = got.Invalid
+	if !reflect.DeepEqual(want, got) {
+		t.Errorf("without them: %+v", got)
+	}
+	if n := len(got.Invalid); n != 6 || got.Invalid[Key{Kind: KindNode, Name: "b"}].Error() != "quarantined, so nothing is done for it: x:1: no" {
+		t.Errorf("invalid: %v", got.Invalid)
+	}
+}
+
+// TestGet: every kind that Apply stores is found again, and can be left out.
+func TestGet(t *testing.T) {
+	s := NewState()
+	for _, r := range []Resource{
+		&Node{Name: "x"}, &BGPConfiguration{Name: "x"}, &BGPPeer{Name: "x"}, &BGPFilter{Name: "x", ExportV4: []FilterRule{{Accept: true}}}, &IPPool{Name: "x"}, &BlockAffinity{Name: "x"},
+		&FelixConfiguration{Name: "x"}, &Service{Namespace: "n", Name: "x"}, &EndpointSlice{Namespace: "n", Name: "x"}, &Secret{Namespace: "n", Name: "x"},
+		&EndpointStatus{Name: "x"},
+	} {
+		key := r.ResourceKey()
+		s.Apply(Event{Key: key, Resource: r})
+		if got, ok := s.Get(key); !ok || got != r {
+			t.Errorf("%s: got %v, %v", key, got, ok)
+		}
+		without := s.Without(map[Key]string{key: "no"})
+		if left, ok := without.Get(key); ok && left == r || without.Invalid[key] == nil {
+			t.Errorf("%s is still there: %v", key, left)
+		}
+		if got, ok := s.Get(key); !ok || got != r {
+			t.Errorf("%s is gone from the state itself", key)
+		}
+	}
+}

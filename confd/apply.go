@@ -1,0 +1,295 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"maps"
+	"reflect"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"confd/backends"
+	"confd/bgp"
+	"confd/confd/metrics"
+	"confd/confd/report"
+	"confd/reload"
+	"confd/templates"
+)
+
+// wanted is what BIRD should run, for the state of a moment.
+type wanted struct {
+	// full is what the whole state asks for; config lacks what is quarantined.
+	full, config *bgp.Config
+	version      templates.Version
+	sets         []reload.Set
+	hash         string // of sets
+	revision     string // the datastore's
+	// state is what both were made from, as far as it can be a cause of what is
+	// lost.
+	state *backends.State
+	// quarantined are objects without which config was made, and why.
+	quarantined map[backends.Key]string
+	// changed are the objects that changed since what is live was made.
+	changed []backends.Key
+	times   times
+}
+
+// times are when the steps of one change were done. event is zero where no
+// change of the state led to it.
+type times struct{ event, began, computed, rendered time.Time }
+
+// work brings BIRD into step with the state, and plans another try where that
+// failed.
+func (d *daemon) work(ctx context.Context, g *errgroup.Group) {
+	d.pace.begin()
+	err := d.apply(ctx, g)
+	d.observer.changed()
+	held := (*heldError)(nil)
+	switch {
+	case ctx.Err() != nil:
+	case errors.As(err, &held):
+		d.keepBack(held)
+		d.retell(ctx)
+	case errors.Is(err, bgp.ErrUnknownNode), errors.Is(err, errNoVersion):
+		d.wait(err)
+		d.retell(ctx)
+	case err != nil:
+		d.fail(err)
+		d.retell(ctx)
+	default:
+		d.succeed()
+	}
+}
+
+// succeed notes that what the state asks for is in place, on trial at least.
+func (d *daemon) succeed() {
+	d.failures.over(d.log, time.Now())
+	d.waiting, d.since = "", time.Time{}
+	if d.held != nil {
+		d.log.Info("nothing is held back any more", "hash", d.held.Hash)
+		d.held, d.failed = nil, ""
+	}
+	clear(d.changedKeys)
+	d.pace.succeeded()
+}
+
+// wait says once what the daemon waits for. An unknown node comes with a change
+// of the state; a BIRD that cannot be asked has no event, so look again.
+func (d *daemon) wait(err error) {
+	if err.Error() != d.waiting {
+		d.waiting = err.Error()
+		d.log.Warn("waiting: the last good configuration stays", "for", err)
+	}
+	if errors.Is(err, errNoVersion) {
+		d.pace.due = time.Now().Add(time.Second)
+	}
+}
+
+func (d *daemon) fail(err error) {
+	d.pace.failed(time.Now())
+	d.observer.metrics.Retry()
+	d.failures.note(d.log, err, time.Now(), d.pace.backOff)
+}
+
+// apply computes, renders, checks, swaps and reloads, each only where what was
+// before it changed.
+func (d *daemon) apply(ctx context.Context, g *errgroup.Group) error {
+	w, err := d.want(ctx, g)
+	if err != nil || w == nil {
+		return err
+	}
+	err = d.put(ctx, w)
+	if !refusal(err) {
+		return err
+	}
+	if d.proven != nil {
+		return d.withOldTemplates(ctx, g, err)
+	}
+	w, err = d.withoutCulprits(ctx, w, err)
+	if err != nil {
+		return err
+	}
+	return d.put(ctx, w)
+}
+
+// want computes and renders; nil where what is live is what should be.
+func (d *daemon) want(ctx context.Context, g *errgroup.Group) (*wanted, error) {
+	w := &wanted{times: times{event: d.since, began: time.Now()}, revision: d.in.revision(), changed: d.changes()}
+	cfg, err := d.node.compute(d.in.state)
+	if err != nil {
+		return nil, err
+	}
+	w.full, w.config, w.state = cfg, cfg, snapshot(d.in.state)
+	d.setLogLevel(cfg.LogSeverity)
+	d.reportProblems(cfg.Problems)
+	if err := d.findBirds(ctx); err != nil {
+		return nil, err
+	}
+	d.watchBirds(ctx, g)
+	if err := d.prepareChildren(ctx, g); err != nil {
+		return nil, err
+	}
+	w.version = d.birds.version
+	w.times.computed = time.Now()
+	unchanged := d.unchanged(cfg)
+	if unchanged && len(d.restarted) == 0 {
+		return nil, nil
+	}
+	if unchanged {
+		w.config, w.sets, w.hash, w.quarantined = d.live.config, d.live.sets, d.live.hash, d.live.quarantined
+		w.times.rendered = time.Now()
+		return w, nil
+	}
+	if err := d.render(ctx, w, d.in.state); err != nil {
+		d.observer.metrics.Rendered(metrics.RenderFailed)
+		if d.proven == nil || ctx.Err() != nil {
+			return nil, err
+		}
+		d.useOldTemplates(err)
+		return d.want(ctx, g)
+	}
+	return w, nil
+}
+
+// render makes the sets of w.
+func (d *daemon) render(ctx context.Context, w *wanted, state *backends.State) error {
+	files, err := d.node.render(ctx, w.config, state, w.version)
+	if err != nil {
+		return err
+	}
+	d.observer.metrics.Rendered(metrics.RenderOK)
+	w.sets = d.node.sets(files, d.birds)
+	for i := range w.sets {
+		w.sets[i].Mark = w.revision
+	}
+	w.hash = hashOf(w.sets)
+	warnOfKeys(d.log, w.config, optmemPath)
+	w.times.rendered = time.Now()
+	return nil
+}
+
+// unchanged says whether what is live already would come out again.
+func (d *daemon) unchanged(cfg *bgp.Config) bool {
+	return d.live != nil && !d.stale && !d.dirty && d.live.version == d.birds.version && !d.node.dependsOnState() &&
+		reflect.DeepEqual(d.live.full, cfg)
+}
+
+// put has BIRD use what is wanted.
+func (d *daemon) put(ctx context.Context, w *wanted) error {
+	if err := d.judge(ctx, w); err != nil {
+		return err
+	}
+	d.dirty = true
+	results, err := d.applySets(ctx, w.sets, w.times.began)
+	d.logApplied(w, results)
+	if err != nil {
+		return err
+	}
+	clear(d.restarted)
+	d.reportUnwritten(w.sets)
+	d.reportQuarantine(w.quarantined)
+	if !d.begunTrial(w, results) {
+		d.goLive(w)
+	}
+	return nil
+}
+
+// goLive notes that BIRD uses w, or will when it starts.
+func (d *daemon) goLive(w *wanted) {
+	d.live, d.trial = w, nil
+	d.stale, d.dirty, d.proven, d.boot = false, false, nil, nil
+	if d.approved == w.hash {
+		d.approved = ""
+		report.Forget(d.birds.dir)
+	}
+	d.noteStarted(w.config)
+	d.children.inPlace()
+	d.observer.changed()
+}
+
+// withOldTemplates goes back to the templates that worked; what BIRD's check
+// refused were the new ones' files.
+func (d *daemon) withOldTemplates(ctx context.Context, g *errgroup.Group, err error) error {
+	if ctx.Err() != nil {
+		return err
+	}
+	d.useOldTemplates(err)
+	return d.apply(ctx, g)
+}
+
+func (d *daemon) useOldTemplates(why error) {
+	d.keepTemplates(why.Error())
+	d.node.engine, d.node.builtIn = d.proven.engine, d.proven.builtIn
+	d.proven, d.stale = nil, false
+}
+
+// applySets applies each set; one that fails does not keep the others back.
+func (d *daemon) applySets(ctx context.Context, sets []reload.Set, began time.Time) ([]reload.Result, error) {
+	d.last = sets
+	for _, s := range sets {
+		d.observer.metrics.Sets(s.Name)
+	}
+	var results []reload.Result
+	var errs []error
+	for _, s := range sets {
+		d.observer.turned()
+		r, err := d.applySet(ctx, s)
+		if err != nil {
+			errs = append(errs, err)
+		}
+		if err != nil || len(r.Changed) > 0 {
+			d.pace.applied(began)
+		}
+		d.standing(s.Name).rendered = orElse(r.Hash, s.Hash())
+		d.noteResult(s, r, err)
+		results = append(results, r)
+	}
+	return results, errors.Join(errs...)
+}
+
+func (d *daemon) applySet(ctx context.Context, s reload.Set) (reload.Result, error) {
+	r, err := d.applier.Apply(ctx, s)
+	if err != nil || s.Daemon == nil || !d.restarted[s.Daemon.Socket] {
+		return r, err
+	}
+	if len(r.Changed) == 0 {
+		r, err = d.applier.Reconfigure(ctx, s)
+	}
+	if err == nil {
+		delete(d.restarted, s.Daemon.Socket)
+	}
+	return r, err
+}
+
+// retell has BIRDs that came up read what is live again, while what should be
+// cannot be put in place.
+func (d *daemon) retell(ctx context.Context) {
+	if d.live == nil || ctx.Err() != nil {
+		return
+	}
+	for _, s := range d.live.sets {
+		if s.Daemon == nil || !d.restarted[s.Daemon.Socket] {
+			continue
+		}
+		r, err := d.applier.Reconfigure(ctx, s)
+		d.noteResult(s, r, err)
+		if err == nil {
+			delete(d.restarted, s.Daemon.Socket)
+		}
+	}
+}
+
+// snapshot keeps of a state what can be a cause of sessions that are lost: it
+// goes on changing, but no resource in it does.
+func snapshot(s *backends.State) *backends.State {
+	c := *s
+	c.Nodes, c.BGPPeers = maps.Clone(s.Nodes), maps.Clone(s.BGPPeers)
+	c.BGPConfigurations, c.Secrets, c.Invalid = maps.Clone(s.BGPConfigurations), maps.Clone(s.Secrets), maps.Clone(s.Invalid)
+	return &c
+}
+
+// changes are the objects that changed since what is live was made.
+func (d *daemon) changes() []backends.Key {
+	return sortedKeys(maps.Keys(d.changedKeys))
+}

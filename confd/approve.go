@@ -1,0 +1,65 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"confd/confd/report"
+)
+
+const approveHelp = `Let the change through that the program on this node holds back, because it
+would take most of the established sessions away.
+
+What is approved is the very configuration that is held now: where the input
+changes again, the program judges anew. Run it as a user who may write to BIRD's
+folder, with the settings that the program has (its --bird-dir above all).`
+
+// approveCommand is confd approve.
+func (p program) approveCommand() *cobra.Command {
+	return p.settingsCommand(commandApprove, &cobra.Command{
+		Use: commandApprove, Short: "Let a change through that is held back on this node", Long: approveHelp,
+	}, func(ctx context.Context, s Settings) error { return approve(ctx, s, p.stdout) })
+}
+
+// approve approves what the report says is held.
+func approve(ctx context.Context, s Settings, stdout io.Writer) error {
+	folder, err := reportFolder(ctx, s)
+	if err != nil {
+		return err
+	}
+	r, err := report.Read(folder)
+	switch {
+	case err != nil:
+		return err
+	case r == nil:
+		return fmt.Errorf("there is no report in %s: does the program run on this node, with this --bird-dir?", folder)
+	case r.Held == nil:
+		_, err := fmt.Fprintln(stdout, "nothing is held back")
+		return err
+	}
+	if err := report.Approve(folder, r.Held.Hash); err != nil {
+		return err
+	}
+	_, err = fmt.Fprintf(stdout, "approved %s, held for %s: %s\n", r.Held.Hash, time.Since(r.Held.Since).Round(time.Second), r.Held.Why)
+	return err
+}
+
+// reportFolder is where the program on this node leaves its report: BIRD's
+// folder. Where that depends on BIRD's version and nobody says it, a folder with
+// a report is the one.
+func reportFolder(ctx context.Context, s Settings) (string, error) {
+	if s.BIRD.Dir != "" {
+		return s.BIRD.Dir, nil
+	}
+	for _, dir := range []string{debianDir, calicoDir} {
+		if r, err := report.Read(dir); r != nil || err != nil {
+			return dir, nil
+		}
+	}
+	d, err := findDaemons(ctx, s.BIRD)
+	return d.dir, err
+}

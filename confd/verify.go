@@ -1,0 +1,205 @@
+package main
+
+import (
+	"context"
+	"net/netip"
+	"time"
+
+	"confd/bgp"
+	"confd/confd/metrics"
+	"confd/confd/report"
+	"confd/reload"
+)
+
+// verify looks whether what was put in place is still there, and BIRD still uses
+// it, and puts right what is not.
+func (d *daemon) verify(ctx context.Context) {
+	now := time.Now()
+	if d.trial != nil || now.Before(d.checkAt) && !d.repairAll {
+		return
+	}
+	d.checkAt, d.repairAll = now.Add(d.node.settings.Timing.Verify), false
+	for _, s := range d.currentSets() {
+		drift, err := d.applier.Verify(ctx, s)
+		if ctx.Err() != nil {
+			return
+		}
+		if err != nil {
+			d.log.Debug("looking whether all is as it was left", "set", s.Name, "error", err)
+		}
+		d.noteHealth(s, drift)
+		if d.live != nil && drift.Any() && drift.BIRD != reload.Busy {
+			d.repair(ctx, s, drift)
+		}
+	}
+}
+
+// noteHealth notes how BIRD is. One that answers again is told at once what it
+// could not be told before.
+func (d *daemon) noteHealth(s reload.Set, drift reload.Drift) {
+	if s.Daemon == nil || s.Daemon.Socket == "" {
+		return
+	}
+	st := d.standing(s.Name)
+	was := st.bird
+	st.bird, st.version = drift.BIRD.String(), drift.Version
+	if st.bird == was {
+		return
+	}
+	d.observer.changed()
+	switch {
+	case drift.BIRD == reload.Hung:
+		d.log.Error("BIRD does not answer: it takes connections only", "set", s.Name, "socket", s.Daemon.Socket)
+	case was == reload.Hung.String() || was == reload.Busy.String():
+		d.log.Info("BIRD answers again", "set", s.Name, "state", st.bird, "was", was)
+	}
+	if drift.BIRD == reload.Up && d.failures.tries > 0 {
+		d.pace.soon(time.Now())
+	}
+}
+
+// repair puts right what has drifted. A BIRD that came up has an event, too;
+// whichever is first does it.
+func (d *daemon) repair(ctx context.Context, s reload.Set, drift reload.Drift) {
+	if drift.Restarted && d.restarted[s.Daemon.Socket] && len(drift.Files) == 0 {
+		return
+	}
+	// A restart is counted where BIRD is seen to come up.
+	for kind, found := range map[string]bool{
+		metrics.DriftFile: len(drift.Files) > 0, metrics.DriftReconfigured: drift.Reconfigured,
+	} {
+		if found {
+			d.observer.metrics.Drift(kind)
+		}
+	}
+	st := d.standing(s.Name)
+	st.drifts++
+	d.log.Warn("not as it was left: putting it right", "set", s.Name, "found", drift.String())
+	if drift.Restarted && s.Daemon != nil {
+		d.restarted[s.Daemon.Socket] = true
+	}
+	r, err := d.mend(ctx, s, drift)
+	d.noteResult(s, r, err)
+	if err != nil {
+		d.log.Error("not put right: trying again", "set", s.Name, "error", err)
+		return
+	}
+	d.log.Info("put right", "set", s.Name, "state", r.State.String())
+}
+
+func (d *daemon) mend(ctx context.Context, s reload.Set, drift reload.Drift) (reload.Result, error) {
+	s.Guard = nil
+	if len(drift.Files) > 0 {
+		r, err := d.applier.Apply(ctx, s)
+		if err != nil || !drift.Restarted && !drift.Reconfigured {
+			return r, err
+		}
+	}
+	r, err := d.applier.Reconfigure(ctx, s)
+	if err == nil && s.Daemon != nil {
+		delete(d.restarted, s.Daemon.Socket)
+	}
+	return r, err
+}
+
+// noteBird notes that a BIRD came or went.
+func (d *daemon) noteBird(e reload.Event) {
+	for _, s := range d.currentSets() {
+		if s.Daemon == nil || s.Daemon.Socket != e.Socket {
+			continue
+		}
+		st := d.standing(s.Name)
+		st.bird, st.version = reload.HealthOf(e.Err).String(), e.Version
+		if e.Up {
+			// It has read what lies on disk.
+			st.startedNow = true
+		}
+	}
+	d.observer.changed()
+}
+
+// noteResult notes what came of applying a set, or of having it read again.
+func (d *daemon) noteResult(s reload.Set, r reload.Result, err error) {
+	st := d.standing(s.Name)
+	st.err = ""
+	d.countResult(s, r, err)
+	if err != nil {
+		st.err = err.Error()
+		if h := reload.HealthOf(err); h != reload.HealthUnknown && h != reload.Up {
+			st.bird = h.String()
+		}
+		d.observer.changed()
+		return
+	}
+	st.installed, st.trial = r.Hash, r.TrialEnds
+	if r.Version != "" {
+		st.version, st.bird = r.Version, reload.Up.String()
+	}
+	if r.State == reload.Confirmed || r.State == reload.Unchanged {
+		if r.State == reload.Confirmed {
+			st.at = time.Now()
+		}
+		st.confirmed, st.revision = r.Hash, s.Mark
+		st.reconfigured, st.rebooted = r.Reconfigured, r.Rebooted
+	}
+	d.observer.changed()
+}
+
+// noteStarted notes what each BIRD was started with: what it took only then does
+// not change when it is reconfigured.
+func (d *daemon) noteStarted(cfg *bgp.Config) {
+	for _, s := range d.currentSets() {
+		st := d.standing(s.Name)
+		if st.started == nil && !st.startedNow {
+			st.started = d.startedBefore(s, st, cfg)
+		}
+		if st.started == nil || st.startedNow {
+			st.started = cfg
+		}
+		st.startedNow = false
+	}
+}
+
+// startedBefore is what a BIRD that has been running since before this program
+// was started with, as far as the last report knows.
+func (d *daemon) startedBefore(s reload.Set, st *setStanding, cfg *bgp.Config) *bgp.Config {
+	for _, old := range d.before.Sets {
+		if old.Name == s.Name && !old.Rebooted.IsZero() && old.Rebooted.Sub(st.rebooted).Abs() < 2*time.Second {
+			return startedWith(old.Started, s.Name, cfg)
+		}
+	}
+	return nil
+}
+
+// startedWith is cfg with the listening of then.
+func startedWith(then *report.Listening, set string, cfg *bgp.Config) *bgp.Config {
+	if then == nil {
+		return nil
+	}
+	c := *cfg
+	f := familyOf(set, &c)
+	f.ListenPort = then.Port
+	f.ListenAddress, _ = netip.ParseAddr(then.Address) // empty: all
+	return &c
+}
+
+// familyOf is the address family whose listening is that of a set's daemon.
+func familyOf(set string, c *bgp.Config) *bgp.Family {
+	if set == "bird6" {
+		return &c.IPv6
+	}
+	return &c.IPv4
+}
+
+// listening is what a report keeps of what a BIRD was started with.
+func listening(set string, started *bgp.Config) *report.Listening {
+	if started == nil {
+		return nil
+	}
+	f := familyOf(set, started)
+	l := &report.Listening{Port: f.ListenPort}
+	if f.ListenAddress.IsValid() {
+		l.Address = f.ListenAddress.String()
+	}
+	return l
+}
