@@ -120,7 +120,7 @@ func (d *daemon) want(ctx context.Context, g *errgroup.Group) (*wanted, error) {
 	if err != nil {
 		return nil, err
 	}
-	w.full, w.config, w.state = cfg, cfg, snapshot(d.in.state)
+	w.full, w.config, w.state = cfg, cfg, d.in.state.Clone()
 	d.setLogLevel(cfg.LogSeverity)
 	d.reportProblems(cfg.Problems)
 	if err := d.findBirds(ctx); err != nil {
@@ -276,17 +276,9 @@ func (d *daemon) retell(ctx context.Context) {
 		d.noteResult(s, r, err)
 		if err == nil {
 			delete(d.restarted, s.Daemon.Socket)
+			d.noteStarted(d.live.config)
 		}
 	}
-}
-
-// snapshot keeps of a state what can be a cause of sessions that are lost: it
-// goes on changing, but no resource in it does.
-func snapshot(s *backends.State) *backends.State {
-	c := *s
-	c.Nodes, c.BGPPeers = maps.Clone(s.Nodes), maps.Clone(s.BGPPeers)
-	c.BGPConfigurations, c.Secrets, c.Invalid = maps.Clone(s.BGPConfigurations), maps.Clone(s.Secrets), maps.Clone(s.Invalid)
-	return &c
 }
 
 // changes are the objects that changed since what is live was made.

@@ -246,21 +246,23 @@ func changeSteps(t *testing.T, version string) (calm, others [][]step) {
 
 // routers are the neighbors of node-1, by the host that they run on. One BIRD
 // cannot have two sessions with the same neighbor.
-var routers = map[string]string{
-	"node-2": `router id 10.0.0.2;
+func routers() map[string]string {
+	return map[string]string{
+		"node-2": `router id 10.0.0.2;
 protocol bgp mesh4 { local 10.0.0.2 as 64512; neighbor 10.0.0.1 as 64512; multihop; connect delay time 1; ipv4 { import all; export all; add paths on; }; }
 protocol bgp mesh6 { local fd00::2 as 64512; neighbor fd00::1 as 64512; multihop; connect delay time 1; ipv6 { import all; export all; add paths on; }; }
 `,
-	"router": `router id 10.0.0.50;
+		"router": `router id 10.0.0.50;
 protocol bgp node { local 10.0.0.50 port 1790 as 64513; neighbor 10.0.0.1 as 64512; multihop; connect delay time 1; ipv4 { import all; export all; add paths on; }; }
 `,
+	}
 }
 
 // startRouters runs them, and returns once all sessions with them are up.
 func startRouters(t *testing.T, lab *testenv.Lab) (established func() bool, stop func()) {
 	t.Helper()
 	var daemons []*testenv.BirdDaemon
-	for host, text := range routers {
+	for host, text := range routers() {
 		conf := filepath.Join(t.TempDir(), "bird.conf")
 		writeConf(t, conf, []byte("protocol device { }\n"+text))
 		daemons = append(daemons, testenv.StartBird(t, "2.0.12", conf, testenv.InNetns(lab.NS(host))))

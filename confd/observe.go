@@ -113,9 +113,8 @@ type setStanding struct {
 	// bird is the state of its BIRD, version what it says of itself.
 	bird, version string
 	// started is what the BIRD that runs was started with, as far as it takes
-	// that only then; nil: not known. startedNow: it has just been started.
-	started    *bgp.Config
-	startedNow bool
+	// that only then; nil: not known.
+	started *bgp.Config
 }
 
 // publish makes the report, and writes it where it is due.

@@ -104,8 +104,8 @@ type daemon struct {
 	watched []string
 	// restarted are the sockets of BIRDs that came up, and must be told again.
 	restarted map[string]bool
-	// upBefore are the sockets of BIRDs that have been up since the program runs.
-	upBefore map[string]bool
+	// seen says what was seen of the BIRDs, by control socket.
+	seen     map[string]*seen
 	children *children
 
 	// live is what BIRD runs, or reads when it starts, as far as we know; nil:
@@ -163,7 +163,7 @@ func newDaemon(n *node, log *slog.Logger, level *slog.LevelVar) *daemon {
 		changed:   make(chan struct{}, 1),
 		applier:   newApplier(n.settings, log),
 		pace:      pace{gather: timing.Gather, minInterval: timing.MinInterval, maxBackOff: maxBackOff},
-		restarted: map[string]bool{}, upBefore: map[string]bool{}, standings: map[string]*setStanding{}, changedKeys: map[backends.Key]bool{},
+		restarted: map[string]bool{}, seen: map[string]*seen{}, standings: map[string]*setStanding{}, changedKeys: map[backends.Key]bool{},
 	}
 }
 
@@ -271,17 +271,40 @@ func (d *daemon) common(k backends.Key) bool {
 	return false
 }
 
+// seen is what was seen of a BIRD since the program runs.
+type seen struct {
+	down, up bool
+	// fresh is set where it came up: it was started with what lay on disk.
+	fresh bool
+	// told is when it last confirmed what it was told.
+	told time.Time
+}
+
+func (d *daemon) seenAt(socket string) *seen {
+	if d.seen[socket] == nil {
+		d.seen[socket] = &seen{}
+	}
+	return d.seen[socket]
+}
+
 // birdEvent notes that a BIRD came up: it must be told again, since it may have
-// read its file before the last change, and may be another version.
+// read its file before the last change, and may be another version. Where it
+// has confirmed since, it need not.
 func (d *daemon) birdEvent(e reload.Event) {
 	d.noteBird(e)
+	bird := d.seenAt(e.Socket)
 	if !e.Up {
+		bird.down = true
 		return
 	}
-	if d.upBefore[e.Socket] {
+	if bird.up {
 		d.observer.metrics.Drift(metrics.DriftRestart)
 	}
-	d.upBefore[e.Socket] = true
+	bird.fresh = bird.fresh || bird.up || bird.down
+	bird.up = true
+	if e.At.Before(bird.told) {
+		return
+	}
 	d.restarted[e.Socket] = true
 	if d.in.complete() {
 		d.pace.soon(time.Now())

@@ -110,10 +110,6 @@ func (d *daemon) noteBird(e reload.Event) {
 		}
 		st := d.standing(s.Name)
 		st.bird, st.version = reload.HealthOf(e.Err).String(), e.Version
-		if e.Up {
-			// It has read what lies on disk.
-			st.startedNow = true
-		}
 	}
 	d.observer.changed()
 }
@@ -130,6 +126,9 @@ func (d *daemon) noteResult(s reload.Set, r reload.Result, err error) {
 		}
 		d.observer.changed()
 		return
+	}
+	if s.Daemon != nil && !r.Confirmed.IsZero() {
+		d.seenAt(s.Daemon.Socket).told = r.Confirmed
 	}
 	st.installed, st.trial = r.Hash, r.TrialEnds
 	if r.Version != "" {
@@ -150,13 +149,17 @@ func (d *daemon) noteResult(s reload.Set, r reload.Result, err error) {
 func (d *daemon) noteStarted(cfg *bgp.Config) {
 	for _, s := range d.currentSets() {
 		st := d.standing(s.Name)
-		if st.started == nil && !st.startedNow {
+		fresh := false
+		if s.Daemon != nil {
+			bird := d.seenAt(s.Daemon.Socket)
+			fresh, bird.fresh = bird.fresh, false
+		}
+		if st.started == nil && !fresh {
 			st.started = d.startedBefore(s, st, cfg)
 		}
-		if st.started == nil || st.startedNow {
+		if st.started == nil || fresh {
 			st.started = cfg
 		}
-		st.startedNow = false
 	}
 }
 

@@ -98,6 +98,9 @@ func TestTheSidecarsRightsSuffice(t *testing.T) {
 	if err := s.probe(s.pod("bird").LivenessProbe); err != nil {
 		t.Errorf("not alive though ready: %v", err)
 	}
+	for _, probe := range []*corev1.Probe{s.pod("confd").ReadinessProbe, s.pod("confd").LivenessProbe} {
+		testenv.Eventually(t, patience, probe.HTTPGet.Path, func() bool { return strings.Contains(s.get(probe.HTTPGet), " 200 ") })
+	}
 	write(t, s.data, strings.Replace(cluster, "192.0.2.2", "192.0.2.3", 1))
 	testenv.Eventually(t, patience, "the new session in BIRD", func() bool {
 		out, err := testenv.Birdc(filepath.Join(s.control, "bird.ctl"), "show protocols")
@@ -180,7 +183,7 @@ func (s *sidecar) pod(name string) corev1.Container {
 	}
 	replace(c.Command)
 	replace(c.Args)
-	if c.Lifecycle != nil {
+	if c.Lifecycle != nil { // the other container's probes are no commands
 		replace(c.Lifecycle.PreStop.Exec.Command)
 		replace(c.LivenessProbe.Exec.Command)
 		replace(c.ReadinessProbe.Exec.Command)
@@ -239,6 +242,16 @@ func (s *sidecar) run(words []string) error {
 		return fmt.Errorf("%w: %s", err, out)
 	}
 	return nil
+}
+
+// get asks for what an HTTP probe does, in the pod's network namespace.
+func (s *sidecar) get(g *corev1.HTTPGetAction) string {
+	to := "/dev/tcp/" + g.Host + "/" + g.Port.String()
+	out, err := s.lab.Command("n1", "bash", "-c", "exec 3<>"+to+"; printf 'GET "+g.Path+" HTTP/1.0\\r\\n\\r\\n' >&3; head -1 <&3").CombinedOutput()
+	if err != nil {
+		s.t.Logf("probing %s: %v", g.Path, err)
+	}
+	return string(out)
 }
 
 func (s *sidecar) probe(p *corev1.Probe) error { return s.run(p.Exec.Command) }

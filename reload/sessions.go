@@ -132,13 +132,21 @@ func parseSessionRow(row string) *sessionParser {
 	}
 	s := SessionState{Name: p.Name, State: p.State, Since: p.Since, Info: p.Info}
 	words := strings.Fields(p.Info)
-	// A time in a format of the user's own can have any number of words.
-	if at := slices.IndexFunc(words, isBGPState); at >= 0 {
+	at := slices.IndexFunc(words, isBGPState)
+	switch {
+	case at >= 0:
+		s.BGPState, s.LastError = words[at], strings.Join(words[at+1:], " ")
+	case s.State == "down":
+		s.BGPState = "Down"
+		if at = slices.IndexFunc(words, isErrorClass); at >= 0 {
+			s.LastError = strings.Join(words[at:], " ")
+		} else if parseTime(s.Since).IsZero() {
+			at = len(words)
+		}
+	}
+	if at > 0 { // the time is in a format of the user's own, of many words
 		s.Since = strings.Join(append([]string{p.Since}, words[:at]...), " ")
 		s.Info = strings.Join(words[at:], " ")
-		s.BGPState, s.LastError = words[at], strings.Join(words[at+1:], " ")
-	} else if s.State == "down" {
-		s.BGPState, s.LastError = "Down", p.Info
 	}
 	return &sessionParser{SessionState: s}
 }
@@ -146,6 +154,15 @@ func parseSessionRow(row string) *sessionParser {
 func isBGPState(word string) bool {
 	switch word {
 	case "Idle", "Connect", "Active", "OpenSent", "OpenConfirm", "Established", "Close", "Passive":
+		return true
+	}
+	return false
+}
+
+// isErrorClass says that a last error begins here.
+func isErrorClass(word string) bool {
+	switch word {
+	case "Error:", "Socket:", "Received:", "BGP", "Automatic":
 		return true
 	}
 	return false

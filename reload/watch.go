@@ -24,8 +24,9 @@ const (
 type Event struct {
 	Socket  string
 	Up      bool
-	Version string // where Up
-	Err     error  // where not Up
+	At      time.Time // when that was seen; where Up: it was up at that moment
+	Version string    // where Up
+	Err     error     // where not Up
 }
 
 // Watch keeps a connection to the control socket open and sends an event
@@ -38,7 +39,7 @@ func Watch(ctx context.Context, socket string, out chan<- Event, logger *slog.Lo
 		c, err := dialIn(ctx, socket, greetTimeout)
 		if err == nil {
 			logger.Info("BIRD is up", "socket", socket, "version", c.Version())
-			if !send(ctx, out, Event{Socket: socket, Up: true, Version: c.Version()}) {
+			if !send(ctx, out, Event{Socket: socket, Up: true, At: time.Now(), Version: c.Version()}) {
 				c.Close()
 				return
 			}
@@ -47,7 +48,7 @@ func Watch(ctx context.Context, socket string, out chan<- Event, logger *slog.Lo
 		}
 		if ctx.Err() == nil && !sameReason(err, reported) {
 			logger.Warn("BIRD is not up", "socket", socket, "error", err)
-			if !send(ctx, out, Event{Socket: socket, Err: err}) {
+			if !send(ctx, out, Event{Socket: socket, At: time.Now(), Err: err}) {
 				return
 			}
 			reported = err

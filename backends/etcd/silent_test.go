@@ -48,7 +48,9 @@ func TestLostWithoutAWord(t *testing.T) {
 			s.do(node("a", 1))
 			relay(t, listener, server.Address())
 			lose, find := lose(lab, server)
-			startSteps(t, lab, silentEndpoint+"=http://"+listener.Addr().String()).noticed(t, lose, find)
+			client := startSteps(t, lab, silentEndpoint+"=http://"+listener.Addr().String())
+			client.until(t, "in step")
+			client.noticed(t, lose, find)
 		})
 	}
 }
@@ -155,10 +157,9 @@ func (s steps) until(t *testing.T, prefix string) string {
 	return ""
 }
 
-// noticed loses the server, and finds it again.
+// noticed loses the server, and finds it again, with a client that is in step.
 func (s steps) noticed(t *testing.T, lose, find func()) {
 	t.Helper()
-	s.until(t, "in step")
 	began := time.Now()
 	lose()
 	line := s.until(t, "out of step")
