@@ -253,12 +253,21 @@ func (d *daemon) reportedSets() []report.Set {
 		if s.Daemon != nil {
 			row.Socket = s.Daemon.Socket
 		}
+		if d.settled() && st.confirmed == st.rendered {
+			// What came since then makes no difference here.
+			row.Revision = orElse(d.in.revision(), st.revision)
+		}
 		if d.live != nil && st.started != nil {
 			row.RestartNeeded = d.restartNeeded(s.Name, st.started)
 		}
 		list = append(list, row)
 	}
 	return list
+}
+
+// settled says that all that has arrived is in what is live.
+func (d *daemon) settled() bool {
+	return d.live != nil && d.since.IsZero() && d.trial == nil && d.held == nil && d.failures.tries == 0 && d.waiting == ""
 }
 
 // restartNeeded is what the BIRD of a set takes only when it starts.
