@@ -20,9 +20,19 @@ folder, with the settings that the program has (its --bird-dir above all).`
 
 // approveCommand is confd approve.
 func (p program) approveCommand() *cobra.Command {
-	return p.settingsCommand(commandApprove, &cobra.Command{
-		Use: commandApprove, Short: "Let a change through that is held back on this node", Long: approveHelp,
-	}, func(ctx context.Context, s Settings) error { return approve(ctx, s, p.stdout) })
+	flags := layer{}
+	cmd := &cobra.Command{
+		Use: commandApprove, Short: "Let a change through that is held back on this node", Long: approveHelp, Args: noArguments,
+	}
+	addFlags(cmd.Flags(), commandApprove, flags)
+	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
+		s, err := localSettings(flags, p.around)
+		if err != nil {
+			return err
+		}
+		return approve(cmd.Context(), s, p.stdout)
+	}
+	return cmd
 }
 
 // approve approves what the report says is held.

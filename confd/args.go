@@ -79,6 +79,7 @@ func newRootCommand(p program) *cobra.Command {
 			Use:   commandRun,
 			Short: "Keep BIRD in step: what confd does without a command, too",
 		}, run),
+		p.statusCommand(),
 		p.approveCommand(),
 		p.diffCommand(),
 		p.exportCommand(),
@@ -179,7 +180,7 @@ func (f flagText) Type() string { return string(f.setting.kind()) }
 func addFlags(flags *pflag.FlagSet, command string, into layer) {
 	flags.SortFlags = false
 	for _, s := range settingsTable() {
-		if s.noFlag || len(s.commands) > 0 && !slices.Contains(s.commands, command) {
+		if s.noFlag || !s.flagOf(command) {
 			continue
 		}
 		help := s.help
@@ -194,6 +195,15 @@ func addFlags(flags *pflag.FlagSet, command string, into layer) {
 			addFlag(flags, flagText{s, s.alias, into}, "", "the same as --"+s.name)
 		}
 	}
+}
+
+// flagOf says whether the named command has the setting's flag. Commands that
+// look at this node alone have few.
+func (s setting) flagOf(command string) bool {
+	if command == commandStatus || command == commandApprove {
+		return s.group == groupBIRD || s.name == "config-file"
+	}
+	return len(s.commands) == 0 || slices.Contains(s.commands, command)
 }
 
 func addFlag(flags *pflag.FlagSet, value flagText, short, help string) {

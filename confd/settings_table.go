@@ -268,12 +268,12 @@ func birdSettings() []setting {
 			bind: func(s *Settings) value { return text(&s.BIRD.Binary) },
 		},
 		{
-			name: "socket", env: "CONFD_SOCKET", group: groupBIRD, computed: "by BIRD's version", commands: []string{commandRun, commandDiff, commandStatus},
+			name: "socket", env: "CONFD_SOCKET", group: groupBIRD, computed: "by BIRD's version", commands: []string{commandRun, commandDiff},
 			help: "control socket of BIRD (of BIRD 1.6: the one for IPv4)",
 			bind: func(s *Settings) value { return text(&s.BIRD.Socket) },
 		},
 		{
-			name: "socket6", env: "CONFD_SOCKET6", group: groupBIRD, computed: "by BIRD's version", commands: []string{commandRun, commandDiff, commandStatus},
+			name: "socket6", env: "CONFD_SOCKET6", group: groupBIRD, computed: "by BIRD's version", commands: []string{commandRun, commandDiff},
 			help: "control socket of BIRD 1.6 for IPv6",
 			bind: func(s *Settings) value { return text(&s.BIRD.Socket6) },
 		},

@@ -1,0 +1,90 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"confd/confd/status"
+)
+
+const statusHelp = `Show the BGP sessions of this node: what BIRD says of them, why each of them is
+there, what its last error means, and whether BIRD runs what it should.
+
+It asks BIRD over its control socket, and reads the report that the program
+leaves in BIRD's folder; neither needs the datastore. It ends with 1 where not
+all expected sessions are up.`
+
+// errNotAllUp gives the exit code; the output says what is wrong.
+var errNotAllUp = errors.New("not all is as it should be (see above)")
+
+// statusCommand is confd status.
+func (p program) statusCommand() *cobra.Command {
+	o := status.Options{Format: string(status.Table)}
+	flags := layer{}
+	cmd := &cobra.Command{
+		Use: commandStatus, Short: "Show this node's sessions, why they are there, and whether all is as it should be",
+		Long: statusHelp, Args: noArguments,
+	}
+	f := cmd.Flags()
+	addFlags(f, commandStatus, flags)
+	f.StringVarP(&o.Format, "output", "o", o.Format, "form of what is printed: "+strings.Join(status.Formats(), ", "))
+	f.DurationVarP(&o.Watch, "watch", "w", 0, "show it again and again, after this time each")
+	f.Lookup("watch").NoOptDefVal = "2s"
+	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
+		switch {
+		case !slices.Contains(status.Formats(), o.Format):
+			return usageError{fmt.Errorf("--output: %q: expected one of %s", o.Format, strings.Join(status.Formats(), ", "))}
+		case cmd.Flags().Changed("watch") && o.Watch < 100*time.Millisecond:
+			return usageError{fmt.Errorf("--watch: %s: expected a duration such as 2s, 100ms or more", o.Watch)}
+		}
+		s, err := localSettings(flags, p.around)
+		if err != nil {
+			return err
+		}
+		o.Clear = isTerminal(p.stdout, p.around.LookupEnv)
+		return showStatus(cmd.Context(), s, o, p.stdout)
+	}
+	return cmd
+}
+
+// localSettings are those of a command that looks at this node alone: nobody
+// needs to say how to reach a datastore.
+func localSettings(flags layer, around surroundings) (Settings, error) {
+	return loadSettings(merged(flags, layer{
+		"datastore": given{string(DatastoreFile), "this command"}, "data": given{"/", "this command"},
+	}), around)
+}
+
+func showStatus(ctx context.Context, s Settings, o status.Options, w io.Writer) error {
+	var err error
+	if o.Folder, err = reportFolder(ctx, s); err != nil {
+		return err
+	}
+	o.Sockets = statusSockets(s.BIRD)
+	up, err := status.Show(ctx, w, o)
+	if err == nil && !up {
+		err = errNotAllUp
+	}
+	return err
+}
+
+// statusSockets are the control sockets to ask where there is no report.
+func statusSockets(s BIRDSettings) []string {
+	socket := s.Socket
+	if socket == "" {
+		socket = debianSocket
+		if _, err := os.Stat(debianSocket); err != nil {
+			socket = calicoSocket
+		}
+	}
+	return []string{socket, orElse(s.Socket6, filepath.Join(filepath.Dir(socket), "bird6.ctl"))}
+}

@@ -1,0 +1,332 @@
+package status
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"flag"
+	"fmt"
+	"net"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"confd/confd/report"
+	"confd/internal/testenv"
+	"confd/reload"
+
+	"github.com/google/go-cmp/cmp"
+	"go.uber.org/goleak"
+)
+
+var update = flag.Bool("update", false, "write the golden files anew")
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+// replay serves on a socket what a real BIRD said, as recorded for package
+// reload, until the test ends.
+func replay(t *testing.T, version string) string {
+	t.Helper()
+	sessions, err := os.ReadFile(filepath.Join(testenv.Root(t), "reload", "testdata", "sessions", "all-"+version+".txt"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	answers := map[string]string{
+		"show protocols all\n": string(sessions),
+		"show status\n": "1000-BIRD " + version + "\n1011-Router ID is 10.9.0.1\n Current server time is 2026-11-25 01:10:00\n" +
+			" Last reboot on 2026-11-25 01:08:57\n Last reconfiguration on 2026-11-25 01:08:58\n0013 Daemon is up and running\n",
+	}
+	path := filepath.Join(testenv.SocketDir(t), "bird.ctl")
+	l, err := net.Listen("unix", path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	done := make(chan struct{})
+	t.Cleanup(func() { l.Close(); <-done })
+	go func() {
+		defer close(done)
+		for conn, err := l.Accept(); err == nil; conn, err = l.Accept() {
+			fmt.Fprintf(conn, "0001 BIRD %s ready.\n", version)
+			in := bufio.NewReader(conn)
+			for line, err := in.ReadString('\n'); err == nil; line, err = in.ReadString('\n') {
+				fmt.Fprint(conn, answers[line])
+			}
+			conn.Close()
+		}
+	}()
+	return path
+}
+
+func at(hour, minute, second int) time.Time {
+	return time.Date(2026, 11, 25, hour, minute, second, 0, time.UTC)
+}
+
+// recordedReport fits what was recorded: all is in step.
+func recordedReport() *report.Report {
+	session := func(name, kind, neighbor, why string) report.Session {
+		return report.Session{Name: name, Family: 4, Kind: kind, Neighbor: neighbor, AS: 64513, Object: "BGPPeer " + strings.ToLower(name), Why: why}
+	}
+	six := report.Session{
+		Name: "Mesh_fd00_9__3", Family: 6, Kind: "Mesh", Neighbor: "fd00:9::3", Port: 1790, AS: 64513,
+		PeerNode: "node-3", Object: "BGPConfiguration default", Why: "node-to-node mesh with node node-3",
+	}
+	return &report.Report{
+		Program: "3.32.0", Node: "node-1", PID: 4711, Started: at(1, 0, 0), At: at(1, 9, 30), Ready: true, BIRD: "2",
+		Sources: []report.Source{{Name: "etcd", InSync: true, Since: at(1, 0, 1), Revision: "120"}},
+		Sets: []report.Set{{
+			Name: "bird", Files: []string{"/etc/calico/confd/config/bird.cfg"}, Socket: "/run/bird.ctl", State: "up",
+			Rendered: "aa11", Installed: "aa11", Confirmed: "aa11", Revision: "118", ConfirmedAt: at(1, 8, 58),
+			Reconfigured: at(1, 8, 58), Rebooted: at(1, 8, 57),
+		}},
+		Sessions: []report.Session{
+			session("Mesh_10_9_0_3", "Mesh", "10.9.0.3", "node-to-node mesh with node node-3"),
+			session("Node_wrongas", "Node", "10.9.0.4", "BGPPeer node_wrongas: its peerIP"),
+			session("Node_shut", "Node", "10.9.0.6", "BGPPeer node_shut: its peerIP"),
+			session("Node_hold", "Node", "10.9.0.7", "BGPPeer node_hold: its peerIP"),
+			session("Node_limit", "Global", "10.9.0.8", "BGPPeer node_limit: its peerIP"),
+			session("Node_noroute", "Node", "10.77.0.1", "BGPPeer node_noroute: its peerIP"),
+			session("Local_Workload_10_65_0_9", "Local_Workload", "10.65.0.9", "BGPPeer local_workload_10_65_0_9: local workload on interface cali1"),
+			six,
+		},
+	}
+}
+
+func troubledReport() *report.Report {
+	r := recordedReport()
+	r.Ready, r.NotReady = false, []string{"etcd is not in step"}
+	r.Sources = []report.Source{{Name: "etcd", Since: at(1, 5, 0), Error: "connection refused"}}
+	r.Pending, r.Waiting = at(1, 9, 0), "for etcd"
+	r.Held = &report.Held{
+		Hash: "bb22", Since: at(1, 9, 0), Until: at(1, 39, 0), Why: "it would end 6 of 8 established sessions",
+		Lost: []string{"Mesh_1", "Mesh_2", "Mesh_3", "Mesh_4", "Mesh_5", "Mesh_6"}, Objects: []string{"BGPConfiguration default"},
+	}
+	r.Stale = &report.Stale{Confirmed: at(0, 1, 0)}
+	r.Templates = "bird.cfg.template:3: no such function"
+	r.Quarantined = []report.Problem{{Object: "BGPFilter\x1b[31m evil", Text: "bird.cfg:7:3 syntax error", LeftOut: true}}
+	r.Problems = []report.Problem{{Object: "BGPPeer a", Text: "no address"}, {Object: "BGPPeer b", Text: "no address"}}
+	set := &r.Sets[0]
+	set.Rendered, set.Confirmed, set.Error = "bb22", "0000", "BIRD refuses it"
+	set.TrialEnds, set.RestartNeeded = at(1, 11, 0), []string{"listen on port 1790"}
+	set.Reconfigured, set.Rebooted = at(1, 2, 0), at(1, 1, 0)
+	return r
+}
+
+// twoSets are those of BIRD 1.6 without IPv6: bird6 is not there.
+func twoSets() *report.Report {
+	r := recordedReport()
+	r.BIRD, r.Sessions = "1", []report.Session{r.Sessions[0], r.Sessions[6]}
+	r.Sets = append(r.Sets, report.Set{Name: "bird6", Socket: "/run/bird6.ctl", State: "absent", Rendered: "cc", Installed: "cc"})
+	return r
+}
+
+func TestGolden(t *testing.T) {
+	for _, test := range []struct {
+		name    string
+		report  *report.Report
+		version string
+		formats []string
+		seen    bool
+		more    []daemon
+		allUp   bool
+	}{
+		{"in-step", recordedReport(), "2.17.6", Formats(), true, nil, false},
+		{"troubled", troubledReport(), "3.1.8", []string{Table}, false, nil, false},
+		{"two-sets", twoSets(), "1.6.8", []string{Table, JSON}, true, []daemon{{name: "bird6", socket: "/run/bird6.ctl", err: reload.ErrNotRunning}}, true},
+		{"no-report", nil, "1.6.8", []string{Wide}, false, []daemon{{name: "bird6", socket: "/run/bird6.ctl", err: reload.ErrHung}}, false},
+		{"no-bird", recordedReport(), "", []string{Table}, true, []daemon{{name: "bird", socket: "/run/bird.ctl", err: reload.ErrNotRunning}}, false},
+	} {
+		o := observed{now: at(1, 10, 0), report: test.report, programSeen: test.seen}
+		if test.version != "" {
+			d := daemon{name: "bird", socket: replay(t, test.version)}
+			d.ask(t.Context(), time.Minute)
+			d.socket = "/run/bird.ctl"
+			// BIRD's times have no zone: the golden files must not have this machine's.
+			d.status.LastReboot, d.status.LastReconfiguration = clock(d.status.LastReboot), clock(d.status.LastReconfiguration)
+			o.birds = append(o.birds, d)
+		}
+		o.birds = append(o.birds, test.more...)
+		v := o.view()
+		if v.AllUp != test.allUp {
+			t.Errorf("%s: all up is %t", test.name, v.AllUp)
+		}
+		for _, format := range test.formats {
+			var out bytes.Buffer
+			if err := v.write(&out, format, true); err != nil {
+				t.Fatal(err)
+			}
+			golden(t, test.name+"."+format, out.Bytes())
+		}
+	}
+}
+
+func golden(t *testing.T, name string, got []byte) {
+	t.Helper()
+	path := filepath.Join("testdata", name)
+	if *update {
+		if err := os.WriteFile(path, got, 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	want, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(string(want), string(got)); diff != "" {
+		t.Errorf("%s (-want +got; -update writes it anew):\n%s", path, diff)
+	}
+}
+
+// Which sessions count, and which BIRDs.
+func TestAllUp(t *testing.T) {
+	up := func(name string) reload.SessionState {
+		return reload.SessionState{Name: name, State: "up", BGPState: "Established"}
+	}
+	down := func(name string) reload.SessionState {
+		return reload.SessionState{Name: name, State: "start", BGPState: "Passive"}
+	}
+	bird := func(sessions ...reload.SessionState) daemon { return daemon{name: "bird", sessions: sessions} }
+	reported := func(sessions ...report.Session) *report.Report {
+		return &report.Report{Sessions: sessions, Sets: []report.Set{{Name: "bird", Confirmed: "x"}, {Name: "bird6"}}}
+	}
+	four, six := report.Session{Name: "Mesh_a", Family: 4}, report.Session{Name: "Mesh_b", Family: 6}
+	fails := func(name string, err error) daemon { return daemon{name: name, err: err} }
+	for name, test := range map[string]struct {
+		report *report.Report
+		birds  []daemon
+		want   bool
+	}{
+		"as expected":                 {reported(four), []daemon{bird(up("Mesh_a"))}, true},
+		"another one is down":         {reported(four), []daemon{bird(up("Mesh_a"), down("Mesh_x"))}, true},
+		"expected is down":            {reported(four), []daemon{bird(down("Mesh_a"))}, false},
+		"expected is missing":         {reported(four, six), []daemon{bird(up("Mesh_a"))}, false},
+		"a workload may be down":      {reported(four, report.Session{Name: "Local_Workload_c", Kind: localWorkload}), []daemon{bird(up("Mesh_a"), down("Local_Workload_c"))}, true},
+		"IPv6 off":                    {reported(four), []daemon{bird(up("Mesh_a")), fails("bird6", reload.ErrNotRunning)}, true},
+		"IPv6 away":                   {reported(four, six), []daemon{bird(up("Mesh_a")), fails("bird6", reload.ErrNotRunning)}, false},
+		"IPv6 hangs":                  {reported(four), []daemon{bird(up("Mesh_a")), fails("bird6", reload.ErrHung)}, false},
+		"BIRD away":                   {reported(), []daemon{fails("bird", reload.ErrNotRunning), fails("bird6", reload.ErrNotRunning)}, false},
+		"no session at all":           {reported(), []daemon{bird()}, true},
+		"no report":                   {nil, []daemon{bird(up("x"))}, true},
+		"no report, one is down":      {nil, []daemon{bird(up("x"), down("y"))}, false},
+		"no report, a workload down":  {nil, []daemon{bird(up("x"), down("Local_Workload_y"))}, true},
+		"no report, no IPv6":          {nil, []daemon{bird(up("x")), fails("bird6", reload.ErrNotRunning)}, true},
+		"a report of nothing yet":     {&report.Report{}, []daemon{bird(down("x"))}, false},
+		"cannot be asked":             {nil, []daemon{fails("bird", errors.New("permission denied"))}, false},
+		"no BIRD is known":            {nil, nil, false},
+		"stale, without its sessions": {&report.Report{Sets: []report.Set{{Name: "bird", Confirmed: "x"}}, Stale: &report.Stale{}}, []daemon{bird(down("x"))}, false},
+	} {
+		if got := (observed{report: test.report, birds: test.birds}).view(); got.AllUp != test.want {
+			t.Errorf("%s: all up is %t: %+v", name, got.AllUp, got)
+		}
+	}
+}
+
+// The clocks are compared, whatever zone each was read in.
+func TestLater(t *testing.T) {
+	was := at(1, 0, 0)
+	zone := time.FixedZone("", 7200)
+	for is, want := range map[time.Time]bool{
+		at(1, 0, 3): false, at(1, 0, 4): true, at(0, 59, 0): false, {}: false,
+		time.Date(2026, 11, 25, 1, 0, 0, 0, zone): false,
+		time.Date(2026, 11, 25, 1, 0, 5, 0, zone): true,
+	} {
+		if got := later(is, was); got != want {
+			t.Errorf("%s: %t", is, got)
+		}
+	}
+	if later(was, time.Time{}) {
+		t.Error("a time is later than an unknown one")
+	}
+}
+
+// watcher ends the watch after some output.
+type watcher struct {
+	bytes.Buffer
+	enough func(string) bool
+	stop   context.CancelFunc
+}
+
+func (w *watcher) Write(p []byte) (int, error) {
+	n, err := w.Buffer.Write(p)
+	if w.enough(w.String()) {
+		w.stop()
+	}
+	return n, err
+}
+
+func TestWatch(t *testing.T) {
+	for format, head := range map[string]string{Table: "--- 2", JSON: `{"at":"2`} {
+		ctx, stop := context.WithCancel(t.Context())
+		w := &watcher{stop: stop, enough: func(s string) bool { return strings.Count(s, head) == 3 }}
+		o := Options{Folder: t.TempDir(), Sockets: []string{replay(t, "2.0.12")}, Format: format, Watch: time.Millisecond}
+		if allUp, err := Show(ctx, w, o); allUp || err != nil {
+			t.Errorf("%s: all up %t, %v", format, allUp, err)
+		}
+		if format != JSON {
+			continue
+		}
+		for line := range strings.Lines(w.String()) {
+			if err := json.Unmarshal([]byte(line), &View{}); err != nil {
+				t.Errorf("%v: %s", err, line)
+			}
+		}
+	}
+}
+
+func TestShowErrors(t *testing.T) {
+	if _, err := Show(t.Context(), &bytes.Buffer{}, Options{Format: "yaml"}); err == nil || !strings.Contains(err.Error(), "table, wide, json") {
+		t.Errorf("an unknown format: %v", err)
+	}
+	dir := t.TempDir()
+	if err := os.WriteFile(filepath.Join(dir, report.File), []byte("{"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	var out bytes.Buffer
+	allUp, err := Show(t.Context(), &out, Options{Folder: dir, Sockets: []string{filepath.Join(dir, "bird.ctl")}})
+	if allUp || err != nil || !strings.Contains(out.String(), "not a report") || !strings.Contains(out.String(), "bird is not running") {
+		t.Errorf("a broken report: %t, %v, %s", allUp, err, &out)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	if _, err := Show(ctx, &out, Options{Folder: dir}); !errors.Is(err, context.Canceled) {
+		t.Errorf("cancelled: %v", err)
+	}
+}
+
+func TestMeaning(t *testing.T) {
+	for _, test := range []struct {
+		state reload.SessionState
+		want  string
+	}{
+		{reload.SessionState{BGPState: "Established", LastError: "Received: Administrative reset"}, ""},
+		{reload.SessionState{BGPState: "Idle", LastError: "BGP Error: Bad peer AS", NeighborAS: 64513}, "wrong AS number: the peer's is not 64513, which is expected here"},
+		{reload.SessionState{BGPState: "Idle", LastError: "BGP Error: Malformed AS_PATH"}, "this node ended the session, because of what the peer sent: Malformed AS_PATH"},
+		{reload.SessionState{BGPState: "Idle", LastError: "Received: Cease"}, "the peer ended the session: Cease"},
+		{reload.SessionState{BGPState: "Active", LastError: "Socket: Protocol error"}, "the connection to the peer failed: Protocol error"},
+		{reload.SessionState{BGPState: "Down", LastError: "something new"}, ""},
+		{reload.SessionState{BGPState: "Down"}, "switched off: by `birdc disable`, or in the configuration"},
+		{reload.SessionState{BGPState: "Passive", LastError: "Received: Administrative shutdown", Message: "back at \x1b5"},
+			`the session was switched off at the peer, or BIRD was stopped there; the peer's operator says "back at \x1b5"`},
+	} {
+		if got := Meaning(test.state); got != test.want {
+			t.Errorf("%+v: %q, want %q", test.state, got, test.want)
+		}
+	}
+}
+
+// The guide lists what each error means, as the program says it.
+func TestGuide(t *testing.T) {
+	guide, err := os.ReadFile(filepath.Join(testenv.Root(t), "docs", "status.md"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, e := range ErrorTexts() {
+		words := strings.NewReplacer("{peer}", "PEER", "{port}", "PORT", "{as}", "AS", "{local}", "AS").Replace(e.Words)
+		if row := fmt.Sprintf("| `%s` | %s |\n", e.BIRD, words); !strings.Contains(string(guide), row) {
+			t.Errorf("docs/status.md lacks the row\n%s", row)
+		}
+	}
+}
