@@ -121,7 +121,16 @@ grep 'BGPPeer broken' "$dir/k8s-m1/confd.log" | tail -n 1 | sed 's/^time=[^ ]* /
 reflection_is_up || fail 'it took sessions down'
 all_blocks_everywhere || fail 'it took routes away'
 
-say '7. SIGTERM: confd ends at once, and BIRD keeps its sessions'
+say '7. Somebody takes the label off the route reflector: that would end every session, so it is held'
+write_etcd "$(resource Node k8s-m1 '"bgp":{"ipv4Address":"'"${address[k8s-m1]}"'/24","routeReflectorClusterID":"192.0.2.1"}')"
+for node in $nodes; do wait_until "$node: confd holds the change" is_held "$node"; done
+reflection_is_up || fail 'it took sessions down'
+note 'confd status on k8s-m2:'
+status_of k8s-m2 | sed 's/  *$//' | indent
+write_etcd "$(resource Node k8s-m1 '"bgp":{"ipv4Address":"'"${address[k8s-m1]}"'/24","routeReflectorClusterID":"192.0.2.1"}' '{"route-reflector":"true"}')"
+for node in $nodes; do wait_until "$node: the label is back, and nothing is held" is_not_held "$node"; done
+
+say '8. SIGTERM: confd ends at once, and BIRD keeps its sessions'
 for node in $nodes; do wait_until "$node: confd has ended, with status 0" stop_confd "$node"; done
 reflection_is_up || fail 'sessions went down with confd'
 show_sessions

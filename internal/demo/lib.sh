@@ -101,6 +101,11 @@ start_confd() {
     started+=($!)
 }
 
+# confd status ends with 1 where something is not as it should be: what it says is what is wanted.
+status_of() { ${inside[$1]-} "$confd" status --bird-dir "$dir/$1" --socket "$dir/$1/bird.ctl" || true; }
+is_held() { status_of "$1" 2>/dev/null | grep -qi held; }
+is_not_held() { ! is_held "$1"; }
+
 stop_confd() {
     kill -TERM "${confd_pid[$1]}"
     wait "${confd_pid[$1]}" || fail "confd on $1 ended with status $?"
