@@ -20,7 +20,7 @@ const (
 // time between reads does not count: that is ours.
 type impatient struct {
 	body   io.Reader
-	cancel context.CancelFunc
+	cancel context.CancelCauseFunc
 	limit  atomic.Int64
 }
 
@@ -29,7 +29,7 @@ type errSilent struct{ limit time.Duration }
 
 func (e errSilent) Error() string { return fmt.Sprintf("the server was silent for %s", e.limit) }
 
-func newImpatient(body io.Reader, limit time.Duration, cancel context.CancelFunc) *impatient {
+func newImpatient(body io.Reader, limit time.Duration, cancel context.CancelCauseFunc) *impatient {
 	b := &impatient{body: body, cancel: cancel}
 	b.setLimit(limit)
 	return b
@@ -40,7 +40,7 @@ func (b *impatient) setLimit(limit time.Duration) { b.limit.Store(int64(limit)) 
 // Read reads for no longer than the limit.
 func (b *impatient) Read(p []byte) (int, error) {
 	limit := time.Duration(b.limit.Load())
-	timer := time.AfterFunc(limit, b.cancel)
+	timer := time.AfterFunc(limit, func() { b.cancel(errSilent{limit}) })
 	n, err := b.body.Read(p)
 	if !timer.Stop() && err != nil {
 		err = errSilent{limit}

@@ -60,8 +60,8 @@ func (f *feed) query() url.Values {
 
 // page reads one page.
 func (f *feed) page(ctx context.Context, query url.Values, each func(*object) error) (listMeta, error) {
-	ctx, cancel := context.WithCancel(ctx)
-	defer cancel()
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
 	accept := "application/json"
 	if f.metadataOnly {
 		accept = "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1,application/json"

@@ -3,6 +3,7 @@ package kubernetes
 import (
 	"bufio"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"log/slog"
@@ -113,22 +114,26 @@ func newSilentLab(t *testing.T) (*testenv.Lab, net.Listener) {
 }
 
 // listenIn opens a listener in another network namespace.
-func listenIn(ns, address string) (l net.Listener, err error) {
-	done := make(chan struct{})
-	go func() {
-		defer close(done)
-		runtime.LockOSThread() // for ever: the thread ends with this function
-		var f *os.File
-		if f, err = os.Open("/run/netns/" + ns); err != nil {
-			return
-		}
-		defer f.Close()
-		if err = unix.Setns(int(f.Fd()), syscall.CLONE_NEWNET); err == nil {
-			l, err = net.Listen("tcp", address)
-		}
-	}()
-	<-done
-	return l, err
+func listenIn(ns, address string) (net.Listener, error) {
+	runtime.LockOSThread()
+	defer runtime.UnlockOSThread()
+	home, err := os.Open("/proc/thread-self/ns/net")
+	if err != nil {
+		return nil, err
+	}
+	defer home.Close()
+	there, err := os.Open("/run/netns/" + ns)
+	if err != nil {
+		return nil, err
+	}
+	defer there.Close()
+	if err := unix.Setns(int(there.Fd()), unix.CLONE_NEWNET); err != nil {
+		return nil, err
+	}
+	l, err := net.Listen("tcp", address)
+	// A thread that stayed there could only be thrown away, and servers that it
+	// has started would be killed with it.
+	return l, errors.Join(err, unix.Setns(int(home.Fd()), unix.CLONE_NEWNET))
 }
 
 // steps is what the client prints.

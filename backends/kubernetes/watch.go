@@ -41,8 +41,8 @@ type stream struct {
 // watch delivers changes after the feed's revision or, where that is empty, the
 // whole collection first. It returns nil where the watch ended as watches do.
 func (f *feed) watch(ctx context.Context) error {
-	ctx, cancel := context.WithCancel(ctx)
-	defer cancel()
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
 	s := &stream{feed: f, frames: make(chan frame), changes: f.table.change(), idle: watchIdle}
 	query := f.query()
 	query.Set("watch", "true")
@@ -73,7 +73,7 @@ func (f *feed) watch(ctx context.Context) error {
 	}
 	go s.receive(ctx)
 	err = s.run(ctx)
-	cancel()
+	cancel(nil)
 	for range s.frames { // until the receiver has ended
 	}
 	return err
@@ -132,7 +132,7 @@ func (s *stream) run(ctx context.Context) error {
 			}
 			held = false
 		case <-ctx.Done():
-			return ctx.Err()
+			return context.Cause(ctx)
 		}
 		if err := s.deliver(ctx, s.changes); err != nil {
 			return err

@@ -1,0 +1,284 @@
+// Package supervise runs BIRD as a child of this program: it starts it when its
+// configuration is in place, starts it again when it ends, passes signals on,
+// and ends it with the program. Should the program itself be killed, BIRD goes
+// on, and the next run of the program takes it over.
+package supervise
+
+import (
+	"context"
+	"io"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"time"
+)
+
+// Options say how a daemon is run. The zero value of each means its default.
+type Options struct {
+	// Name is what logs and events call the daemon; default: the program's name.
+	Name string
+	// Socket is the path of the daemon's control socket. A BIRD that answers
+	// there already is adopted. Empty: nothing is looked for.
+	Socket string
+	// Output is given what the daemon prints on stdout and stderr, unchanged. It
+	// must be safe for concurrent use. Default: os.Stderr.
+	Output io.Writer
+	// StopTimeout is how long the daemon may take to end on SIGTERM before it is
+	// killed; default 10 s.
+	StopTimeout time.Duration
+	// MinDelay and MaxDelay are the first and the longest pause before the daemon
+	// is started again; defaults 200 ms and 30 s. Each pause is twice the one
+	// before, until the daemon has run for Settled; default 1 min.
+	MinDelay, MaxDelay, Settled time.Duration
+	// Logger is told of each start and end; default: nobody is.
+	Logger *slog.Logger
+	// Observe is called at each start and end, one call at a time. It must
+	// return soon.
+	Observe func(Event)
+}
+
+// State is where a daemon stands.
+type State string
+
+// The states that events tell of.
+const (
+	Started State = "started" // by us
+	Adopted State = "adopted" // it ran already: it is left to run
+	Ended   State = "ended"
+)
+
+// Event tells that a daemon began or ended.
+type Event struct {
+	Name  string
+	State State
+	PID   int // 0 of one that was adopted, or could not be started
+	// The rest is for Ended.
+	Exit    string        // such as "exit code 1" or "killed by signal 9 (killed)"
+	Output  string        // the last lines that it printed; empty of one that was adopted
+	Ran     time.Duration // how long it ran
+	RetryIn time.Duration // until it is started again; 0: not at all, it was told to end
+}
+
+// Child is a daemon that is kept running.
+type Child struct {
+	command string
+	opts    Options
+	signals chan os.Signal
+	wake    chan struct{}
+}
+
+// New prepares to run command: one program with its arguments, as /bin/sh reads
+// them (quotes and $VARIABLES work). The error says what is wrong with command;
+// nothing is started before Run.
+func New(command string, o Options) (*Child, error) {
+	command, err := checkCommand(command)
+	if err != nil {
+		return nil, err
+	}
+	if o.Name == "" {
+		o.Name = filepath.Base(strings.Trim(strings.Fields(command)[0], `'"`))
+	}
+	if o.Output == nil {
+		o.Output = os.Stderr
+	}
+	if o.Logger == nil {
+		o.Logger = slog.New(slog.DiscardHandler)
+	}
+	if o.Observe == nil {
+		o.Observe = func(Event) {}
+	}
+	setDefault(&o.StopTimeout, 10*time.Second)
+	setDefault(&o.MinDelay, 200*time.Millisecond)
+	setDefault(&o.MaxDelay, 30*time.Second)
+	setDefault(&o.Settled, time.Minute)
+	o.Logger = o.Logger.With("daemon", o.Name)
+	return &Child{command: command, opts: o, signals: make(chan os.Signal, 8), wake: make(chan struct{}, 1)}, nil
+}
+
+func setDefault(d *time.Duration, otherwise time.Duration) {
+	if *d <= 0 {
+		*d = otherwise
+	}
+}
+
+// Name is what the daemon is called.
+func (c *Child) Name() string { return c.opts.Name }
+
+// Signal passes a signal on to the daemon, where it runs.
+func (c *Child) Signal(s os.Signal) {
+	select {
+	case c.signals <- s:
+	default: // as the kernel does: what is pending already is not pending twice
+	}
+}
+
+// Retry ends the pause before the next start: what kept the daemon from running
+// may be put right.
+func (c *Child) Retry() {
+	select {
+	case c.wake <- struct{}{}:
+	default:
+	}
+}
+
+// Run starts the daemon as soon as start is closed, and again whenever it ends,
+// until ctx ends. Then it ends the daemon, and returns when that is gone: SIGTERM
+// first, SIGKILL after StopTimeout. A BIRD that runs already is adopted at once,
+// without waiting for start. Run is called once.
+func (c *Child) Run(ctx context.Context, start <-chan struct{}) {
+	c.adopt(ctx)
+	c.await(ctx, start)
+	delay := delays{min: c.opts.MinDelay, max: c.opts.MaxDelay, settled: c.opts.Settled}
+	for ctx.Err() == nil {
+		if c.adopt(ctx) {
+			c.pause(ctx, lookInterval)
+		} else {
+			c.once(ctx, &delay)
+		}
+	}
+}
+
+// await waits for start. There is nobody yet to pass signals on to.
+func (c *Child) await(ctx context.Context, start <-chan struct{}) {
+	for {
+		select {
+		case <-start:
+			return
+		case <-ctx.Done():
+			return
+		case <-c.signals:
+		case <-c.wake:
+		}
+	}
+}
+
+// once starts the daemon, waits for its end, and then for the time to start it
+// again.
+func (c *Child) once(ctx context.Context, delay *delays) {
+	began := time.Now()
+	p, err := startProcess(c.command, c.opts.Output)
+	if err != nil {
+		c.ended(ctx, Event{Exit: err.Error(), RetryIn: delay.after(0)})
+		return
+	}
+	c.opts.Logger.Info("started", "pid", p.pid())
+	c.opts.Observe(Event{Name: c.opts.Name, State: Started, PID: p.pid()})
+	c.tend(ctx, p)
+	ran := time.Since(began)
+	e := Event{PID: p.pid(), Exit: p.exit(), Output: p.tail.String(), Ran: ran}
+	if ctx.Err() == nil {
+		e.RetryIn = delay.after(ran)
+	}
+	c.ended(ctx, e)
+}
+
+// tend is with the process until it has ended.
+func (c *Child) tend(ctx context.Context, p *process) {
+	defer p.sweep(c.opts.StopTimeout)
+	hold := time.NewTimer(shellStarts)
+	defer hold.Stop()
+	var signals <-chan os.Signal
+	for {
+		select {
+		case <-p.done:
+			return
+		case <-hold.C:
+			signals = c.signals
+		case s := <-signals:
+			c.opts.Logger.Info("passing a signal on", "signal", s.String(), "pid", p.pid())
+			p.signal(s)
+		case <-c.wake:
+		case <-ctx.Done():
+			if !p.stop(c.opts.StopTimeout) {
+				c.opts.Logger.Warn("did not end when told, and was killed", "pid", p.pid(), "after", c.opts.StopTimeout)
+			}
+			return
+		}
+	}
+}
+
+// ended tells of an end, and pauses.
+func (c *Child) ended(ctx context.Context, e Event) {
+	e.Name, e.State = c.opts.Name, Ended
+	attributes := []any{"exit", e.Exit, "ran", e.Ran.Round(time.Millisecond)}
+	if e.PID != 0 {
+		attributes = append(attributes, "pid", e.PID)
+	}
+	if e.RetryIn == 0 {
+		c.opts.Logger.Info("ended", attributes...)
+		c.opts.Observe(e)
+		return
+	}
+	attributes = append(attributes, "retry_in", e.RetryIn)
+	if e.Output != "" {
+		attributes = append(attributes, "output", e.Output)
+	}
+	c.opts.Logger.Error("ended by itself", attributes...)
+	c.opts.Observe(e)
+	c.pause(ctx, e.RetryIn)
+}
+
+// pause waits for d, for Retry, or for the end of ctx.
+func (c *Child) pause(ctx context.Context, d time.Duration) {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	for {
+		select {
+		case <-timer.C:
+			return
+		case <-c.wake:
+			return
+		case <-ctx.Done():
+			return
+		case <-c.signals:
+		}
+	}
+}
+
+// delays counts the pauses between starts.
+type delays struct{ min, max, settled, last time.Duration }
+
+// after is the pause after a run of that length.
+func (d *delays) after(ran time.Duration) time.Duration {
+	if ran >= d.settled || d.last == 0 {
+		d.last = d.min
+	} else {
+		d.last = min(2*d.last, d.max)
+	}
+	return d.last
+}
+
+// tail passes what is written on, and keeps the last lines.
+type tail struct {
+	out  io.Writer
+	mu   sync.Mutex
+	text []byte
+}
+
+// How much of a daemon's output is repeated in the log when it ends.
+const (
+	tailLines = 5
+	tailBytes = 1000
+)
+
+// Write never fails: a log that nobody takes must not stop the daemon.
+func (t *tail) Write(p []byte) (int, error) {
+	_, _ = t.out.Write(p)
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.text = append(t.text, p...)
+	if extra := len(t.text) - tailBytes; extra > 0 {
+		t.text = append(t.text[:0], t.text[extra:]...)
+	}
+	return len(p), nil
+}
+
+// String is the last lines, without what came before tailBytes.
+func (t *tail) String() string {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	lines := strings.Split(strings.ToValidUTF8(strings.TrimSpace(string(t.text)), "?"), "\n")
+	return strings.Join(lines[max(0, len(lines)-tailLines):], "\n")
+}
