@@ -32,7 +32,9 @@ type wanted struct {
 	quarantined map[backends.Key]string
 	// changed are the objects that changed since what is live was made.
 	changed []backends.Key
-	times   times
+	// rest is set where a change that is held was taken out; then full is nil.
+	rest  bool
+	times times
 }
 
 // times are when the steps of one change were done. event is zero where no
@@ -43,6 +45,7 @@ type times struct{ event, began, computed, rendered time.Time }
 // failed.
 func (d *daemon) work(ctx context.Context, g *errgroup.Group) {
 	d.pace.begin()
+	d.retryTemplates()
 	err := d.apply(ctx, g)
 	d.observer.changed()
 	held := (*heldError)(nil)
@@ -50,6 +53,9 @@ func (d *daemon) work(ctx context.Context, g *errgroup.Group) {
 	case ctx.Err() != nil:
 	case errors.As(err, &held):
 		d.keepBack(held)
+		if d.live == nil { // what lies on disk is what should run
+			d.startChildren(ctx, g)
+		}
 		d.retell(ctx)
 	case errors.Is(err, bgp.ErrUnknownNode), errors.Is(err, errNoVersion):
 		d.wait(err)
@@ -68,7 +74,7 @@ func (d *daemon) succeed() {
 	d.waiting, d.since = "", time.Time{}
 	if d.held != nil {
 		d.log.Info("nothing is held back any more", "hash", d.held.Hash)
-		d.held, d.failed = nil, ""
+		d.held, d.failed = nil, nil
 	}
 	clear(d.changedKeys)
 	d.pace.succeeded()
@@ -100,6 +106,9 @@ func (d *daemon) apply(ctx context.Context, g *errgroup.Group) error {
 		return err
 	}
 	err = d.put(ctx, w)
+	if held := (*heldError)(nil); errors.As(err, &held) {
+		return d.holding(ctx, w, held)
+	}
 	if !refusal(err) {
 		return err
 	}
@@ -110,7 +119,20 @@ func (d *daemon) apply(ctx context.Context, g *errgroup.Group) error {
 	if err != nil {
 		return err
 	}
-	return d.put(ctx, w)
+	err = d.put(ctx, w)
+	if held := (*heldError)(nil); errors.As(err, &held) {
+		return d.holding(ctx, w, held)
+	}
+	return err
+}
+
+// holding keeps w back, but for what has nothing to do with why.
+func (d *daemon) holding(ctx context.Context, w *wanted, held *heldError) error {
+	d.keepBack(held)
+	if err := d.putRest(ctx, w); err != nil {
+		return err
+	}
+	return held
 }
 
 // want computes and renders; nil where what is live is what should be.
@@ -180,8 +202,14 @@ func (d *daemon) put(ctx context.Context, w *wanted) error {
 	if err := d.judge(ctx, w); err != nil {
 		return err
 	}
+	again := d.live != nil && w.hash == d.live.hash && !d.dirty
 	d.dirty = true
 	results, err := d.applySets(ctx, w.sets, w.times.began)
+	for i, r := range results {
+		if again && len(r.Changed) > 0 { // found while BIRD was told again
+			d.noteDrift(w.sets[i], reload.Drift{Files: r.Changed})
+		}
+	}
 	d.logApplied(w, results)
 	if err != nil {
 		return err
@@ -199,7 +227,7 @@ func (d *daemon) put(ctx context.Context, w *wanted) error {
 func (d *daemon) goLive(w *wanted) {
 	d.live, d.trial = w, nil
 	d.stale, d.dirty, d.proven, d.boot = false, false, nil, nil
-	if d.approved == w.hash {
+	if d.approved != "" && !w.rest {
 		d.approved = ""
 		report.Forget(d.birds.dir)
 	}
@@ -220,6 +248,7 @@ func (d *daemon) withOldTemplates(ctx context.Context, g *errgroup.Group, err er
 
 func (d *daemon) useOldTemplates(why error) {
 	d.keepTemplates(why.Error())
+	d.refused = &provenTemplates{engine: d.node.engine, builtIn: d.node.builtIn}
 	d.node.engine, d.node.builtIn = d.proven.engine, d.proven.builtIn
 	d.proven, d.stale = nil, false
 }
@@ -237,6 +266,8 @@ func (d *daemon) applySets(ctx context.Context, sets []reload.Set, began time.Ti
 		r, err := d.applySet(ctx, s)
 		if err != nil {
 			errs = append(errs, err)
+		} else if s.Daemon != nil {
+			d.children.inPlace(s.Daemon.Socket)
 		}
 		if err != nil || len(r.Changed) > 0 {
 			d.pace.applied(began)

@@ -54,7 +54,7 @@ func approve(ctx context.Context, s Settings, stdout io.Writer) error {
 	if err := report.Approve(folder, r.Held.Hash); err != nil {
 		return err
 	}
-	_, err = fmt.Fprintf(stdout, "approved %s, held for %s: %s\n", r.Held.Hash, time.Since(r.Held.Since).Round(time.Second), r.Held.Why)
+	_, err = fmt.Fprintf(stdout, "approved %s, held for %s: %s\n", r.Held.Hash, time.Since(r.Held.Since).Round(time.Second), (&heldError{*r.Held}).Error())
 	return err
 }
 

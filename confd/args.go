@@ -31,6 +31,9 @@ func exitCode(err error) int {
 	if err == nil {
 		return exitGood
 	}
+	if child := (childEnded{}); errors.As(err, &child) {
+		return child.code
+	}
 	if errors.As(err, &usageError{}) {
 		return exitUsage
 	}

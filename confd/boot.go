@@ -61,5 +61,5 @@ func (d *daemon) bootSet(ctx context.Context, g *errgroup.Group, r reload.Record
 	d.log.Warn("the datastore is away: BIRD runs on the files from before", "set", r.Set, "state", res.State.String(),
 		"age", time.Since(at).Round(time.Second), "revision", generation.Mark, "bird", res.Version, "error", d.in.missing())
 	d.boot = &report.Stale{Confirmed: at, Revision: generation.Mark}
-	d.startChildren(ctx, g)
+	d.startChildren(ctx, g, daemon.Socket)
 }

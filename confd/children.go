@@ -2,9 +2,11 @@ package main
 
 import (
 	"context"
+	"fmt"
 	"log/slog"
 	"os"
 	"os/signal"
+	"slices"
 	"sync"
 	"syscall"
 
@@ -29,14 +31,20 @@ func passedSignals() (signals <-chan os.Signal, stop func()) {
 type children struct {
 	commands []string
 	log      *slog.Logger
-	running  []*supervise.Child
-	start    chan struct{}
-	open     sync.Once
+	running  []*child
+}
+
+// child is one of them, with the control socket that its files belong to.
+type child struct {
+	*supervise.Child
+	socket string // empty: not known
+	start  chan struct{}
+	open   sync.Once
 }
 
 // newChildren says what is wrong with the commands; they are run later.
 func newChildren(commands []string, log *slog.Logger) (*children, error) {
-	c := &children{commands: commands, log: log, start: make(chan struct{})}
+	c := &children{commands: commands, log: log}
 	for _, command := range commands {
 		if _, err := supervise.New(command, supervise.Options{}); err != nil {
 			return nil, usageError{err}
@@ -56,38 +64,51 @@ func (c *children) prepare(ctx context.Context, g *errgroup.Group, sockets []str
 			}
 		}}
 		if i < len(sockets) {
-			o.Socket = sockets[i]
+			o.Socket, o.Name = sockets[i], [...]string{"bird", "bird6"}[i]
 		}
-		child, err := supervise.New(c.commands[i], o)
+		daemon, err := supervise.New(c.commands[i], o)
 		if err != nil {
 			return err
 		}
-		m.Children(child.Name())
-		c.running = append(c.running, child)
-		g.Go(func() error { child.Run(ctx, c.start); return nil })
+		m.Children(daemon.Name())
+		running := &child{Child: daemon, socket: o.Socket, start: make(chan struct{})}
+		c.running = append(c.running, running)
+		g.Go(func() error { running.Run(ctx, running.start); return nil })
 	}
 	return nil
 }
 
-// inPlace says that the files are there: the children may start, and need not
-// wait if what kept them from running was a file.
-func (c *children) inPlace() {
-	c.open.Do(func() { close(c.start) })
+// inPlace says that the files are there of the BIRDs with these sockets; without
+// any, of all: they may start, and need not wait if what kept them from running
+// was a file.
+func (c *children) inPlace(sockets ...string) {
 	for _, child := range c.running {
-		child.Retry()
+		if len(sockets) == 0 || slices.Contains(sockets, child.socket) {
+			child.open.Do(func() { close(child.start) })
+			child.Retry()
+		}
 	}
 }
 
+// has says whether the BIRD of a socket is one of them.
+func (c *children) has(socket string) bool {
+	return slices.ContainsFunc(c.running, func(child *child) bool { return child.socket == socket })
+}
+
+// signal passes a signal on. That to read everything again BIRD is told over its
+// control socket, where it says when it has.
 func (c *children) signal(s os.Signal) {
 	for _, child := range c.running {
-		child.Signal(s)
+		if s != hangup || child.socket == "" {
+			child.Signal(s)
+		}
 	}
 }
 
-// startChildren has the BIRDs that we run start.
-func (d *daemon) startChildren(ctx context.Context, g *errgroup.Group) {
+// startChildren has the BIRDs that we run start: those of the sockets, or all.
+func (d *daemon) startChildren(ctx context.Context, g *errgroup.Group, sockets ...string) {
 	if err := d.prepareChildren(ctx, g); err == nil {
-		d.children.inPlace()
+		d.children.inPlace(sockets...)
 	}
 }
 
@@ -95,4 +116,22 @@ func (d *daemon) startChildren(ctx context.Context, g *errgroup.Group) {
 // sockets are.
 func (d *daemon) prepareChildren(ctx context.Context, g *errgroup.Group) error {
 	return d.children.prepare(ctx, g, d.birds.sockets(), d.observer.metrics)
+}
+
+// childEnded says that the program, run as a child of process 1, has ended.
+type childEnded struct{ code int }
+
+// Error is one line.
+func (e childEnded) Error() string {
+	return fmt.Sprintf("as a child of process 1 it ended with %d (see above)", e.code)
+}
+
+// asProcess1 runs the program once more, as a child: what it starts must outlive
+// a crash of it.
+func asProcess1(log *slog.Logger) error {
+	code, err := supervise.Init(log)
+	if err == nil && code != 0 {
+		err = childEnded{code}
+	}
+	return err
 }

@@ -308,11 +308,24 @@ func newEtcdWriter(t *testing.T, e *testenv.Etcd) etcdWriter {
 
 // write makes a change, unless it is of a kind that etcd does not have.
 func (w etcdWriter) write(c change) error {
-	ctx := context.Background()
-	key, value, err := "/calico/resources/v3/projectcalico.org/"+plural(c.key.Kind)+"/"+c.key.Name, []byte(nil), error(nil)
+	key, value, err := inEtcd(c)
+	switch ctx := context.Background(); {
+	case err != nil || key == "":
+	case c.resource == nil:
+		_, err = w.kv.Delete(ctx, key)
+	default:
+		_, err = w.kv.Put(ctx, key, value)
+	}
+	return err
+}
+
+// inEtcd is where and how etcd holds an object. The key is empty where it does
+// not have the kind.
+func inEtcd(c change) (key, value string, err error) {
+	var text []byte
 	switch c.key.Kind {
 	case backends.KindService, backends.KindEndpointSlice, backends.KindSecret:
-		return nil
+		return "", "", nil
 	case backends.KindBlockAffinity:
 		// The name says all: see affinityName.
 		node, block, _ := strings.Cut(c.key.Name, ".")
@@ -320,22 +333,15 @@ func (w etcdWriter) write(c change) error {
 		family := map[bool]string{true: "ipv4", false: "ipv6"}[cidr.Addr().Is4()]
 		key = "/calico/ipam/v2/host/" + node + "/" + family + "/block/" + strings.Replace(cidr.String(), "/", "-", 1)
 		if a, ok := c.resource.(*backends.BlockAffinity); ok {
-			value, err = json.Marshal(map[string]any{"state": a.State, "deleted": a.Deleted})
+			text, err = json.Marshal(map[string]any{"state": a.State, "deleted": a.Deleted})
 		}
 	default:
+		key = "/calico/resources/v3/projectcalico.org/" + plural(c.key.Kind) + "/" + c.key.Name
 		if c.resource != nil {
-			value, err = backends.Encode(c.resource)
+			text, err = backends.Encode(c.resource)
 		}
 	}
-	if err != nil {
-		return err
-	}
-	if c.resource == nil {
-		_, err = w.kv.Delete(ctx, key)
-	} else {
-		_, err = w.kv.Put(ctx, key, string(value))
-	}
-	return err
+	return key, string(text), err
 }
 
 // writeCluster puts the cluster into a folder, one file for each kind, and each

@@ -6,6 +6,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -31,53 +32,108 @@ func (e *heldError) Error() string {
 }
 
 // judge looks at what w would do to the sessions that are established: it holds
-// w back where that is too much, and says which sessions must stay up while w is
-// on trial. It is no judge of what is in place already.
+// w back where that is too much, or where w has failed its trial, and says which
+// sessions must stay up while w is on trial. It is no judge of what is live
+// already, and of what is left of a change that is held.
 func (d *daemon) judge(ctx context.Context, w *wanted) error {
-	hash := w.hash
-	if d.live != nil && hash == d.live.hash || hash == d.approved {
+	if d.live != nil && w.hash == d.live.hash {
 		return nil
 	}
-	if d.held != nil && hash == d.held.Hash && (hash == d.failed || !d.holdIsOver()) {
-		return &heldError{*d.held}
+	if err := d.failedBefore(w); err != nil {
+		return err
 	}
 	safety := d.node.settings.Safety
-	mayLose := d.live == nil || d.stale || len(bgp.Compare(d.live.config, w.config, w.version.Major).Removed) > 0
-	if safety.Guard == 0 && !(safety.Hold && mayLose) {
+	removed := d.removed(w)
+	mayLose := safety.Hold && !w.rest && (d.live == nil || d.stale || len(removed) > 0)
+	if safety.Guard == 0 && !mayLose {
 		return nil
 	}
+	id := holdID(w, removed)
 	up, err := established(ctx, w.sets)
 	if err != nil {
 		return err
 	}
-	if safety.Hold && mayLose && !(d.held != nil && hash == d.held.Hash) {
-		if held := tooMuch(d.node.settings.Node, d.live, w, up); held != nil {
-			if safety.HoldFor > 0 {
-				held.Until = held.Since.Add(safety.HoldFor)
-			}
-			return held
+	if mayLose && d.approved != id {
+		if held := tooMuch(d.node.settings.Node, d.live, w, d.withLost(id, inOrder(w.sets, up))); held != nil {
+			return d.holdAs(id, held)
 		}
 	}
-	if safety.Guard > 0 {
+	if safety.Guard > 0 && (d.failed == nil || d.approved != d.held.Hash) {
 		d.guard(w, up)
 	}
 	return nil
 }
 
-// tooMuch says whether w takes most of the sessions away that are up (names by
-// set), although what is behind them is still there; nil: it does not. live is
-// what is in place, nil where that is not known.
-func tooMuch(node string, live, w *wanted, up map[string][]string) *heldError {
-	var all []string
-	for _, s := range w.sets {
-		all = append(all, up[s.Name]...)
+// removed are the sessions that w has no longer. Where nothing is live yet, those
+// of the last report were.
+func (d *daemon) removed(w *wanted) []string {
+	if d.live != nil {
+		return bgp.Compare(d.live.config, w.config, w.version.Major).Removed
 	}
+	has := map[string]bool{}
+	for _, f := range w.config.Families() {
+		for _, s := range f.Sessions {
+			has[s.Name] = true
+		}
+	}
+	var names []string
+	for _, s := range d.before.Sessions {
+		if !has[s.Name] {
+			names = append(names, s.Name)
+		}
+	}
+	return names
+}
+
+// withLost adds the sessions that what is held takes away to those that are up:
+// BIRD may have been restarted since, or this program too, and that is no
+// approval.
+func (d *daemon) withLost(id string, up []string) []string {
+	held := d.held
+	if before := d.before.Held; d.live == nil && held == nil && before != nil && before.Hash == id {
+		held = before
+	}
+	if held == nil {
+		return up
+	}
+	all := slices.Concat(up, held.Lost)
+	slices.Sort(all)
+	return slices.Compact(all)
+}
+
+// holdAs is held under its name, since when that is held already.
+func (d *daemon) holdAs(id string, held *heldError) *heldError {
+	held.Hash = id
+	if d.held != nil && d.held.Hash == id {
+		held.Since, held.Until = d.held.Since, d.held.Until
+		return held
+	}
+	if limit := d.node.settings.Safety.HoldFor; limit > 0 {
+		held.Until = held.Since.Add(limit)
+	}
+	return held
+}
+
+// holdID names what is held: the sessions that would go. What changes besides
+// does not make it something else.
+func holdID(w *wanted, removed []string) string {
+	if len(removed) == 0 {
+		return w.hash
+	}
+	sum := sha256.Sum256([]byte(strings.Join(removed, "\n")))
+	return hex.EncodeToString(sum[:])[:16]
+}
+
+// tooMuch says whether w takes most of the sessions away that are up, although
+// what is behind them is still there; nil: it does not. live is what is in
+// place, nil where that is not known.
+func tooMuch(node string, live, w *wanted, up []string) *heldError {
 	var old *bgp.Config
 	var before *backends.State
 	if live != nil {
 		old, before = live.config, live.state
 	}
-	impact := bgp.ImpactOf(all, old, w.config, w.state)
+	impact := bgp.ImpactOf(up, old, w.config, w.state)
 	if !impact.TooMuch() {
 		return nil
 	}
@@ -95,7 +151,11 @@ func tooMuch(node string, live, w *wanted, up map[string][]string) *heldError {
 func (d *daemon) keepBack(held *heldError) {
 	d.waiting = ""
 	if d.held != nil && d.held.Hash == held.Hash {
+		d.held = &held.Held // what it takes away may be other sessions by now
 		return
+	}
+	if d.held != nil {
+		held.Since = d.held.Since
 	}
 	d.held = &held.Held
 	d.observer.metrics.Held()
@@ -121,7 +181,7 @@ func (d *daemon) lookForApproval() {
 	case approved == d.held.Hash && d.approved != approved:
 		d.log.Warn("what was held back is approved", "hash", approved)
 		d.approved = approved
-	case d.holdIsOver() && d.approved != d.held.Hash && d.held.Hash != d.failed:
+	case d.holdIsOver() && d.approved != d.held.Hash:
 		d.log.Warn("what was held back goes on: its time is over", "hash", d.held.Hash)
 		d.approved = d.held.Hash
 	default:
@@ -167,6 +227,17 @@ func establishedAt(ctx context.Context, socket string) ([]string, error) {
 		}
 	}
 	return names, nil
+}
+
+// inOrder are the names of all sets, sorted: BIRD lists them in an order of its
+// own.
+func inOrder(sets []reload.Set, up map[string][]string) []string {
+	var all []string
+	for _, s := range sets {
+		all = append(all, up[s.Name]...)
+	}
+	slices.Sort(all)
+	return all
 }
 
 // hashOf names what would be put in place.

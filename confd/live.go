@@ -116,6 +116,7 @@ func waitQuiet(ctx context.Context, events <-chan fsnotify.Event) {
 // reloadTemplates takes changed templates into use. Where they are broken, or
 // gone, those that are in use stay.
 func (d *daemon) reloadTemplates() {
+	d.refused, d.toldTemplates = nil, ""
 	engine, builtIn, err := d.node.load()
 	switch {
 	case err != nil:
@@ -145,12 +146,25 @@ type provenTemplates struct {
 	builtIn bool
 }
 
-// keepTemplates says, once, why changed templates are not used.
-func (d *daemon) keepTemplates(why string) {
-	if d.brokenTemplates == why {
+// retryTemplates takes changed templates that did not work into use once more:
+// what was wrong may have been an object that has changed since, or BIRD's
+// version.
+func (d *daemon) retryTemplates() {
+	if d.refused == nil {
 		return
 	}
+	d.proven = &provenTemplates{engine: d.node.engine, builtIn: d.node.builtIn}
+	d.node.engine, d.node.builtIn = d.refused.engine, d.refused.builtIn
+	d.refused, d.brokenTemplates, d.stale = nil, "", true
+}
+
+// keepTemplates says, once, why changed templates are not used.
+func (d *daemon) keepTemplates(why string) {
 	d.brokenTemplates = why
+	if d.toldTemplates == why {
+		return
+	}
+	d.toldTemplates = why
 	for line := range strings.Lines(why) {
 		d.log.Error("changed templates are not used: the last good ones stay", "error", strings.TrimSpace(line))
 	}

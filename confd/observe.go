@@ -45,13 +45,14 @@ type observer struct {
 
 	dirty   bool // something of weight is not in the report yet
 	written time.Time
-	failed  string // why a file could not be written last
+	// failed is why a file could not be written last, by what was said of it.
+	failed map[string]string
 }
 
 // newObserver makes the observer of a run. usage reads the use of the IP pools;
 // nil: nobody does.
 func newObserver(s Settings, usage backends.UsageReader, log *slog.Logger) *observer {
-	o := &observer{log: log, notifier: notify.New(log)}
+	o := &observer{log: log, notifier: notify.New(log), failed: map[string]string{}}
 	options := metrics.Options{Version: version(), Node: s.Node, Report: o.last.Load, PerSession: s.Watch.Sessions, Log: log}
 	if usage != nil && s.Watch.IPAM {
 		options.IPAM = func(ctx context.Context) (backends.Usage, error) { return usage.Usage(ctx, s.Node) }
@@ -110,11 +111,15 @@ type setStanding struct {
 	trial                  time.Time // when its trial ends
 	err                    string
 	drifts                 int
+	// found is what was found changed and is not put right yet, in words.
+	found string
 	// bird is the state of its BIRD, version what it says of itself.
 	bird, version string
 	// started is what the BIRD that runs was started with, as far as it takes
-	// that only then; nil: not known.
+	// that only then; nil: not known. needs is what it must be restarted for, as it
+	// was logged last.
 	started *bgp.Config
+	needs   string
 }
 
 // publish makes the report, and writes it where it is due.
@@ -132,13 +137,18 @@ func (d *daemon) publish() {
 	if d.birds.dir == "" {
 		return
 	}
-	err := r.Write(d.birds.dir)
-	if err != nil && err.Error() != o.failed {
-		o.log.Warn("confd status cannot see how this program stands", "error", err)
+	o.complain("confd status cannot see how this program stands", r.Write(d.birds.dir))
+}
+
+// complain logs what is wrong with a file, once; nil: nothing is any more.
+func (o *observer) complain(about string, err error) {
+	if err == nil {
+		delete(o.failed, about)
+		return
 	}
-	o.failed = ""
-	if err != nil {
-		o.failed = err.Error()
+	if text := numbers.ReplaceAllString(err.Error(), "N"); o.failed[about] != text {
+		o.failed[about] = text
+		o.log.Warn(about, "error", err)
 	}
 }
 
@@ -150,9 +160,7 @@ func (o *observer) told(r *report.Report, readyFile string) {
 	} else if len(r.NotReady) > 0 {
 		o.notifier.Status("not ready: " + r.NotReady[0])
 	}
-	if err := notify.ReadyFile(readyFile, r.Ready); err != nil {
-		o.log.Warn("the file that says whether this program is ready is not as it should be", "error", err)
-	}
+	o.complain("the file that says whether this program is ready is not as it should be", notify.ReadyFile(readyFile, r.Ready))
 }
 
 // report says where the daemon stands.
@@ -168,6 +176,8 @@ func (d *daemon) report(now time.Time) *report.Report {
 	}
 	if d.live != nil {
 		r.Sessions, r.Blocks = d.liveSessions(), blocksOf(d.live.config)
+	} else { // what BIRD has is from before
+		r.Sessions, r.Blocks = d.before.Sessions, d.before.Blocks
 	}
 	r.Sets = d.reportedSets()
 	r.NotReady = d.notReady(r)
@@ -257,7 +267,7 @@ func (d *daemon) reportedSets() []report.Set {
 			// What came since then makes no difference here.
 			row.Revision = orElse(d.in.revision(), st.revision)
 		}
-		if d.live != nil && st.started != nil {
+		if d.live != nil && st.started != nil && st.bird != reload.Absent.String() {
 			row.RestartNeeded = d.restartNeeded(s.Name, st.started)
 		}
 		list = append(list, row)
@@ -289,6 +299,14 @@ func (d *daemon) currentSets() []reload.Set {
 	return d.last
 }
 
+// inPlace is the configuration that lies on disk; nil: that is not known.
+func (d *daemon) inPlace() *bgp.Config {
+	if d.trial != nil {
+		return d.trial.config
+	}
+	return d.liveConfig()
+}
+
 func (d *daemon) standing(set string) *setStanding {
 	st := d.standings[set]
 	if st == nil {
@@ -310,7 +328,7 @@ func (d *daemon) notReady(r *report.Report) []string {
 		list = append(list, "BIRD runs on files of "+r.Stale.Confirmed.Format(time.RFC3339)+", without a datastore")
 	}
 	if r.Held != nil {
-		list = append(list, "a change is held back: "+r.Held.Why)
+		list = append(list, "a change is held back: "+(&heldError{*r.Held}).Error())
 	}
 	if r.Waiting != "" {
 		list = append(list, "waiting: "+r.Waiting)
@@ -329,11 +347,15 @@ func (d *daemon) notReady(r *report.Report) []string {
 	return list
 }
 
-// needless says that a set's BIRD is not there and nobody misses it: of BIRD 1's
-// two daemons, the one of an address family that the node does not have.
+// needless says that a set's BIRD is not there, and that nobody misses it.
 func (d *daemon) needless(s report.Set) bool {
-	return s.State == reload.Absent.String() && s.Error == "" && d.live != nil && d.birds.version.Major == 1 &&
-		!familyOf(s.Name, d.live.config).Address.IsValid()
+	return s.State == reload.Absent.String() && s.Error == "" && !d.missed(s.Name)
+}
+
+// missed says whether a set is of use: of BIRD 1's two daemons, that of an
+// address family which the node does not have is not.
+func (d *daemon) missed(set string) bool {
+	return d.live == nil || d.birds.version.Major != 1 || familyOf(set, d.live.config).Address.IsValid()
 }
 
 // after puts sign before a text that is not empty.

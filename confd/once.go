@@ -45,7 +45,7 @@ func holdOnce(ctx context.Context, n *node, sets []reload.Set, made rendering) e
 		return err
 	}
 	w := &wanted{config: made.config, state: made.state, sets: sets, version: made.daemons.version, hash: hashOf(sets)}
-	if held := tooMuch(n.settings.Node, nil, w, up); held != nil {
+	if held := tooMuch(n.settings.Node, nil, w, inOrder(sets, up)); held != nil {
 		return fmt.Errorf("not applied: %w (give --hold=false to do it all the same)", held)
 	}
 	return nil

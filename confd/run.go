@@ -53,6 +53,9 @@ func runLogged(ctx context.Context, s Settings, log *slog.Logger, level *slog.Le
 	if err != nil {
 		return err
 	}
+	if len(s.Exec) > 0 && os.Getpid() == 1 {
+		return asProcess1(log)
+	}
 	sources, err := newSources(s, log)
 	if err != nil {
 		return err
@@ -73,6 +76,10 @@ func runLogged(ctx context.Context, s Settings, log *slog.Logger, level *slog.Le
 	g.Go(func() error { return d.loop(ctx, g) })
 	if err := g.Wait(); err != nil && !errors.Is(err, context.Canceled) {
 		return err
+	}
+	if len(s.Exec) > 0 {
+		log.Info("stopped, after BIRD")
+		return nil
 	}
 	log.Info("stopped: BIRD keeps the configuration that it has")
 	return nil
@@ -126,8 +133,9 @@ type daemon struct {
 	// held is what is kept back; approved is the hash of what may go on.
 	held     *report.Held
 	approved string
-	// failed is the hash of what did not pass its trial.
-	failed string
+	// failed has the objects that what did not pass its trial came from, as they
+	// were then; nil: nothing has failed.
+	failed map[backends.Key]backends.Resource
 	// trying are the sets of trial that are on trial still.
 	trying []reload.Set
 	// culprits are objects that BIRD's check refused.
@@ -147,9 +155,13 @@ type daemon struct {
 	// proven are the templates that worked last, while changed ones have not yet;
 	// nil: those in use have.
 	proven *provenTemplates
+	// refused are changed templates that did not work, to be tried again; nil:
+	// none.
+	refused *provenTemplates
 	// brokenTemplates is what is wrong with the templates that are there now;
 	// empty where they are those in use.
 	brokenTemplates string
+	toldTemplates   string // the last of it that was logged
 	// sessions are those of listed, as in the report.
 	listed   *wanted
 	sessions []report.Session
@@ -176,7 +188,7 @@ func (d *daemon) loop(ctx context.Context, g *errgroup.Group) error {
 	defer d.observer.stop(d.node.settings.Watch.ReadyFile)
 	d.log.Info("started", "node", d.node.settings.Node, "datastore", d.node.settings.Datastore)
 	for {
-		if at, ok := d.pace.pending(); ok {
+		if at, ok := d.pace.pending(); ok && !d.onTrial() {
 			due.Reset(time.Until(at))
 		}
 		d.observer.turned()
@@ -206,7 +218,7 @@ func (d *daemon) loop(ctx context.Context, g *errgroup.Group) error {
 func (d *daemon) ring(ctx context.Context, g *errgroup.Group) {
 	at, pending := d.pace.pending()
 	switch {
-	case !pending || d.trial != nil || time.Until(at) > 0:
+	case !pending || d.onTrial() || time.Until(at) > 0:
 	case d.in.complete():
 		d.work(ctx, g)
 	default:
@@ -232,7 +244,7 @@ func (d *daemon) take(u backends.Update) {
 		return
 	}
 	for _, e := range u.Events {
-		if d.live != nil && len(d.changedKeys) < maxChangedKeys {
+		if d.live != nil {
 			d.changedKeys[e.Key] = true
 		}
 	}
@@ -241,12 +253,10 @@ func (d *daemon) take(u backends.Update) {
 	}
 	if d.since.IsZero() {
 		d.since = u.At
+		d.observer.changed()
 	}
 	d.pace.changed(time.Now(), d.splay(u.Events))
 }
-
-// maxChangedKeys is how many objects are remembered as the reason of a change.
-const maxChangedKeys = 1000
 
 // splay is how long a change may be put off, at random, so that not all nodes do
 // it in the same second. One that concerns this node alone, or takes routes
@@ -274,8 +284,6 @@ func (d *daemon) common(k backends.Key) bool {
 // seen is what was seen of a BIRD since the program runs.
 type seen struct {
 	down, up bool
-	// fresh is set where it came up: it was started with what lay on disk.
-	fresh bool
 	// told is when it last confirmed what it was told.
 	told time.Time
 }
@@ -292,6 +300,7 @@ func (d *daemon) seenAt(socket string) *seen {
 // has confirmed since, it need not.
 func (d *daemon) birdEvent(e reload.Event) {
 	d.noteBird(e)
+	d.logBird(e)
 	bird := d.seenAt(e.Socket)
 	if !e.Up {
 		bird.down = true
@@ -299,8 +308,11 @@ func (d *daemon) birdEvent(e reload.Event) {
 	}
 	if bird.up {
 		d.observer.metrics.Drift(metrics.DriftRestart)
+		d.standing(d.setAt(e.Socket)).drifts++
 	}
-	bird.fresh = bird.fresh || bird.up || bird.down
+	if bird.up || bird.down {
+		d.noteFresh(e.Socket)
+	}
 	bird.up = true
 	if e.At.Before(bird.told) {
 		return
@@ -309,6 +321,28 @@ func (d *daemon) birdEvent(e reload.Event) {
 	if d.in.complete() {
 		d.pace.soon(time.Now())
 	}
+}
+
+// logBird says that a BIRD came or went. That one is not there which nobody
+// misses, or which is being started, is no reason to worry.
+func (d *daemon) logBird(e reload.Event) {
+	if e.Up {
+		d.log.Info("BIRD is up", "socket", e.Socket, "version", e.Version)
+		return
+	}
+	level := slog.LevelWarn
+	if starting := d.children.has(e.Socket) && !d.seenAt(e.Socket).up; starting || !d.missed(d.setAt(e.Socket)) {
+		level = slog.LevelInfo
+	}
+	d.log.Log(context.Background(), level, "BIRD is not up", "socket", e.Socket, "error", e.Err)
+}
+
+// setAt is the name of the set that the BIRD of a socket reads.
+func (d *daemon) setAt(socket string) string {
+	if d.birds.version.Major == 1 && socket == d.birds.socket6 {
+		return "bird6"
+	}
+	return "bird"
 }
 
 // signal passes a signal on to the BIRDs that we run. SIGHUP means to look at
@@ -322,6 +356,11 @@ func (d *daemon) signal(s os.Signal) {
 	d.observer.notifier.Reloading()
 	d.reloadTemplates()
 	d.dirty = true
+	if d.live != nil {
+		for _, socket := range d.birds.sockets() {
+			d.restarted[socket] = true
+		}
+	}
 	if d.in.complete() {
 		d.pace.changed(time.Now(), 0)
 	}
@@ -357,7 +396,7 @@ func (d *daemon) watchBirds(ctx context.Context, g *errgroup.Group) {
 	for _, socket := range d.birds.sockets() {
 		if !slices.Contains(d.watched, socket) {
 			d.watched = append(d.watched, socket)
-			g.Go(func() error { reload.Watch(ctx, socket, d.events, d.log); return nil })
+			g.Go(func() error { reload.Watch(ctx, socket, d.events, slog.New(slog.DiscardHandler)); return nil })
 		}
 	}
 }

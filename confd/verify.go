@@ -2,7 +2,9 @@ package main
 
 import (
 	"context"
+	"log/slog"
 	"net/netip"
+	"strings"
 	"time"
 
 	"confd/bgp"
@@ -15,7 +17,7 @@ import (
 // it, and puts right what is not.
 func (d *daemon) verify(ctx context.Context) {
 	now := time.Now()
-	if d.trial != nil || now.Before(d.checkAt) && !d.repairAll {
+	if d.onTrial() || now.Before(d.checkAt) && !d.repairAll {
 		return
 	}
 	d.checkAt, d.repairAll = now.Add(d.node.settings.Timing.Verify), false
@@ -28,7 +30,10 @@ func (d *daemon) verify(ctx context.Context) {
 			d.log.Debug("looking whether all is as it was left", "set", s.Name, "error", err)
 		}
 		d.noteHealth(s, drift)
-		if d.live != nil && drift.Any() && drift.BIRD != reload.Busy {
+		switch {
+		case !drift.Any():
+			d.standing(s.Name).found = ""
+		case d.live != nil && drift.BIRD != reload.Busy:
 			d.repair(ctx, s, drift)
 		}
 	}
@@ -58,13 +63,41 @@ func (d *daemon) noteHealth(s reload.Set, drift reload.Drift) {
 	}
 }
 
-// repair puts right what has drifted. A BIRD that came up has an event, too;
-// whichever is first does it.
+// repair puts right what has drifted. A BIRD that came up has an event, too,
+// with which it is told: that is waited for.
 func (d *daemon) repair(ctx context.Context, s reload.Set, drift reload.Drift) {
-	if drift.Restarted && d.restarted[s.Daemon.Socket] && len(drift.Files) == 0 {
+	st := d.standing(s.Name)
+	first, up := st.found != drift.String(), drift.Restarted && len(drift.Files) == 0
+	st.found = drift.String()
+	if up && (first || d.restarted[s.Daemon.Socket]) {
+		if _, pending := d.pace.pending(); !first && !pending && d.in.complete() {
+			d.pace.soon(time.Now())
+		}
 		return
 	}
-	// A restart is counted where BIRD is seen to come up.
+	if first || up {
+		d.noteDrift(s, drift)
+	}
+	if drift.Restarted && s.Daemon != nil {
+		d.restarted[s.Daemon.Socket] = true
+	}
+	r, err := d.mend(ctx, s, drift)
+	d.noteResult(s, r, err)
+	if err != nil {
+		level := slog.LevelDebug
+		if first || up {
+			level = slog.LevelError
+		}
+		d.log.Log(ctx, level, "not put right: trying again", "set", s.Name, "error", err)
+		return
+	}
+	st.found = ""
+	d.log.Info("put right", "set", s.Name, "state", r.State.String())
+}
+
+// noteDrift counts what was found changed. A restart is counted where BIRD is
+// seen to come up.
+func (d *daemon) noteDrift(s reload.Set, drift reload.Drift) {
 	for kind, found := range map[string]bool{
 		metrics.DriftFile: len(drift.Files) > 0, metrics.DriftReconfigured: drift.Reconfigured,
 	} {
@@ -72,19 +105,8 @@ func (d *daemon) repair(ctx context.Context, s reload.Set, drift reload.Drift) {
 			d.observer.metrics.Drift(kind)
 		}
 	}
-	st := d.standing(s.Name)
-	st.drifts++
+	d.standing(s.Name).drifts++
 	d.log.Warn("not as it was left: putting it right", "set", s.Name, "found", drift.String())
-	if drift.Restarted && s.Daemon != nil {
-		d.restarted[s.Daemon.Socket] = true
-	}
-	r, err := d.mend(ctx, s, drift)
-	d.noteResult(s, r, err)
-	if err != nil {
-		d.log.Error("not put right: trying again", "set", s.Name, "error", err)
-		return
-	}
-	d.log.Info("put right", "set", s.Name, "state", r.State.String())
 }
 
 func (d *daemon) mend(ctx context.Context, s reload.Set, drift reload.Drift) (reload.Result, error) {
@@ -149,16 +171,25 @@ func (d *daemon) noteResult(s reload.Set, r reload.Result, err error) {
 func (d *daemon) noteStarted(cfg *bgp.Config) {
 	for _, s := range d.currentSets() {
 		st := d.standing(s.Name)
-		fresh := false
-		if s.Daemon != nil {
-			bird := d.seenAt(s.Daemon.Socket)
-			fresh, bird.fresh = bird.fresh, false
-		}
-		if st.started == nil && !fresh {
+		if st.started == nil {
 			st.started = d.startedBefore(s, st, cfg)
 		}
-		if st.started == nil || fresh {
+		if st.started == nil {
 			st.started = cfg
+		}
+		needs := strings.Join(d.restartNeeded(s.Name, st.started), ", ")
+		if needs != "" && needs != st.needs {
+			d.log.Warn("BIRD must be restarted: it takes this only when it starts", "set", s.Name, "setting", needs)
+		}
+		st.needs = needs
+	}
+}
+
+// noteFresh notes that a BIRD has just started, with what lies on disk.
+func (d *daemon) noteFresh(socket string) {
+	for _, s := range d.currentSets() {
+		if s.Daemon != nil && s.Daemon.Socket == socket {
+			d.standing(s.Name).started = d.inPlace()
 		}
 	}
 }
