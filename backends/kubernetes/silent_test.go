@@ -1,23 +1,14 @@
 package kubernetes
 
 import (
-	"bufio"
 	"context"
-	"errors"
 	"fmt"
-	"io"
 	"log/slog"
-	"net"
-	"net/netip"
 	"os"
 	"path/filepath"
-	"runtime"
 	"strings"
-	"syscall"
 	"testing"
-	"time"
 
-	"golang.org/x/sys/unix"
 	"k8s.io/client-go/tools/clientcmd"
 
 	"confd/backends"
@@ -45,7 +36,7 @@ func TestLostWithoutAWord(t *testing.T) {
 	for name, environment := range map[string]string{"HTTP/2": "", "HTTP/1.1": "GODEBUG=http2client=0"} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			lab, listener := newSilentLab(t)
+			lab, listener := testenv.NewSilentLab(t)
 			w := &wire{tb: t, target: strings.TrimPrefix(k.URL(), "https://"), listen: listener}
 			w.wg.Go(w.accept)
 			t.Cleanup(func() {
@@ -54,9 +45,9 @@ func TestLostWithoutAWord(t *testing.T) {
 				w.wg.Wait()
 			})
 			file := silentKubeconfig(t, k, listener.Addr().String())
-			client := startSteps(t, lab, environment, silentConfig+"="+file)
-			client.until(t, "in step")
-			client.noticed(t, func() { lab.Unplug("client") }, func() { lab.Plug("client") })
+			client := testenv.StartSteps(t, lab, "TestLostWithoutAWord", 3*patience, environment, silentConfig+"="+file)
+			client.Until(t, "in step")
+			client.Noticed(t, func() { lab.Unplug("client") }, func() { lab.Plug("client") })
 		})
 	}
 }
@@ -95,92 +86,4 @@ func tellSteps(t *testing.T, cfg Config) {
 			fmt.Println("out of step:", u.Err)
 		}
 	}
-}
-
-// newSilentLab is a network of a client and a server, with a listener in the
-// server's namespace. The client knows where to send packets without asking, so
-// that nothing tells it that they do not arrive.
-func newSilentLab(t *testing.T) (*testenv.Lab, net.Listener) {
-	t.Helper()
-	address := func(s string) []netip.Prefix { return []netip.Prefix{netip.MustParsePrefix(s)} }
-	lab := testenv.NewLab(t, testenv.Host{Name: "client", Addrs: address("192.0.2.1/24")}, testenv.Host{Name: "server", Addrs: address("192.0.2.2/24")})
-	mac := strings.TrimSpace(lab.Exec("server", "cat", "/sys/class/net/eth0/address"))
-	lab.Exec("client", "ip", "neigh", "replace", "192.0.2.2", "lladdr", mac, "dev", "eth0", "nud", "permanent")
-	listener, err := listenIn(lab.NS("server"), "192.0.2.2:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	return lab, listener
-}
-
-// listenIn opens a listener in another network namespace.
-func listenIn(ns, address string) (net.Listener, error) {
-	runtime.LockOSThread()
-	defer runtime.UnlockOSThread()
-	home, err := os.Open("/proc/thread-self/ns/net")
-	if err != nil {
-		return nil, err
-	}
-	defer home.Close()
-	there, err := os.Open("/run/netns/" + ns)
-	if err != nil {
-		return nil, err
-	}
-	defer there.Close()
-	if err := unix.Setns(int(there.Fd()), unix.CLONE_NEWNET); err != nil {
-		return nil, err
-	}
-	l, err := net.Listen("tcp", address)
-	// A thread that stayed there could only be thrown away, and servers that it
-	// has started would be killed with it.
-	return l, errors.Join(err, unix.Setns(int(home.Fd()), unix.CLONE_NEWNET))
-}
-
-// steps is what the client prints.
-type steps struct{ lines *bufio.Scanner }
-
-func startSteps(t *testing.T, lab *testenv.Lab, environment ...string) steps {
-	t.Helper()
-	out, in := io.Pipe()
-	cmd := lab.Command("client", os.Args[0], "-test.run=^TestLostWithoutAWord$")
-	cmd.Env = append(os.Environ(), environment...)
-	cmd.Stdout, cmd.Stderr = in, in
-	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
-	if err := cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
-	end := func() { _ = cmd.Process.Kill(); in.Close() }
-	impatient := time.AfterFunc(3*patience, end)
-	t.Cleanup(func() {
-		impatient.Stop()
-		end()
-		_ = cmd.Wait() // it was killed
-	})
-	return steps{bufio.NewScanner(out)}
-}
-
-// until returns the first line that begins so.
-func (s steps) until(t *testing.T, prefix string) string {
-	t.Helper()
-	last := ""
-	for s.lines.Scan() {
-		if last = s.lines.Text(); strings.HasPrefix(last, prefix) {
-			return last
-		}
-	}
-	t.Fatalf("the client is not %s; last it said %q", prefix, last)
-	return ""
-}
-
-// noticed loses the server, and finds it again, with a client that is in step.
-func (s steps) noticed(t *testing.T, lose, find func()) {
-	t.Helper()
-	began := time.Now()
-	lose()
-	line := s.until(t, "out of step")
-	t.Logf("noticed after %s: %s", time.Since(began).Round(100*time.Millisecond), line)
-	began = time.Now()
-	find()
-	s.until(t, "in step")
-	t.Logf("in step again after %s", time.Since(began).Round(100*time.Millisecond))
 }
