@@ -33,6 +33,10 @@ test: deps birds kube-apiserver ## Run all tests, against real servers
 test-long: deps kube-apiserver ## Run the tests with random clusters and changes for some 10 minutes (SEED=n: others)
 	go test -timeout 60m -v ./confd -run 'TestDatastoresSayTheSame|TestServiceRoutes' -long -seed $(or $(SEED),1)
 
+.PHONY: soak
+soak: deps birds ## Change the cluster and break things at random for SOAK (10m), then all must be right (SEED=n: the same again)
+	go test -timeout 0 -v ./confd -run TestSoak -soak $(or $(SOAK),10m) -seed $(or $(SEED),$(shell date +%s))
+
 .PHONY: lint
 lint: $(GOLANGCI) ## Check the code: go vet and golangci-lint (settings in .golangci.yml)
 	go vet ./...
@@ -47,6 +51,10 @@ $(GOLANGCI):
 .PHONY: bench
 bench: deps build ## Measure clusters of 100, 1,000 and 5,000 nodes (some minutes; prints Markdown tables)
 	go run ./internal/bench -confd bin/confd
+
+.PHONY: bench-faults
+bench-faults: deps birds build ## Measure how long faults last, from BIRD killed to disk full (as root, some 15 minutes; see docs/faults.md)
+	go run ./internal/bench -confd bin/confd -faults
 
 .PHONY: fuzz
 fuzz: ## Run each fuzz test for FUZZTIME (10s)

@@ -74,7 +74,8 @@ func (d *daemon) succeed() {
 	d.waiting, d.since = "", time.Time{}
 	if d.held != nil {
 		d.log.Info("nothing is held back any more", "hash", d.held.Hash)
-		d.held, d.failed = nil, nil
+		d.held, d.failed, d.approved = nil, nil, ""
+		report.Forget(d.birds.dir)
 	}
 	clear(d.changedKeys)
 	d.pace.succeeded()
@@ -128,8 +129,12 @@ func (d *daemon) apply(ctx context.Context, g *errgroup.Group) error {
 
 // holding keeps w back, but for what has nothing to do with why.
 func (d *daemon) holding(ctx context.Context, w *wanted, held *heldError) error {
+	err := d.putRest(ctx, w)
+	if more := (*heldError)(nil); errors.As(err, &more) {
+		return more
+	}
 	d.keepBack(held)
-	if err := d.putRest(ctx, w); err != nil {
+	if err != nil {
 		return err
 	}
 	return held
@@ -202,9 +207,12 @@ func (d *daemon) put(ctx context.Context, w *wanted) error {
 	if err := d.judge(ctx, w); err != nil {
 		return err
 	}
+	if err := d.checkAll(ctx, w.sets); err != nil {
+		return err
+	}
 	again := d.live != nil && w.hash == d.live.hash && !d.dirty
 	d.dirty = true
-	results, err := d.applySets(ctx, w.sets, w.times.began)
+	results, err := d.applySets(ctx, w)
 	for i, r := range results {
 		if again && len(r.Changed) > 0 { // found while BIRD was told again
 			d.noteDrift(w.sets[i], reload.Drift{Files: r.Changed})
@@ -212,6 +220,9 @@ func (d *daemon) put(ctx context.Context, w *wanted) error {
 	}
 	d.logApplied(w, results)
 	if err != nil {
+		// A set that is on trial already goes on; it is no trial of the whole.
+		d.begunTrial(w, results)
+		d.trial = nil
 		return err
 	}
 	clear(d.restarted)
@@ -223,11 +234,31 @@ func (d *daemon) put(ctx context.Context, w *wanted) error {
 	return nil
 }
 
+// checkAll checks all sets where there are several, so that one that is refused
+// keeps the others from getting what the objects at fault ask for.
+func (d *daemon) checkAll(ctx context.Context, sets []reload.Set) error {
+	if len(sets) < 2 {
+		return nil
+	}
+	var errs []error
+	for _, s := range sets {
+		if st := d.standing(s.Name); st.installed == s.Hash() {
+			continue
+		}
+		// What else is wrong than a refusal shows when the set is applied.
+		if err := d.applier.Check(ctx, s); refusal(err) {
+			d.noteResult(s, reload.Result{}, err)
+			errs = append(errs, err)
+		}
+	}
+	return errors.Join(errs...)
+}
+
 // goLive notes that BIRD uses w, or will when it starts.
 func (d *daemon) goLive(w *wanted) {
 	d.live, d.trial = w, nil
 	d.stale, d.dirty, d.proven, d.boot = false, false, nil, nil
-	if d.approved != "" && !w.rest {
+	if d.approved != "" && (!w.rest || d.failed != nil) {
 		d.approved = ""
 		report.Forget(d.birds.dir)
 	}
@@ -254,26 +285,33 @@ func (d *daemon) useOldTemplates(why error) {
 }
 
 // applySets applies each set; one that fails does not keep the others back.
-func (d *daemon) applySets(ctx context.Context, sets []reload.Set, began time.Time) ([]reload.Result, error) {
-	d.last = sets
-	for _, s := range sets {
+func (d *daemon) applySets(ctx context.Context, w *wanted) ([]reload.Result, error) {
+	d.last = w.sets
+	for _, s := range w.sets {
 		d.observer.metrics.Sets(s.Name)
 	}
 	var results []reload.Result
 	var errs []error
-	for _, s := range sets {
+	for _, s := range w.sets {
 		d.observer.turned()
 		r, err := d.applySet(ctx, s)
+		if errors.Is(err, reload.ErrCannotCheck) && !d.missedFor(w.config, s.Name) {
+			// Nobody is there to check the files, nor to read them.
+			r, err = reload.Result{Hash: s.Hash()}, nil
+		}
 		if err != nil {
 			errs = append(errs, err)
 		} else if s.Daemon != nil {
 			d.children.inPlace(s.Daemon.Socket)
 		}
 		if err != nil || len(r.Changed) > 0 {
-			d.pace.applied(began)
+			d.pace.applied(w.times.began)
 		}
 		d.standing(s.Name).rendered = orElse(r.Hash, s.Hash())
 		d.noteResult(s, r, err)
+		if err != nil {
+			r = reload.Result{} // nothing that counts
+		}
 		results = append(results, r)
 	}
 	return results, errors.Join(errs...)

@@ -38,7 +38,7 @@ func (d *daemon) withoutCulprits(ctx context.Context, w *wanted, refused error) 
 
 // attempt makes w without some objects, and has it checked.
 func (d *daemon) attempt(ctx context.Context, w *wanted, without map[backends.Key]string) (quarantine.Attempt, error) {
-	state := d.in.state.Without(without)
+	state := w.state.Without(without)
 	cfg, err := d.node.compute(state)
 	if err != nil {
 		return quarantine.Attempt{}, err

@@ -34,7 +34,7 @@ func (e *heldError) Error() string {
 // judge looks at what w would do to the sessions that are established: it holds
 // w back where that is too much, or where w has failed its trial, and says which
 // sessions must stay up while w is on trial. It is no judge of what is live
-// already, and of what is left of a change that is held.
+// already, and of what is left of a change that takes sessions away.
 func (d *daemon) judge(ctx context.Context, w *wanted) error {
 	if d.live != nil && w.hash == d.live.hash {
 		return nil
@@ -44,7 +44,7 @@ func (d *daemon) judge(ctx context.Context, w *wanted) error {
 	}
 	safety := d.node.settings.Safety
 	removed := d.removed(w)
-	mayLose := safety.Hold && !w.rest && (d.live == nil || d.stale || len(removed) > 0)
+	mayLose := safety.Hold && (!w.rest || d.failed != nil) && (d.live == nil || d.stale || len(removed) > 0)
 	if safety.Guard == 0 && !mayLose {
 		return nil
 	}
@@ -53,12 +53,13 @@ func (d *daemon) judge(ctx context.Context, w *wanted) error {
 	if err != nil {
 		return err
 	}
+	d.addLost(up, w.sets)
 	if mayLose && d.approved != id {
 		if held := tooMuch(d.node.settings.Node, d.live, w, d.withLost(id, inOrder(w.sets, up))); held != nil {
 			return d.holdAs(id, held)
 		}
 	}
-	if safety.Guard > 0 && (d.failed == nil || d.approved != d.held.Hash) {
+	if safety.Guard > 0 && (d.failed == nil || d.approved != d.failed.held.Hash) {
 		d.guard(w, up)
 	}
 	return nil
@@ -154,6 +155,11 @@ func (d *daemon) keepBack(held *heldError) {
 		d.held = &held.Held // what it takes away may be other sessions by now
 		return
 	}
+	// What somebody approved of it before this program was started still counts.
+	d.heldAt = held.Since
+	if before := d.before.Held; before != nil && before.Hash == held.Hash {
+		d.heldAt = before.Since
+	}
 	if d.held != nil {
 		held.Since = d.held.Since
 	}
@@ -177,7 +183,7 @@ func (d *daemon) lookForApproval() {
 	if d.held == nil || !d.in.complete() {
 		return
 	}
-	switch approved := report.Approved(d.birds.dir); {
+	switch approved := report.Approved(d.birds.dir, d.heldAt); {
 	case approved == d.held.Hash && d.approved != approved:
 		d.log.Warn("what was held back is approved", "hash", approved)
 		d.approved = approved
@@ -227,6 +233,33 @@ func establishedAt(ctx context.Context, socket string) ([]string, error) {
 		}
 	}
 	return names, nil
+}
+
+// justLost is how long the sessions of a BIRD that went away count as established:
+// a change that comes while it is restarted must not pass for harmless.
+const justLost = time.Minute
+
+// addLost adds to the sessions that are up those that a BIRD had which went away
+// a moment ago, as far as that is known.
+func (d *daemon) addLost(up map[string][]string, sets []reload.Set) {
+	if d.live == nil {
+		return
+	}
+	for _, s := range sets {
+		if s.Daemon == nil || time.Since(d.seenAt(s.Daemon.Socket).lost) > justLost {
+			continue
+		}
+		for _, f := range d.live.config.Families() {
+			if d.birds.version.Major == 1 && f.Version != familyOf(s.Name, d.live.config).Version {
+				continue
+			}
+			for _, session := range f.Sessions {
+				if !slices.Contains(up[s.Name], session.Name) {
+					up[s.Name] = append(up[s.Name], session.Name)
+				}
+			}
+		}
+	}
 }
 
 // inOrder are the names of all sets, sorted: BIRD lists them in an order of its

@@ -330,6 +330,9 @@ func (d *daemon) notReady(r *report.Report) []string {
 	if r.Held != nil {
 		list = append(list, "a change is held back: "+(&heldError{*r.Held}).Error())
 	}
+	if d.live != nil && !d.in.complete() {
+		list = append(list, "waiting for what is needed: "+d.in.missing().Error())
+	}
 	if r.Waiting != "" {
 		list = append(list, "waiting: "+r.Waiting)
 	}
@@ -343,6 +346,9 @@ func (d *daemon) notReady(r *report.Report) []string {
 		if s.Confirmed != s.Rendered && s.TrialEnds.IsZero() && !d.needless(s) {
 			list = append(list, "set "+s.Name+": BIRD has not confirmed what should run"+after(": ", s.Error))
 		}
+		if away := []string{reload.Absent.String(), reload.Hung.String(), reload.Restarting.String()}; slices.Contains(away, s.State) && !d.needless(s) {
+			list = append(list, "set "+s.Name+": BIRD is "+s.State)
+		}
 	}
 	return list
 }
@@ -354,8 +360,10 @@ func (d *daemon) needless(s report.Set) bool {
 
 // missed says whether a set is of use: of BIRD 1's two daemons, that of an
 // address family which the node does not have is not.
-func (d *daemon) missed(set string) bool {
-	return d.live == nil || d.birds.version.Major != 1 || familyOf(set, d.live.config).Address.IsValid()
+func (d *daemon) missed(set string) bool { return d.live == nil || d.missedFor(d.live.config, set) }
+
+func (d *daemon) missedFor(cfg *bgp.Config, set string) bool {
+	return d.birds.version.Major != 1 || familyOf(set, cfg).Address.IsValid()
 }
 
 // after puts sign before a text that is not empty.

@@ -14,18 +14,22 @@ type pace struct {
 	due     time.Time // zero: nothing is pending
 	last    time.Time // when changes were applied last
 	backOff time.Duration
+	splayed bool // what is due was put off at random
 }
 
 // changed notes a change that happened at now, and that may be put off by splay
 // besides. One that may not brings those before it forward.
 func (p *pace) changed(now time.Time, splay time.Duration) {
+	if splay > 0 && p.splayed && !p.due.IsZero() {
+		return // the earliest of many draws would be no random time
+	}
 	due := now.Add(p.gather)
 	if earliest := p.last.Add(p.minInterval); due.Before(earliest) {
 		due = earliest
 	}
 	due = due.Add(splay)
 	if p.due.IsZero() || due.Before(p.due) {
-		p.due = due
+		p.due, p.splayed = due, splay > 0
 	}
 }
 

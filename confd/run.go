@@ -123,7 +123,8 @@ type daemon struct {
 	standings   map[string]*setStanding
 	// boot says that BIRD runs on files from before, without a datastore.
 	boot    *report.Stale
-	booted  bool // it was tried
+	booted  bool      // that was done, or there is nothing to do it with
+	bootAt  time.Time // not before
 	checkAt time.Time
 
 	// since is when the oldest change that is not live arrived; changedKeys are
@@ -133,15 +134,18 @@ type daemon struct {
 	// held is what is kept back; approved is the hash of what may go on.
 	held     *report.Held
 	approved string
-	// failed has the objects that what did not pass its trial came from, as they
-	// were then; nil: nothing has failed.
-	failed map[backends.Key]backends.Resource
+	// heldAt is when what is held now was held first: what was approved before
+	// that was something else.
+	heldAt time.Time
+	// failed is what did not pass its trial; nil: nothing has failed.
+	failed *failedTrial
 	// trying are the sets of trial that are on trial still.
 	trying []reload.Set
 	// culprits are objects that BIRD's check refused.
 	culprits quarantine.Memory
-	// repairAll has verify look at once.
-	repairAll bool
+	// back is set where something was undone, and not each set is back yet.
+	back   bool
+	backAt time.Time // not before
 	// before is the last report of the program that ran here before.
 	before report.Report
 	// problems are those that were logged already.
@@ -248,12 +252,12 @@ func (d *daemon) take(u backends.Update) {
 			d.changedKeys[e.Key] = true
 		}
 	}
-	if !d.in.complete() {
-		return
-	}
 	if d.since.IsZero() {
 		d.since = u.At
 		d.observer.changed()
+	}
+	if !d.in.complete() {
+		return
 	}
 	d.pace.changed(time.Now(), d.splay(u.Events))
 }
@@ -283,7 +287,10 @@ func (d *daemon) common(k backends.Key) bool {
 
 // seen is what was seen of a BIRD since the program runs.
 type seen struct {
-	down, up bool
+	// down and up: it has been so; isUp: it is, as far as is known.
+	down, up, isUp bool
+	// lost is when it was last seen to go.
+	lost time.Time
 	// told is when it last confirmed what it was told.
 	told time.Time
 }
@@ -302,7 +309,10 @@ func (d *daemon) birdEvent(e reload.Event) {
 	d.noteBird(e)
 	d.logBird(e)
 	bird := d.seenAt(e.Socket)
-	if !e.Up {
+	if bird.isUp {
+		bird.lost = e.At
+	}
+	if bird.isUp = e.Up; !e.Up {
 		bird.down = true
 		return
 	}
@@ -346,7 +356,7 @@ func (d *daemon) setAt(socket string) string {
 }
 
 // signal passes a signal on to the BIRDs that we run. SIGHUP means to look at
-// everything again, besides.
+// everything again, and that all BIRDs read their files.
 func (d *daemon) signal(s os.Signal) {
 	d.children.signal(s)
 	if s != hangup {

@@ -2,7 +2,12 @@ package main
 
 import (
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
 	"errors"
+	"fmt"
+	"maps"
 	"slices"
 	"time"
 
@@ -50,6 +55,9 @@ func (d *daemon) onTrial() bool { return len(d.trying) > 0 }
 // lookAtTrial looks how what is on trial does.
 func (d *daemon) lookAtTrial(ctx context.Context) {
 	if !d.onTrial() {
+		if d.back && !time.Now().Before(d.backAt) {
+			d.putBack(ctx)
+		}
 		return
 	}
 	w := d.trial
@@ -64,7 +72,11 @@ func (d *daemon) lookAtTrial(ctx context.Context) {
 				d.undone(w, err)
 			}
 			return
+		case errors.Is(err, reload.ErrNoTrial):
+			d.trialBroke(s)
+			return
 		case err != nil:
+			d.standing(s.Name).err = err.Error()
 			d.log.Debug("looking at the trial", "set", s.Name, "error", err)
 		case r.State != reload.OnTrial:
 			d.noteResult(s, r, nil)
@@ -79,6 +91,23 @@ func (d *daemon) lookAtTrial(ctx context.Context) {
 	}
 }
 
+// trialBroke ends a trial whose outcome BIRD has not confirmed: what was on trial
+// is applied again.
+func (d *daemon) trialBroke(s reload.Set) {
+	st := d.standing(s.Name)
+	st.trial = time.Time{}
+	d.endTrial(s)
+	if d.trial != nil {
+		for _, k := range d.trial.changed {
+			d.changedKeys[k] = true
+		}
+		d.since = orNow(d.trial.times.event)
+	}
+	d.trial, d.dirty = nil, true
+	d.fail(fmt.Errorf("set %s: the trial ended, and BIRD has not confirmed: %s", s.Name, st.err))
+	d.observer.changed()
+}
+
 func (d *daemon) endTrial(s reload.Set) {
 	d.trying = slices.DeleteFunc(d.trying, func(t reload.Set) bool { return t.Name == s.Name })
 }
@@ -88,18 +117,103 @@ func (d *daemon) endTrial(s reload.Set) {
 // over.
 func (d *daemon) undone(w *wanted, err error) {
 	d.trial, d.dirty = nil, true
-	d.failed = map[backends.Key]backends.Resource{}
+	failed := &failedTrial{objects: map[backends.Key]backends.Resource{}}
+	if d.failed != nil {
+		maps.Copy(failed.objects, d.failed.objects)
+	}
+	// Routes that came and went meanwhile are not to blame, where something else is.
+	blamed := ofSessions(w.changed)
+	if len(blamed) == 0 {
+		blamed = w.changed
+	}
+	for _, k := range blamed {
+		was, _ := d.live.state.Get(k)
+		if is, _ := w.state.Get(k); is != was {
+			failed.objects[k] = is
+		}
+	}
 	for _, k := range w.changed {
 		d.changedKeys[k] = true
-		d.failed[k], _ = d.in.state.Get(k)
 	}
 	if d.since.IsZero() {
 		d.since = orNow(w.times.event)
 	}
-	d.held = nil
-	d.keepBack(&heldError{report.Held{Hash: w.hash, Since: time.Now(), Why: err.Error(), Objects: keyTexts(w.changed)}})
-	d.repairAll = true
+	failed.held = report.Held{
+		Hash: w.hash, Since: time.Now(), Why: err.Error(), Objects: keyTexts(sortedKeys(maps.Keys(failed.objects))),
+	}
+	for _, k := range sortedKeys(maps.Keys(failed.objects)) {
+		failed.held.Failed = append(failed.held.Failed, report.Version{
+			Kind: string(k.Kind), Namespace: k.Namespace, Name: k.Name, Hash: hashOfObject(failed.objects[k]),
+		})
+	}
+	d.failed, d.held = failed, nil
+	d.keepBack(&heldError{failed.held})
+	d.back = true
 	d.observer.changed()
+}
+
+// putBack has each BIRD use what is live again, where a set of what was undone
+// has not failed itself.
+func (d *daemon) putBack(ctx context.Context) {
+	d.back = false
+	for _, s := range d.live.sets {
+		if s.Guard = nil; d.standing(s.Name).installed == s.Hash() {
+			continue
+		}
+		r, err := d.applier.Apply(ctx, s)
+		d.standing(s.Name).rendered = s.Hash()
+		d.noteResult(s, r, err)
+		if err != nil {
+			d.back, d.backAt = true, time.Now().Add(d.node.settings.Timing.Verify)
+			d.log.Error("what was before is not back yet: trying again", "set", s.Name, "error", err)
+			continue
+		}
+		d.log.Info("what was before is back", "set", s.Name, "state", r.State.String())
+	}
+}
+
+// failedTrial is what has failed its trial.
+type failedTrial struct {
+	held report.Held
+	// objects are those that it came from, as they were then.
+	objects map[backends.Key]backends.Resource
+}
+
+// changed says whether w is something else than what failed, and which object
+// is the reason. One that came from no object (of another BIRD, for instance) is
+// the same as long as the outcome is.
+func (f *failedTrial) changed(w *wanted) (string, bool) {
+	for k, was := range f.objects {
+		if is, _ := w.state.Get(k); is != was {
+			return k.String(), true
+		}
+	}
+	return "none", len(f.objects) == 0 && w.hash != f.held.Hash
+}
+
+// sameObjects says whether the objects are the same in a state as in a report;
+// false of none.
+func sameObjects(then []report.Version, state *backends.State) bool {
+	for _, v := range then {
+		r, _ := state.Get(backends.Key{Kind: backends.Kind(v.Kind), Namespace: v.Namespace, Name: v.Name})
+		if hashOfObject(r) != v.Hash {
+			return false
+		}
+	}
+	return len(then) > 0
+}
+
+// hashOfObject is a short hash of what an object says; empty: there is none.
+func hashOfObject(r backends.Resource) string {
+	if r == nil {
+		return ""
+	}
+	data, err := json.Marshal(r)
+	if err != nil {
+		return err.Error()
+	}
+	sum := sha256.Sum256(data)
+	return hex.EncodeToString(sum[:])[:16]
 }
 
 func orNow(t time.Time) time.Time {
@@ -114,21 +228,23 @@ func orNow(t time.Time) time.Time {
 func (d *daemon) failedBefore(w *wanted) error {
 	// The program that ran here before may have tried it.
 	if before := d.before.Held; d.live == nil && d.node.settings.Safety.Guard > 0 &&
-		before != nil && len(before.Lost) == 0 && before.Hash == w.hash && d.approved != w.hash {
+		before != nil && len(before.Lost) == 0 && (before.Hash == w.hash || sameObjects(before.Failed, w.state)) && d.approved != before.Hash {
 		return &heldError{*before}
 	}
-	if d.failed == nil || w.rest || d.held == nil {
+	if d.failed == nil || w.rest {
 		return nil
 	}
-	for k, was := range d.failed {
-		if is, _ := d.in.state.Get(k); is != was {
-			d.log.Info("what failed its trial has changed: it is tried again", "object", k.String())
-			d.failed, d.held = nil, nil
-			return nil
+	failed := d.failed.held
+	if object, changed := d.failed.changed(w); changed {
+		d.log.Info("what failed its trial has changed: it is tried again", "object", object)
+		if d.held != nil && d.held.Hash == failed.Hash {
+			d.held = nil
 		}
-	}
-	if d.approved == d.held.Hash {
+		d.failed = nil
 		return nil
 	}
-	return &heldError{*d.held}
+	if d.approved == failed.Hash {
+		return nil
+	}
+	return &heldError{failed}
 }

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"log/slog"
 	"net/netip"
 	"strings"
@@ -17,10 +18,10 @@ import (
 // it, and puts right what is not.
 func (d *daemon) verify(ctx context.Context) {
 	now := time.Now()
-	if d.onTrial() || now.Before(d.checkAt) && !d.repairAll {
+	if d.onTrial() || now.Before(d.checkAt) {
 		return
 	}
-	d.checkAt, d.repairAll = now.Add(d.node.settings.Timing.Verify), false
+	d.checkAt = now.Add(d.node.settings.Timing.Verify)
 	for _, s := range d.currentSets() {
 		drift, err := d.applier.Verify(ctx, s)
 		if ctx.Err() != nil {
@@ -31,6 +32,8 @@ func (d *daemon) verify(ctx context.Context) {
 		}
 		d.noteHealth(s, drift)
 		switch {
+		case d.standing(s.Name).installed != s.Hash():
+			// Another set of the same change has failed: this one is ahead.
 		case !drift.Any():
 			d.standing(s.Name).found = ""
 		case d.live != nil && drift.BIRD != reload.Busy:
@@ -89,6 +92,8 @@ func (d *daemon) repair(ctx context.Context, s reload.Set, drift reload.Drift) {
 			level = slog.LevelError
 		}
 		d.log.Log(ctx, level, "not put right: trying again", "set", s.Name, "error", err)
+		d.dirty = true
+		d.fail(err)
 		return
 	}
 	st.found = ""
@@ -145,6 +150,12 @@ func (d *daemon) noteResult(s reload.Set, r reload.Result, err error) {
 		st.err = err.Error()
 		if h := reload.HealthOf(err); h != reload.HealthUnknown && h != reload.Up {
 			st.bird = h.String()
+		}
+		if undone := (*reload.UndoneError)(nil); errors.As(err, &undone) {
+			st.trial = time.Time{}
+			if undone.Restored {
+				st.installed = st.confirmed
+			}
 		}
 		d.observer.changed()
 		return

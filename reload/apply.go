@@ -16,6 +16,9 @@ var (
 	// with, and no BIRD that answers. A set that is installed already stays; try
 	// again when BIRD is up.
 	ErrCannotCheck = errors.New("cannot check the configuration")
+	// ErrOtherFile: BIRD was started with another file than the set's, so that it
+	// uses that one.
+	ErrOtherFile = errors.New("BIRD does not use what was written")
 	// ErrOnTrial: the set before is still on trial. Call Trial until it is over.
 	ErrOnTrial = errors.New("another configuration is on trial")
 )
@@ -47,7 +50,6 @@ type memory struct {
 	waits      bool       // BIRD was not up: Reconfigure tells it when it is
 	unsure     bool       // the last call broke off: what BIRD uses is not known
 	version    string
-	reads      string       // the file that BIRD reads, as it names it
 	proof      *observation // BIRD's word for the configuration that it uses
 	backup     *backup      // the way back to what was there when BIRD last agreed
 	trial      *trial       // nil: nothing is on trial

@@ -15,6 +15,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"confd/internal/testenv"
 )
 
 // bench is a BIRD that uses generation A of a set, which an Applier has applied.
@@ -88,6 +90,27 @@ func (b *bench) wantRunning(generation string) {
 	protocols, err := c.Protocols(b.ctx)
 	if err != nil || !slices.ContainsFunc(protocols, func(p Protocol) bool { return p.Name == "gen_"+generation }) {
 		b.t.Errorf("BIRD runs %+v, %v; want generation %s", protocols, err, generation)
+	}
+}
+
+// A BIRD that was started with another file does not use what was written, and
+// that is not called confirmed. Where it reads a copy it does.
+func TestOtherFile(t *testing.T) {
+	for _, version := range []string{"1.6.8", "2.0.12"} {
+		t.Run(version, func(t *testing.T) {
+			binary := testenv.Bird(t, version)
+			b := newBench(t, binary, version)
+			b.d.kill()
+			other := filepath.Join(testFolder(t), "other.cfg")
+			write(t, other, named("other"))
+			b.d = startBIRD(t, binary, other, b.socket)
+			if res, err := b.a.Apply(b.ctx, b.set("B")); !errors.Is(err, ErrOtherFile) || !strings.Contains(err.Error(), other) {
+				t.Errorf("%+v, %v; want %v", res, err, ErrOtherFile)
+			}
+			b.wantRunning("other")
+			write(t, other, named("B"))
+			b.apply("B")
+		})
 	}
 }
 

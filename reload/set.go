@@ -50,8 +50,8 @@ type Guard struct {
 
 // Daemon is the BIRD that reads a set.
 type Daemon struct {
-	// Main is the Dest of the file that BIRD was started with. Where BIRD in
-	// fact reads another file, it confirms that one; the log says so.
+	// Main is the Dest of the file that BIRD was started with. That BIRD in fact
+	// reads another one is ErrOtherFile.
 	Main string
 	// Socket is the control socket's path. Empty: there is none, and commands
 	// are all there is to tell BIRD.

@@ -1,6 +1,7 @@
 package reload
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -47,8 +48,11 @@ func (a *Applier) tell(ctx context.Context, s Set, mem *memory, res Result) (Res
 		case err != nil:
 			return res, err
 		default:
+			if err := s.otherFile(told.reads); err != nil {
+				mem.unsure = true
+				return res, err
+			}
 			mem.version, mem.proof, mem.trial = told.version, &told.proof, told.trial
-			a.compareFile(s, mem, told.reads)
 		}
 		if mem.trial != nil {
 			mem.trial.hash, mem.unsure = res.Hash, false
@@ -58,22 +62,19 @@ func (a *Applier) tell(ctx context.Context, s Set, mem *memory, res Result) (Res
 	return a.settle(ctx, s, mem, res)
 }
 
-// compareFile warns, once, where BIRD reads another file than the set's. It may be
-// the same one under another name, in a container for instance.
-func (a *Applier) compareFile(s Set, mem *memory, path string) {
-	if path == mem.reads {
-		return
-	}
-	mem.reads = path
+// otherFile says that BIRD has read another file than the set's. A path that is
+// relative, or not there for us, says nothing: it may be ours under another name,
+// in a container for instance.
+func (s Set) otherFile(path string) error {
 	if !filepath.IsAbs(path) || path == s.Daemon.Main {
-		return
+		return nil
 	}
-	ours, err := os.Stat(s.Daemon.Main)
-	theirs, err2 := os.Stat(path)
-	if err == nil && err2 == nil && !os.SameFile(ours, theirs) {
-		a.log.Warn("BIRD reads another file than the one that was written: start it with -c FILE, or set the folder",
-			"set", s.Name, "written", s.Daemon.Main, "read", path)
+	ours, err := os.ReadFile(s.Daemon.Main)
+	theirs, err2 := os.ReadFile(path)
+	if err != nil || err2 != nil || bytes.Equal(ours, theirs) {
+		return nil
 	}
+	return fmt.Errorf("%w: it reads %s, and %s was written: start it with -c %s, or set the folder", ErrOtherFile, path, s.Daemon.Main, s.Daemon.Main)
 }
 
 // settle runs the reload commands and remembers what has been reached.

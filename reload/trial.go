@@ -40,8 +40,9 @@ func (e *UndoneError) Error() string {
 	return text
 }
 
-// errNoTrial: there was nothing that Trial could look at.
-var errNoTrial = errors.New("no configuration is on trial")
+// ErrNoTrial: there was nothing that Trial could look at. Where Trial ended with
+// another error before, the trial is over, and Apply goes on from there.
+var ErrNoTrial = errors.New("no configuration is on trial")
 
 // onTrial adds where the trial stands to a result.
 func (m *memory) onTrial(res Result) Result {
@@ -94,7 +95,7 @@ func (a *Applier) Trial(ctx context.Context, s Set) (Result, error) {
 func (a *Applier) watchTrial(ctx context.Context, s Set) (Result, error) {
 	mem := a.memory(s.Name)
 	if mem.trial == nil {
-		return Result{}, errNoTrial
+		return Result{}, ErrNoTrial
 	}
 	s.Guard = nil
 	res := Result{Hash: mem.trial.hash, State: Confirmed, Version: mem.version}

@@ -121,6 +121,17 @@ type Held struct {
 	// changed, the likely cause first.
 	Lost    []string `json:"lost,omitempty"`
 	Objects []string `json:"objects,omitempty"`
+	// Failed are the objects that a configuration came from which has failed its
+	// trial, as they were then.
+	Failed []Version `json:"failed,omitempty"`
+}
+
+// Version is an object at some time.
+type Version struct {
+	Kind      string `json:"kind"`
+	Namespace string `json:"namespace,omitempty"`
+	Name      string `json:"name"`
+	Hash      string `json:"hash,omitempty"` // empty: there was none
 }
 
 // Stale says how old what BIRD runs is.
@@ -186,9 +197,14 @@ func Approve(folder, hash string) error {
 	return nil
 }
 
-// Approved is the hash that was approved last; empty where none was.
-func Approved(folder string) string {
-	data, err := os.ReadFile(filepath.Join(folder, Approval))
+// Approved is the hash that was approved last, since a time; empty where none was.
+func Approved(folder string, since time.Time) string {
+	path := filepath.Join(folder, Approval)
+	info, err := os.Stat(path)
+	if err != nil || info.ModTime().Before(since) {
+		return ""
+	}
+	data, err := os.ReadFile(path)
 	if err != nil {
 		return ""
 	}

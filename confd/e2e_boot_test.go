@@ -1,0 +1,340 @@
+package main_test
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"os"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"syscall"
+	"testing"
+
+	"confd/confd/report"
+	"confd/internal/testenv"
+)
+
+// TestEndToEndFaults drives the program as those do who run it: started without
+// its datastore, with BIRD as its child, under a storm, and with faults of every
+// kind around it.
+func TestEndToEndFaults(t *testing.T) {
+	if testing.Short() {
+		t.Skip("the end-to-end tests take more than a minute: left out with -short")
+	}
+	confd := build(t)
+	for _, test := range []struct {
+		name string
+		run  func(t *testing.T, confd string)
+	}{
+		{"many changes", testManyChanges},
+		{"failure that repeats itself", testFailureRepeats},
+		{"hung BIRD", testHungBIRD},
+		{"drift", testDrift},
+		{"started without etcd", testBoot},
+		{"started without etcd, file edited", testBootEdited},
+		{"started without etcd, one of two files edited", testBootOneOfTwoEdited},
+		{"started without etcd and files", testBootNothing},
+		{"two daemons, one needed", testOneDaemonNeeded},
+		{"two daemons, one late", testOneDaemonLate},
+		{"BIRD as a child", testChild},
+		{"two BIRDs as children", testChildren},
+		{"killed with a child", testKilledWithChild},
+		{"bad command for a child", testBadChild},
+		{"withdrawals before additions", testWithdrawals},
+		{"systemd", testSystemd},
+		{"probes", testProbes},
+		{"bad addresses to listen on", testBadListen},
+		{"log level", testLogLevel},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			t.Parallel()
+			test.run(t, confd)
+		})
+	}
+}
+
+// listen has confd serve on a socket of the rig.
+func (r *rig) listen() *rig {
+	r.env["CONFD_LISTEN"] = "unix:" + filepath.Join(r.dir, "http")
+	return r
+}
+
+// get asks confd for a path. The code is 0 where it does not answer.
+func (r *rig) get(path string) (code int, body string) {
+	dial := func(ctx context.Context, _, _ string) (net.Conn, error) {
+		return new(net.Dialer).DialContext(ctx, "unix", filepath.Join(r.dir, "http"))
+	}
+	client := http.Client{Transport: &http.Transport{DialContext: dial, DisableKeepAlives: true}, Timeout: patience}
+	resp, err := client.Get("http://confd" + path)
+	if err != nil {
+		return 0, err.Error()
+	}
+	defer resp.Body.Close()
+	text, err := io.ReadAll(resp.Body)
+	if err != nil {
+		return 0, err.Error()
+	}
+	return resp.StatusCode, string(text)
+}
+
+func (r *rig) awaitReady() {
+	r.t.Helper()
+	r.awaitAnswer("/readyz", http.StatusOK, "ready")
+}
+
+// awaitAnswer waits until a path is answered with a code, and a line that has
+// all of the texts.
+func (r *rig) awaitAnswer(path string, code int, texts ...string) {
+	r.t.Helper()
+	var body string
+	defer func() {
+		if r.t.Failed() && body != "" {
+			r.t.Logf("%s said last:\n%.3000s", path, body)
+		}
+	}()
+	testenv.Eventually(r.t, patience, fmt.Sprintf("%s to say %d with %q", path, code, texts), func() bool {
+		var got int
+		got, body = r.get(path)
+		return got == code && len(linesWith(body, texts...)) > 0
+	})
+}
+
+// metric is the value of a sample, such as confd_held, or name{label="x"}; 0
+// where it is not there.
+func (r *rig) metric(sample string) float64 {
+	r.t.Helper()
+	_, body := r.get("/metrics")
+	for line := range strings.Lines(body) {
+		if rest, ok := strings.CutPrefix(line, sample+" "); ok {
+			value, err := strconv.ParseFloat(strings.TrimSpace(rest), 64)
+			if err != nil {
+				r.t.Fatalf("metric %q: %v", line, err)
+			}
+			return value
+		}
+	}
+	return 0
+}
+
+func (r *rig) awaitMetric(sample string, want float64) {
+	r.t.Helper()
+	testenv.Eventually(r.t, patience, fmt.Sprintf("%s to be %v", sample, want), func() bool { return r.metric(sample) == want })
+}
+
+// report is what confd has written of itself last. It waits for the first one.
+func (r *rig) report() report.Report {
+	r.t.Helper()
+	var got *report.Report
+	testenv.Eventually(r.t, patience, "a report", func() bool {
+		var err error
+		if got, err = report.Read(r.env["CONFD_BIRD_DIR"]); err != nil {
+			r.t.Fatal(err)
+		}
+		return got != nil
+	})
+	return *got
+}
+
+// asChildren returns the arguments with which confd runs the rig's BIRDs, which
+// end with the test.
+func (r *rig) asChildren() []string {
+	r.t.Helper()
+	var args []string
+	for _, d := range r.daemons() {
+		program := testenv.Bird(r.t, r.version)
+		if d.program == "bird6" {
+			program = testenv.Bird6(r.t, r.version)
+		}
+		command := strings.Join(r.lab.Command("a", program, "-f", "-c", r.file(d.conf), "-s", r.socket(d), "-P", r.socket(d)+".pid").Args, " ")
+		args = append(args, "--exec", command)
+	}
+	r.t.Cleanup(func() {
+		for _, d := range r.daemons() {
+			if pid := r.childPID(d); pid != 0 {
+				_ = syscall.Kill(pid, syscall.SIGKILL) // fails only where it is gone
+			}
+		}
+	})
+	return args
+}
+
+func (r *rig) socket(d daemonFiles) string { return filepath.Join(r.dir, d.socket) }
+
+// childPID is the process of a BIRD that confd started; 0 where there is none.
+func (r *rig) childPID(d daemonFiles) int {
+	text, err := os.ReadFile(r.socket(d) + ".pid")
+	if err != nil {
+		return 0
+	}
+	pid, err := strconv.Atoi(strings.TrimSpace(string(text)))
+	if err != nil {
+		return 0
+	}
+	command, err := os.ReadFile(fmt.Sprintf("/proc/%d/cmdline", pid))
+	if err != nil || !strings.Contains(string(command), r.socket(d)) {
+		return 0
+	}
+	return pid
+}
+
+// awaitChild waits until a BIRD answers that confd started, and returns its
+// process.
+func (r *rig) awaitChild(d daemonFiles) (pid int) {
+	r.t.Helper()
+	testenv.Eventually(r.t, patience, d.program+" to be started", func() bool {
+		_, err := testenv.Birdc(r.socket(d), "show status")
+		pid = r.childPID(d)
+		return err == nil && pid != 0
+	})
+	return pid
+}
+
+// wantOrder fails the test where the first line with the texts before does not
+// come before the first one with the texts after.
+func (p *process) wantOrder(before, after []string) {
+	p.t.Helper()
+	first := func(texts []string) int {
+		return slices.IndexFunc(slices.Collect(strings.Lines(p.output())), func(line string) bool {
+			return len(linesWith(line, texts...)) > 0
+		})
+	}
+	if a, b := first(before), first(after); a < 0 || b < 0 || a > b {
+		p.t.Errorf("%q is line %d of the output, and %q line %d: want both, in this order", before, a, after, b)
+	}
+}
+
+// testBoot starts confd on what lies on disk from the run before.
+func testBoot(t *testing.T, confd string) {
+	for _, c := range []struct {
+		name, version string
+		child         bool
+	}{
+		{"sidecar", oldBIRD, false},
+		{"child", oldBIRD, true},
+		{"two sidecars", "1.6.8", false},
+		{"two children", "1.6.8", true},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			r := newEtcdRig(t, confd, c.version, mesh(3)...).listen()
+			var args []string
+			if c.child {
+				args = r.asChildren()
+			}
+			first := r.start(args...)
+			if !c.child {
+				r.awaitFiles()
+				r.startBirds()
+			}
+			r.awaitReady()
+			revision := r.report().Sets[0].Revision
+			first.stop()
+			r.etcd.Kill()
+			again := r.start(args...)
+			for _, d := range r.daemons() {
+				again.awaitOutput("level=WARN", "the datastore is away: BIRD runs on the files from before", "set="+d.program, "age=", "revision="+revision)
+			}
+			r.awaitMesh(2, 3)
+			r.wantStale(revision)
+			r.etcd.Restart()
+			r.awaitReady()
+			r.awaitMetric("confd_stale_age_seconds", 0)
+			r.put(node(4, 0))
+			r.awaitMesh(2, 3, 4)
+			testenv.Eventually(t, patience, "a report that is not stale", func() bool { return r.report().Stale == nil })
+			again.stop()
+		})
+	}
+}
+
+// wantStale waits until all who can be asked say that BIRD runs without a
+// datastore.
+func (r *rig) wantStale(revision string) {
+	r.t.Helper()
+	r.awaitAnswer("/readyz", http.StatusServiceUnavailable, "BIRD runs on files of", "without a datastore")
+	r.awaitAnswer("/readyz", http.StatusServiceUnavailable, "datastore etcd is out of step")
+	r.awaitAnswer("/livez", http.StatusOK, "alive")
+	if age := r.metric("confd_stale_age_seconds"); age <= 0 {
+		r.t.Errorf("confd_stale_age_seconds is %v", age)
+	}
+	testenv.Eventually(r.t, patience, "a report that is stale", func() bool { return r.report().Stale != nil })
+	stale := r.report().Stale
+	if stale.Revision != revision || stale.Confirmed.IsZero() || r.report().Ready {
+		r.t.Errorf("the report says %+v: want revision %s, confirmed some time, and not ready", stale, revision)
+	}
+}
+
+// testBootEdited has somebody edit a file while confd is away.
+func testBootEdited(t *testing.T, confd string) {
+	r := newEtcdRig(t, confd, oldBIRD, mesh(3)...).listen()
+	c := r.afterRun(r.asChildren(), "bird.conf")
+	r.awaitAnswer("/readyz", http.StatusServiceUnavailable, "no configuration is in place yet")
+	r.etcd.Restart()
+	r.awaitReady()
+	r.awaitMesh(2, 3)
+	c.wantOrder([]string{"datastore is in step", "source=etcd"}, []string{"msg=started", "daemon=bird"})
+	r.awaitConf(byHand, false)
+}
+
+// byHand is what somebody adds to a file, who should not.
+const byHand = "# added by hand\n"
+
+// afterRun starts confd with etcd away, after a run, and after somebody has
+// edited a file that is not used therefore.
+func (r *rig) afterRun(args []string, edited string) *process {
+	r.t.Helper()
+	first := r.start(args...)
+	r.awaitReady()
+	first.stop()
+	r.etcd.Kill()
+	r.edit(r.file(edited))
+	c := r.start(args...)
+	c.awaitOutput("level=ERROR", "the files from before are not used", r.file(edited), "was changed")
+	return c
+}
+
+// edit adds a line to a file, in place.
+func (r *rig) edit(path string) {
+	r.t.Helper()
+	f, err := os.OpenFile(path, os.O_APPEND|os.O_WRONLY, 0)
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	defer f.Close()
+	if _, err := f.WriteString(byHand); err != nil {
+		r.t.Fatal(err)
+	}
+}
+
+// testBootOneOfTwoEdited does so with one of two daemons: the other one runs.
+func testBootOneOfTwoEdited(t *testing.T, confd string) {
+	r := newEtcdRig(t, confd, "1.6.8", mesh(3)...).listen()
+	c := r.afterRun(r.asChildren(), "bird6.cfg")
+	bird, bird6 := r.daemons()[0], r.daemons()[1]
+	r.awaitChild(bird)
+	c.awaitOutput("BIRD runs on the files from before", "set=bird")
+	if r.childPID(bird6) != 0 {
+		t.Error("bird6 was started on a file that somebody edited")
+	}
+	r.etcd.Restart()
+	r.awaitReady()
+	r.awaitMesh(2, 3)
+	c.wantOrder([]string{"msg=started", "daemon=bird "}, []string{"datastore is in step", "source=etcd"})
+	c.wantOrder([]string{"datastore is in step", "source=etcd"}, []string{"msg=started", "daemon=bird6"})
+}
+
+func testBootNothing(t *testing.T, confd string) {
+	r := newEtcdRig(t, confd, oldBIRD, mesh(3)...).listen()
+	r.etcd.Kill()
+	c := r.start(r.asChildren()...)
+	c.awaitOutput("waiting for the datastore: there are no files from before", r.env["CONFD_BIRD_DIR"])
+	r.awaitAnswer("/readyz", http.StatusServiceUnavailable, "no configuration is in place yet")
+	r.etcd.Restart()
+	r.awaitReady()
+	r.awaitMesh(2, 3)
+	c.wantOrder([]string{"datastore is in step", "source=etcd"}, []string{"msg=started", "daemon=bird"})
+}

@@ -1,0 +1,269 @@
+package main_test
+
+import (
+	"errors"
+	"net"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+
+	"confd/internal/testenv"
+)
+
+// manager is what systemd is to confd: it hears what a service says.
+type manager struct {
+	mu       sync.Mutex
+	messages []string
+}
+
+// startManager listens where the rig's confd looks for systemd.
+func startManager(t *testing.T, r *rig) *manager {
+	t.Helper()
+	path := filepath.Join(r.dir, "notify")
+	conn, err := net.ListenUnixgram("unixgram", &net.UnixAddr{Name: path, Net: "unixgram"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.env["NOTIFY_SOCKET"] = path
+	m := &manager{}
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
+		buffer := make([]byte, 64<<10)
+		for {
+			n, err := conn.Read(buffer)
+			if errors.Is(err, net.ErrClosed) {
+				return
+			}
+			m.mu.Lock()
+			m.messages = append(m.messages, strings.Split(string(buffer[:n]), "\n")...)
+			m.mu.Unlock()
+		}
+	}()
+	t.Cleanup(func() { conn.Close(); <-ended })
+	return m
+}
+
+// heard is what was said so far, in order, without texts for people.
+func (m *manager) heard() []string {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return slices.DeleteFunc(slices.Clone(m.messages), func(s string) bool { return strings.HasPrefix(s, "STATUS=") })
+}
+
+// phases are the changes of state among that.
+func (m *manager) phases() string {
+	return strings.Join(slices.DeleteFunc(m.heard(), func(s string) bool { return s == "WATCHDOG=1" || strings.HasPrefix(s, "MONOTONIC_USEC=") }), " ")
+}
+
+// testSystemd has confd say how it is, to systemd and by a file: it is ready
+// when BIRD has confirmed.
+func testSystemd(t *testing.T, confd string) {
+	r := newEtcdRig(t, confd, oldBIRD, mesh(2)...).listen()
+	m := startManager(t, r)
+	r.env["WATCHDOG_USEC"] = "2000000"
+	file := filepath.Join(r.dir, "ready")
+	c := r.start("--ready-file", file)
+	isReady := func() bool {
+		_, err := os.Stat(file)
+		return err == nil
+	}
+	c.awaitOutput("msg=applied", "state=installed")
+	r.awaitAnswer("/readyz", http.StatusServiceUnavailable, "set bird", "BIRD has not confirmed")
+	testenv.Eventually(t, patience, "the watchdog to be fed", func() bool { return slices.Contains(m.heard(), "WATCHDOG=1") })
+	if said := m.phases(); said != "" || isReady() {
+		t.Errorf("without BIRD it says %q; the file that says ready is there: %v", said, isReady())
+	}
+	awaitPhases := func(want string) {
+		t.Helper()
+		testenv.Eventually(t, patience, "systemd to hear "+want, func() bool { return m.phases() == want })
+	}
+	r.startBirds()
+	awaitPhases("READY=1")
+	testenv.Eventually(t, patience, "the file that says ready", isReady)
+	r.awaitReady()
+	c.signal(syscall.SIGHUP)
+	awaitPhases("READY=1 RELOADING=1 READY=1")
+	if !slices.ContainsFunc(m.heard(), func(s string) bool { return strings.HasPrefix(s, "MONOTONIC_USEC=") }) {
+		t.Error("systemd was not told when it reloads")
+	}
+	c.stop()
+	awaitPhases("READY=1 RELOADING=1 READY=1 STOPPING=1")
+	if isReady() {
+		t.Error("the file that says ready is still there")
+	}
+}
+
+func testProbes(t *testing.T, confd string) {
+	t.Run("over TCP", func(t *testing.T) {
+		r := newRig(t, confd, oldBIRD)
+		r.useFiles(mesh(2))
+		c := r.start("--listen", "127.0.0.1:0")
+		c.awaitOutput("serving metrics and probes", "listen=127.0.0.1:")
+		_, address, _ := strings.Cut(c.output(), "listen=")
+		resp, err := http.Get("http://" + strings.Fields(address)[0] + "/livez")
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer resp.Body.Close()
+		if resp.StatusCode != http.StatusOK {
+			t.Errorf("/livez is answered with %d", resp.StatusCode)
+		}
+	})
+	for name, args := range map[string][]string{"with profiles": {"--pprof"}, "without": nil} {
+		t.Run(name, func(t *testing.T) {
+			r := newRig(t, confd, oldBIRD).listen()
+			r.useFiles(mesh(2))
+			c := r.start(args...)
+			r.awaitAnswer("/livez", http.StatusOK, "alive")
+			r.awaitAnswer("/readyz", http.StatusServiceUnavailable, "set bird", "BIRD has not confirmed")
+			r.awaitAnswer("/readyz?verbose", http.StatusServiceUnavailable, "[+] source file", "in step")
+			want := http.StatusNotFound
+			if len(args) > 0 {
+				want = http.StatusOK
+			}
+			if code, _ := r.get("/debug/pprof/"); code != want {
+				t.Errorf("/debug/pprof/ is answered with %d: want %d", code, want)
+			}
+			if ready := r.metric("confd_ready"); ready != 0 {
+				t.Errorf("confd_ready is %v", ready)
+			}
+			c.stop()
+			if _, err := os.Stat(filepath.Join(r.dir, "http")); err == nil {
+				t.Error("the socket is still there")
+			}
+		})
+	}
+}
+
+func testBadListen(t *testing.T, confd string) {
+	taken, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer taken.Close()
+	r := newRig(t, confd, oldBIRD)
+	r.useFiles(mesh(2))
+	for address, texts := range map[string][]string{
+		"nonsense":              {"HOST:PORT", "unix:PATH"},
+		"127.0.0.1:99999":       {"HOST:PORT"},
+		"unix:":                 {"path"},
+		"unix:/nowhere/socket":  {"folder must be there"},
+		"unix:" + r.dir:         {"not a socket"},
+		taken.Addr().String():   {"somebody listens there already"},
+		"192.0.2.1:9191":        {"this host does not have that address"},
+		"no-such-host.invalid:": {"no-such-host"},
+	} {
+		t.Run(address, func(t *testing.T) {
+			r.once("--listen", address).want(t, 2, append(texts, "confd: ", "listening on "+address)...)
+		})
+	}
+}
+
+// testLogLevel has the log follow the datastore, unless somebody gave a level.
+func testLogLevel(t *testing.T, confd string) {
+	r := newEtcdRig(t, confd, oldBIRD, mesh(2)...)
+	severity := func(word string) object {
+		return object{kind: "BGPConfiguration", name: "default", spec: `{"logSeverityScreen":"` + word + `"}`}
+	}
+	free := r.start()
+	r.awaitFiles()
+	r.startBirds()
+	free.awaitOutput("msg=applied", "state=confirmed")
+	fixed := r.start("--log-level", "info", "--bird-dir", otherFolder(t, r), "--socket", filepath.Join(r.dir, "nobody.ctl"))
+	fixed.awaitOutput("msg=applied", "state=installed")
+
+	r.put(severity("Debug"))
+	free.awaitOutput("this log follows", "level=DEBUG", "was=INFO")
+	free.awaitOutput("level=DEBUG", "msg=times")
+	r.put(severity("Warning"))
+	free.awaitOutput("this log follows", "level=WARN", "was=DEBUG")
+	quiet := len(linesWith(free.output(), "level=INFO"))
+	r.put(node(3, 0))
+	r.awaitMesh(2, 3)
+	if n := len(linesWith(free.output(), "level=INFO")); n > quiet {
+		t.Errorf("%d lines of level info, though only warnings are wanted", n-quiet)
+	}
+	fixed.awaitOutput("msg=applied", "Node node-3")
+	r.remove(severity(""))
+	free.awaitOutput("this log follows", "level=INFO", "was=WARN")
+	free.stop()
+	fixed.stop()
+	if text := fixed.output(); strings.Contains(text, "this log follows") || strings.Contains(text, "level=DEBUG") {
+		t.Error("a level that was given is not kept")
+	}
+}
+
+// otherFolder is a second folder for BIRD's files.
+func otherFolder(t *testing.T, r *rig) string {
+	t.Helper()
+	dir := filepath.Join(r.dir, "second")
+	if err := os.Mkdir(dir, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	return dir
+}
+
+// testFailureRepeats makes the folder read-only for a while: that is said once.
+func testFailureRepeats(t *testing.T, confd string) {
+	r := newEtcdRig(t, confd, oldBIRD, mesh(2)...).listen()
+	mount := func(args ...string) {
+		t.Helper()
+		if out, err := exec.Command("mount", append(args, r.env["CONFD_BIRD_DIR"])...).CombinedOutput(); err != nil {
+			t.Skipf("mounts cannot be made here: %v: %s", err, out)
+		}
+	}
+	mount("-t", "tmpfs", "none")
+	t.Cleanup(func() {
+		if out, err := exec.Command("umount", "-l", r.env["CONFD_BIRD_DIR"]).CombinedOutput(); err != nil {
+			t.Errorf("umount: %v: %s", err, out)
+		}
+	})
+	c := r.start("--verify-interval", "300ms", "--log-level", "debug")
+	r.awaitFiles()
+	r.startBirds()
+	r.awaitReady()
+	mount("-o", "remount,ro")
+	before := c.output()
+	r.put(node(3, 0))
+	c.awaitOutput("level=ERROR", "not applied", "read-only")
+	r.awaitAnswer("/readyz", http.StatusServiceUnavailable, "not applied", "read-only")
+	// At once, and after 1, 3 and 7 s.
+	testenv.Eventually(t, patience, "some tries", func() bool { return r.metric("confd_retries_total") >= 4 })
+	said := strings.TrimPrefix(c.output(), before)
+	if n := len(linesWith(said, "level=ERROR")); n != 1 {
+		t.Errorf("%d errors in the log for one failure", n)
+	}
+	// One more: the report cannot be written, either.
+	if n := len(linesWith(said, "level=WARN")); n > 1 {
+		t.Errorf("%d warnings in the log for one failure", n)
+	}
+	mount("-o", "remount,rw")
+	c.awaitOutput("level=INFO", "applied after all", "tries=", "failed_for=")
+	r.awaitMesh(2, 3)
+	r.awaitReady()
+
+	c.signal(syscall.SIGSTOP)
+	r.edit(r.conf())
+	mount("-o", "remount,ro")
+	c.signal(syscall.SIGCONT)
+	c.awaitOutputs(5, "not put right: trying again")
+	for level, text := range map[string]string{"ERROR": "not put right", "WARN": "not as it was left"} {
+		if n := len(linesWith(c.output(), "level="+level, text)); n != 1 {
+			t.Errorf("%d lines with %q of level %s", n, text, level)
+		}
+	}
+	if n := r.metric(`confd_drifts_total{kind="file"}`); n != 1 {
+		t.Errorf("one file that was edited counts as %v", n)
+	}
+	mount("-o", "remount,rw")
+	c.awaitOutput("level=INFO", `msg="put right"`)
+	r.awaitConf(byHand, false)
+	c.stop()
+}

@@ -1,0 +1,432 @@
+package main_test
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	clientv3 "go.etcd.io/etcd/client/v3"
+
+	"confd/confd/report"
+	"confd/internal/testenv"
+)
+
+// TestSafety has the program keep a node's network from harm, with real
+// sessions: what waits longest comes first.
+func TestSafety(t *testing.T) {
+	if testing.Short() {
+		t.Skip("the end-to-end tests take more than a minute: left out with -short")
+	}
+	t.Parallel()
+	confd := build(t)
+	for _, test := range []struct {
+		name string
+		run  func(t *testing.T, confd string)
+	}{
+		{"guard, killed", testGuardKilled},
+		{"guard passes", testGuardPasses},
+		{"guard undoes", testGuardUndoes},
+		{"guard, approved", testGuardApproved},
+		{"guard and hold", testGuardAndHold},
+		{"guard, healed", testGuardHealed},
+		{"guard, templates", testGuardTemplates},
+		{"quarantine", testQuarantine},
+		{"quarantine, two", testQuarantineTwo},
+		{"quarantine, pool", testQuarantinePool},
+		{"restart needed", testRestartNeeded},
+		{"held", testHeld},
+		{"held with other BIRDs", testHeldVersions},
+		{"held or not", testHeldOrNot},
+		{"held for a time", testHeldFor},
+		{"never held", testNeverHeld},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			t.Parallel()
+			test.run(t, confd)
+		})
+	}
+}
+
+// newPeeredRig makes a rig with an etcd that holds the objects, and BIRDs on the
+// nodes 2 to n that speak with node 1, whatever that does.
+func newPeeredRig(t *testing.T, confd, version string, n int, objects ...object) *rig {
+	t.Helper()
+	r := newRig(t, confd, version).listen()
+	var hosts []testenv.Host
+	for i := range n {
+		hosts = append(hosts, host(hostOf(i+1), i+1))
+	}
+	r.lab = testenv.NewLab(t, hosts...)
+	for i := 2; i <= n; i++ {
+		r.startPeer(i)
+	}
+	r.addEtcd()
+	r.put(objects...)
+	return r
+}
+
+// hostOf is the lab's name for node n.
+func hostOf(n int) string { return string(rune('a' + n - 1)) }
+
+// startPeer starts the BIRD of node n, with sessions of both families.
+func (r *rig) startPeer(n int) {
+	r.t.Helper()
+	name := fmt.Sprintf("peer%d", n)
+	conf := fmt.Sprintf("router id 10.0.0.%d;\nprotocol device {}\n", n)
+	for _, f := range []struct{ version, net string }{{"4", "10.0.0."}, {"6", "fd00::"}} {
+		conf += fmt.Sprintf("protocol bgp one%[1]s { local %[2]s%[3]d as 64512; neighbor %[2]s1 as 64512; multihop; "+
+			"connect delay time 1; connect retry time 1; error wait time 1, 1; ipv%[1]s { import all; export none; }; }\n", f.version, f.net, n)
+	}
+	writeTree(r.t, r.dir, map[string]string{name + ".conf": conf})
+	r.startBird(hostOf(n), testenv.Bird(r.t, oldBIRD), filepath.Join(r.dir, name+".conf"), filepath.Join(r.dir, name+".ctl"))
+}
+
+// awaitEstablished waits until these sessions are established, and no others.
+func (r *rig) awaitEstablished(want ...string) {
+	r.t.Helper()
+	var got []string
+	defer func() {
+		if r.t.Failed() {
+			r.t.Logf("established: %v", got)
+		}
+	}()
+	slices.Sort(want)
+	testenv.Eventually(r.t, patience, fmt.Sprintf("%v to be established", want), func() bool {
+		got = nil
+		for _, d := range r.daemons() {
+			text, err := testenv.Birdc(filepath.Join(r.dir, d.socket), "show protocols")
+			if err != nil {
+				got = append(got, err.Error())
+				continue
+			}
+			for _, line := range linesWith(text, " BGP ", "Established") {
+				got = append(got, strings.Fields(line)[0])
+			}
+		}
+		slices.Sort(got)
+		return slices.Equal(got, want)
+	})
+}
+
+// still checks that while do runs BIRD is left alone: it is told nothing, either.
+func (r *rig) still(what string, do func()) {
+	r.t.Helper()
+	reloads := r.reconfigured()
+	r.stays(what, do)
+	if n := r.reconfigured() - reloads; n > 0 {
+		r.t.Errorf("%s: BIRD was reconfigured %d times", what, n)
+	}
+}
+
+// stays checks that while do runs no session changes its state, and no file is
+// changed. A confd that starts may have BIRD read its files again.
+func (r *rig) stays(what string, do func()) {
+	r.t.Helper()
+	moves := func() (n int) {
+		for _, b := range r.birds {
+			n += b.count(": State changed")
+		}
+		return n
+	}
+	text, moved := readFile(r.t, r.conf()), moves()
+	do()
+	if n := moves() - moved; n > 0 {
+		r.t.Errorf("%s: sessions changed their state %d times", what, n)
+	}
+	if readFile(r.t, r.conf()) != text {
+		r.t.Errorf("%s: %s was changed", what, r.conf())
+	}
+}
+
+// lone is node n with IPv4 alone.
+func lone(n int) object {
+	return object{kind: "Node", name: fmt.Sprintf("node-%d", n), spec: fmt.Sprintf(`{"bgp":{"ipv4Address":"10.0.0.%d/24"}}`, n)}
+}
+
+// mesh4 is a mesh of the nodes 1 to n, with IPv4 alone.
+func mesh4(n int) []object {
+	objects := []object{pool("Never"), configuration(`"nodeToNodeMeshEnabled":true`)}
+	for i := 1; i <= n; i++ {
+		objects = append(objects, lone(i))
+	}
+	return objects
+}
+
+func configuration(spec string) object {
+	return object{kind: "BGPConfiguration", name: "default", spec: "{" + spec + "}"}
+}
+
+func meshIs(on bool) object { return configuration(fmt.Sprintf(`"nodeToNodeMeshEnabled":%v`, on)) }
+
+// mesh4Sessions are node 1's sessions with nodes.
+func mesh4Sessions(nodes ...int) []string {
+	var names []string
+	for _, n := range nodes {
+		names = append(names, fmt.Sprintf("Mesh_10_0_0_%d", n))
+	}
+	return names
+}
+
+// isHeld waits until confd has said n times that it holds something back, and
+// says the same wherever it is asked.
+func (r *rig) isHeld(c *process, n int, why, object string) {
+	r.t.Helper()
+	c.awaitOutputs(n, "level=ERROR", "held back", why, object)
+	r.awaitAnswer("/readyz", http.StatusServiceUnavailable, "held back", why, object)
+	r.awaitMetric("confd_held", 1)
+	testenv.Eventually(r.t, patience, "the report to say what is held", func() bool {
+		held := r.report().Held
+		return held != nil && held.Why == why && strings.Contains(strings.Join(held.Objects, "\n"), object)
+	})
+}
+
+// startEstablished starts confd and the BIRDs, and waits for the sessions.
+func (r *rig) startEstablished(sessions []string, args ...string) *process {
+	r.t.Helper()
+	c := r.start(args...)
+	r.awaitFiles()
+	r.startBirds()
+	r.awaitEstablished(sessions...)
+	c.awaitOutput("msg=applied", "state=confirmed")
+	r.awaitReady()
+	return c
+}
+
+const (
+	threeOfThree = "it would take away 3 of 3 established sessions"
+	switchedOff  = "BGPConfiguration default: the mesh was switched off"
+	isOff        = "BGPConfiguration default: the mesh is switched off"
+)
+
+// testHeld goes through what can happen while a change is held back.
+func testHeld(t *testing.T, confd string) {
+	r := newPeeredRig(t, confd, oldBIRD, 4, mesh4(4)...)
+	sessions := mesh4Sessions(2, 3, 4)
+	c := r.startEstablished(sessions)
+	if got := r.once("approve"); got.code != 0 || !strings.Contains(got.stdout, "nothing is held back") {
+		t.Errorf("approve with nothing held: %+v", got)
+	}
+	r.once("approve", "--bird-dir", t.TempDir()).want(t, 1, "no report", "--bird-dir")
+
+	r.still("held", func() {
+		r.put(meshIs(false))
+		r.isHeld(c, 1, threeOfThree, switchedOff)
+		r.awaitMetric("confd_held_sessions", 3)
+		r.awaitMetric("confd_holds_total", 1)
+	})
+	r.putBlock("10.128.1.0-26") // which does not wait
+	r.awaitBlock("10.128.1.0/26")
+	r.awaitEstablished(sessions...)
+	if n := c.count("a change is held back"); n > 1 {
+		t.Errorf("one change was held %d times", n)
+	}
+	r.stays("confd restarted", func() {
+		c.kill()
+		c = r.start()
+		r.isHeld(c, 1, threeOfThree, isOff)
+		c.stop()
+		r.once("--onetime").want(t, 1, "not applied", threeOfThree, isOff, "--hold=false")
+	})
+	c = heldWhileRestarted(r, sessions)
+
+	r.put(meshIs(true))
+	c.awaitOutput("nothing is held back any more")
+	r.awaitReady()
+	r.awaitMetric("confd_held", 0)
+	r.awaitBlock("10.128.2.0/26")
+	r.awaitEstablished(sessions...)
+
+	r.put(meshIs(false))
+	r.isHeld(c, 1, threeOfThree, switchedOff)
+	r.approve(c, threeOfThree, switchedOff)
+}
+
+// heldWhileRestarted restarts BIRD while something is held: with confd, and then
+// with another change while it is away. There are no sessions then that could be
+// lost.
+func heldWhileRestarted(r *rig, sessions []string) *process {
+	r.t.Helper()
+	text := readFile(r.t, r.conf())
+	r.killBirds()
+	c := r.start()
+	r.isHeld(c, 1, threeOfThree, isOff)
+	r.startBirds()
+	r.awaitEstablished(sessions...)
+	r.killBirds()
+	rendered := r.metric(`confd_renders_total{result="ok"}`)
+	r.putBlock("10.128.2.0-26")
+	testenv.Eventually(r.t, patience, "the block to be looked at", func() bool { return r.metric(`confd_renders_total{result="ok"}`) > rendered })
+	r.startBirds()
+	r.awaitEstablished(sessions...)
+	if readFile(r.t, r.conf()) != text {
+		r.t.Error("BIRD came back with another file")
+	}
+	r.isHeld(c, 1, threeOfThree, isOff)
+	return c
+}
+
+// approve lets what is held go on, and waits until it has.
+func (r *rig) approve(c *process, why, object string) {
+	r.t.Helper()
+	hash := r.report().Held.Hash
+	got := r.once("approve")
+	if got.code != 0 || len(linesWith(got.stdout, "approved "+hash, why, object)) == 0 {
+		r.t.Errorf("approve says %+v", got)
+	}
+	c.awaitOutput("level=WARN", "is approved", hash)
+	r.awaitEstablished()
+	r.awaitReady()
+	r.awaitMetric("confd_held", 0)
+	if _, err := os.Stat(r.file(report.Approval)); err == nil {
+		r.t.Error("the approval stays for the next time")
+	}
+}
+
+// putBlock gives node 1 a block of addresses.
+func (r *rig) putBlock(cidr string) {
+	r.t.Helper()
+	r.putRaw("/calico/ipam/v2/host/"+self+"/ipv4/block/"+cidr, `{"state":"confirmed","deleted":false}`)
+}
+
+// awaitBlock waits until BIRD's file has node 1's block.
+func (r *rig) awaitBlock(cidr string) {
+	r.t.Helper()
+	testenv.Eventually(r.t, patience, "the block "+cidr, func() bool { return strings.Contains(readFile(r.t, r.conf()), cidr) })
+}
+
+func testHeldVersions(t *testing.T, confd string) {
+	for _, version := range []string{"1.6.8", "3.1.8"} {
+		t.Run(version, func(t *testing.T) {
+			t.Parallel()
+			r := newPeeredRig(t, confd, version, 3, mesh(3)...)
+			sessions := []string{"Mesh_10_0_0_2", "Mesh_10_0_0_3", "Mesh_fd00__2", "Mesh_fd00__3"}
+			c := r.startEstablished(sessions)
+			const why = "it would take away 4 of 4 established sessions"
+			r.still("held", func() {
+				r.put(meshIs(false))
+				r.isHeld(c, 1, why, "BGPConfiguration default")
+			})
+			r.approve(c, why, "BGPConfiguration default")
+		})
+	}
+}
+
+// reflectors are two nodes that node 1 speaks with for their label's sake.
+func reflectors(labels map[string]string) []object {
+	objects := []object{pool("Never"), meshIs(false), lone(1)}
+	for n := 2; n <= 3; n++ {
+		o := lone(n)
+		o.labels = labels
+		objects = append(objects, o)
+	}
+	return append(objects,
+		peer("reflectors", `{"nodeSelector":"!has(reflector)","peerSelector":"has(reflector)"}`),
+		peer("other", `{"node":"node-9","peerIP":"10.0.9.9","asNumber":65000}`))
+}
+
+// testHeldOrNot tells lists that came back empty, and labels that are gone, from
+// nodes that are.
+func testHeldOrNot(t *testing.T, confd string) {
+	const why = "it would take away 2 of 2 established sessions"
+	reflect := map[string]string{"reflector": "yes"}
+	t.Run("reflectors", func(t *testing.T) {
+		t.Parallel()
+		r := newPeeredRig(t, confd, oldBIRD, 3, reflectors(reflect)...)
+		sessions := []string{"Node_10_0_0_2", "Node_10_0_0_3"}
+		c := r.startEstablished(sessions)
+		back := 0
+		for _, x := range []struct {
+			object string
+			lose   func()
+		}{
+			{"BGPPeer reflectors is gone", func() { r.removeAll("BGPPeer") }},
+			{"Node node-2: label reflector is gone", func() { r.put(reflectors(nil)...) }},
+		} {
+			r.still(x.object, func() {
+				x.lose()
+				r.isHeld(c, 1, why, x.object)
+				r.put(reflectors(reflect)...)
+				back++
+				c.awaitOutputs(back, "nothing is held back any more")
+				r.awaitReady()
+			})
+		}
+	})
+	t.Run("nodes", func(t *testing.T) {
+		t.Parallel()
+		r := newPeeredRig(t, confd, oldBIRD, 3, mesh4(3)...)
+		c := r.startEstablished(mesh4Sessions(2, 3))
+		r.removeAll("Node", "node-2", "node-3")
+		r.awaitEstablished()
+		c.awaitOutput("msg=applied", `removed="2 `)
+		if n := c.count("held back"); n > 0 {
+			t.Error("nodes that are gone were held")
+		}
+	})
+	t.Run("judged anew", func(t *testing.T) {
+		t.Parallel()
+		r := newPeeredRig(t, confd, oldBIRD, 4, mesh4(4)...)
+		c := r.startEstablished(mesh4Sessions(2, 3, 4))
+		r.put(meshIs(false))
+		r.isHeld(c, 1, threeOfThree, switchedOff)
+		r.put(peer("two", `{"node":"node-1","peerIP":"10.0.0.2","asNumber":64512}`)) // keeps that session, under another name
+		r.awaitAnswer("/readyz", http.StatusServiceUnavailable, "2 of 3", switchedOff)
+		r.removeAll("Node", "node-3", "node-4")
+		r.awaitEstablished("Node_10_0_0_2")
+		r.awaitReady()
+	})
+}
+
+// removeAll deletes objects of a kind in one transaction; without names all.
+func (r *rig) removeAll(kind string, names ...string) {
+	r.t.Helper()
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	defer cancel()
+	ops := []clientv3.Op{clientv3.OpDelete(object{kind: kind}.key(), clientv3.WithPrefix())}
+	if len(names) > 0 {
+		ops = nil
+	}
+	for _, n := range names {
+		ops = append(ops, clientv3.OpDelete(object{kind: kind, name: n}.key()))
+	}
+	if _, err := r.kv.Txn(ctx).Then(ops...).Commit(); err != nil {
+		r.t.Fatal(err)
+	}
+}
+
+func testHeldFor(t *testing.T, confd string) {
+	r := newPeeredRig(t, confd, oldBIRD, 3, mesh4(3)...)
+	c := r.startEstablished(mesh4Sessions(2, 3), "--hold-for", "2s")
+	began := time.Now()
+	r.put(meshIs(false))
+	c.awaitOutput("level=ERROR", "held back", switchedOff, "until=")
+	c.awaitOutput("level=WARN", "its time is over")
+	r.awaitEstablished()
+	if held := time.Since(began); held < 2*time.Second {
+		t.Errorf("it was held for %s", held)
+	}
+	r.awaitReady()
+}
+
+func testNeverHeld(t *testing.T, confd string) {
+	r := newPeeredRig(t, confd, oldBIRD, 3, mesh4(3)...)
+	sessions := mesh4Sessions(2, 3)
+	c := r.startEstablished(sessions, "--hold=false")
+	r.put(meshIs(false))
+	r.awaitEstablished()
+	r.put(meshIs(true))
+	r.awaitEstablished(sessions...)
+	c.stop()
+	if n := c.count("held back"); n > 0 {
+		t.Error("something was held")
+	}
+	r.put(meshIs(false))
+	r.once("--onetime", "--hold=false").want(t, 0)
+	r.awaitEstablished()
+}
