@@ -40,7 +40,7 @@ func (e *UndoneError) Error() string {
 	return text
 }
 
-// ErrNoTrial: there was nothing that Trial could look at. Where Trial ended with
+// ErrNoTrial says that there was nothing that Trial could look at. Where Trial ended with
 // another error before, the trial is over, and Apply goes on from there.
 var ErrNoTrial = errors.New("no configuration is on trial")
 

@@ -1,6 +1,6 @@
 // Command bench measures confd on generated clusters, with a real etcd, a real
-// Kubernetes API server and a real BIRD 2: one-shot runs, and what one change costs a running confd. It
-// prints Markdown tables of medians.
+// Kubernetes API server and a real BIRD 2: one-shot runs, and what one change costs a running confd; with
+// -faults, how long it takes until a fault is over. It prints Markdown tables of medians.
 //
 // Everything runs in a network namespace of its own, in which no peer answers:
 // the sessions of 5,000 nodes stay down, and the machine's network is left
@@ -32,6 +32,8 @@ type options struct {
 	runs  int            // of each measurement, of which the median counts
 	only  *regexp.Regexp // what the names of the cases to measure match
 	work  string         // folder for everything that is written
+	// faults has what faults cost measured, and nothing else.
+	faults bool
 }
 
 func main() {
@@ -79,6 +81,7 @@ func parseOptions() (options, error) {
 	flag.StringVar(&o.bird, "bird", "bird", "BIRD 2")
 	flag.IntVar(&o.runs, "runs", 5, "runs of each measurement; the median counts")
 	only := flag.String("only", "", "a regular expression: measure only the cases whose names match")
+	flag.BoolVar(&o.faults, "faults", false, "measure how long faults last, and nothing else (as root)")
 	flag.Parse()
 	for _, s := range strings.Split(*sizes, ",") {
 		n, err := strconv.Atoi(s)
@@ -107,6 +110,9 @@ func bench(o options) (err error) {
 		return err
 	}
 	defer os.RemoveAll(o.work)
+	if o.faults {
+		return measureFaults(o)
+	}
 	if err := silentNetwork(); err != nil {
 		return err
 	}
