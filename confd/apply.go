@@ -70,14 +70,23 @@ func (d *daemon) work(ctx context.Context, g *errgroup.Group) {
 
 // succeed notes that what the state asks for is in place, on trial at least.
 func (d *daemon) succeed() {
-	d.failures.over(d.log, time.Now())
-	d.waiting, d.since = "", time.Time{}
+	if !d.onTrial() {
+		d.recovered()
+	}
+	// What the program that ran here before held back is over, too.
+	d.waiting, d.since, d.before.Held = "", time.Time{}, nil
 	if d.held != nil {
 		d.log.Info("nothing is held back any more", "hash", d.held.Hash)
 		d.held, d.failed, d.approved = nil, nil, ""
 		report.Forget(d.birds.dir)
 	}
 	clear(d.changedKeys)
+}
+
+// recovered notes that what failed works again. A trial must have passed for
+// that: it may end as the one before did.
+func (d *daemon) recovered() {
+	d.failures.over(d.log, time.Now())
 	d.pace.succeeded()
 }
 
@@ -295,9 +304,8 @@ func (d *daemon) applySets(ctx context.Context, w *wanted) ([]reload.Result, err
 	for _, s := range w.sets {
 		d.observer.turned()
 		r, err := d.applySet(ctx, s)
-		if errors.Is(err, reload.ErrCannotCheck) && !d.missedFor(w.config, s.Name) {
-			// Nobody is there to check the files, nor to read them.
-			r, err = reload.Result{Hash: s.Hash()}, nil
+		if d.forNobody(err, w.config, s.Name) {
+			r, err = reload.Result{State: reload.Installed}, nil // without a hash: what is on disk is not s
 		}
 		if err != nil {
 			errs = append(errs, err)
@@ -315,6 +323,12 @@ func (d *daemon) applySets(ctx context.Context, w *wanted) ([]reload.Result, err
 		results = append(results, r)
 	}
 	return results, errors.Join(errs...)
+}
+
+// forNobody says that err keeps files from being written which nobody would
+// read: there is no BIRD to check them, and none is missed.
+func (d *daemon) forNobody(err error, cfg *bgp.Config, set string) bool {
+	return errors.Is(err, reload.ErrCannotCheck) && !d.missedFor(cfg, set)
 }
 
 func (d *daemon) applySet(ctx context.Context, s reload.Set) (reload.Result, error) {

@@ -88,6 +88,7 @@ func (d *daemon) lookAtTrial(ctx context.Context) {
 		stale, proven := d.stale, d.proven // templates that have changed meanwhile
 		d.goLive(w)
 		d.stale, d.proven = stale, proven
+		d.recovered()
 	}
 }
 
@@ -147,6 +148,7 @@ func (d *daemon) undone(w *wanted, err error) {
 		})
 	}
 	d.failed, d.held = failed, nil
+	d.failures = failures{} // what is held says why it is not applied
 	d.keepBack(&heldError{failed.held})
 	d.back = true
 	d.observer.changed()
@@ -161,6 +163,9 @@ func (d *daemon) putBack(ctx context.Context) {
 			continue
 		}
 		r, err := d.applier.Apply(ctx, s)
+		if d.forNobody(err, d.live.config, s.Name) {
+			continue
+		}
 		d.standing(s.Name).rendered = s.Hash()
 		d.noteResult(s, r, err)
 		if err != nil {

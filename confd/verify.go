@@ -33,7 +33,8 @@ func (d *daemon) verify(ctx context.Context) {
 		d.noteHealth(s, drift)
 		switch {
 		case d.standing(s.Name).installed != s.Hash():
-			// Another set of the same change has failed: this one is ahead.
+			// Another set of the same change has failed: this one is ahead. Or nobody
+			// is there to check it.
 		case !drift.Any():
 			d.standing(s.Name).found = ""
 		case d.live != nil && drift.BIRD != reload.Busy:
@@ -85,6 +86,10 @@ func (d *daemon) repair(ctx context.Context, s reload.Set, drift reload.Drift) {
 		d.restarted[s.Daemon.Socket] = true
 	}
 	r, err := d.mend(ctx, s, drift)
+	if d.forNobody(err, d.live.config, s.Name) {
+		st.installed = ""
+		return
+	}
 	d.noteResult(s, r, err)
 	if err != nil {
 		level := slog.LevelDebug
