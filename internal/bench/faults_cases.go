@@ -89,7 +89,7 @@ func programKilled(r *faultRig) ([]time.Duration, error) {
 		return nil, err
 	}
 	err := w.step(r.confirmed(mark))
-	if after := r.sessionsSince(); err == nil && !slices.Equal(before, after) {
+	if after := r.sessionsSince(); err == nil && !slices.EqualFunc(before, after, sameSession) {
 		err = fmt.Errorf("sessions were touched: before %q, after %q", before, after)
 	}
 	return w.times, err

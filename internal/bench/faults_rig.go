@@ -128,6 +128,18 @@ func (r *faultRig) sessionsSince() []string {
 	return all
 }
 
+// sameSession says that two rows are of one session that has stayed up. BIRD 1
+// works out since when from an age in seconds, which wavers.
+func sameSession(a, b string) bool {
+	then, now := strings.Fields(a), strings.Fields(b)
+	if len(then) < 5 || len(now) < 5 || then[0] != now[0] {
+		return false
+	}
+	was, err := time.Parse(time.TimeOnly, then[4])
+	is, err2 := time.Parse(time.TimeOnly, now[4])
+	return err == nil && err2 == nil && is.Sub(was).Abs() <= time.Second
+}
+
 // has says whether BIRD has a session with a neighbor.
 func (r *faultRig) has(address netip.Addr) bool {
 	return strings.Contains(r.protocols(), "Mesh_"+strings.ReplaceAll(address.String(), ".", "_")+" ")
