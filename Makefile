@@ -53,8 +53,8 @@ bench: deps build ## Measure clusters of 100, 1,000 and 5,000 nodes (some minute
 	go run ./internal/bench -confd bin/confd
 
 .PHONY: bench-faults
-bench-faults: deps birds build ## Measure how long faults last, from BIRD killed to disk full (as root, some 15 minutes; see docs/faults.md)
-	go run ./internal/bench -confd bin/confd -faults
+bench-faults: deps birds build ## Measure how long faults last, from BIRD killed to disk full (as root, some 20 minutes; see docs/faults.md)
+	go run ./internal/bench -confd bin/confd -faults -runs 3
 
 .PHONY: fuzz
 fuzz: ## Run each fuzz test for FUZZTIME (10s)
