@@ -25,8 +25,7 @@ type wanted struct {
 	sets         []reload.Set
 	hash         string // of sets
 	revision     string // the datastore's
-	// state is what both were made from, as far as it can be a cause of what is
-	// lost.
+	// state is what both were made from.
 	state *backends.State
 	// quarantined are objects without which config was made, and why.
 	quarantined map[backends.Key]string
@@ -156,7 +155,7 @@ func (d *daemon) want(ctx context.Context, g *errgroup.Group) (*wanted, error) {
 	if err != nil {
 		return nil, err
 	}
-	w.full, w.config, w.state = cfg, cfg, d.in.state.Clone()
+	w.full, w.config = cfg, cfg
 	d.setLogLevel(cfg.LogSeverity)
 	d.reportProblems(cfg.Problems)
 	if err := d.findBirds(ctx); err != nil {
@@ -172,6 +171,7 @@ func (d *daemon) want(ctx context.Context, g *errgroup.Group) (*wanted, error) {
 	if unchanged && len(d.restarted) == 0 {
 		return nil, nil
 	}
+	w.state = d.in.state.Clone()
 	if unchanged {
 		w.config, w.sets, w.hash, w.quarantined = d.live.config, d.live.sets, d.live.hash, d.live.quarantined
 		w.times.rendered = time.Now()

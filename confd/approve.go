@@ -14,8 +14,8 @@ import (
 const approveHelp = `Let the change through that the program on this node holds back, because it
 would take most of the established sessions away.
 
-What is approved is the very configuration that is held now: where the input
-changes again, the program judges anew. Run it as a user who may write to BIRD's
+What is approved is that these very sessions go, once. A change that would take
+others away, or the same ones later, is judged anew. Run it as a user who may write to BIRD's
 folder, with the settings that the program has (its --bird-dir above all).`
 
 // approveCommand is confd approve.
@@ -54,7 +54,7 @@ func approve(ctx context.Context, s Settings, stdout io.Writer) error {
 	if err := report.Approve(folder, r.Held.Hash); err != nil {
 		return err
 	}
-	_, err = fmt.Fprintf(stdout, "approved %s, held for %s: %s\n", r.Held.Hash, time.Since(r.Held.Since).Round(time.Second), (&heldError{*r.Held}).Error())
+	_, err = fmt.Fprintf(stdout, "approved %s, held for %s: %s\n", r.Held.Hash, time.Since(r.Held.Since).Round(time.Second), heldText(*r.Held))
 	return err
 }
 

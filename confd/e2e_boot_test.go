@@ -22,39 +22,27 @@ import (
 // its datastore, with BIRD as its child, under a storm, and with faults of every
 // kind around it.
 func TestEndToEndFaults(t *testing.T) {
-	if testing.Short() {
-		t.Skip("the end-to-end tests take more than a minute: left out with -short")
-	}
-	confd := build(t)
-	for _, test := range []struct {
-		name string
-		run  func(t *testing.T, confd string)
-	}{
-		{"many changes", testManyChanges},
-		{"failure that repeats itself", testFailureRepeats},
-		{"hung BIRD", testHungBIRD},
-		{"drift", testDrift},
-		{"started without etcd", testBoot},
-		{"started without etcd, file edited", testBootEdited},
-		{"started without etcd, one of two files edited", testBootOneOfTwoEdited},
-		{"started without etcd and files", testBootNothing},
-		{"two daemons, one needed", testOneDaemonNeeded},
-		{"two daemons, one late", testOneDaemonLate},
-		{"BIRD as a child", testChild},
-		{"two BIRDs as children", testChildren},
-		{"killed with a child", testKilledWithChild},
-		{"bad command for a child", testBadChild},
-		{"withdrawals before additions", testWithdrawals},
-		{"systemd", testSystemd},
-		{"probes", testProbes},
-		{"bad addresses to listen on", testBadListen},
-		{"log level", testLogLevel},
-	} {
-		t.Run(test.name, func(t *testing.T) {
-			t.Parallel()
-			test.run(t, confd)
-		})
-	}
+	runScenarios(t,
+		scenario{"many changes", testManyChanges},
+		scenario{"failure that repeats itself", testFailureRepeats},
+		scenario{"hung BIRD", testHungBIRD},
+		scenario{"drift", testDrift},
+		scenario{"started without etcd", testBoot},
+		scenario{"started without etcd, file edited", testBootEdited},
+		scenario{"started without etcd, one of two files edited", testBootOneOfTwoEdited},
+		scenario{"started without etcd and files", testBootNothing},
+		scenario{"two daemons, one needed", testOneDaemonNeeded},
+		scenario{"two daemons, one late", testOneDaemonLate},
+		scenario{"BIRD as a child", testChild},
+		scenario{"two BIRDs as children", testChildren},
+		scenario{"killed with a child", testKilledWithChild},
+		scenario{"bad command for a child", testBadChild},
+		scenario{"withdrawals before additions", testWithdrawals},
+		scenario{"systemd", testSystemd},
+		scenario{"probes", testProbes},
+		scenario{"bad addresses to listen on", testBadListen},
+		scenario{"log level", testLogLevel},
+	)
 }
 
 // listen has confd serve on a socket of the rig.

@@ -40,6 +40,28 @@ func build(t *testing.T) string {
 	return program
 }
 
+// scenario is one end-to-end test, with the program that it drives.
+type scenario struct {
+	name string
+	run  func(t *testing.T, confd string)
+}
+
+// runScenarios builds the program and runs the scenarios side by side, in their
+// order: what waits longest should come first.
+func runScenarios(t *testing.T, scenarios ...scenario) {
+	t.Helper()
+	if testing.Short() {
+		t.Skip("the end-to-end tests take more than a minute: left out with -short")
+	}
+	confd := build(t)
+	for _, s := range scenarios {
+		t.Run(s.name, func(t *testing.T) {
+			t.Parallel()
+			s.run(t, confd)
+		})
+	}
+}
+
 // process is a child whose output goes to a file.
 type process struct {
 	t      *testing.T

@@ -20,37 +20,25 @@ import (
 // TestSafety has the program keep a node's network from harm, with real
 // sessions: what waits longest comes first.
 func TestSafety(t *testing.T) {
-	if testing.Short() {
-		t.Skip("the end-to-end tests take more than a minute: left out with -short")
-	}
 	t.Parallel()
-	confd := build(t)
-	for _, test := range []struct {
-		name string
-		run  func(t *testing.T, confd string)
-	}{
-		{"guard, killed", testGuardKilled},
-		{"guard passes", testGuardPasses},
-		{"guard undoes", testGuardUndoes},
-		{"guard, approved", testGuardApproved},
-		{"guard and hold", testGuardAndHold},
-		{"guard, healed", testGuardHealed},
-		{"guard, templates", testGuardTemplates},
-		{"quarantine", testQuarantine},
-		{"quarantine, two", testQuarantineTwo},
-		{"quarantine, pool", testQuarantinePool},
-		{"restart needed", testRestartNeeded},
-		{"held", testHeld},
-		{"held with other BIRDs", testHeldVersions},
-		{"held or not", testHeldOrNot},
-		{"held for a time", testHeldFor},
-		{"never held", testNeverHeld},
-	} {
-		t.Run(test.name, func(t *testing.T) {
-			t.Parallel()
-			test.run(t, confd)
-		})
-	}
+	runScenarios(t,
+		scenario{"guard, killed", testGuardKilled},
+		scenario{"guard passes", testGuardPasses},
+		scenario{"guard undoes", testGuardUndoes},
+		scenario{"guard, approved", testGuardApproved},
+		scenario{"guard and hold", testGuardAndHold},
+		scenario{"guard, healed", testGuardHealed},
+		scenario{"guard, templates", testGuardTemplates},
+		scenario{"quarantine", testQuarantine},
+		scenario{"quarantine, two", testQuarantineTwo},
+		scenario{"quarantine, pool", testQuarantinePool},
+		scenario{"restart needed", testRestartNeeded},
+		scenario{"held", testHeld},
+		scenario{"held with other BIRDs", testHeldVersions},
+		scenario{"held or not", testHeldOrNot},
+		scenario{"held for a time", testHeldFor},
+		scenario{"never held", testNeverHeld},
+	)
 }
 
 // newPeeredRig makes a rig with an etcd that holds the objects, and BIRDs on the

@@ -23,26 +23,14 @@ const (
 // TestEndToEndKubernetes drives the program with the rights of the manifests,
 // on real API servers.
 func TestEndToEndKubernetes(t *testing.T) {
-	if testing.Short() {
-		t.Skip("the end-to-end tests take more than a minute: left out with -short")
-	}
-	confd := build(t)
-	for _, test := range []struct {
-		name string
-		run  func(t *testing.T, confd string)
-	}{
-		{"live, " + strings.ReplaceAll(groupV1, "/", " "), func(t *testing.T, confd string) { testKubernetesLive(t, confd, groupV1) }},
-		{"live, " + strings.ReplaceAll(groupV3, "/", " "), func(t *testing.T, confd string) { testKubernetesLive(t, confd, groupV3) }},
-		{"API server away", testKubernetesAway},
-		{"passwords", testKubernetesPasswords},
-		{"definitions removed", testKubernetesDefinitionsRemoved},
-		{"beside etcd", testKubernetesBesideEtcd},
-	} {
-		t.Run(test.name, func(t *testing.T) {
-			t.Parallel()
-			test.run(t, confd)
-		})
-	}
+	runScenarios(t,
+		scenario{"live, " + strings.ReplaceAll(groupV1, "/", " "), func(t *testing.T, confd string) { testKubernetesLive(t, confd, groupV1) }},
+		scenario{"live, " + strings.ReplaceAll(groupV3, "/", " "), func(t *testing.T, confd string) { testKubernetesLive(t, confd, groupV3) }},
+		scenario{"API server away", testKubernetesAway},
+		scenario{"passwords", testKubernetesPasswords},
+		scenario{"definitions removed", testKubernetesDefinitionsRemoved},
+		scenario{"beside etcd", testKubernetesBesideEtcd},
+	)
 }
 
 // kubeRig is a rig with an API server.

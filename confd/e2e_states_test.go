@@ -22,33 +22,21 @@ import (
 // that break off, daemons of which one has failed, repairs that do not work at
 // once, BIRDs that are away.
 func TestStates(t *testing.T) {
-	if testing.Short() {
-		t.Skip("the end-to-end tests take more than a minute: left out with -short")
-	}
 	t.Parallel()
-	confd := build(t)
-	for _, test := range []struct {
-		name string
-		run  func(t *testing.T, confd string)
-	}{
-		{"trial whose command fails", testTrialCommandFails},
-		{"trial, other daemon refuses", testTrialOtherRefuses},
-		{"trial, other daemon hangs", testTrialOtherHangs},
-		{"trial failed, confd restarted", testTrialFailedBefore},
-		{"set ahead of the other", testSetAhead},
-		{"refused by one daemon", testRefusedByOne},
-		{"no IPv6 daemon at all", testNoIPv6Daemon},
-		{"child, refused at the start", testChildRefused},
-		{"repair that fails", testRepairFails},
-		{"BIRD hung and dead", testHungAndDead},
-		{"approval left over", testApprovalLeftOver},
-		{"mesh off while BIRD restarts", testHeldWhileAway},
-	} {
-		t.Run(test.name, func(t *testing.T) {
-			t.Parallel()
-			test.run(t, confd)
-		})
-	}
+	runScenarios(t,
+		scenario{"trial whose command fails", testTrialCommandFails},
+		scenario{"trial, other daemon refuses", testTrialOtherRefuses},
+		scenario{"trial, other daemon hangs", testTrialOtherHangs},
+		scenario{"trial failed, confd restarted", testTrialFailedBefore},
+		scenario{"set ahead of the other", testSetAhead},
+		scenario{"refused by one daemon", testRefusedByOne},
+		scenario{"no IPv6 daemon at all", testNoIPv6Daemon},
+		scenario{"child, refused at the start", testChildRefused},
+		scenario{"repair that fails", testRepairFails},
+		scenario{"BIRD hung and dead", testHungAndDead},
+		scenario{"approval left over", testApprovalLeftOver},
+		scenario{"mesh off while BIRD restarts", testHeldWhileAway},
+	)
 }
 
 // awaitRetries waits until confd has tried n times more, during which /readyz

@@ -17,41 +17,29 @@ import (
 // TestEndToEnd drives the program as users do, against real servers. The tests
 // of what waits longest come first.
 func TestEndToEnd(t *testing.T) {
-	if testing.Short() {
-		t.Skip("the end-to-end tests take more than a minute: left out with -short")
-	}
-	confd := build(t)
-	for _, test := range []struct {
-		name string
-		run  func(t *testing.T, confd string)
-	}{
-		{"killed", testKilled},
-		{"killed with several files", testKilledSeveralFiles},
-		{"storm", testStorm},
-		{"live", testLive},
-		{"hostile files", testHostileFiles},
-		{"hostile etcd", testHostileEtcd},
-		{"conflicts", testConflicts},
-		{"etcd away", testEtcdAway},
-		{"order of starts", testStartOrder},
-		{"BIRD restarted", testBirdRestarted},
-		{"BIRD upgraded", testBirdUpgraded},
-		{"BIRD read an older file", testBirdReadOlderFile},
-		{"heartbeats", testHeartbeats},
-		{"unknown node", testUnknownNode},
-		{"tunnel routes", testTunnelRoutes},
-		{"exit codes", testExitCodes},
-		{"strict", testStrict},
-		{"Calico's flags", testCalicoFlags},
-		{"noop", testNoop},
-		{"sync only", testSyncOnly},
-		{"SIGTERM", testSIGTERM},
-	} {
-		t.Run(test.name, func(t *testing.T) {
-			t.Parallel()
-			test.run(t, confd)
-		})
-	}
+	runScenarios(t,
+		scenario{"killed", testKilled},
+		scenario{"killed with several files", testKilledSeveralFiles},
+		scenario{"storm", testStorm},
+		scenario{"live", testLive},
+		scenario{"hostile files", testHostileFiles},
+		scenario{"hostile etcd", testHostileEtcd},
+		scenario{"conflicts", testConflicts},
+		scenario{"etcd away", testEtcdAway},
+		scenario{"order of starts", testStartOrder},
+		scenario{"BIRD restarted", testBirdRestarted},
+		scenario{"BIRD upgraded", testBirdUpgraded},
+		scenario{"BIRD read an older file", testBirdReadOlderFile},
+		scenario{"heartbeats", testHeartbeats},
+		scenario{"unknown node", testUnknownNode},
+		scenario{"tunnel routes", testTunnelRoutes},
+		scenario{"exit codes", testExitCodes},
+		scenario{"strict", testStrict},
+		scenario{"Calico's flags", testCalicoFlags},
+		scenario{"noop", testNoop},
+		scenario{"sync only", testSyncOnly},
+		scenario{"SIGTERM", testSIGTERM},
+	)
 }
 
 func testLive(t *testing.T, confd string) {

@@ -23,12 +23,14 @@ const establishedTimeout = 3 * time.Second
 type heldError struct{ report.Held }
 
 // Error is one line.
-func (e *heldError) Error() string {
-	text := e.Why
-	if len(e.Objects) > 0 {
-		text += "; " + fewTexts(e.Objects)
+func (e *heldError) Error() string { return heldText(e.Held) }
+
+// heldText says in one line why something is held, and which objects did it.
+func heldText(h report.Held) string {
+	if len(h.Objects) == 0 {
+		return h.Why
 	}
-	return text
+	return h.Why + "; " + fewTexts(h.Objects)
 }
 
 // judge looks at what w would do to the sessions that are established: it holds

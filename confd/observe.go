@@ -328,7 +328,7 @@ func (d *daemon) notReady(r *report.Report) []string {
 		list = append(list, "BIRD runs on files of "+r.Stale.Confirmed.Format(time.RFC3339)+", without a datastore")
 	}
 	if r.Held != nil {
-		list = append(list, "a change is held back: "+(&heldError{*r.Held}).Error())
+		list = append(list, "a change is held back: "+heldText(*r.Held))
 	}
 	if d.live != nil && !d.in.complete() {
 		list = append(list, "waiting for what is needed: "+d.in.missing().Error())

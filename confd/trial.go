@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
@@ -102,7 +103,7 @@ func (d *daemon) trialBroke(s reload.Set) {
 		for _, k := range d.trial.changed {
 			d.changedKeys[k] = true
 		}
-		d.since = orNow(d.trial.times.event)
+		d.since = cmp.Or(d.trial.times.event, time.Now())
 	}
 	d.trial, d.dirty = nil, true
 	d.fail(fmt.Errorf("set %s: the trial ended, and BIRD has not confirmed: %s", s.Name, st.err))
@@ -137,7 +138,7 @@ func (d *daemon) undone(w *wanted, err error) {
 		d.changedKeys[k] = true
 	}
 	if d.since.IsZero() {
-		d.since = orNow(w.times.event)
+		d.since = cmp.Or(w.times.event, time.Now())
 	}
 	failed.held = report.Held{
 		Hash: w.hash, Since: time.Now(), Why: err.Error(), Objects: keyTexts(sortedKeys(maps.Keys(failed.objects))),
@@ -219,13 +220,6 @@ func hashOfObject(r backends.Resource) string {
 	}
 	sum := sha256.Sum256(data)
 	return hex.EncodeToString(sum[:])[:16]
-}
-
-func orNow(t time.Time) time.Time {
-	if t.IsZero() {
-		return time.Now()
-	}
-	return t
 }
 
 // failedBefore holds w back where it comes from the same objects as what has
