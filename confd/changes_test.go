@@ -67,6 +67,11 @@ func renderState(t *testing.T, version string, input changesInput) rendered {
 
 var protocolEvent = regexp.MustCompile(`(?m)(Adding|Removing|Restarting|Reloading) (?:protocol|channel) (\w+)(?:\.ipv[46])?$`)
 
+var (
+	sessionStarts  = regexp.MustCompile(`(?m)(?:Mesh|Global|Node)_\S+: State changed to start$`)
+	sessionStarted = regexp.MustCompile(`(?m)(?:Mesh|Global|Node)_\S+: Started$`)
+)
+
 var notSettled = regexp.MustCompile(`(?m)^\S+ +BGP +\S+ +(stop|flush|down) `)
 
 const restartNeeded = "please restart BIRD"
@@ -123,6 +128,12 @@ func (b birdUnderTest) configure(t *testing.T, text []byte) (events map[string][
 	testenv.Eventually(t, time.Minute, "the protocols to be up again", func() bool {
 		protocols, err := b.Birdc("show protocols")
 		return err == nil && !notSettled.MatchString(protocols)
+	})
+	// BIRD 3 starts sessions in threads of their own: one that has not got to it
+	// is restarted with the next change, whatever that is.
+	testenv.Eventually(t, time.Minute, "the sessions to have started", func() bool {
+		log := b.Log()[before:]
+		return len(sessionStarts.FindAllString(log, -1)) <= len(sessionStarted.FindAllString(log, -1))
 	})
 	log = b.Log()[before:]
 	events = map[string][]string{}
