@@ -11,7 +11,7 @@ import (
 // Files that are in the middle of being written are read again this often,
 // with this pause.
 const (
-	rereads     = 10
+	rereads     = 50
 	rereadPause = 20 * time.Millisecond
 )
 

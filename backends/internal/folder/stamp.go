@@ -12,8 +12,12 @@ import (
 const tick = 2 * time.Second
 
 // A file that was changed this recently may still be in the middle of being
-// written.
-const writing = 50 * time.Millisecond
+// written. An empty one is taken for that for longer: who writes in place empties
+// the file first, and may be kept from going on by a busy machine.
+const (
+	writing = 50 * time.Millisecond
+	emptied = time.Second
+)
 
 // Stamp tells whether a file is still the one that was read.
 type Stamp struct {
@@ -42,5 +46,9 @@ func (s Stamp) Unchanged(now Stamp) bool {
 
 // BeingWritten tells that the file was changed just now.
 func (s Stamp) BeingWritten() bool {
-	return time.Since(s.modified).Abs() < writing
+	limit := writing
+	if s.size == 0 {
+		limit = emptied
+	}
+	return time.Since(s.modified).Abs() < limit
 }
