@@ -31,6 +31,10 @@ type wanted struct {
 	quarantined map[backends.Key]string
 	// changed are the objects that changed since what is live was made.
 	changed []backends.Key
+	// engine is what sets were made with; newTemplates: nothing made with it has
+	// been live yet, though something made with others has.
+	engine       *templates.Engine
+	newTemplates bool
 	// rest is set where a change that is held was taken out; then full is nil.
 	rest  bool
 	times times
@@ -56,7 +60,7 @@ func (d *daemon) work(ctx context.Context, g *errgroup.Group) {
 			d.startChildren(ctx, g)
 		}
 		d.retell(ctx)
-	case errors.Is(err, bgp.ErrUnknownNode), errors.Is(err, errNoVersion):
+	case errors.Is(err, bgp.ErrUnknownNode), errors.Is(err, errNoVersion), errors.Is(err, errNoTemplates):
 		d.wait(err)
 		d.retell(ctx)
 	case err != nil:
@@ -150,7 +154,10 @@ func (d *daemon) holding(ctx context.Context, w *wanted, held *heldError) error 
 
 // want computes and renders; nil where what is live is what should be.
 func (d *daemon) want(ctx context.Context, g *errgroup.Group) (*wanted, error) {
-	w := &wanted{times: times{event: d.since, began: time.Now()}, revision: d.in.revision(), changed: d.changes()}
+	w := &wanted{
+		times: times{event: d.since, began: time.Now()}, revision: d.in.revision(), changed: d.changes(),
+		engine: d.node.engine, newTemplates: d.proven != nil,
+	}
 	cfg, err := d.node.compute(d.in.state)
 	if err != nil {
 		return nil, err
@@ -164,6 +171,9 @@ func (d *daemon) want(ctx context.Context, g *errgroup.Group) (*wanted, error) {
 	d.watchBirds(ctx, g)
 	if err := d.prepareChildren(ctx, g); err != nil {
 		return nil, err
+	}
+	if d.node.engine == nil {
+		return nil, errNoTemplates
 	}
 	w.version = d.birds.version
 	w.times.computed = time.Now()
@@ -265,7 +275,7 @@ func (d *daemon) checkAll(ctx context.Context, sets []reload.Set) error {
 
 // goLive notes that BIRD uses w, or will when it starts.
 func (d *daemon) goLive(w *wanted) {
-	d.live, d.trial = w, nil
+	d.live, d.trial, d.found = w, nil, nil
 	d.stale, d.dirty, d.proven, d.boot = false, false, nil, nil
 	if d.approved != "" && (!w.rest || d.failed != nil) {
 		d.approved = ""
@@ -326,9 +336,9 @@ func (d *daemon) applySets(ctx context.Context, w *wanted) ([]reload.Result, err
 }
 
 // forNobody says that err keeps files from being written which nobody would
-// read: there is no BIRD to check them, and none is missed.
+// read: there is no BIRD to check them, and by cfg none is missed.
 func (d *daemon) forNobody(err error, cfg *bgp.Config, set string) bool {
-	return errors.Is(err, reload.ErrCannotCheck) && !d.missedFor(cfg, set)
+	return errors.Is(err, reload.ErrCannotCheck) && cfg != nil && !d.missedFor(cfg, set)
 }
 
 func (d *daemon) applySet(ctx context.Context, s reload.Set) (reload.Result, error) {
@@ -348,18 +358,20 @@ func (d *daemon) applySet(ctx context.Context, s reload.Set) (reload.Result, err
 // retell has BIRDs that came up read what is live again, while what should be
 // cannot be put in place.
 func (d *daemon) retell(ctx context.Context) {
-	if d.live == nil || ctx.Err() != nil {
+	if ctx.Err() != nil {
 		return
 	}
-	for _, s := range d.live.sets {
-		if s.Daemon == nil || !d.restarted[s.Daemon.Socket] {
+	for _, s := range d.inUse() {
+		if s.Daemon == nil || !d.restarted[s.Daemon.Socket] || d.live == nil && d.standing(s.Name).installed != s.Hash() {
 			continue
 		}
 		r, err := d.applier.Reconfigure(ctx, s)
 		d.noteResult(s, r, err)
 		if err == nil {
 			delete(d.restarted, s.Daemon.Socket)
-			d.noteStarted(d.live.config)
+			if d.live != nil {
+				d.noteStarted(d.live.config)
+			}
 		}
 	}
 }

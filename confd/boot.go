@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"io/fs"
+	"slices"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -21,10 +22,10 @@ const bootPause = 5 * time.Second
 
 // bootFromDisk has BIRD run on the files that it confirmed last, where the
 // datastore does not tell in time what it should run, or what it tells cannot be
-// used. It is tried until it worked.
+// used. It is tried until it worked; a BIRD that hangs would only keep the loop.
 func (d *daemon) bootFromDisk(ctx context.Context, g *errgroup.Group) {
-	// Though the datastore is there; a BIRD that others run has read its files.
-	stuck := len(d.children.commands) > 0 && (d.failures.tries > 0 || d.waiting != "" || d.held != nil)
+	// Though the datastore is there.
+	stuck := d.failures.tries > 0 && !d.hung() || d.waiting != "" || d.held != nil
 	if d.booted || d.live != nil || d.in.complete() && !stuck || time.Since(d.began) < bootAfter || time.Now().Before(d.bootAt) ||
 		d.node.settings.Templates.SyncOnly {
 		return
@@ -56,10 +57,7 @@ func (d *daemon) bootFromDisk(ctx context.Context, g *errgroup.Group) {
 
 // bootSet has one BIRD run on its files from before, and says whether it does.
 func (d *daemon) bootSet(ctx context.Context, g *errgroup.Group, r reload.Record) bool {
-	daemon := reload.Daemon{Socket: d.birds.socket, Binary: d.birds.binary}
-	if r.Set == "bird6" {
-		daemon.Socket, daemon.Binary = d.birds.socket6, d.birds.binary6
-	}
+	daemon := d.birds.reads(r)
 	res, err := d.applier.Boot(ctx, r, daemon)
 	if err != nil {
 		if text := numbers.ReplaceAllString(err.Error(), "N"); d.standing(r.Set).found != text {
@@ -75,11 +73,73 @@ func (d *daemon) bootSet(ctx context.Context, g *errgroup.Group, r reload.Record
 	}
 	why := "the datastore is away"
 	if d.in.complete() {
-		why = "what the datastore asks for cannot be used"
+		why = "what should run is not in place"
 	}
 	d.log.Warn(why+": BIRD runs on the files from before", "set", r.Set, "state", res.State.String(),
 		"age", time.Since(at).Round(time.Second), "revision", generation.Mark, "bird", res.Version, "error", d.in.missing())
-	d.boot = &report.Stale{Confirmed: at, Revision: generation.Mark}
+	d.boot = &report.Stale{Why: why, Confirmed: at, Revision: generation.Mark}
+	d.noteFound(r, res)
 	d.startChildren(ctx, g, daemon.Socket)
 	return true
+}
+
+// noteFound notes that BIRD runs on files from before: from now on they are
+// looked after, as those are that this program has written itself.
+func (d *daemon) noteFound(r reload.Record, res reload.Result) {
+	s, g, err := r.OnDisk()
+	if err != nil || g.Hash != res.Hash {
+		return // changed this very moment
+	}
+	daemon := d.birds.reads(r)
+	s.Daemon = &daemon
+	d.found = slices.DeleteFunc(d.found, func(f reload.Set) bool { return f.Name == s.Name })
+	d.found = append(d.found, s)
+	d.noteResult(s, res, nil)
+}
+
+// confirmedBefore are the sets that BIRD confirmed before this program was
+// started, as far as they lie on disk as they were then.
+func (d *daemon) confirmedBefore() []reload.Set {
+	records, _ := reload.Records(d.birds.dir) // what is wrong with them is said where they are needed
+	var sets []reload.Set
+	for _, r := range records {
+		s, g, err := r.OnDisk()
+		if err != nil || g.Confirmed.IsZero() {
+			continue
+		}
+		daemon := d.birds.reads(r)
+		s.Daemon = &daemon
+		sets = append(sets, s)
+	}
+	return sets
+}
+
+// reads is the BIRD that reads a set's files.
+func (d daemons) reads(r reload.Record) reload.Daemon {
+	if r.Set == "bird6" {
+		return reload.Daemon{Main: r.Main, Socket: d.socket6, Binary: d.binary6}
+	}
+	return reload.Daemon{Main: r.Main, Socket: d.socket, Binary: d.binary}
+}
+
+// inUse are the sets that BIRD runs, or reads when it starts, as far as is known:
+// on trial, ours, or from before.
+func (d *daemon) inUse() []reload.Set {
+	switch {
+	case d.trial != nil:
+		return d.trial.sets
+	case d.live != nil:
+		return d.live.sets
+	}
+	return d.found
+}
+
+// hung says that a BIRD takes connections and does not answer.
+func (d *daemon) hung() bool {
+	for _, st := range d.standings {
+		if st.bird == reload.Hung.String() {
+			return true
+		}
+	}
+	return false
 }

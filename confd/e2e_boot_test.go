@@ -228,6 +228,10 @@ func testBoot(t *testing.T, confd string) {
 			}
 			r.awaitMesh(2, 3)
 			r.wantStale(revision)
+			good := readFile(t, r.conf())
+			r.edit(r.conf())
+			again.awaitOutput("not as it was left: putting it right", r.conf())
+			r.awaitFile(good)
 			r.etcd.Restart()
 			r.awaitReady()
 			r.awaitMetric("confd_stale_age_seconds", 0)
@@ -243,7 +247,7 @@ func testBoot(t *testing.T, confd string) {
 // datastore.
 func (r *rig) wantStale(revision string) {
 	r.t.Helper()
-	r.awaitAnswer("/readyz", http.StatusServiceUnavailable, "BIRD runs on files of", "without a datastore")
+	r.awaitAnswer("/readyz", http.StatusServiceUnavailable, "the datastore is away: BIRD runs on files of")
 	r.awaitAnswer("/readyz", http.StatusServiceUnavailable, "datastore etcd is out of step")
 	r.awaitAnswer("/livez", http.StatusOK, "alive")
 	if age := r.metric("confd_stale_age_seconds"); age <= 0 {

@@ -416,9 +416,14 @@ func (r *rig) putRaw(key, value string) {
 
 func (r *rig) remove(o object) {
 	r.t.Helper()
+	r.removeRaw(o.key())
+}
+
+func (r *rig) removeRaw(key string) {
+	r.t.Helper()
 	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	defer cancel()
-	if _, err := r.kv.Delete(ctx, o.key()); err != nil {
+	if _, err := r.kv.Delete(ctx, key); err != nil {
 		r.t.Fatalf("delete from etcd: %v", err)
 	}
 }

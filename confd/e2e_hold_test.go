@@ -29,6 +29,10 @@ func TestSafety(t *testing.T) {
 		scenario{"guard and hold", testGuardAndHold},
 		scenario{"guard, healed", testGuardHealed},
 		scenario{"guard, templates", testGuardTemplates},
+		scenario{"guard, changed templates", testGuardChangedTemplates},
+		scenario{"guard after a start", testGuardAfterStart},
+		scenario{"held after a start", testHeldAfterStart},
+		scenario{"broken templates at the start", testBrokenTemplates},
 		scenario{"quarantine", testQuarantine},
 		scenario{"quarantine, two", testQuarantineTwo},
 		scenario{"quarantine, pool", testQuarantinePool},
@@ -279,8 +283,10 @@ func (r *rig) approve(c *process, why, object string) {
 // putBlock gives node 1 a block of addresses.
 func (r *rig) putBlock(cidr string) {
 	r.t.Helper()
-	r.putRaw("/calico/ipam/v2/host/"+self+"/ipv4/block/"+cidr, `{"state":"confirmed","deleted":false}`)
+	r.putRaw(blockKey(cidr), `{"state":"confirmed","deleted":false}`)
 }
+
+func blockKey(cidr string) string { return "/calico/ipam/v2/host/" + self + "/ipv4/block/" + cidr }
 
 // awaitBlock waits until BIRD's file has node 1's block.
 func (r *rig) awaitBlock(cidr string) {

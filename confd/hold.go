@@ -38,7 +38,7 @@ func heldText(h report.Held) string {
 // sessions must stay up while w is on trial. It is no judge of what is live
 // already, and of what is left of a change that takes sessions away.
 func (d *daemon) judge(ctx context.Context, w *wanted) error {
-	if d.live != nil && w.hash == d.live.hash {
+	if d.live != nil && w.hash == d.live.hash || d.live == nil && len(d.found) > 0 && w.hash == hashOf(d.found) {
 		return nil
 	}
 	if err := d.failedBefore(w); err != nil {

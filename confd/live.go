@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"io/fs"
 	"log/slog"
 	"path/filepath"
@@ -122,10 +123,10 @@ func (d *daemon) reloadTemplates() {
 	case err != nil:
 		d.keepTemplates(err.Error())
 		return
-	case builtIn && !d.node.builtIn:
+	case builtIn && !d.node.builtIn && d.node.engine != nil:
 		d.keepTemplates("the configuration folder " + d.node.settings.Templates.ConfDir + " has no conf.d any more")
 		return
-	case builtIn: // there was no folder in use
+	case builtIn && d.node.builtIn: // there was no folder in use
 		d.brokenTemplates = ""
 		return
 	}
@@ -133,7 +134,7 @@ func (d *daemon) reloadTemplates() {
 	if d.proven == nil && d.live != nil {
 		d.proven = &provenTemplates{engine: d.node.engine, builtIn: d.node.builtIn}
 	}
-	d.node.engine, d.node.builtIn, d.brokenTemplates = engine, false, ""
+	d.node.engine, d.node.builtIn, d.brokenTemplates = engine, builtIn, ""
 	d.stale = true
 	if d.in.complete() {
 		d.pace.changed(time.Now(), 0)
@@ -158,15 +159,24 @@ func (d *daemon) retryTemplates() {
 	d.refused, d.brokenTemplates, d.stale = nil, "", true
 }
 
-// keepTemplates says, once, why changed templates are not used.
+// errNoTemplates is returned where the templates were broken when the program was
+// started, and still are.
+var errNoTemplates = errors.New("templates that work: those of the configuration folder are broken")
+
+// keepTemplates says, once, why changed templates are not used, or those that
+// were there when the program was started.
 func (d *daemon) keepTemplates(why string) {
 	d.brokenTemplates = why
 	if d.toldTemplates == why {
 		return
 	}
 	d.toldTemplates = why
+	message := "changed templates are not used: the last good ones stay"
+	if d.node.engine == nil {
+		message = "the templates cannot be used: BIRD keeps what it has until they can"
+	}
 	for line := range strings.Lines(why) {
-		d.log.Error("changed templates are not used: the last good ones stay", "error", strings.TrimSpace(line))
+		d.log.Error(message, "error", strings.TrimSpace(line))
 	}
 }
 

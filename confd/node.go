@@ -171,10 +171,11 @@ func (n *node) dependsOnState() bool {
 	return slices.ContainsFunc(n.engine.Resources(), func(r templates.Resource) bool { return len(r.Keys) > 0 })
 }
 
-// usesSockets says whether BIRD is checked or reloaded over control sockets.
+// usesSockets says whether BIRD is checked or reloaded over control sockets, as
+// it is where the templates are not known.
 func (n *node) usesSockets() bool {
-	return !n.settings.Templates.SyncOnly &&
-		slices.ContainsFunc(n.engine.Resources(), func(r templates.Resource) bool { return r.Daemon != "" })
+	return !n.settings.Templates.SyncOnly && (n.engine == nil ||
+		slices.ContainsFunc(n.engine.Resources(), func(r templates.Resource) bool { return r.Daemon != "" }))
 }
 
 // leftOut counts the problems for which something is not in the configuration.

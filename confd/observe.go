@@ -288,15 +288,17 @@ func (d *daemon) restartNeeded(set string, started *bgp.Config) []string {
 	})
 }
 
-// currentSets are those that are in place, or were last to be.
+// currentSets are those that are in place, or were last to be, or lay there.
 func (d *daemon) currentSets() []reload.Set {
 	switch {
 	case d.trial != nil:
 		return d.trial.sets
 	case d.live != nil:
 		return d.live.sets
+	case d.last != nil:
+		return d.last
 	}
-	return d.last
+	return d.found
 }
 
 // inPlace is the configuration that lies on disk; nil: that is not known.
@@ -325,7 +327,7 @@ func (d *daemon) notReady(r *report.Report) []string {
 		}
 	}
 	if r.Stale != nil {
-		list = append(list, "BIRD runs on files of "+r.Stale.Confirmed.Format(time.RFC3339)+", without a datastore")
+		list = append(list, r.Stale.Why+": BIRD runs on files of "+r.Stale.Confirmed.Format(time.RFC3339))
 	}
 	if r.Held != nil {
 		list = append(list, "a change is held back: "+heldText(*r.Held))
@@ -343,7 +345,7 @@ func (d *daemon) notReady(r *report.Report) []string {
 		list = append(list, "not applied: "+r.Failure)
 	}
 	for _, s := range r.Sets {
-		if s.Confirmed != s.Rendered && s.TrialEnds.IsZero() && !d.needless(s) {
+		if s.Rendered != "" && s.Confirmed != s.Rendered && s.TrialEnds.IsZero() && !d.needless(s) {
 			list = append(list, "set "+s.Name+": BIRD has not confirmed what should run"+after(": ", s.Error))
 		}
 		if away := []string{reload.Absent.String(), reload.Hung.String(), reload.Restarting.String()}; slices.Contains(away, s.State) && !d.needless(s) {

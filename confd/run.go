@@ -38,15 +38,12 @@ func run(ctx context.Context, s Settings) error {
 // datastore says.
 func runLogged(ctx context.Context, s Settings, log *slog.Logger, level *slog.LevelVar) error {
 	// What changes while the templates are read is seen as a change.
-	fingerprint, err := templates.Fingerprint(s.Templates.ConfDir)
-	if err != nil {
-		return err
-	}
-	n, err := newNode(s, log)
-	if err != nil {
-		return err
-	}
+	fingerprint, _ := templates.Fingerprint(s.Templates.ConfDir) // reading them says what is wrong
+	n, broken := newNode(s, log)
 	if s.OneTime || s.Noop {
+		if broken != nil {
+			return broken
+		}
 		return runOnce(ctx, n, log)
 	}
 	children, err := newChildren(s.Exec, log)
@@ -69,6 +66,9 @@ func runLogged(ctx context.Context, s Settings, log *slog.Logger, level *slog.Le
 		return usageError{err}
 	}
 	d.updates = start(ctx, g, sources)
+	if broken != nil {
+		d.keepTemplates(broken.Error())
+	}
 	signals, stop := passedSignals()
 	defer stop()
 	d.signals = signals
@@ -120,8 +120,10 @@ type daemon struct {
 	// to be put in place last.
 	live, trial *wanted
 	last        []reload.Set
-	standings   map[string]*setStanding
-	// boot says that BIRD runs on files from before, without a datastore.
+	// found are the sets from before that BIRD runs until something is live.
+	found     []reload.Set
+	standings map[string]*setStanding
+	// boot says that BIRD runs on files from before.
 	boot    *report.Stale
 	booted  bool      // that was done, or there is nothing to do it with
 	bootAt  time.Time // not before
@@ -239,7 +241,7 @@ func (d *daemon) look(ctx context.Context, g *errgroup.Group) {
 }
 
 func (d *daemon) take(u backends.Update) {
-	was := d.in.sources[u.Source].inSync
+	was, complete := d.in.sources[u.Source].inSync, d.in.complete()
 	changed := d.in.take(u)
 	if was != u.InSync {
 		d.observer.changed()
@@ -247,8 +249,8 @@ func (d *daemon) take(u backends.Update) {
 	if !changed {
 		return
 	}
-	for _, e := range u.Events {
-		if d.live != nil {
+	if d.live != nil || complete {
+		for _, e := range u.Events {
 			d.changedKeys[e.Key] = true
 		}
 	}
@@ -393,6 +395,7 @@ func (d *daemon) findBirds(ctx context.Context) error {
 		if r, err := report.Read(birds.dir); err == nil && r != nil {
 			d.before = *r
 		}
+		defer func() { d.found = d.confirmedBefore() }()
 	}
 	d.birds = birds
 	return nil

@@ -10,29 +10,45 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strings"
 	"time"
 
 	"confd/backends"
 	"confd/bgp"
 	"confd/confd/report"
 	"confd/reload"
+	"confd/templates"
 )
 
 // guard says which sessions must stay up while w is on trial: those that are
-// established now, and that the change does not concern. What cannot be told is
-// not guarded: after a start nobody knows what was there before, and new
-// templates may mean anything.
+// established now, and that the change does not concern. Where nobody knows what
+// was there before, nothing is guarded.
 func (d *daemon) guard(w *wanted, up map[string][]string) {
-	if d.live == nil || d.stale {
-		return
-	}
-	c := bgp.Compare(d.live.config, w.config, w.version.Major)
 	for i, s := range w.sets {
+		c, known := d.changesOf(w, s)
+		if !known {
+			continue
+		}
 		stay := slices.DeleteFunc(slices.Clone(up[s.Name]), func(name string) bool {
 			return slices.Contains(c.Removed, name) || slices.Contains(c.Restarted, name)
 		})
 		w.sets[i].Guard = &reload.Guard{Within: d.node.settings.Safety.Guard, Stay: stay}
 	}
+}
+
+// changesOf is what a set of w changes. After a start, or with other templates,
+// the files' text says so: nothing else knows what was there, or what the
+// templates make of it.
+func (d *daemon) changesOf(w *wanted, s reload.Set) (bgp.Changes, bool) {
+	if d.live != nil && !d.stale {
+		return bgp.Compare(d.live.config, w.config, w.version.Major), true
+	}
+	before := d.inUse()
+	i := slices.IndexFunc(before, func(b reload.Set) bool { return b.Name == s.Name })
+	if i < 0 {
+		return bgp.Changes{}, false
+	}
+	return compareTexts(before[i:i+1], []reload.Set{s}, w.version.Major), true
 }
 
 // begunTrial says whether a set of w is on trial, and notes that it is.
@@ -114,15 +130,63 @@ func (d *daemon) endTrial(s reload.Set) {
 	d.trying = slices.DeleteFunc(d.trying, func(t reload.Set) bool { return t.Name == s.Name })
 }
 
-// undone keeps what has failed its trial back, until one of the objects changes
-// that it came from. A set that did not fail is put back when its own trial is
-// over.
+// undone keeps what has failed its trial back, until what it came from changes:
+// its templates, where they are new, or else its objects. A set that did not fail
+// is put back when its own trial is over.
 func (d *daemon) undone(w *wanted, err error) {
-	d.trial, d.dirty = nil, true
+	d.trial, d.dirty, d.back = nil, true, true
+	if d.since.IsZero() {
+		d.since = cmp.Or(w.times.event, time.Now())
+	}
+	d.failures = failures{} // what is held, or not used, says why it is not applied
+	if w.newTemplates {
+		d.blameTemplates(w, err)
+	} else {
+		d.blameObjects(w, err)
+	}
+	d.observer.changed()
+}
+
+// blameTemplates goes back to the templates that worked: those of w are tried
+// again when they have changed. What else came with them is tried without them.
+func (d *daemon) blameTemplates(w *wanted, err error) {
+	for _, k := range w.changed {
+		d.changedKeys[k] = true
+	}
+	if d.node.engine == w.engine { // else they have changed already
+		d.useOldTemplates(err)
+		d.refused = nil
+	}
+	d.pace.soon(time.Now())
+}
+
+// blameObjects holds w back until one of the objects changes that it came from.
+// Of the first configuration after a start that is any which has to do with
+// sessions: what was different before nobody knows.
+func (d *daemon) blameObjects(w *wanted, err error) {
 	failed := &failedTrial{objects: map[backends.Key]backends.Resource{}}
 	if d.failed != nil {
 		maps.Copy(failed.objects, d.failed.objects)
 	}
+	if d.live == nil {
+		failed.engine = w.engine
+	} else {
+		d.blame(failed, w)
+	}
+	failed.held = report.Held{
+		Hash: w.hash, Since: time.Now(), Why: err.Error(), Objects: keyTexts(sortedKeys(maps.Keys(failed.objects))),
+	}
+	for _, k := range sortedKeys(maps.Keys(failed.objects)) {
+		failed.held.Failed = append(failed.held.Failed, report.Version{
+			Kind: string(k.Kind), Namespace: k.Namespace, Name: k.Name, Hash: hashOfObject(failed.objects[k]),
+		})
+	}
+	d.failed, d.held = failed, nil
+	d.keepBack(&heldError{failed.held})
+}
+
+// blame notes the objects that changed with w.
+func (d *daemon) blame(failed *failedTrial, w *wanted) {
 	// Routes that came and went meanwhile are not to blame, where something else is.
 	blamed := ofSessions(w.changed)
 	if len(blamed) == 0 {
@@ -137,34 +201,18 @@ func (d *daemon) undone(w *wanted, err error) {
 	for _, k := range w.changed {
 		d.changedKeys[k] = true
 	}
-	if d.since.IsZero() {
-		d.since = cmp.Or(w.times.event, time.Now())
-	}
-	failed.held = report.Held{
-		Hash: w.hash, Since: time.Now(), Why: err.Error(), Objects: keyTexts(sortedKeys(maps.Keys(failed.objects))),
-	}
-	for _, k := range sortedKeys(maps.Keys(failed.objects)) {
-		failed.held.Failed = append(failed.held.Failed, report.Version{
-			Kind: string(k.Kind), Namespace: k.Namespace, Name: k.Name, Hash: hashOfObject(failed.objects[k]),
-		})
-	}
-	d.failed, d.held = failed, nil
-	d.failures = failures{} // what is held says why it is not applied
-	d.keepBack(&heldError{failed.held})
-	d.back = true
-	d.observer.changed()
 }
 
 // putBack has each BIRD use what is live again, where a set of what was undone
 // has not failed itself.
 func (d *daemon) putBack(ctx context.Context) {
 	d.back = false
-	for _, s := range d.live.sets {
+	for _, s := range d.inUse() {
 		if s.Guard = nil; d.standing(s.Name).installed == s.Hash() {
 			continue
 		}
 		r, err := d.applier.Apply(ctx, s)
-		if d.forNobody(err, d.live.config, s.Name) {
+		if d.forNobody(err, d.liveConfig(), s.Name) {
 			continue
 		}
 		d.standing(s.Name).rendered = s.Hash()
@@ -183,12 +231,20 @@ type failedTrial struct {
 	held report.Held
 	// objects are those that it came from, as they were then.
 	objects map[backends.Key]backends.Resource
+	// engine has the templates of what was the first configuration after a start.
+	engine *templates.Engine
 }
 
 // changed says whether w is something else than what failed, and which object
 // is the reason. One that came from no object (of another BIRD, for instance) is
 // the same as long as the outcome is.
 func (f *failedTrial) changed(w *wanted) (string, bool) {
+	if f.engine != nil && f.engine != w.engine {
+		return "none: the templates have", true
+	}
+	if keys := ofSessions(w.changed); f.engine != nil {
+		return strings.Join(keyTexts(keys), ", "), len(keys) > 0
+	}
 	for k, was := range f.objects {
 		if is, _ := w.state.Get(k); is != was {
 			return k.String(), true

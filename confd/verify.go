@@ -22,7 +22,11 @@ func (d *daemon) verify(ctx context.Context) {
 		return
 	}
 	d.checkAt = now.Add(d.node.settings.Timing.Verify)
-	for _, s := range d.currentSets() {
+	sets := d.inUse()
+	if sets == nil {
+		sets = d.last // how their BIRDs are
+	}
+	for _, s := range sets {
 		drift, err := d.applier.Verify(ctx, s)
 		if ctx.Err() != nil {
 			return
@@ -37,7 +41,7 @@ func (d *daemon) verify(ctx context.Context) {
 			// is there to check it.
 		case !drift.Any():
 			d.standing(s.Name).found = ""
-		case d.live != nil && drift.BIRD != reload.Busy:
+		case drift.BIRD != reload.Busy && d.inUse() != nil:
 			d.repair(ctx, s, drift)
 		}
 	}
@@ -86,7 +90,7 @@ func (d *daemon) repair(ctx context.Context, s reload.Set, drift reload.Drift) {
 		d.restarted[s.Daemon.Socket] = true
 	}
 	r, err := d.mend(ctx, s, drift)
-	if d.forNobody(err, d.live.config, s.Name) {
+	if d.forNobody(err, d.liveConfig(), s.Name) {
 		st.installed = ""
 		return
 	}

@@ -31,7 +31,7 @@ func (a *Applier) boot(ctx context.Context, r Record, d Daemon) (Result, error) 
 		return Result{}, fmt.Errorf("its record is that of %s, and BIRD reads %s", r.Main, d.Main)
 	}
 	d.Main = r.Main
-	s, err := r.fromDisk()
+	s, _, err := r.OnDisk()
 	if err != nil {
 		return Result{}, err
 	}
@@ -52,20 +52,21 @@ func (a *Applier) boot(ctx context.Context, r Record, d Daemon) (Result, error) 
 	return a.tell(ctx, s, mem, res)
 }
 
-// fromDisk reads the set of the generation that is on disk.
-func (r Record) fromDisk() (Set, error) {
+// OnDisk reads the set whose files lie on disk, without its Daemon, and says which
+// generation that is. The error names the first file that is not as recorded.
+func (r Record) OnDisk() (Set, Generation, error) {
 	err := errors.New("its record is empty")
 	for i, g := range r.Generations {
 		s, differs := g.fromDisk()
 		if differs == nil {
 			s.Name = r.Set
-			return s, nil
+			return s, g, nil
 		}
 		if i == 0 {
 			err = differs
 		}
 	}
-	return Set{}, fmt.Errorf("what is on disk was not written as a whole by us: %w", err)
+	return Set{}, Generation{}, fmt.Errorf("what is on disk was not written as a whole by us: %w", err)
 }
 
 // fromDisk reads a generation's files; the error names one that is not as

@@ -64,7 +64,7 @@ func stateDefinitions() []Definition {
 		def("confd_pending_age_seconds", "How long the oldest change that is not live yet has been waiting; 0 where all are live"),
 		def("confd_held", "1 while a configuration is held back since it would take too many sessions away; else 0"),
 		def("confd_held_sessions", "Established sessions that the held configuration would take away"),
-		def("confd_stale_age_seconds", "Age of the configuration that BIRD runs on without a datastore; 0 where there is one"),
+		def("confd_stale_age_seconds", "Age of the configuration from before the program's start that BIRD runs on, as the datastore is away or what it says is not in place; 0 otherwise"),
 		def("confd_templates_refused", "1 where changed templates do not work and the old ones are in use; else 0"),
 		def("confd_config_info", "Always 1; the labels say what BIRD has confirmed: the hash of the set's files, and the version of the BIRD that runs", labelSet, labelHash, labelBIRD),
 		def("confd_config_in_step", "1 where what was rendered, what is installed and what BIRD has confirmed are the same; else 0", labelSet),

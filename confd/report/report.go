@@ -47,7 +47,7 @@ type Report struct {
 	Failure string `json:"failure,omitempty"`
 	// Held is a configuration that was kept back; nil: none is.
 	Held *Held `json:"held,omitempty"`
-	// Stale is set while BIRD runs on what lay on disk, without a datastore.
+	// Stale is set while BIRD runs on what lay on disk when the program was started.
 	Stale *Stale `json:"stale,omitempty"`
 	// Templates is what is wrong with changed templates; the old ones are in use.
 	Templates string `json:"templates,omitempty"`
@@ -134,8 +134,9 @@ type Version struct {
 	Hash      string `json:"hash,omitempty"` // empty: there was none
 }
 
-// Stale says how old what BIRD runs is.
+// Stale says how old what BIRD runs is, and why nothing newer does.
 type Stale struct {
+	Why       string    `json:"why,omitempty"`
 	Confirmed time.Time `json:"confirmed"` // when BIRD confirmed it last
 	Revision  string    `json:"revision,omitempty"`
 }

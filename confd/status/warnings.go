@@ -173,7 +173,7 @@ func some(list []string) string {
 
 func (w *warner) report(r *report.Report) {
 	if r.Stale != nil {
-		w.add("stale", "BIRD runs on what lay on disk, confirmed at %s: the datastore has not been heard since confd started", w.when(r.Stale.Confirmed))
+		w.add("stale", "BIRD runs on what lay on disk when confd was started, confirmed at %s%s", w.when(r.Stale.Confirmed), because(r.Stale.Why))
 	}
 	for _, s := range r.Sources {
 		if !s.InSync {
