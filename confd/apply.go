@@ -376,6 +376,16 @@ func (d *daemon) retell(ctx context.Context) {
 	}
 }
 
+// retellUnasked does so while nobody knows what should be.
+func (d *daemon) retellUnasked(ctx context.Context) {
+	if d.in.complete() || d.onTrial() || len(d.restarted) == 0 || time.Now().Before(d.retellAt) {
+		return
+	}
+	if d.retell(ctx); len(d.restarted) > 0 {
+		d.retellAt = time.Now().Add(d.node.settings.Timing.Verify)
+	}
+}
+
 // changes are the objects that changed since what is live was made.
 func (d *daemon) changes() []backends.Key {
 	return sortedKeys(maps.Keys(d.changedKeys))

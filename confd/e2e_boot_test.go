@@ -13,6 +13,7 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+	"time"
 
 	"confd/confd/report"
 	"confd/internal/testenv"
@@ -232,6 +233,20 @@ func testBoot(t *testing.T, confd string) {
 			r.edit(r.conf())
 			again.awaitOutput("not as it was left: putting it right", r.conf())
 			r.awaitFile(good)
+			again.awaitOutputs(1, `msg="put right"`)
+			killed := time.Now()
+			if c.child {
+				for _, d := range r.daemons() {
+					_ = syscall.Kill(r.childPID(d), syscall.SIGKILL) // nothing is put right where it fails
+				}
+			} else {
+				r.killBirds()
+				r.startBirds()
+			}
+			testenv.Eventually(t, patience, "the BIRDs that were started again to confirm", func() bool {
+				return !slices.ContainsFunc(r.report().Sets, func(s report.Set) bool { return s.ConfirmedAt.Before(killed) })
+			})
+			r.awaitMesh(2, 3)
 			r.etcd.Restart()
 			r.awaitReady()
 			r.awaitMetric("confd_stale_age_seconds", 0)

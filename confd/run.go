@@ -124,10 +124,11 @@ type daemon struct {
 	found     []reload.Set
 	standings map[string]*setStanding
 	// boot says that BIRD runs on files from before.
-	boot    *report.Stale
-	booted  bool      // that was done, or there is nothing to do it with
-	bootAt  time.Time // not before
-	checkAt time.Time
+	boot     *report.Stale
+	retellAt time.Time // not before
+	booted   bool      // that was done, or there is nothing to do it with
+	bootAt   time.Time // not before
+	checkAt  time.Time
 
 	// since is when the oldest change that is not live arrived; changedKeys are
 	// the objects that changed since then.
@@ -237,6 +238,7 @@ func (d *daemon) look(ctx context.Context, g *errgroup.Group) {
 	d.bootFromDisk(ctx, g)
 	d.lookAtTrial(ctx)
 	d.lookForApproval()
+	d.retellUnasked(ctx)
 	d.verify(ctx)
 }
 
@@ -264,11 +266,18 @@ func (d *daemon) take(u backends.Update) {
 	d.pace.changed(time.Now(), d.splay(u.Events))
 }
 
+// splayPerNode is how much of the time each node of a cluster adds over which
+// they spread a common change: so some thousand of them reload in a second.
+const splayPerNode = time.Millisecond
+
 // splay is how long a change may be put off, at random, so that not all nodes do
 // it in the same second. One that concerns this node alone, or takes routes
 // away, is not put off.
 func (d *daemon) splay(events []backends.Event) time.Duration {
 	limit := d.node.settings.Safety.Splay
+	if limit == auto {
+		limit = time.Duration(len(d.in.state.Nodes)) * splayPerNode
+	}
 	if limit == 0 || d.live == nil || len(events) == 0 ||
 		slices.ContainsFunc(events, func(e backends.Event) bool { return !d.common(e.Key) }) {
 		return 0
@@ -391,13 +400,14 @@ func (d *daemon) findBirds(ctx context.Context) error {
 	if birds.version != d.birds.version {
 		d.log.Info("writing for BIRD", "version", birds.version.String(), "folder", birds.dir)
 	}
-	if d.birds.dir == "" { // this program has written no report yet
+	first := d.birds.dir == ""
+	d.birds = birds
+	if first { // this program has written nothing yet
 		if r, err := report.Read(birds.dir); err == nil && r != nil {
 			d.before = *r
 		}
-		defer func() { d.found = d.confirmedBefore() }()
+		d.found = d.confirmedBefore()
 	}
-	d.birds = birds
 	return nil
 }
 

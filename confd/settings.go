@@ -131,8 +131,11 @@ type SafetySettings struct {
 	Guard   time.Duration // each change's trial; 0: none
 	Hold    bool          // hold back what takes most sessions away
 	HoldFor time.Duration // 0: until approved
-	Splay   time.Duration // over which nodes spread common changes
+	Splay   time.Duration // over which nodes spread common changes, or auto
 }
+
+// auto stands for a duration that the program chooses.
+const auto time.Duration = -1
 
 // WatchSettings say who may watch the program, and how.
 type WatchSettings struct {

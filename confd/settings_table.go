@@ -401,9 +401,9 @@ func safetySettings() []setting {
 			bind: func(s *Settings) value { return pause(&s.Safety.HoldFor) },
 		},
 		{
-			name: "splay", env: "CONFD_SPLAY", def: "0s", group: groupSafety, commands: run,
-			help: "spread changes that concern all nodes over this time, at random; those of this node alone are not put off",
-			bind: func(s *Settings) value { return pause(&s.Safety.Splay) },
+			name: "splay", env: "CONFD_SPLAY", def: "auto", group: groupSafety, commands: run,
+			help: "spread changes that concern all nodes over this time, at random; those of this node alone are not put off; auto: 1 ms for each node of the cluster",
+			bind: func(s *Settings) value { return pauseOrAuto(&s.Safety.Splay) },
 		},
 		{
 			name: "verify-interval", env: "CONFD_VERIFY_INTERVAL", def: "5s", group: groupSafety, commands: run,

@@ -60,7 +60,7 @@ func TestSettingsDefaults(t *testing.T) {
 			Interval: 600, Gather: 50 * time.Millisecond, MinInterval: time.Second,
 			CheckTimeout: 30 * time.Second, ReloadTimeout: 30 * time.Second, SyncTimeout: 30 * time.Second, Verify: 5 * time.Second,
 		},
-		Safety: SafetySettings{Hold: true},
+		Safety: SafetySettings{Hold: true, Splay: auto},
 		Log:    LogSettings{Level: slog.LevelInfo, Format: "text"},
 	}
 	if diff := cmp.Diff(want, s); diff != "" {

@@ -131,6 +131,19 @@ func pause(p *time.Duration) value {
 	}}
 }
 
+// pauseOrAuto reads a duration that may be 0, or the word that leaves it to the
+// program.
+func pauseOrAuto(p *time.Duration) value {
+	v := pause(p)
+	return value{kindDuration, v.expects + ", or auto", func(s string) bool {
+		if strings.TrimSpace(s) == "auto" {
+			*p = auto
+			return true
+		}
+		return v.set(s)
+	}}
+}
+
 // limit reads a duration that may not be 0.
 func limit(p *time.Duration) value {
 	return value{kindDuration, "a duration such as 30s or 2m, more than 0", func(s string) (ok bool) {

@@ -153,9 +153,11 @@ func (d *daemon) blameTemplates(w *wanted, err error) {
 	for _, k := range w.changed {
 		d.changedKeys[k] = true
 	}
-	if d.node.engine == w.engine { // else they have changed already
+	if d.node.engine == w.engine {
 		d.useOldTemplates(err)
 		d.refused = nil
+	} else {
+		d.log.Error("changed templates have failed their trial; they have changed again since", "error", err)
 	}
 	d.pace.soon(time.Now())
 }

@@ -35,12 +35,16 @@ func (d *daemon) verify(ctx context.Context) {
 			d.log.Debug("looking whether all is as it was left", "set", s.Name, "error", err)
 		}
 		d.noteHealth(s, drift)
+		st := d.standing(s.Name)
 		switch {
-		case d.standing(s.Name).installed != s.Hash():
+		case st.installed != s.Hash():
 			// Another set of the same change has failed: this one is ahead. Or nobody
 			// is there to check it.
-		case !drift.Any():
-			d.standing(s.Name).found = ""
+		case !drift.Any() && st.err == "":
+			st.found = ""
+		case !drift.Any() && (st.found == "" || drift.BIRD != reload.Up):
+			// What could not be applied is tried again by itself, and what could not be
+			// put right when BIRD is there.
 		case drift.BIRD != reload.Busy && d.inUse() != nil:
 			d.repair(ctx, s, drift)
 		}
@@ -71,14 +75,17 @@ func (d *daemon) noteHealth(s reload.Set, drift reload.Drift) {
 	}
 }
 
-// repair puts right what has drifted. A BIRD that came up has an event, too,
-// with which it is told: that is waited for.
+// repair puts right what has drifted, or, where nothing has, what it could not put
+// right before. A BIRD that came up has an event, too, with which it is told: that
+// is waited for where the datastore is known.
 func (d *daemon) repair(ctx context.Context, s reload.Set, drift reload.Drift) {
 	st := d.standing(s.Name)
-	first, up := st.found != drift.String(), drift.Restarted && len(drift.Files) == 0
-	st.found = drift.String()
-	if up && (first || d.restarted[s.Daemon.Socket]) {
-		if _, pending := d.pace.pending(); !first && !pending && d.in.complete() {
+	first, up := drift.Any() && st.found != drift.String(), drift.Restarted && len(drift.Files) == 0
+	if drift.Any() {
+		st.found = drift.String()
+	}
+	if up && d.in.complete() && (first || d.restarted[s.Daemon.Socket]) {
+		if _, pending := d.pace.pending(); !first && !pending {
 			d.pace.soon(time.Now())
 		}
 		return

@@ -58,7 +58,7 @@ func startDaemon(o options, c benchCase, s store, r *result) (*daemon, error) {
 	if d.dir, err = os.MkdirTemp(o.work, "bird"); err != nil {
 		return d, err
 	}
-	d.confd = d.command(o.confd, append([]string{"--bird-binary", o.bird, "--bird-dir", d.dir, "--socket", d.socket()}, s.args...)...)
+	d.confd = d.command(o.confd, append([]string{"--bird-binary", o.bird, "--bird-dir", d.dir, "--socket", d.socket(), "--splay", "0s"}, s.args...)...)
 	d.confd.Env = append(os.Environ(), "NODENAME="+c.node)
 	began := time.Now()
 	if err := d.confd.Start(); err != nil {
