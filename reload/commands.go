@@ -214,41 +214,22 @@ func isDate(t time.Time) bool {
 	return t.Hour() == 0 && t.Minute() == 0 && t.Second() == 0 && t.Nanosecond() == 0
 }
 
-// Protocol is one row of "show protocols". Since is as BIRD prints it.
-type Protocol struct {
+// protocol is one row of "show protocols". Since is as BIRD prints it.
+type protocol struct {
 	Name, Proto, Table, State, Since, Info string
 }
 
-// Protocols lists BIRD's protocols.
-func (c *Client) Protocols(ctx context.Context) ([]Protocol, error) {
-	const command = "show protocols"
-	reply, err := c.Do(ctx, command)
-	if err != nil {
-		return nil, err
-	}
-	if reply.Code >= 8000 {
-		return nil, c.refusal(command, reply)
-	}
-	var list []Protocol
-	for _, line := range reply.Lines {
-		if p, ok := parseProtocol(line.Text); ok && line.Code == 1002 {
-			list = append(list, p)
-		}
-	}
-	return list, nil
-}
-
 // parseProtocol takes a row apart: words, of which the time may have two.
-func parseProtocol(row string) (Protocol, bool) {
+func parseProtocol(row string) (protocol, bool) {
 	words := strings.Fields(row)
 	if len(words) < 5 {
-		return Protocol{}, false
+		return protocol{}, false
 	}
 	since := words[4:5]
 	if len(words) > 5 && strings.Count(words[4], "-") == 2 && strings.Contains(words[5], ":") {
 		since = words[4:6]
 	}
-	return Protocol{
+	return protocol{
 		Name: words[0], Proto: words[1], Table: words[2], State: words[3],
 		Since: strings.Join(since, " "),
 		Info:  strings.Join(words[4+len(since):], " "),

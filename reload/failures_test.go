@@ -87,8 +87,8 @@ func (b *bench) wantRunning(generation string) {
 		b.t.Fatal(err)
 	}
 	defer c.Close()
-	protocols, err := c.Protocols(b.ctx)
-	if err != nil || !slices.ContainsFunc(protocols, func(p Protocol) bool { return p.Name == "gen_"+generation }) {
+	protocols, err := protocolsOf(b.ctx, c)
+	if err != nil || !slices.ContainsFunc(protocols, func(p protocol) bool { return p.Name == "gen_"+generation }) {
 		b.t.Errorf("BIRD runs %+v, %v; want generation %s", protocols, err, generation)
 	}
 }

@@ -12,9 +12,9 @@ import (
 // trial is a set that BIRD uses until further notice.
 type trial struct {
 	hash     string
-	ends     time.Time           // when the sessions have stayed up for long enough
-	deadline time.Time           // when BIRD goes back by itself
-	stay     map[string]Protocol // the sessions that must stay up, as they were before
+	ends     time.Time               // when the sessions have stayed up for long enough
+	deadline time.Time               // when BIRD goes back by itself
+	stay     map[string]SessionState // the sessions that must stay up, as they were before
 }
 
 // UndoneError says that a trial has failed. BIRD is back to what it used before.
@@ -56,14 +56,18 @@ func (c *Client) prepareTrial(ctx context.Context, g *Guard, margin time.Duratio
 	if g == nil || g.Within <= 0 || len(g.Stay) == 0 {
 		return nil, nil
 	}
-	protocols, err := c.Protocols(ctx)
+	sessions, err := c.SessionsBrief(ctx)
 	if err != nil {
 		return nil, err
 	}
-	stay := map[string]Protocol{}
-	for _, p := range protocols {
-		if slices.Contains(g.Stay, p.Name) && p.established() {
-			stay[p.Name] = p
+	must := map[string]bool{}
+	for _, name := range g.Stay {
+		must[name] = true
+	}
+	stay := map[string]SessionState{}
+	for _, s := range sessions {
+		if must[s.Name] && s.Established() {
+			stay[s.Name] = s
 		}
 	}
 	if len(stay) == 0 {
@@ -158,11 +162,11 @@ func (m *memory) examine(ctx context.Context, socket string) (verdict, error) {
 	if m.proof.restarted(now) {
 		return verdict{reason: "BIRD was restarted"}, nil
 	}
-	protocols, err := c.Protocols(ctx)
+	sessions, err := c.SessionsBrief(ctx)
 	if err != nil {
 		return verdict{}, err
 	}
-	if fallen := m.trial.fallen(protocols, m.proof.stepped(now)); len(fallen) > 0 {
+	if fallen := m.trial.fallen(sessions, m.proof.stepped(now)); len(fallen) > 0 {
 		return verdict{reason: "sessions that it should not have touched went down", sessions: fallen}, nil
 	}
 	if m.proof.replaced(now) {
@@ -229,18 +233,13 @@ func (a *Applier) tellOld(ctx context.Context, s Set, mem *memory, v verdict) er
 	return nil
 }
 
-// established says that a BGP session is up.
-func (p Protocol) established() bool {
-	return p.State == "up" && strings.HasPrefix(p.Info, "Established")
-}
-
 // fallen are the sessions that are not up, or were not for a moment, sorted.
 // stepped is by how much BIRD's clock was set meanwhile.
-func (t *trial) fallen(now []Protocol, stepped time.Duration) []string {
-	up := map[string]Protocol{}
-	for _, p := range now {
-		if p.established() {
-			up[p.Name] = p
+func (t *trial) fallen(now []SessionState, stepped time.Duration) []string {
+	up := map[string]SessionState{}
+	for _, s := range now {
+		if s.Established() {
+			up[s.Name] = s
 		}
 	}
 	var names []string

@@ -87,13 +87,13 @@ func (r *trialRig) awaitSessions(names ...string) {
 	r.t.Helper()
 	c := client(r.t, r.socket)
 	eventually(r.t, func() error {
-		protocols, err := c.Protocols(r.ctx)
+		sessions, err := c.SessionsBrief(r.ctx)
 		if err != nil {
 			return err
 		}
 		for _, name := range names {
-			if !slices.ContainsFunc(protocols, func(p Protocol) bool { return p.Name == name && p.established() }) {
-				return fmt.Errorf("session %s is not up: %+v", name, protocols)
+			if !slices.ContainsFunc(sessions, func(s SessionState) bool { return s.Name == name && s.Established() }) {
+				return fmt.Errorf("session %s is not up: %+v", name, sessions)
 			}
 		}
 		return nil
