@@ -275,6 +275,9 @@ func (d *daemon) checkAll(ctx context.Context, sets []reload.Set) error {
 
 // goLive notes that BIRD uses w, or will when it starts.
 func (d *daemon) goLive(w *wanted) {
+	if d.boot != nil {
+		d.log.Info("BIRD runs what it should: no longer on files because they were there", "hash", w.hash)
+	}
 	d.live, d.trial, d.found = w, nil, nil
 	d.stale, d.dirty, d.proven, d.boot = false, false, nil, nil
 	if d.approved != "" && (!w.rest || d.failed != nil) {

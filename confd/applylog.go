@@ -60,6 +60,7 @@ func (d *daemon) logApplied(w *wanted, results []reload.Result) {
 			c, compared = bgp.Compare(d.liveConfig(), w.config, w.version.Major), true
 		}
 		s := d.stages(w, r)
+		d.observer.metrics.Applied(w.sets[i].Name, s)
 		d.log.Info("applied", "set", w.sets[i].Name, "state", r.State.String(), "bird", r.Version, "revision", w.revision,
 			"because", fewKeys(w.changed), "files", r.Changed,
 			"sessions", len(w.config.IPv4.Sessions)+len(w.config.IPv6.Sessions),
@@ -67,7 +68,6 @@ func (d *daemon) logApplied(w *wanted, results []reload.Result) {
 			"waited", s.Gather.Round(time.Millisecond), "took", time.Since(w.times.began).Round(time.Millisecond))
 		d.log.Debug("times", "set", w.sets[i].Name, "gather", s.Gather, "compute", s.Compute, "render", s.Render,
 			"check", s.Check, "swap", s.Swap, "confirm", s.Confirm, "total", s.Total)
-		d.observer.metrics.Applied(w.sets[i].Name, s)
 	}
 }
 

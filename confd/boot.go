@@ -26,7 +26,7 @@ const bootPause = 5 * time.Second
 func (d *daemon) bootFromDisk(ctx context.Context, g *errgroup.Group) {
 	// Though the datastore is there.
 	stuck := d.failures.tries > 0 && !d.hung() || d.waiting != "" || d.held != nil
-	if d.booted || d.live != nil || d.onTrial() || d.in.complete() && !stuck || time.Since(d.began) < bootAfter || time.Now().Before(d.bootAt) ||
+	if d.booted || d.live != nil || d.onTrial() || d.back || d.in.complete() && !stuck || time.Since(d.began) < bootAfter || time.Now().Before(d.bootAt) ||
 		d.node.settings.Templates.SyncOnly {
 		return
 	}

@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 
 	"confd/internal/testenv"
@@ -77,8 +78,12 @@ func testGuardChangedTemplates(t *testing.T, confd string) {
 	if n := r.metric(undoneCount); n != 1 || strings.Contains(readFile(t, r.conf()), "export all") {
 		t.Errorf("%v trials have failed: the templates that did were tried again", n)
 	}
-	// Those that are broken are what this program finds when it starts.
 	c.awaitOutput(passed)
+	c.signal(syscall.SIGHUP) // only when it is told
+	r.awaitMetric(undoneCount, 2)
+	r.awaitEstablished(mesh4Sessions(2, 3)...)
+	r.awaitReady()
+	// Those that are broken are what this program finds when it starts.
 	c.stop()
 	c = r.start(guarded...)
 	c.awaitOutput("level=ERROR", "held back", fell2)
@@ -105,7 +110,7 @@ func testGuardAfterStart(t *testing.T, confd string) {
 			guarded := []string{"--guard", guardTime, "--min-interval", "100ms"}
 			sessions := []string{"Mesh_10_0_0_2", "Mesh_10_0_0_3", "Mesh_fd00__2", "Mesh_fd00__3"}
 			c := r.startEstablished(sessions, guarded...)
-			text := readFile(t, r.conf())
+			text, all := readFile(t, r.conf()), r.allConfs()
 			c.stop()
 			r.putBlock("10.128.1.0-26")
 			r.putBlock("10.128.2.0-26")
@@ -117,6 +122,10 @@ func testGuardAfterStart(t *testing.T, confd string) {
 			r.awaitEstablished(sessions...)
 			r.putBlock("10.128.3.0-26") // is no reason to try again
 			r.awaitAnswer("/readyz", http.StatusServiceUnavailable, "held back", fell2)
+			c.awaitOutputs(len(r.daemons()), "what should run is not in place: BIRD runs on the files from before")
+			if r.allConfs() != all {
+				t.Error("not all is as it was before the trial")
+			}
 			r.edit(r.conf())
 			c.awaitOutput("not as it was left: putting it right", r.conf())
 			r.awaitFile(text)

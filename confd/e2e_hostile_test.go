@@ -149,7 +149,7 @@ func (r *rig) renderAndRun(t *testing.T, folder string) []string {
 // testHostileEtcd has them arrive, and go, one after the other, in a running
 // daemon.
 func testHostileEtcd(t *testing.T, confd string) {
-	r := newRig(t, confd, oldBIRD)
+	r := newRig(t, confd, oldBIRD).listen()
 	r.lab = testenv.NewLab(t, host("a", 1))
 	r.addEtcd(testenv.EtcdArgs("--max-request-bytes=100000000"))
 	r.put(good()...)
@@ -176,7 +176,8 @@ func testHostileEtcd(t *testing.T, confd string) {
 	c.stop()
 
 	c = r.start() // and a start with all of them there
-	c.awaitOutput("msg=applied", "state=confirmed")
+	c.awaitOutput("datastore is in step", "source=etcd")
+	r.awaitReady()
 	wantNamed(t, c.output(), bad)
 	for _, o := range append(bad, strange()...) {
 		r.remove(o)

@@ -411,7 +411,7 @@ func testHungAndDead(t *testing.T, confd string) {
 	r.awaitReady()
 	const applied = `confd_apply_duration_seconds_count{set="bird"}`
 	r.put(lone(3))
-	r.awaitConfigured(mesh4Sessions(2, 3)...)
+	c.awaitOutput("msg=applied", "state=confirmed", "Mesh_10_0_0_3")
 	r.awaitReady()
 	count := r.metric(applied)
 	r.birds[0].signal(syscall.SIGSTOP)

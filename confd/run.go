@@ -235,8 +235,8 @@ func (d *daemon) ring(ctx context.Context, g *errgroup.Group) {
 
 // look is what the loop does whenever it turns without an event.
 func (d *daemon) look(ctx context.Context, g *errgroup.Group) {
-	d.bootFromDisk(ctx, g)
 	d.lookAtTrial(ctx)
+	d.bootFromDisk(ctx, g)
 	d.lookForApproval()
 	d.retellUnasked(ctx)
 	d.verify(ctx)

@@ -86,13 +86,18 @@ func (s *soak) check() {
 			s.t.Logf("the last thing that was wrong: %s", wrong)
 		}
 	}()
-	approved := ""
+	approved, again := "", ""
 	for end := began.Add(recovery); ; s.wait(50 * time.Millisecond) {
 		r := s.report()
 		if r != nil && r.Held != nil && r.Held.Hash != approved {
 			approved = r.Held.Hash
 			s.note("approve", approved)
 			s.once("approve").want(s.t, 0)
+		}
+		if r != nil && strings.Contains(r.Templates, "was undone") && r.Templates != again {
+			again = r.Templates
+			s.note("try templates again", again)
+			s.program.signal(syscall.SIGHUP)
 		}
 		if wrong = s.wrong(r, want); wrong == "" {
 			break
