@@ -196,6 +196,22 @@ func (p *process) wantOrder(before, after []string) {
 	}
 }
 
+// startWithBirds starts confd, and the BIRDs: as its children, or beside it. The
+// arguments are those to start it with again.
+func (r *rig) startWithBirds(asChildren bool) (c *process, args []string) {
+	r.t.Helper()
+	if asChildren {
+		args = r.asChildren()
+	}
+	c = r.start(args...)
+	if !asChildren {
+		r.awaitFiles()
+		r.startBirds()
+	}
+	r.awaitReady()
+	return c, args
+}
+
 // testBoot starts confd on what lies on disk from the run before.
 func testBoot(t *testing.T, confd string) {
 	for _, c := range []struct {
@@ -210,16 +226,7 @@ func testBoot(t *testing.T, confd string) {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
 			r := newEtcdRig(t, confd, c.version, mesh(3)...).listen()
-			var args []string
-			if c.child {
-				args = r.asChildren()
-			}
-			first := r.start(args...)
-			if !c.child {
-				r.awaitFiles()
-				r.startBirds()
-			}
-			r.awaitReady()
+			first, args := r.startWithBirds(c.child)
 			revision := r.report().Sets[0].Revision
 			first.stop()
 			r.etcd.Kill()

@@ -193,16 +193,7 @@ func testBrokenTemplates(t *testing.T, confd string) {
 			files := ownTemplates(c.version)
 			good := files["templates/main"]
 			r.useTemplates(files)
-			var args []string
-			if c.child {
-				args = r.asChildren()
-			}
-			first := r.start(args...)
-			if !c.child {
-				r.awaitFiles()
-				r.startBirds()
-			}
-			r.awaitReady()
+			first, args := r.startWithBirds(c.child)
 			first.stop()
 			files["templates/main"] = good + "{{range}}"
 			r.useTemplates(files)
