@@ -406,7 +406,9 @@ func (d *daemon) findBirds(ctx context.Context) error {
 		if r, err := report.Read(birds.dir); err == nil && r != nil {
 			d.before = *r
 		}
-		d.found = d.confirmedBefore()
+		if d.node.settings.Safety.Guard > 0 {
+			d.found = d.confirmedBefore()
+		}
 	}
 	return nil
 }

@@ -238,8 +238,9 @@ type failedTrial struct {
 }
 
 // changed says whether w is something else than what failed, and which object
-// is the reason. One that came from no object (of another BIRD, for instance) is
-// the same as long as the outcome is.
+// is the reason. Of the first configuration after a start any object is that has to
+// do with sessions, and so are templates. One that came from no object (of another
+// BIRD, for instance) is the same as long as the outcome is.
 func (f *failedTrial) changed(w *wanted) (string, bool) {
 	if f.engine != nil && f.engine != w.engine {
 		return "none: the templates have", true
