@@ -66,7 +66,7 @@ func renderState(t *testing.T, version string, input changesInput) rendered {
 	return rendered{cfg, n.sets(files, daemons{version: v, dir: "/etc/bird"})}
 }
 
-var protocolEvent = regexp.MustCompile(`(?m)(Adding|Removing|Restarting|Reloading) (?:protocol|channel) (\w+)(?:\.ipv[46])?$`)
+var protocolEvent = regexp.MustCompile(`(?m)(Adding|Removing|Restarting|Reloading) (?:protocol|channel) (\w+)(?:\.ipv[46])?(?: for (?:import|export))?$`)
 
 var sessionState = regexp.MustCompile(`(?m)((?:Mesh|Global|Node)_\S+): (State changed to \w+|Started)$`)
 
