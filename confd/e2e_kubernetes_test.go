@@ -219,7 +219,7 @@ func testKubernetesPasswords(t *testing.T, confd string) {
 	r.keeps("a Secret that may no longer be read", func() {
 		r.delete(readSecrets)
 		r.kube.Restart() // which ends the watch
-		c.awaitOutput("level=WARN", "Secret kube-system/bgp", "403 Forbidden")
+		c.awaitOutput("Secret kube-system/bgp", "403 Forbidden")
 		time.Sleep(3 * time.Second)
 	})
 	r.apply(kubeSecret("third-hunter2"))

@@ -106,6 +106,8 @@ type setStanding struct {
 
 	revision string    // the datastore's, of what is confirmed
 	at       time.Time // of confirmation
+	// unrepaired: what has drifted could not be put right.
+	unrepaired bool
 	// reconfigured and rebooted are BIRD's own times.
 	reconfigured, rebooted time.Time
 	trial                  time.Time // when its trial ends

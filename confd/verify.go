@@ -40,16 +40,19 @@ func (d *daemon) verify(ctx context.Context) {
 		case st.installed != s.Hash():
 			// Another set of the same change has failed: this one is ahead. Or nobody
 			// is there to check it.
-		case !drift.Any() && st.err == "":
+		case !drift.Any() && !(st.unrepaired && d.unasked()):
 			st.found = ""
-		case !drift.Any() && (st.found == "" || drift.BIRD != reload.Up):
-			// What could not be applied is tried again by itself, and what could not be
-			// put right when BIRD is there.
+		case !drift.Any() && drift.BIRD != reload.Up:
+			// What could not be put right is tried again when BIRD is there.
 		case drift.BIRD != reload.Busy && d.inUse() != nil:
 			d.repair(ctx, s, drift)
 		}
 	}
 }
+
+// unasked says that nothing is applied just now which would put right, too, what
+// is not: nobody knows what should run, or it is held.
+func (d *daemon) unasked() bool { return d.live == nil || d.held != nil || !d.in.complete() }
 
 // noteHealth notes how BIRD is. One that answers again is told at once what it
 // could not be told before.
@@ -102,6 +105,7 @@ func (d *daemon) repair(ctx context.Context, s reload.Set, drift reload.Drift) {
 		return
 	}
 	d.noteResult(s, r, err)
+	st.unrepaired = err != nil
 	if err != nil {
 		level := slog.LevelDebug
 		if first || up {
@@ -132,7 +136,7 @@ func (d *daemon) noteDrift(s reload.Set, drift reload.Drift) {
 
 func (d *daemon) mend(ctx context.Context, s reload.Set, drift reload.Drift) (reload.Result, error) {
 	s.Guard = nil
-	if len(drift.Files) > 0 {
+	if len(drift.Files) > 0 || !drift.Any() {
 		r, err := d.applier.Apply(ctx, s)
 		if err != nil || !drift.Restarted && !drift.Reconfigured {
 			return r, err
@@ -179,7 +183,7 @@ func (d *daemon) noteResult(s reload.Set, r reload.Result, err error) {
 	if s.Daemon != nil && !r.Confirmed.IsZero() {
 		d.seenAt(s.Daemon.Socket).told = r.Confirmed
 	}
-	st.installed, st.trial = r.Hash, r.TrialEnds
+	st.installed, st.trial, st.unrepaired = r.Hash, r.TrialEnds, false
 	if r.Version != "" {
 		st.version, st.bird = r.Version, reload.Up.String()
 	}
