@@ -74,7 +74,11 @@ func asNobody(t *testing.T, cmd *exec.Cmd, r *rig) *exec.Cmd {
 		return cmd
 	}
 	program := filepath.Join(r.dir, "confd")
-	writeTree(t, r.dir, map[string]string{"confd": readFile(t, r.confd)})
+	// Not by this process: what it starts at this moment would have the program
+	// open for writing, and such a one cannot be run.
+	if out, err := exec.Command("cp", r.confd, program).CombinedOutput(); err != nil {
+		t.Fatalf("cp: %v: %s", err, out)
+	}
 	for path, mode := range map[string]os.FileMode{program: 0o755, r.dir: 0o755, r.env["CONFD_DATA"]: 0o644} {
 		if err := os.Chmod(path, mode); err != nil {
 			t.Fatal(err)

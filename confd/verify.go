@@ -40,7 +40,7 @@ func (d *daemon) verify(ctx context.Context) {
 		case st.installed != s.Hash():
 			// Another set of the same change has failed: this one is ahead. Or nobody
 			// is there to check it.
-		case !drift.Any() && !(st.unrepaired && d.unasked()):
+		case !drift.Any() && (!st.unrepaired || !d.unasked()):
 			st.found = ""
 		case !drift.Any() && drift.BIRD != reload.Up:
 			// What could not be put right is tried again when BIRD is there.
