@@ -27,7 +27,7 @@ demo: deps build ## Three nodes with real BIRDs and etcd: mesh, route reflector,
 test: deps birds kube-apiserver ## Run all tests, against real servers
 	go test -parallel 4 -timeout 20m ./...
 	@if command -v gcc >/dev/null; then echo 'once more, with the race detector'; \
-		CGO_ENABLED=1 go test -race -short -timeout 20m ./backends/... ./reload/... ./confd/...; \
+		CGO_ENABLED=1 go test -race -short -timeout 20m ./backends/... ./reload/... ./internal/... ./confd/...; \
 	else echo 'no gcc here, which the race detector needs: left out'; fi
 
 .PHONY: test-long

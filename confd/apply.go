@@ -11,8 +11,8 @@ import (
 
 	"confd/backends"
 	"confd/bgp"
-	"confd/confd/metrics"
-	"confd/confd/report"
+	"confd/internal/metrics"
+	"confd/internal/report"
 	"confd/reload"
 	"confd/templates"
 )

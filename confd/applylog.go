@@ -7,7 +7,7 @@ import (
 
 	"confd/backends"
 	"confd/bgp"
-	"confd/confd/metrics"
+	"confd/internal/metrics"
 	"confd/reload"
 )
 

@@ -8,7 +8,7 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"confd/confd/report"
+	"confd/internal/report"
 )
 
 const approveHelp = `Let the change through that the program on this node holds back, because it

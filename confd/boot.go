@@ -9,7 +9,7 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
-	"confd/confd/report"
+	"confd/internal/report"
 	"confd/reload"
 )
 

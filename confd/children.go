@@ -12,8 +12,8 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
-	"confd/confd/metrics"
-	"confd/confd/supervise"
+	"confd/internal/metrics"
+	"confd/internal/supervise"
 )
 
 // hangup is the signal on which the program looks at everything again.

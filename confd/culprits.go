@@ -7,7 +7,7 @@ import (
 	"time"
 
 	"confd/backends"
-	"confd/confd/quarantine"
+	"confd/internal/quarantine"
 	"confd/reload"
 )
 

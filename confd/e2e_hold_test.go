@@ -13,7 +13,7 @@ import (
 
 	clientv3 "go.etcd.io/etcd/client/v3"
 
-	"confd/confd/report"
+	"confd/internal/report"
 	"confd/internal/testenv"
 )
 

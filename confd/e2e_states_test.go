@@ -14,7 +14,7 @@ import (
 	"testing"
 	"time"
 
-	"confd/confd/report"
+	"confd/internal/report"
 	"confd/internal/testenv"
 )
 

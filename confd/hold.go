@@ -12,7 +12,7 @@ import (
 
 	"confd/backends"
 	"confd/bgp"
-	"confd/confd/report"
+	"confd/internal/report"
 	"confd/reload"
 )
 

@@ -16,10 +16,10 @@ import (
 
 	"confd/backends"
 	"confd/bgp"
-	"confd/confd/metrics"
-	"confd/confd/notify"
-	"confd/confd/report"
-	"confd/confd/serve"
+	"confd/internal/metrics"
+	"confd/internal/notify"
+	"confd/internal/report"
+	"confd/internal/serve"
 	"confd/reload"
 )
 

@@ -13,9 +13,9 @@ import (
 
 	"confd/backends"
 	"confd/bgp"
-	"confd/confd/metrics"
-	"confd/confd/quarantine"
-	"confd/confd/report"
+	"confd/internal/metrics"
+	"confd/internal/quarantine"
+	"confd/internal/report"
 	"confd/reload"
 	"confd/templates"
 )

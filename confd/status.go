@@ -13,7 +13,7 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"confd/confd/status"
+	"confd/internal/status"
 )
 
 const statusHelp = `Show the BGP sessions of this node: what BIRD says of them, why each of them is

@@ -13,7 +13,7 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"confd/confd/golden"
+	"confd/internal/golden"
 )
 
 const commandTest = "test"

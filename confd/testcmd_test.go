@@ -17,7 +17,7 @@ import (
 	clientv3 "go.etcd.io/etcd/client/v3"
 	"go.uber.org/zap"
 
-	"confd/confd/golden"
+	"confd/internal/golden"
 	"confd/internal/testenv"
 )
 

@@ -16,7 +16,7 @@ import (
 	"github.com/BurntSushi/toml"
 
 	"confd/backends"
-	"confd/confd/golden"
+	"confd/internal/golden"
 	"confd/templates"
 )
 

@@ -13,8 +13,8 @@ import (
 	"confd/backends"
 	"confd/backends/file"
 	"confd/backends/workload"
-	"confd/confd/golden"
 	"confd/etc"
+	"confd/internal/golden"
 	"confd/templates"
 )
 

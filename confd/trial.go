@@ -15,7 +15,7 @@ import (
 
 	"confd/backends"
 	"confd/bgp"
-	"confd/confd/report"
+	"confd/internal/report"
 	"confd/reload"
 	"confd/templates"
 )

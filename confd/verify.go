@@ -9,8 +9,8 @@ import (
 	"time"
 
 	"confd/bgp"
-	"confd/confd/metrics"
-	"confd/confd/report"
+	"confd/internal/metrics"
+	"confd/internal/report"
 	"confd/reload"
 )
 

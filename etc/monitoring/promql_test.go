@@ -9,7 +9,7 @@ import (
 
 	"github.com/VictoriaMetrics/metricsql"
 
-	"confd/confd/metrics"
+	"confd/internal/metrics"
 )
 
 // checker knows what the program exports, and says what is wrong with an

@@ -11,7 +11,7 @@ import (
 	"time"
 	"unicode"
 
-	"confd/confd/report"
+	"confd/internal/report"
 )
 
 // write prints the view in a format.

@@ -8,7 +8,7 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 
-	"confd/confd/report"
+	"confd/internal/report"
 )
 
 // state says, when it is asked, what the newest report says.

@@ -7,7 +7,7 @@ import (
 
 const referenceStart = `# Metrics
 
-<!-- Made from the program: go test ./confd/metrics -run Reference -update. Change the definitions there, not this page. -->
+<!-- Made from the program: go test ./internal/metrics -run Reference -update. Change the definitions there, not this page. -->
 
 ` + "`--listen` switches `/metrics` on: see [monitoring](monitoring.md)" + `. Besides these there are the metrics of the Go runtime
 (` + "`go_*`) and of the process (`process_*`)" + `. Counters begin at 0 when the program starts. Histograms have buckets from 1 ms to 60 s.

@@ -15,7 +15,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 
 	"confd/backends"
-	"confd/confd/report"
+	"confd/internal/report"
 )
 
 // What can come of a rendering.

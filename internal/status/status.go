@@ -16,7 +16,7 @@ import (
 	"syscall"
 	"time"
 
-	"confd/confd/report"
+	"confd/internal/report"
 	"confd/reload"
 )
 

@@ -5,7 +5,7 @@ import (
 	"strings"
 	"time"
 
-	"confd/confd/report"
+	"confd/internal/report"
 )
 
 // Warning is something that is not as it should be. Kind is for programs and

@@ -6,7 +6,7 @@ import (
 	"strings"
 	"time"
 
-	"confd/confd/report"
+	"confd/internal/report"
 )
 
 // readyz says whether the program is ready, or what is missing, a line each.

@@ -15,7 +15,7 @@ import (
 	"testing"
 	"time"
 
-	"confd/confd/report"
+	"confd/internal/report"
 	"confd/internal/testenv"
 	"confd/reload"
 

@@ -11,7 +11,7 @@ import (
 	"net/http/pprof"
 	"time"
 
-	"confd/confd/report"
+	"confd/internal/report"
 )
 
 // Handlers are what is served.

@@ -11,7 +11,7 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 
-	"confd/confd/report"
+	"confd/internal/report"
 	"confd/reload"
 )
 

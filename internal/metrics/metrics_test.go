@@ -18,7 +18,7 @@ import (
 	"go.uber.org/goleak"
 
 	"confd/backends"
-	"confd/confd/report"
+	"confd/internal/report"
 )
 
 var update = flag.Bool("update", false, "rewrite the files that tests compare with")
@@ -259,6 +259,6 @@ func TestReference(t *testing.T) {
 		t.Fatal(err)
 	}
 	if diff := cmp.Diff(string(page), Reference()); diff != "" {
-		t.Errorf("%s is not what the program says (go test ./confd/metrics -run Reference -update rewrites it):\n%s", path, diff)
+		t.Errorf("%s is not what the program says (go test ./internal/metrics -run Reference -update rewrites it):\n%s", path, diff)
 	}
 }

@@ -14,7 +14,7 @@ import (
 
 	"go.uber.org/goleak"
 
-	"confd/confd/report"
+	"confd/internal/report"
 	"confd/internal/testenv"
 )
 

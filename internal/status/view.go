@@ -8,7 +8,7 @@ import (
 	"strings"
 	"time"
 
-	"confd/confd/report"
+	"confd/internal/report"
 	"confd/reload"
 )
 
