@@ -257,6 +257,44 @@ func TestDecodeKubernetesNode(t *testing.T) {
 	}
 }
 
+// Labels that were set with calicoctl are in an annotation; of one key
+// Kubernetes' own label counts.
+func TestDecodeKubernetesNodeLabels(t *testing.T) {
+	for _, test := range []struct {
+		labels, annotation string
+		want               map[string]string
+		warning            string
+	}{
+		{`{}`, `{"rr":"yes"}`, map[string]string{"rr": "yes"}, ""},
+		{`null`, `{"rr":"yes"}`, map[string]string{"rr": "yes"}, ""},
+		{`{"zone": "a", "rr": "no"}`, `{"rr":"yes","rack":"r1"}`, map[string]string{"zone": "a", "rr": "no", "rack": "r1"}, ""},
+		{`{"zone": "a"}`, `{}`, map[string]string{"zone": "a"}, ""},
+		{`{"zone": "a"}`, ``, map[string]string{"zone": "a"}, ""},
+		{`{"zone": "a"}`, `null`, map[string]string{"zone": "a"}, "null, not an object"},
+		{`{"zone": "a"}`, `{"rr":`, map[string]string{"zone": "a"}, "not JSON"},
+		{`{"zone": "a"}`, `["rr"]`, map[string]string{"zone": "a"}, "a list, not an object"},
+		{`{"zone": "a"}`, `{"rr": {}, "x": 1}`, map[string]string{"zone": "a", "x": "1"}, "an object is not a text"},
+	} {
+		annotation, err := json.Marshal(test.annotation)
+		if err != nil {
+			t.Fatal(err)
+		}
+		data := fmt.Sprintf(`{"metadata": {"name": "n", "labels": %s, "annotations": {"projectcalico.org/labels": %s}}}`, test.labels, annotation)
+		node, warnings, err := DecodeKubernetesNode([]byte(data))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if d := cmp.Diff(test.want, node.Labels); d != "" {
+			t.Errorf("%s (-want +got):\n%s", data, d)
+		}
+		all := strings.Join(warnings, "; ")
+		if (all == "") != (test.warning == "") || !strings.Contains(all, test.warning) ||
+			all != "" && !strings.HasPrefix(all, "Node n: annotation projectcalico.org/labels") {
+			t.Errorf("%s: warnings %q, want one with %q", data, warnings, test.warning)
+		}
+	}
+}
+
 func TestDecodeEndpointStatus(t *testing.T) {
 	got, err := DecodeEndpointStatus("f", []byte(`{"ifaceName": "cali1", "ipv4Nets": ["10.0.0.1/32", "x"], "ipv6Nets": [], "bgpPeerName": "p"}`))
 	want := &EndpointStatus{Name: "f", Interface: "cali1", IPv4: netip.MustParseAddr("10.0.0.1"), BGPPeer: "p"}
