@@ -19,6 +19,8 @@ import (
 	"github.com/google/go-cmp/cmp/cmpopts"
 
 	"confd/bgp"
+	"confd/internal/birds"
+	"confd/internal/settings"
 	"confd/internal/testenv"
 	"confd/reload"
 	"confd/templates"
@@ -31,11 +33,11 @@ type rendered struct {
 }
 
 // nodeOf is node-1 with these settings.
-func nodeOf(t *testing.T, settings BGPSettings) *node {
+func nodeOf(t *testing.T, own settings.BGP) *node {
 	t.Helper()
-	n, err := newNode(Settings{
-		Node: "node-1", NodeRef: "node-1", BGP: settings, Templates: TemplateSettings{ConfDir: "/nonexistent", Prefix: "/calico", Owner: -1, Group: -1},
-		Kubernetes: KubernetesSettings{Namespace: "kube-system"},
+	n, err := newNode(settings.Settings{
+		Node: "node-1", NodeRef: "node-1", BGP: own, Templates: settings.Templates{ConfDir: "/nonexistent", Prefix: "/calico", Owner: -1, Group: -1},
+		Kubernetes: settings.Kubernetes{Namespace: "kube-system"},
 	}, slog.New(slog.DiscardHandler))
 	if err != nil {
 		t.Fatal(err)
@@ -45,7 +47,7 @@ func nodeOf(t *testing.T, settings BGPSettings) *node {
 
 func computed(t *testing.T, input changesInput) *bgp.Config {
 	t.Helper()
-	cfg, err := nodeOf(t, input.bgp).compute(input.State)
+	cfg, err := nodeOf(t, input.bgp).Compute(input.State)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -59,11 +61,11 @@ func renderState(t *testing.T, version string, input changesInput) rendered {
 		t.Fatal(err)
 	}
 	n, cfg := nodeOf(t, input.bgp), computed(t, input)
-	files, err := n.render(context.Background(), cfg, input.State, v)
+	files, err := n.Render(context.Background(), cfg, input.State, v)
 	if err != nil {
 		t.Fatal(err)
 	}
-	return rendered{cfg, n.sets(files, daemons{version: v, dir: "/etc/bird"})}
+	return rendered{cfg, n.Sets(files, birds.Daemons{Version: v, Dir: "/etc/bird"})}
 }
 
 var protocolEvent = regexp.MustCompile(`(?m)(Adding|Removing|Restarting|Reloading) (?:protocol|channel) (\w+)(?:\.ipv[46])?(?: for (?:import|export))?$`)

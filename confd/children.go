@@ -13,6 +13,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"confd/internal/metrics"
+	"confd/internal/settings"
 	"confd/internal/supervise"
 )
 
@@ -47,7 +48,7 @@ func newChildren(commands []string, log *slog.Logger) (*children, error) {
 	c := &children{commands: commands, log: log}
 	for _, command := range commands {
 		if _, err := supervise.New(command, supervise.Options{}); err != nil {
-			return nil, usageError{err}
+			return nil, settings.Error{Err: err}
 		}
 	}
 	return c, nil
@@ -115,7 +116,7 @@ func (d *daemon) startChildren(ctx context.Context, g *errgroup.Group, sockets .
 // prepareChildren makes children of the commands when it is known where BIRD's
 // sockets are.
 func (d *daemon) prepareChildren(ctx context.Context, g *errgroup.Group) error {
-	return d.children.prepare(ctx, g, d.birds.sockets(), d.observer.metrics)
+	return d.children.prepare(ctx, g, d.birds.Sockets(), d.observer.metrics)
 }
 
 // childEnded says that the program, run as a child of process 1, has ended.

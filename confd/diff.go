@@ -19,6 +19,8 @@ import (
 	"confd/backends/file"
 	"confd/backends/workload"
 	"confd/bgp"
+	"confd/internal/birds"
+	"confd/internal/settings"
 	"confd/reload"
 )
 
@@ -45,15 +47,15 @@ the files that BIRD has are compared with the live datastore.`
 // diffCommand is confd diff.
 func (p program) diffCommand() *cobra.Command {
 	var o diffOptions
-	flags := layer{}
+	flags := settings.Layer{}
 	cmd := &cobra.Command{
-		Use:   commandDiff,
+		Use:   settings.CommandDiff,
 		Short: "Show what would change on this node, or between two states of the cluster",
 		Long:  diffHelp,
 		Args:  noArguments,
 	}
 	f := cmd.Flags()
-	addFlags(f, commandDiff, flags)
+	addFlags(f, settings.CommandDiff, flags)
 	f.StringVar(&o.from, "from", "", "state before: disk, live, or a path of YAML (default: live where --to is given, else disk)")
 	f.StringVar(&o.to, "to", sideLive, "state after: live, or a path of YAML")
 	f.BoolVar(&o.exitCode, "exit-code", false, "end with 1 where something differs")
@@ -76,24 +78,24 @@ func (p program) diffCommand() *cobra.Command {
 
 // diffSettings reads the settings. Where no state is the live one, nobody needs
 // to say how to reach a datastore.
-func diffSettings(flags layer, around surroundings, o diffOptions) (Settings, error) {
+func diffSettings(flags settings.Layer, around settings.Surroundings, o diffOptions) (settings.Settings, error) {
 	if o.to == sideDisk {
-		return Settings{}, usageError{errors.New("--to: disk: only --from can be what BIRD has now")}
+		return settings.Settings{}, settings.Error{Err: errors.New("--to: disk: only --from can be what BIRD has now")}
 	}
 	if o.from != sideLive && o.to != sideLive {
-		flags = merged(flags, layer{"datastore": given{string(DatastoreFile), "--to"}, "data": given{o.to, "--to"}})
+		flags = settings.Merged(flags, settings.Layer{"datastore": settings.Given{Text: string(settings.DatastoreFile), From: "--to"}, "data": settings.Given{Text: o.to, From: "--to"}})
 	}
-	return loadSettings(flags, around)
+	return settings.Load(flags, around)
 }
 
 // runDiff prints how the one state becomes the other.
-func runDiff(ctx context.Context, s Settings, o diffOptions, w diffWriter) error {
+func runDiff(ctx context.Context, s settings.Settings, o diffOptions, w diffWriter) error {
 	log := newLogger(s.Log)
 	n, err := newNode(s, log)
 	if err != nil {
 		return err
 	}
-	d, err := findDaemons(ctx, s.BIRD)
+	d, err := birds.Find(ctx, s.BIRD)
 	if err != nil {
 		return err
 	}
@@ -113,7 +115,7 @@ func runDiff(ctx context.Context, s Settings, o diffOptions, w diffWriter) error
 	}
 	different := w.files(from, to)
 	if different > 0 {
-		w.summary(compareSides(from, to, d.version.Major))
+		w.summary(compareSides(from, to, d.Version.Major))
 	}
 	if w.err == nil && o.exitCode && different > 0 {
 		return fmt.Errorf("%d of %d files differ", different, to.count())
@@ -138,32 +140,32 @@ func (s side) count() int {
 }
 
 // newSide renders a state.
-func newSide(ctx context.Context, n *node, d daemons, name string, log *slog.Logger) (side, error) {
+func newSide(ctx context.Context, n *node, d birds.Daemons, name string, log *slog.Logger) (side, error) {
 	out := side{name: name}
 	state, err := sideState(ctx, n.settings, name, log)
 	if err != nil {
 		return out, err
 	}
-	if out.config, err = n.compute(state); err != nil {
+	if out.config, err = n.Compute(state); err != nil {
 		return out, fmt.Errorf("state %s: %w", name, err)
 	}
-	files, err := n.render(ctx, out.config, state, d.version)
+	files, err := n.Render(ctx, out.config, state, d.Version)
 	if err != nil {
 		return out, fmt.Errorf("state %s: %w", name, err)
 	}
-	out.sets = n.sets(files, d)
+	out.sets = n.Sets(files, d)
 	return out, nil
 }
 
 // sideState reads a state: the live one, or what is in files, together with
 // this node's local workloads.
-func sideState(ctx context.Context, s Settings, name string, log *slog.Logger) (*backends.State, error) {
+func sideState(ctx context.Context, s settings.Settings, name string, log *slog.Logger) (*backends.State, error) {
 	if name == sideLive {
 		return gatherOnce(ctx, s, log)
 	}
 	events, err := file.Load(ctx, []string{name}, log)
 	if err != nil {
-		return nil, usageError{fmt.Errorf("state %s: %w", name, err)}
+		return nil, settings.Error{Err: fmt.Errorf("state %s: %w", name, err)}
 	}
 	workloads, err := workload.Load(ctx, filepath.Join(s.BGP.EndpointStatusPrefix, "endpoint-status"))
 	if err != nil {
@@ -172,7 +174,7 @@ func sideState(ctx context.Context, s Settings, name string, log *slog.Logger) (
 	state := backends.NewState()
 	for _, e := range append(events, workloads...) {
 		if e.Key.Kind == file.KindFile {
-			return nil, usageError{fmt.Errorf("state %s: %s: %w", name, e.Key, e.Err)}
+			return nil, settings.Error{Err: fmt.Errorf("state %s: %s: %w", name, e.Key, e.Err)}
 		}
 		state.Apply(e)
 	}

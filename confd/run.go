@@ -13,9 +13,12 @@ import (
 
 	"confd/backends"
 	"confd/bgp"
+	"confd/internal/birds"
 	"confd/internal/metrics"
+	"confd/internal/plan"
 	"confd/internal/quarantine"
 	"confd/internal/report"
+	"confd/internal/settings"
 	"confd/reload"
 	"confd/templates"
 )
@@ -29,14 +32,14 @@ const turn = 250 * time.Millisecond
 
 // run keeps this node's BIRD in step until ctx ends; with --onetime or --noop
 // it works once.
-func run(ctx context.Context, s Settings) error {
+func run(ctx context.Context, s settings.Settings) error {
 	log, level := newLevelLogger(s.Log)
 	return runLogged(ctx, s, log, level)
 }
 
 // runLogged is run with a log of the caller's, whose level it changes as the
 // datastore says.
-func runLogged(ctx context.Context, s Settings, log *slog.Logger, level *slog.LevelVar) error {
+func runLogged(ctx context.Context, s settings.Settings, log *slog.Logger, level *slog.LevelVar) error {
 	// What changes while the templates are read is seen as a change.
 	fingerprint, _ := templates.Fingerprint(s.Templates.ConfDir) // reading them says what is wrong
 	n, broken := newNode(s, log)
@@ -63,7 +66,7 @@ func runLogged(ctx context.Context, s Settings, log *slog.Logger, level *slog.Le
 	d.children = children
 	d.observer = newObserver(s, usageOf(sources), log)
 	if err := d.observer.start(ctx, g, s); err != nil {
-		return usageError{err}
+		return settings.Error{Err: err}
 	}
 	d.updates = start(ctx, g, sources)
 	if broken != nil {
@@ -85,7 +88,7 @@ func runLogged(ctx context.Context, s Settings, log *slog.Logger, level *slog.Le
 	return nil
 }
 
-func newApplier(s Settings, log *slog.Logger) *reload.Applier {
+func newApplier(s settings.Settings, log *slog.Logger) *reload.Applier {
 	return reload.New(reload.Options{Logger: log, CheckTimeout: s.Timing.CheckTimeout, ReloadTimeout: s.Timing.ReloadTimeout})
 }
 
@@ -106,7 +109,7 @@ type daemon struct {
 	observer *observer
 	began    time.Time
 
-	birds daemons
+	birds birds.Daemons
 	// watched are the control sockets that are watched already.
 	watched []string
 	// restarted are the sockets of BIRDs that came up, and must be told again.
@@ -161,10 +164,10 @@ type daemon struct {
 	stale, dirty bool
 	// proven are the templates that worked last, while changed ones have not yet;
 	// nil: those in use have.
-	proven *provenTemplates
+	proven *plan.Templates
 	// refused are changed templates that did not work, to be tried again; nil:
 	// none.
-	refused *provenTemplates
+	refused *plan.Templates
 	// brokenTemplates is what is wrong with the templates that are there now;
 	// empty where they are those in use.
 	brokenTemplates string
@@ -275,7 +278,7 @@ const splayPerNode = time.Millisecond
 // away, is not put off.
 func (d *daemon) splay(events []backends.Event) time.Duration {
 	limit := d.node.settings.Safety.Splay
-	if limit == auto {
+	if limit == settings.Auto {
 		limit = time.Duration(len(d.in.state.Nodes)) * splayPerNode
 	}
 	if limit == 0 || d.live == nil || len(events) == 0 ||
@@ -360,7 +363,7 @@ func (d *daemon) logBird(e reload.Event) {
 
 // setAt is the name of the set that the BIRD of a socket reads.
 func (d *daemon) setAt(socket string) string {
-	if d.birds.version.Major == 1 && socket == d.birds.socket6 {
+	if d.birds.Version.Major == 1 && socket == d.birds.Socket6 {
 		return "bird6"
 	}
 	return "bird"
@@ -378,7 +381,7 @@ func (d *daemon) signal(s os.Signal) {
 	d.reloadTemplates()
 	d.dirty = true
 	if d.live != nil {
-		for _, socket := range d.birds.sockets() {
+		for _, socket := range d.birds.Sockets() {
 			d.restarted[socket] = true
 		}
 	}
@@ -390,20 +393,20 @@ func (d *daemon) signal(s os.Signal) {
 // findBirds finds out which BIRD there is: at first, and when one was restarted
 // (it may be another version).
 func (d *daemon) findBirds(ctx context.Context) error {
-	if d.birds.version.Major != 0 && len(d.restarted) == 0 {
+	if d.birds.Version.Major != 0 && len(d.restarted) == 0 {
 		return nil
 	}
-	birds, err := findDaemons(ctx, d.node.settings.BIRD)
+	here, err := birds.Find(ctx, d.node.settings.BIRD)
 	if err != nil {
 		return err
 	}
-	if birds.version != d.birds.version {
-		d.log.Info("writing for BIRD", "version", birds.version.String(), "folder", birds.dir)
+	if here.Version != d.birds.Version {
+		d.log.Info("writing for BIRD", "version", here.Version.String(), "folder", here.Dir)
 	}
-	first := d.birds.dir == ""
-	d.birds = birds
+	first := d.birds.Dir == ""
+	d.birds = here
 	if first { // this program has written nothing yet
-		if r, err := report.Read(birds.dir); err == nil && r != nil {
+		if r, err := report.Read(here.Dir); err == nil && r != nil {
 			d.before = *r
 		}
 		if d.node.settings.Safety.Guard > 0 {
@@ -415,10 +418,10 @@ func (d *daemon) findBirds(ctx context.Context) error {
 
 // watchBirds watches the control sockets that are used, and not watched yet.
 func (d *daemon) watchBirds(ctx context.Context, g *errgroup.Group) {
-	if !d.node.usesSockets() {
+	if !d.node.UsesSockets() {
 		return
 	}
-	for _, socket := range d.birds.sockets() {
+	for _, socket := range d.birds.Sockets() {
 		if !slices.Contains(d.watched, socket) {
 			d.watched = append(d.watched, socket)
 			g.Go(func() error { reload.Watch(ctx, socket, d.events, slog.New(slog.DiscardHandler)); return nil })

@@ -13,6 +13,8 @@ import (
 	"strings"
 	"time"
 
+	"confd/internal/birds"
+	"confd/internal/settings"
 	"confd/templates"
 )
 
@@ -38,7 +40,7 @@ func findBirds(ctx context.Context, given, path string) ([]birdProgram, error) {
 	if given != "" {
 		b, err := newBirdProgram(ctx, given)
 		if err != nil {
-			return nil, usageError{fmt.Errorf("--bird-binary: %w", err)}
+			return nil, settings.Error{Err: fmt.Errorf("--bird-binary: %w", err)}
 		}
 		return []birdProgram{b}, nil
 	}
@@ -60,7 +62,7 @@ func newBirdProgram(ctx context.Context, path string) (birdProgram, error) {
 	if b.path, err = exec.LookPath(path); err != nil {
 		return b, err
 	}
-	text, err := versionText(ctx, b.path)
+	text, err := birds.VersionText(ctx, b.path)
 	if err != nil {
 		return b, err
 	}
