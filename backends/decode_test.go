@@ -33,7 +33,7 @@ func TestDecode(t *testing.T) {
 			"bgp": {"ipv4Address": "10.0.0.1/24", "ipv6Address": "2001:db8::1", "asNumber": "1.10", "routeReflectorClusterID": "224.0.0.1"},
 			"wireguard": {"interfaceIPv4Address": "10.9.0.1"}}}`,
 			&Node{Name: "n", Labels: map[string]string{"a": "true", "b": "1", "c": "x", "d": ""},
-				IPv4: NodeAddress{addr("10.0.0.1"), net("10.0.0.0/24")}, IPv6: NodeAddress{Addr: addr("2001:db8::1")},
+				IPv4: NodeAddress{addr("10.0.0.1"), net("10.0.0.0/24")}, IPv6: NodeAddress{addr("2001:db8::1"), net("2001:db8::1/128")},
 				ASNumber: 65546, ClusterID: addr("224.0.0.1"), WireguardIPv4: addr("10.9.0.1")}},
 		{"node without spec", KindNode, `{"metadata": {"name": "n"}, "spec": null}`, &Node{Name: "n"}},
 		{"node with a single address", KindNode, `{"metadata": {"name": "n"}, "spec": {"bgp": {"ipv4Address": "::ffff:10.0.0.1/128"}}}`,

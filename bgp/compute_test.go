@@ -30,7 +30,8 @@ func address(s string) backends.NodeAddress {
 	if p, err := netip.ParsePrefix(s); err == nil {
 		return backends.NodeAddress{Addr: p.Addr(), Subnet: p.Masked()}
 	}
-	return backends.NodeAddress{Addr: netip.MustParseAddr(s)}
+	a := netip.MustParseAddr(s)
+	return backends.NodeAddress{Addr: a, Subnet: netip.PrefixFrom(a, a.BitLen())}
 }
 
 // node makes a node; labels are "k=v".
@@ -302,7 +303,7 @@ func TestOneBadPeerAmongMany(t *testing.T) {
 	if got := len(c.IPv4.Sessions); got != 100 {
 		t.Errorf("got %d sessions, want 100", got)
 	}
-	want := []Problem{{Object: bad, Text: "left out: spec.asNumber: 8589934592 is above 4294967295", LeftOut: true}}
+	want := []Problem{{Object: bad, Code: backends.Unusable, Text: "left out: spec.asNumber: 8589934592 is above 4294967295", LeftOut: true}}
 	if diff := cmp.Diff(want, c.Problems); diff != "" {
 		t.Error(diff)
 	}
