@@ -89,8 +89,9 @@ func runLogged(ctx context.Context, s settings.Settings, log *slog.Logger, level
 	return nil
 }
 
-func newApplier(s settings.Settings, log *slog.Logger) *reload.Applier {
-	return reload.New(reload.Options{Logger: log, CheckTimeout: s.Timing.CheckTimeout, ReloadTimeout: s.Timing.ReloadTimeout})
+func newApplier(s settings.Settings, log *slog.Logger) *applier {
+	a := reload.New(reload.Options{Logger: log, CheckTimeout: s.Timing.CheckTimeout, ReloadTimeout: s.Timing.ReloadTimeout})
+	return &applier{a, s.Timing.ReloadTimeout}
 }
 
 // daemon is the state of the loop. Its goroutine is the only one that touches
@@ -105,7 +106,7 @@ type daemon struct {
 	// changed says that templates may have changed.
 	changed  chan struct{}
 	signals  <-chan os.Signal
-	applier  *reload.Applier
+	applier  *applier
 	pace     pace
 	observer *observer
 	began    time.Time
