@@ -206,7 +206,7 @@ func (in *intake) report() []report.Source {
 func reportedProblems(problems []bgp.Problem) []report.Problem {
 	var list []report.Problem
 	for _, p := range problems {
-		list = append(list, report.Problem{Object: p.Object.String(), Text: p.Text, LeftOut: p.LeftOut})
+		list = append(list, report.Problem{Object: p.Object.String(), Code: string(p.Code), Text: p.Text, LeftOut: p.LeftOut, Place: p.Place})
 	}
 	return list
 }
