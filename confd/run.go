@@ -142,9 +142,6 @@ type daemon struct {
 	// held is what is kept back; approved is the hash of what may go on.
 	held     *report.Held
 	approved string
-	// heldAt is when what is held now was held first: what was approved before
-	// that was something else.
-	heldAt time.Time
 	// failed is what did not pass its trial; nil: nothing has failed.
 	failed *failedTrial
 	// trying are the sets of trial that are on trial still.
@@ -408,7 +405,10 @@ func (d *daemon) findBirds(ctx context.Context) error {
 	first := d.birds.Dir == ""
 	d.birds = here
 	if first { // this program has written nothing yet
-		if r, err := report.Read(here.Dir); err == nil && r != nil {
+		switch r, err := report.ReadOwn(here.Dir); {
+		case err != nil:
+			d.log.Warn("what the program that ran here before said of itself is not used", "error", err)
+		case r != nil:
 			d.before = *r
 		}
 		if d.node.settings.Safety.Guard > 0 {
