@@ -89,8 +89,9 @@ func runLogged(ctx context.Context, s settings.Settings, log *slog.Logger, level
 	return nil
 }
 
-func newApplier(s settings.Settings, log *slog.Logger) *reload.Applier {
-	return reload.New(reload.Options{Logger: log, CheckTimeout: s.Timing.CheckTimeout, ReloadTimeout: s.Timing.ReloadTimeout})
+func newApplier(s settings.Settings, log *slog.Logger) *applier {
+	a := reload.New(reload.Options{Logger: log, CheckTimeout: s.Timing.CheckTimeout, ReloadTimeout: s.Timing.ReloadTimeout})
+	return &applier{a, s.Timing.ReloadTimeout}
 }
 
 // daemon is the state of the loop. Its goroutine is the only one that touches
@@ -105,7 +106,7 @@ type daemon struct {
 	// changed says that templates may have changed.
 	changed  chan struct{}
 	signals  <-chan os.Signal
-	applier  *reload.Applier
+	applier  *applier
 	pace     pace
 	observer *observer
 	began    time.Time
@@ -141,9 +142,6 @@ type daemon struct {
 	// held is what is kept back; approved is the hash of what may go on.
 	held     *report.Held
 	approved string
-	// heldAt is when what is held now was held first: what was approved before
-	// that was something else.
-	heldAt time.Time
 	// failed is what did not pass its trial; nil: nothing has failed.
 	failed *failedTrial
 	// trying are the sets of trial that are on trial still.
@@ -407,7 +405,10 @@ func (d *daemon) findBirds(ctx context.Context) error {
 	first := d.birds.Dir == ""
 	d.birds = here
 	if first { // this program has written nothing yet
-		if r, err := report.Read(here.Dir); err == nil && r != nil {
+		switch r, err := report.ReadOwn(here.Dir); {
+		case err != nil:
+			d.log.Warn("what the program that ran here before said of itself is not used", "error", err)
+		case r != nil:
 			d.before = *r
 		}
 		if d.node.settings.Safety.Guard > 0 {
