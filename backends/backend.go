@@ -37,7 +37,8 @@ type Update struct {
 }
 
 // Event is a change of one resource: it is now Resource; or, where Err is set,
-// it is there and cannot be used; or, where both are nil, it is gone.
+// it is there and cannot be used, and Resource, if any, is what takes its place;
+// or, where both are nil, it is gone.
 type Event struct {
 	Key      Key
 	Resource Resource

@@ -257,13 +257,6 @@ func TestEncodeDecode(t *testing.T) {
 
 // decodeEncoded decodes as the file backend does.
 func decodeEncoded(kind Kind, text []byte) (Resource, error) {
-	if kind == KindNode && strings.Contains(string(text), `"apiVersion":"v1"`) {
-		n, warnings, err := DecodeKubernetesNode(text)
-		if len(warnings) > 0 {
-			err = fmt.Errorf("%v", warnings)
-		}
-		return n, err
-	}
 	return Decode(kind, "", text)
 }
 

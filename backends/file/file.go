@@ -19,7 +19,7 @@ const Source = "file"
 
 // KindFile is the kind of the key under which a document that cannot be read
 // is reported. The name is "PATH, document N", or "PATH, document N, item N".
-const KindFile backends.Kind = "File"
+const KindFile = backends.KindFile
 
 // Config says what to read.
 type Config struct {

@@ -167,13 +167,15 @@ func (h *hub) stop(name string) []backends.Event {
 }
 
 func (h *hub) startCore(ctx context.Context) {
-	h.start(ctx, collection{name: "Nodes", path: "/api/v1/nodes", metadataOnly: true, read: readNode}, false)
+	nodes := collection{name: "Nodes", path: "/api/v1/nodes", metadataOnly: true, read: readNode}
 	if h.cfg.UsePodCIDR {
+		// The podCIDRs are no metadata, and this node's alone matter.
+		nodes.read = only(nodes.read, otherThan(h.cfg.Node))
 		h.start(ctx, collection{
-			name: "podCIDRs of Node " + strconv.Quote(h.cfg.Node), path: "/api/v1/nodes",
-			selector: named(h.cfg.Node), read: readPodCIDRs,
+			name: "Node " + strconv.Quote(h.cfg.Node), path: "/api/v1/nodes", selector: named(h.cfg.Node), read: readNode,
 		}, false)
 	}
+	h.start(ctx, nodes, false)
 }
 
 func (h *hub) startCalico(ctx context.Context, g *group) {
