@@ -1,6 +1,9 @@
 package backends
 
-import "fmt"
+import (
+	"errors"
+	"fmt"
+)
 
 // StandIn is what takes the place of a resource of which nothing can be read,
 // and the error that says so: nil and err itself for most kinds. A BGPFilter
@@ -23,8 +26,14 @@ func ClosedFilter(name string) *BGPFilter {
 // guards something closes.
 func closed(r Resource, err error) (Resource, error) {
 	left, means := remains(r)
-	if left == nil {
+	if p, isPool := r.(*IPPool); left == nil || isPool && !p.CIDR.IsValid() {
 		return nil, err
+	}
+	var w *Warning
+	if errors.As(err, &w) {
+		said := *w
+		said.Text = fmt.Sprintf("cannot be used, %s: %s", means, w.Text)
+		return left, &said
 	}
 	return left, fmt.Errorf("cannot be used, %s: %w", means, err)
 }
@@ -40,9 +49,6 @@ func remains(r Resource) (Resource, string) {
 			ImportV6: rejectAll(r.ImportV6), ExportV6: rejectAll(r.ExportV6),
 		}, "so all routes that get to it are rejected"
 	case *IPPool:
-		if !r.CIDR.IsValid() {
-			break
-		}
 		closed := *r
 		closed.IPIP, closed.VXLAN = EncapNever, EncapAlways
 		return &closed, "so BIRD puts no routes of it into the kernel"

@@ -6,12 +6,7 @@ import (
 	"net/netip"
 	"strconv"
 	"strings"
-	"time"
 )
-
-// maxDuration bounds a time. What BGP cannot say (RFC 4271 and 4724 have room
-// for 65535 and 4095 s) is for the model to cut.
-const maxDuration = math.MaxInt64 * time.Nanosecond
 
 // maxPriority is the largest route priority: local preference is this minus
 // the priority.
@@ -96,8 +91,8 @@ func decodeBGPPeer(m metadata, spec field) *BGPPeer {
 		NextHopMode:           oneOf(soft.get("nextHopMode"), NextHopAuto, NextHopSelf, NextHopKeep),
 		Password:              spec.get("password").secretKeyRef(),
 		NoSourceAddress:       oneOf(soft.get("sourceAddress"), "UseNodeIP", "None") == "None",
-		MaxRestartTime:        soft.get("maxRestartTime").duration(0, maxDuration),
-		KeepaliveTime:         soft.get("keepaliveTime").duration(1, maxDuration),
+		MaxRestartTime:        soft.get("maxRestartTime").duration(),
+		KeepaliveTime:         soft.get("keepaliveTime").positive(),
 		NumAllowedLocalAS:     soft.get("numAllowedLocalASNumbers").uint32(0, math.MaxUint32),
 		ReachableBy:           soft.get("reachableBy").unicast(),
 		NoReversePeering:      oneOf(soft.get("reversePeering"), "Auto", "Manual") == "Manual",

@@ -29,7 +29,7 @@ func decodeBGPConfiguration(m metadata, spec field) *BGPConfiguration {
 		Communities:               spec.get("communities").namedCommunities(),
 		PrefixAdvertisements:      spec.get("prefixAdvertisements").advertisements(),
 		NodeMeshPassword:          spec.get("nodeMeshPassword").secretKeyRef(),
-		NodeMeshMaxRestartTime:    spec.get("nodeMeshMaxRestartTime").duration(0, maxDuration),
+		NodeMeshMaxRestartTime:    spec.get("nodeMeshMaxRestartTime").duration(),
 		BindNodeIP:                oneOf(spec.get("bindMode"), "None", "NodeIP") == "NodeIP",
 		IgnoredInterfaces:         spec.get("ignoredInterfaces").interfaces(),
 		ProgramClusterRoutes: oneOf(spec.get("programClusterRoutes"),

@@ -285,6 +285,7 @@ func (f field) asDot(s string) uint32 {
 	l, errLow := strconv.ParseUint(low, 10, 16)
 	if errHigh != nil || errLow != nil {
 		f.bad("an AS number")
+		return 0
 	}
 	return uint32(h<<16 | l)
 }
@@ -397,8 +398,19 @@ func parsePrefix(s string) (netip.Prefix, bool) {
 	return netip.PrefixFrom(p.Addr().Unmap(), p.Bits()-96), true
 }
 
-// duration reads a Go duration ("90s", "2m") from low to high.
-func (f field) duration(low, high time.Duration) *time.Duration {
+// positive is duration without 0.
+func (f field) positive() *time.Duration {
+	d := f.duration()
+	if d != nil && *d == 0 {
+		f.bad("longer than 0")
+		return nil
+	}
+	return d
+}
+
+// duration reads a Go duration ("90s", "2m") of 0 or more. How long BGP can wait
+// is for the model to know.
+func (f field) duration() *time.Duration {
 	if f.empty() {
 		return nil
 	}
@@ -412,12 +424,6 @@ func (f field) duration(low, high time.Duration) *time.Duration {
 		return nil
 	case d < 0:
 		f.failf("%s is negative", quoted(s))
-		return nil
-	case d < low:
-		f.failf("%s is shorter than %v", quoted(s), low)
-		return nil
-	case d > high:
-		f.failf("%s is longer than %v", quoted(s), high)
 		return nil
 	}
 	return &d

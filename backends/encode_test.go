@@ -91,6 +91,7 @@ func (r random) node() *Node {
 	n := &Node{
 		Name: "n", IPv4: r.nodeAddress(4), IPv6: r.nodeAddress(6), ASNumber: some(r, r.Uint32()),
 		ClusterID: r.someAddr(4), WireguardIPv4: r.someAddr(4), WireguardIPv6: r.someAddr(6), PodCIDRs: listOf(r, r.anyPrefix),
+		WireguardKeyIPv4: some(r, "a2V5"), WireguardKeyIPv6: some(r, "a2V5"),
 	}
 	if r.yes() {
 		n.Labels = map[string]string{r.word(): r.word(), "b": ""}

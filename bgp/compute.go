@@ -117,7 +117,10 @@ func newComputer(s *backends.State, o Options, me *backends.Node) *computer {
 }
 
 func (c *computer) problem(object backends.Key, leftOut bool, format string, args ...any) {
-	p := Problem{Object: object, Text: fmt.Sprintf(format, args...), LeftOut: leftOut}
+	c.report(Problem{Object: object, Text: fmt.Sprintf(format, args...), LeftOut: leftOut})
+}
+
+func (c *computer) report(p Problem) {
 	if !c.reported[p] {
 		c.reported[p] = true
 		c.config.Problems = append(c.config.Problems, p)
@@ -203,9 +206,7 @@ func (c *computer) family(version int, priority *uint32) Family {
 
 // finish adds what concerns the whole, and puts everything in order.
 func (c *computer) finish() {
-	for key, err := range c.state.Invalid {
-		c.problem(key, true, "left out: %v", err)
-	}
+	c.input()
 	c.reportIgnored()
 	c.reportLost()
 	c.listenEverywhere()
@@ -213,7 +214,7 @@ func (c *computer) finish() {
 		c.config.Filters = append(c.config.Filters, cmp.Or(c.state.BGPFilters[name], c.standIns[name]))
 	}
 	slices.SortFunc(c.config.Problems, func(a, b Problem) int {
-		return cmp.Or(a.Object.Compare(b.Object), cmp.Compare(a.Text, b.Text))
+		return cmp.Or(a.Object.Compare(b.Object), cmp.Compare(a.Text, b.Text), cmp.Compare(a.Place, b.Place))
 	})
 }
 
@@ -234,6 +235,24 @@ func (c *computer) reportIgnored() {
 	}
 	for _, p := range c.state.IPPools {
 		report(p, p.Ignored)
+	}
+}
+
+// input reports what there is to say about the input itself.
+func (c *computer) input() {
+	for key, err := range c.state.Invalid {
+		p := Problem{Object: key, Code: backends.Unusable, Text: err.Error(), LeftOut: true}
+		var w *backends.Warning
+		if errors.As(err, &w) {
+			p.Code, p.Text, p.Place, p.Excerpt = w.Code, w.Text, w.Place, w.Excerpt
+		}
+		p.Text = "left out: " + p.Text
+		c.report(p)
+	}
+	for key, warnings := range c.state.Warnings {
+		for _, w := range warnings {
+			c.report(Problem{Object: key, Code: w.Code, Text: w.Text, Place: w.Place, Excerpt: w.Excerpt})
+		}
 	}
 }
 

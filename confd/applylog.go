@@ -17,16 +17,16 @@ func (d *daemon) reportProblems(problems []bgp.Problem) {
 	isIn := func(list []bgp.Problem) map[bgp.Problem]bool {
 		m := make(map[bgp.Problem]bool, len(list))
 		for _, p := range list {
-			m[p] = true
+			m[p.Anywhere()] = true
 		}
 		return m
 	}
 	old, now := isIn(d.problems), isIn(problems)
 	count := 0
 	for _, p := range problems {
-		if !old[p] {
+		if !old[p.Anywhere()] {
 			if count++; count <= most {
-				d.log.Warn(p.Text, "object", p.Object.String())
+				d.log.Warn(p.Text, problemPlace(p)...)
 			}
 		}
 	}
@@ -35,7 +35,7 @@ func (d *daemon) reportProblems(problems []bgp.Problem) {
 	}
 	count = 0
 	for _, p := range d.problems {
-		if !now[p] {
+		if !now[p.Anywhere()] {
 			if count++; count <= most {
 				d.log.Info("no longer a problem: "+p.Text, "object", p.Object.String())
 			}

@@ -6,17 +6,18 @@ import (
 
 	"confd/bgp"
 	"confd/internal/plan"
+	"confd/internal/settings"
 )
 
 // node is what every command has that computes or renders for one node.
 type node struct {
 	plan.Planner
-	settings Settings
+	settings settings.Settings
 	log      *slog.Logger
 }
 
 // newNode reads the templates. Where that fails, the node has none.
-func newNode(s Settings, log *slog.Logger) (*node, error) {
+func newNode(s settings.Settings, log *slog.Logger) (*node, error) {
 	n := &node{Planner: plan.Planner{Settings: planSettings(s), Env: os.Getenv}, settings: s, log: log}
 	var err error
 	n.Templates, err = plan.Load(n.Planner.Settings, log)
@@ -24,12 +25,13 @@ func newNode(s Settings, log *slog.Logger) (*node, error) {
 }
 
 // planSettings are those of the settings that a candidate depends on.
-func planSettings(s Settings) plan.Settings {
+func planSettings(s settings.Settings) plan.Settings {
 	return plan.Settings{
 		BGP: bgp.Options{
 			Node: s.Node, K8sNode: s.NodeRef, RouterID: s.BGP.RouterID,
 			ClusterIPs: s.BGP.ClusterIPs, LogSeverity: s.BGP.LogSeverity,
 			SecretNamespace: s.Kubernetes.Namespace, RequirePasswords: s.BGP.RequirePasswords,
+			UsePodCIDR: s.Kubernetes.UsePodCIDR, CloseMissingFilters: s.BGP.MissingFilters == settings.MissingFiltersClosed,
 		},
 		ConfDir: s.Templates.ConfDir, Prefix: s.Templates.Prefix,
 		Files: plan.FileSettings{

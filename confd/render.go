@@ -8,15 +8,17 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"strings"
 
 	"github.com/google/renameio/v2"
 
 	"confd/bgp"
+	"confd/internal/settings"
 	"confd/templates"
 )
 
 // render writes what the node's BIRD would be given to stdout or a folder.
-func render(ctx context.Context, s Settings, stdout io.Writer) error {
+func render(ctx context.Context, s settings.Settings, stdout io.Writer) error {
 	n, err := newNode(s, newLogger(s.Log))
 	if err != nil {
 		return err
@@ -30,7 +32,7 @@ func render(ctx context.Context, s Settings, stdout io.Writer) error {
 }
 
 // writeFiles puts the files into the folder of --output, by their last name.
-func writeFiles(s Settings, files []templates.File) error {
+func writeFiles(s settings.Settings, files []templates.File) error {
 	if err := os.MkdirAll(s.Output, 0o755); err != nil {
 		return fmt.Errorf("output folder: %w", err)
 	}
@@ -84,6 +86,31 @@ func printFiles(w io.Writer, files []templates.File) error {
 // logProblems logs problems, a line each.
 func logProblems(log *slog.Logger, problems []bgp.Problem) {
 	for _, p := range problems {
-		log.Warn(p.Text, "object", p.Object.String())
+		log.Warn(p.Text, problemPlace(p)...)
 	}
+}
+
+// problemPlace says in a log line which object a problem is about, where that
+// stands, and what such problems are called.
+func problemPlace(p bgp.Problem) []any {
+	args := []any{"object", p.Object.String()}
+	if p.Place != "" {
+		args = append(args, "place", p.Place)
+	}
+	if p.Code != "" {
+		args = append(args, "code", string(p.Code))
+	}
+	return args
+}
+
+// problemExcerpt shows where in a file a problem is; empty where it is in none.
+func problemExcerpt(p bgp.Problem) string {
+	if p.Place == "" {
+		return ""
+	}
+	text := p.Place + "\n"
+	for line := range strings.Lines(p.Excerpt) {
+		text += "  " + line
+	}
+	return strings.TrimSuffix(text, "\n") + "\n"
 }

@@ -18,18 +18,19 @@ import (
 	"confd/backends"
 	"confd/internal/birds"
 	"confd/internal/golden"
+	"confd/internal/settings"
 	"confd/templates"
 )
 
 // initCase makes a case of what the datastore says, in a new folder.
 func (p program) initCase(ctx context.Context, o testOptions) error {
 	if len(o.dirs) > 0 || o.update || o.run != "" {
-		return usageError{errors.New("--init goes without --update, --run and other folders")}
+		return settings.Error{Err: errors.New("--init goes without --update, --run and other folders")}
 	}
 	if empty, err := isFolderEmpty(o.init); err != nil || !empty {
-		return usageError{fmt.Errorf("--init: %s is there already, and not an empty folder", o.init)}
+		return settings.Error{Err: fmt.Errorf("--init: %s is there already, and not an empty folder", o.init)}
 	}
-	s, err := loadSettings(o.flags, p.around)
+	s, err := settings.Load(o.flags, p.around)
 	if err != nil {
 		return err
 	}
@@ -42,15 +43,53 @@ func (p program) initCase(ctx context.Context, o testOptions) error {
 	if err != nil {
 		return err
 	}
-	if err := writeCase(o.init, s, d.Version, state, log); err != nil {
+	if err := makeCase(ctx, o.init, s, d.Version, state, log); err != nil {
 		return fmt.Errorf("making a case: %w", err)
 	}
 	return p.runCases(ctx, testOptions{dirs: []string{o.init}, update: true, check: o.check, format: o.format, flags: o.runFlags()})
 }
 
+// makeCase writes all of a case but the files that it wants. What confd warns of
+// now is what the case expects.
+func makeCase(ctx context.Context, dir string, s settings.Settings, v templates.Version, state *backends.State, log *slog.Logger) error {
+	out, err := writeCase(dir, s, state, log)
+	if err != nil {
+		return err
+	}
+	out.Bird = v.String()
+	if err := writeCaseFile(dir, out); err != nil {
+		return err
+	}
+	targets, err := findTargets(testOptions{dirs: []string{dir}})
+	if err != nil {
+		return err
+	}
+	r, err := newCaseRenderer(ctx, targets, birdChecker{mode: checkNever})
+	if err != nil {
+		return err
+	}
+	made, err := r.render(ctx, targets[0])
+	if err != nil {
+		return nil // running the case tells of it
+	}
+	for _, w := range made.Warnings {
+		out.Warnings = append(out.Warnings, w.Text)
+	}
+	return writeCaseFile(dir, out)
+}
+
+func writeCaseFile(dir string, c golden.Settings) error {
+	var text bytes.Buffer
+	fmt.Fprintf(&text, "# Made by confd test --init. Passwords are replaced by %q.\n", hiddenSecret)
+	if err := toml.NewEncoder(&text).Encode(c); err != nil {
+		return err
+	}
+	return os.WriteFile(filepath.Join(dir, golden.CaseFile), text.Bytes(), 0o644)
+}
+
 // runFlags are the settings that running a case has a use for.
-func (o testOptions) runFlags() layer {
-	l := layer{}
+func (o testOptions) runFlags() settings.Layer {
+	l := settings.Layer{}
 	for _, name := range runSettingNames() {
 		if g, ok := o.flags[name]; ok {
 			l[name] = g
@@ -59,10 +98,10 @@ func (o testOptions) runFlags() layer {
 	return l
 }
 
-// writeCase writes all of a case but the files that it wants.
-func writeCase(dir string, s Settings, v templates.Version, state *backends.State, log *slog.Logger) error {
+// writeCase writes the data and templates of a case, and returns its settings.
+func writeCase(dir string, s settings.Settings, state *backends.State, log *slog.Logger) (golden.Settings, error) {
 	out := golden.Settings{
-		Node: s.Node, Bird: v.String(), RouterID: s.BGP.RouterID, LogSeverity: s.BGP.LogSeverity,
+		Node: s.Node, RouterID: s.BGP.RouterID, LogSeverity: s.BGP.LogSeverity,
 		Namespace: s.Kubernetes.Namespace, Prefix: s.Templates.Prefix, Passwords: s.BGP.RequirePasswords,
 	}
 	if s.NodeRef != s.Node {
@@ -72,33 +111,28 @@ func writeCase(dir string, s Settings, v templates.Version, state *backends.Stat
 		out.ClusterIPs = append(out.ClusterIPs, c.String())
 	}
 	if err := writeData(filepath.Join(dir, golden.DataFolder), s, state, log); err != nil {
-		return err
+		return out, err
 	}
 	if len(state.EndpointStatuses) > 0 {
 		out.EndpointStatus = "endpoint-status"
 		from := filepath.Join(s.BGP.EndpointStatusPrefix, "endpoint-status")
 		names := slices.Sorted(maps.Keys(state.EndpointStatuses))
 		if err := copyFiles(os.DirFS(from), names, filepath.Join(dir, out.EndpointStatus)); err != nil {
-			return err
+			return out, err
 		}
 	}
 	own, err := copyTemplates(s.Templates.ConfDir, filepath.Join(dir, "confd"))
 	if err != nil {
-		return err
+		return out, err
 	}
 	if own {
 		out.ConfDir = "confd"
 	}
-	var text bytes.Buffer
-	fmt.Fprintf(&text, "# Made by confd test --init. Passwords are replaced by %q.\n", hiddenSecret)
-	if err := toml.NewEncoder(&text).Encode(out); err != nil {
-		return err
-	}
-	return os.WriteFile(filepath.Join(dir, golden.CaseFile), text.Bytes(), 0o644)
+	return out, nil
 }
 
 // writeData writes the resources of a state. Passwords are replaced.
-func writeData(dir string, s Settings, state *backends.State, log *slog.Logger) error {
+func writeData(dir string, s settings.Settings, state *backends.State, log *slog.Logger) error {
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return err
 	}

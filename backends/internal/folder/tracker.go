@@ -33,7 +33,7 @@ func (t *Tracker) Changes(now map[backends.Key]backends.Event) []backends.Event 
 }
 
 func same(a, b backends.Event) bool {
-	if (a.Err == nil) != (b.Err == nil) || a.Err != nil && a.Err.Error() != b.Err.Error() {
+	if !slices.Equal(a.Warnings, b.Warnings) || (a.Err == nil) != (b.Err == nil) || a.Err != nil && a.Err.Error() != b.Err.Error() {
 		return false
 	}
 	return a.Resource == b.Resource || reflect.DeepEqual(a.Resource, b.Resource)
