@@ -176,15 +176,16 @@ func (c *computer) restartTime(owner backends.Key, t *time.Duration) *uint32 {
 	return seconds(*t)
 }
 
-// maxKeepaliveTime is what BIRD takes, in seconds.
-const maxKeepaliveTime = 65535
+// maxKeepaliveTime is half of the longest hold time (RFC 4271), in seconds: past
+// that BIRD warns.
+const maxKeepaliveTime = 65535 / 2
 
 func (c *computer) keepaliveTime(p peer) *uint32 {
 	switch t := p.KeepaliveTime; {
 	case t == nil:
 		return nil
 	case *t > maxKeepaliveTime*time.Second:
-		c.problem(p.ResourceKey(), false, "its keepalive time of %s is more than BGP can say: %d s is used", *t, maxKeepaliveTime)
+		c.problem(p.ResourceKey(), false, "its keepalive time of %s is more than half of the longest hold time that there is: %d s is used", *t, maxKeepaliveTime)
 		return seconds(maxKeepaliveTime * time.Second)
 	case *t < time.Second:
 		c.problem(p.ResourceKey(), false, "its keepalive time of %s is less than BGP can say: 1 s is used", *t)
