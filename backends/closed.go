@@ -44,7 +44,7 @@ func remains(r Resource) (Resource, string) {
 	switch r := r.(type) {
 	case *BGPFilter:
 		return &BGPFilter{
-			Name:     r.Name,
+			Name: r.Name, Intent: r.Intent,
 			ImportV4: rejectAll(r.ImportV4), ExportV4: rejectAll(r.ExportV4),
 			ImportV6: rejectAll(r.ImportV6), ExportV6: rejectAll(r.ExportV6),
 		}, "so all routes that get to it are rejected"

@@ -61,6 +61,7 @@ func DecodeObject(kind Kind, name string, object map[string]any) (Resource, erro
 	if err != nil {
 		return nil, err
 	}
+	setIntent(res, meta.intent)
 	switch n, isNode := res.(*Node); {
 	case meta.name == "":
 		return nil, r.err()
@@ -106,11 +107,25 @@ func (f field) resource(kind Kind, m metadata) (Resource, error) {
 	return nil, fmt.Errorf("kind %s is not one that can be read; known are %v", quoted(string(kind)), Kinds())
 }
 
-// metadata is an object's name, and its labels where they matter.
+// metadata is an object's name, its labels where they matter, and what its
+// annotations say about changes that it makes.
 type metadata struct {
 	namespace string
 	name      string
 	labels    map[string]string
+	intent    Intent
+}
+
+// annotations are those that intent reads.
+func (i Intent) annotations() map[string]string {
+	all := map[string]string{}
+	if i.DisruptionUntil != "" {
+		all[AnnotationDisruption] = i.DisruptionUntil
+	}
+	if i.Approved != "" {
+		all[AnnotationApproved] = i.Approved
+	}
+	return all
 }
 
 // metadata reads an object's metadata; a name that is given wins.
@@ -120,7 +135,7 @@ func (f field) metadata(kind Kind, name string) metadata {
 	if kind == KindNode || kind == KindEndpointSlice {
 		m.labels = meta.get("labels").words()
 	}
-	own := meta.get("name").text()
+	own, real := meta.get("name").text(), field{}
 	switch kind {
 	case KindService, KindEndpointSlice, KindSecret:
 		m.namespace = meta.get("namespace").text()
@@ -128,8 +143,13 @@ func (f field) metadata(kind Kind, name string) metadata {
 			m.namespace = "default"
 		}
 	default:
-		own = cmp.Or(realName(meta.get("annotations").get(realMetadata)), own)
+		real = meta.get("annotations").get(realMetadata).realMetadata()
+		own = cmp.Or(real.get("name").text(), own)
 	}
+	annotation := func(key string) string {
+		return cmp.Or(real.get("annotations").get(key).soft().word(), meta.get("annotations").get(key).soft().word())
+	}
+	m.intent = Intent{DisruptionUntil: annotation(AnnotationDisruption), Approved: annotation(AnnotationApproved)}
 	m.name = own
 	if name != "" {
 		m.name = name
@@ -140,18 +160,19 @@ func (f field) metadata(kind Kind, name string) metadata {
 	return m
 }
 
-// realName is the name in the metadata that Calico keeps in an annotation of its
-// crd.projectcalico.org/v1 objects; empty where there is none.
-func realName(annotation field) string {
-	if annotation.empty() {
-		return ""
+// realMetadata is the metadata that Calico keeps in this annotation of its
+// crd.projectcalico.org/v1 objects.
+func (f field) realMetadata() field {
+	if f.empty() {
+		return field{}
 	}
-	object, err := parseJSON([]byte(annotation.text()))
+	object, err := parseJSON([]byte(f.text()))
 	if err != nil {
-		annotation.failf("%v", err)
-		return ""
+		f.failf("%v", err)
+		return field{}
 	}
-	return field{value: object, path: annotation.path, found: annotation.found}.get("name").text()
+	f.value = object
+	return f
 }
 
 func merged(a, b map[string]string) map[string]string {

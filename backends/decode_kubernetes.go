@@ -61,6 +61,7 @@ func DecodeKubernetesNodeObject(object map[string]any) (*Node, error) {
 		WireguardKeyIPv4: annotation(annotationWireguardKeyIPv4).text(),
 		WireguardKeyIPv6: annotation(annotationWireguardKeyIPv6).text(),
 		PodCIDRs:         r.get("spec").podCIDRs(),
+		Intent:           Intent{DisruptionUntil: annotation(AnnotationDisruption).text(), Approved: annotation(AnnotationApproved).text()},
 	}
 	n.Ignored = r.found.list()
 	return n, nil

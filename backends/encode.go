@@ -47,6 +47,7 @@ type metaSpec struct {
 func Encode(r Resource) ([]byte, error) {
 	key := r.ResourceKey()
 	e := envelope{APIVersion: calicoVersion, Kind: key.Kind, Metadata: metaSpec{Name: key.Name, Namespace: key.Namespace}}
+	e.Metadata.Annotations = IntentOf(r).annotations()
 	switch r := r.(type) {
 	case *Node:
 		e.node(r)

@@ -25,6 +25,11 @@ type Options struct {
 	// Output is given what the daemon prints on stdout and stderr, unchanged. It
 	// must be safe for concurrent use. Default: os.Stderr.
 	Output io.Writer
+	// Environment are the variables of this program, as NAME=value. The daemon
+	// gets of them what every program needs, such as PATH, and those that its
+	// command names, as in $NAME; not the rest, in which there are secrets.
+	// Default: os.Environ().
+	Environment []string
 	// StopTimeout is how long the daemon may take to end on SIGTERM before it is
 	// killed; default 10 s.
 	StopTimeout time.Duration
@@ -82,6 +87,9 @@ func New(command string, o Options) (*Child, error) {
 	}
 	if o.Output == nil {
 		o.Output = os.Stderr
+	}
+	if o.Environment == nil {
+		o.Environment = os.Environ()
 	}
 	if o.Logger == nil {
 		o.Logger = slog.New(slog.DiscardHandler)
@@ -158,7 +166,7 @@ func (c *Child) await(ctx context.Context, start <-chan struct{}) {
 // again.
 func (c *Child) once(ctx context.Context, delay *delays) {
 	began := time.Now()
-	p, err := startProcess(c.command, c.opts.Output)
+	p, err := startProcess(c.command, environment(c.command, c.opts.Environment), c.opts.Output)
 	if err != nil {
 		c.ended(ctx, Event{Exit: err.Error(), RetryIn: delay.after(0)})
 		return
