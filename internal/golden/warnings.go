@@ -30,7 +30,7 @@ func (t Target) unlisted(warnings []Warning, file []byte) error {
 	var b strings.Builder
 	count := 0
 	for _, w := range warnings {
-		if w.isListed(t.Warnings) || slices.Contains(fileLines(file), w.Text) {
+		if w.isListed(t.warnings) || slices.Contains(fileLines(file), w.Text) {
 			continue
 		}
 		count++
@@ -43,7 +43,7 @@ func (t Target) unlisted(warnings []Warning, file []byte) error {
 	if count == 0 {
 		return nil
 	}
-	return fmt.Errorf("%s that %s does not list:\n%s", counted(count, "warning"), t.At("warnings"), strings.TrimRight(b.String(), "\n"))
+	return fmt.Errorf("%s that %s does not list:\n%s", counted(count, "warning"), t.at("warnings"), strings.TrimRight(b.String(), "\n"))
 }
 
 // name is what stands for the warning in a list, where nobody chose better.
