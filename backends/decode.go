@@ -59,6 +59,7 @@ func DecodeObject(kind Kind, name string, object map[string]any) (Resource, erro
 	if err := r.err(); err != nil {
 		return nil, err
 	}
+	setIntent(res, meta.intent())
 	return res, nil
 }
 
@@ -102,6 +103,23 @@ type metadata struct {
 	name        string
 	labels      map[string]string
 	annotations map[string]string
+}
+
+// intent is what the annotations say about changes that the object makes.
+func (m metadata) intent() Intent {
+	return Intent{DisruptionUntil: m.annotations[AnnotationDisruption], Approved: m.annotations[AnnotationApproved]}
+}
+
+// annotations are those that intent reads.
+func (i Intent) annotations() map[string]string {
+	all := map[string]string{}
+	if i.DisruptionUntil != "" {
+		all[AnnotationDisruption] = i.DisruptionUntil
+	}
+	if i.Approved != "" {
+		all[AnnotationApproved] = i.Approved
+	}
+	return all
 }
 
 // metadata reads an object's metadata; a name that is given wins.

@@ -57,6 +57,7 @@ func DecodeKubernetesNodeObject(object map[string]any) (node *Node, warnings []s
 		WireguardIPv4: annotation(annotationWireguardIPv4).addrOf(4),
 		WireguardIPv6: annotation(annotationWireguardIPv6).addrOf(6),
 		PodCIDRs:      podCIDRs,
+		Intent:        Intent{DisruptionUntil: annotation(AnnotationDisruption).text(), Approved: annotation(AnnotationApproved).text()},
 	}
 	return node, r.found.list(), nil
 }

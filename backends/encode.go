@@ -3,6 +3,7 @@ package backends
 import (
 	"encoding/json"
 	"fmt"
+	"maps"
 	"net/netip"
 	"strconv"
 	"time"
@@ -49,6 +50,7 @@ type metaSpec struct {
 func Encode(r Resource) ([]byte, error) {
 	key := r.ResourceKey()
 	e := envelope{APIVersion: calicoVersion, Kind: key.Kind, Metadata: metaSpec{Name: key.Name, Namespace: key.Namespace}}
+	e.Metadata.Annotations = IntentOf(r).annotations()
 	switch r := r.(type) {
 	case *Node:
 		e.node(r)
@@ -125,7 +127,7 @@ func (e *envelope) node(n *Node) {
 	e.Metadata.Labels = n.Labels
 	if len(n.PodCIDRs) > 0 {
 		e.APIVersion = coreVersion
-		e.Metadata.Annotations = nodeAnnotations(n)
+		maps.Copy(e.Metadata.Annotations, nodeAnnotations(n))
 		e.Spec = podCIDRs{n.PodCIDRs}
 		return
 	}

@@ -31,6 +31,60 @@ const (
 // Resource is one typed resource. Values are never changed once sent.
 type Resource interface{ ResourceKey() Key }
 
+// Intent is what an operator says on a resource, by annotations, about changes
+// that it makes to sessions or routes.
+type Intent struct {
+	// DisruptionUntil announces such changes, until a time (RFC 3339). It is as it
+	// was written: whether it counts depends on when it is asked.
+	DisruptionUntil string
+	// Approved is the ID of a change that is held back, and may go on.
+	Approved string
+}
+
+// The annotations that an Intent is read from.
+const (
+	AnnotationDisruption = "confd-bird.io/disruption-until"
+	AnnotationApproved   = "confd-bird.io/approved"
+)
+
+// IntentOf is what is said on a resource; nothing can be on the kinds that cost
+// no session, and nil is no resource.
+func IntentOf(r Resource) Intent {
+	switch r := r.(type) {
+	case *Node:
+		return r.Intent
+	case *BGPConfiguration:
+		return r.Intent
+	case *BGPPeer:
+		return r.Intent
+	case *BGPFilter:
+		return r.Intent
+	case *IPPool:
+		return r.Intent
+	case *Secret:
+		return r.Intent
+	}
+	return Intent{}
+}
+
+// setIntent notes what is said on a resource that was just made.
+func setIntent(r Resource, in Intent) {
+	switch r := r.(type) {
+	case *Node:
+		r.Intent = in
+	case *BGPConfiguration:
+		r.Intent = in
+	case *BGPPeer:
+		r.Intent = in
+	case *BGPFilter:
+		r.Intent = in
+	case *IPPool:
+		r.Intent = in
+	case *Secret:
+		r.Intent = in
+	}
+}
+
 // Node is a host that runs BIRD (Calico: Node spec.bgp and spec.wireguard).
 type Node struct {
 	Name   string
@@ -48,6 +102,7 @@ type Node struct {
 	WireguardIPv6 netip.Addr
 	// PodCIDRs are a Kubernetes Node's spec.podCIDRs.
 	PodCIDRs []netip.Prefix
+	Intent   Intent
 }
 
 // NodeAddress is a node's address of one family. Subnet is the network around
@@ -82,6 +137,7 @@ type BGPConfiguration struct {
 	IPv6NormalPriority     *uint32
 	// Ignored lists what in the resource made no sense and counts as unset.
 	Ignored []string
+	Intent  Intent
 }
 
 // ClusterRoutes says which pools' routes BIRD programs into the kernel.
@@ -173,6 +229,7 @@ type BGPPeer struct {
 	ReachableBy         netip.Addr
 	Filters             []string
 	NoReversePeering    bool // reversePeering: Manual
+	Intent              Intent
 }
 
 // NextHopMode is BGPPeer spec.nextHopMode; empty where not set.
@@ -192,6 +249,7 @@ type BGPFilter struct {
 	ExportV4 []FilterRule
 	ImportV6 []FilterRule
 	ExportV6 []FilterRule
+	Intent   Intent
 }
 
 // FilterRule accepts or rejects routes for which all its conditions hold. An
@@ -252,6 +310,7 @@ type IPPool struct {
 	// BlockSize is the prefix length of the pool's blocks; 0 where none is given
 	// (see BlockBits).
 	BlockSize uint8
+	Intent    Intent
 }
 
 // Encapsulation is an IPPool's ipipMode or vxlanMode; empty means Never.
@@ -311,6 +370,7 @@ type Secret struct {
 	Namespace string
 	Name      string
 	Data      map[string]string
+	Intent    Intent
 }
 
 // String names the Secret only.

@@ -60,7 +60,7 @@ func (o *object) essence() ([]byte, error) {
 	e.Metadata.ResourceVersion = ""
 	e.Metadata.Annotations = nil
 	for k, v := range o.Metadata.Annotations {
-		if strings.HasPrefix(k, calicoPrefix) {
+		if strings.HasPrefix(k, calicoPrefix) || k == backends.AnnotationDisruption || k == backends.AnnotationApproved {
 			if e.Metadata.Annotations == nil {
 				e.Metadata.Annotations = map[string]string{}
 			}

@@ -6,7 +6,9 @@ import (
 	"net/netip"
 	"time"
 
+	"confd/bgp"
 	"confd/internal/birds"
+	"confd/internal/plan"
 )
 
 // Settings are all settings of a run, read and checked. The table of settings
@@ -132,4 +134,20 @@ type Log struct {
 	Level  slog.Level
 	Given  bool   // somebody gave the level: the datastore's does not count
 	Format string // text or json
+}
+
+// Plan are those of the settings that a candidate depends on.
+func (s Settings) Plan() plan.Settings {
+	return plan.Settings{
+		BGP: bgp.Options{
+			Node: s.Node, K8sNode: s.NodeRef, RouterID: s.BGP.RouterID,
+			ClusterIPs: s.BGP.ClusterIPs, LogSeverity: s.BGP.LogSeverity,
+			SecretNamespace: s.Kubernetes.Namespace, RequirePasswords: s.BGP.RequirePasswords,
+		},
+		ConfDir: s.Templates.ConfDir, Prefix: s.Templates.Prefix,
+		Files: plan.FileSettings{
+			Mode: s.Templates.Mode, Owner: s.Templates.Owner, Group: s.Templates.Group,
+			KeepStage: s.Templates.KeepStageFile, SyncOnly: s.Templates.SyncOnly,
+		},
+	}
 }
