@@ -19,7 +19,7 @@ const finderName = "Calico's API group"
 
 // endPatience is how long changes are held in an outage, when it begins and when
 // it ends: as long as collections that have failed take to be asked again.
-const endPatience = maxDelayRefused + 5*time.Second
+const endPatience = longestPause + 5*time.Second
 
 // hub is the state of one call of Run. Its goroutine is the only one that talks
 // to the consumer, and starts and stops the feeds.
@@ -229,7 +229,8 @@ func (h *hub) startFinder(ctx context.Context) {
 	h.finder = make(chan struct{})
 	go func() {
 		defer close(h.finder)
-		for failures := 1; ; failures++ {
+		var p pauses
+		for {
 			g, err := discover(ctx, h.client, h.cfg)
 			if err != nil {
 				err = fmt.Errorf("%s: %w", h.client.where(), err)
@@ -239,7 +240,7 @@ func (h *hub) startFinder(ctx context.Context) {
 			case <-ctx.Done():
 				return
 			}
-			if g != nil || !backends.Sleep(ctx, delay(failures, err)) {
+			if g != nil || !backends.Sleep(ctx, p.after(err)) {
 				return
 			}
 		}

@@ -11,6 +11,9 @@ import (
 	"strings"
 	"testing"
 	"testing/iotest"
+
+	"confd/backends"
+	"confd/bgp"
 )
 
 func put(t *testing.T, path, text string) {
@@ -317,5 +320,20 @@ func TestUnified(t *testing.T) {
 		if got := Unified("f", "g", c.old, c.new); got != c.want {
 			t.Errorf("got %q, want %q", got, c.want)
 		}
+	}
+}
+
+// TestWarningsSayWhere: a warning that nobody expects comes with its name, and
+// with the place where it stands.
+func TestWarningsSayWhere(t *testing.T) {
+	dir := nodesCase(t, "node = \"other\"\nbird = \"2\"\n")
+	put(t, filepath.Join(dir, "peer.yaml"), "apiVersion: projectcalico.org/v3\nkind: BGPPeer\nmetadata: {name: p}\nspec: {peerIP: 10.0.0.9, asNumber: 8589934592}\n")
+	results, _ := run(t, dir, Options{Update: true})
+	p := bgp.Problem{Object: backends.Key{Kind: "BGPPeer", Name: "p"}, Text: "left out", Code: "some-code", Place: "peer.yaml:4:37", Excerpt: "spec\n  ^"}
+	if w := warningOf(p); w.Code != "some-code" || w.Text != "BGPPeer p: left out" || w.Detail != "peer.yaml:4:37\n  spec\n    ^\n" {
+		t.Errorf("%+v", w)
+	}
+	if results[0].Err == nil || !strings.Contains(results[0].Err.Error(), "BGPPeer p: left out: ") || !strings.Contains(results[0].Err.Error(), "to expect it: warnings = [") {
+		t.Error(results[0].Err)
 	}
 }

@@ -79,7 +79,7 @@ func (t Target) render(ctx context.Context, p plan.Planner, cfg *bgp.Config, sta
 		return out, err
 	}
 	for _, p := range cfg.Problems {
-		out.Warnings = append(out.Warnings, Warning{Text: fmt.Sprintf("%s: %s", p.Object, p.Text)})
+		out.Warnings = append(out.Warnings, warningOf(p))
 	}
 	out.Files = map[string][]byte{}
 	for i, name := range wantedNames(files) {

@@ -6,6 +6,8 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+
+	"confd/bgp"
 )
 
 // Warning is something that was left out or looks wrong.
@@ -16,6 +18,22 @@ type Warning struct {
 	Text string
 	// Detail is what more there is to show, in lines; may be empty.
 	Detail string
+}
+
+func warningOf(p bgp.Problem) Warning {
+	return Warning{Code: string(p.Code), Text: fmt.Sprintf("%s: %s", p.Object, p.Text), Detail: excerpt(p)}
+}
+
+// excerpt shows where in a file a problem is; empty where it is in none.
+func excerpt(p bgp.Problem) string {
+	if p.Place == "" {
+		return ""
+	}
+	text := p.Place + "\n"
+	for line := range strings.Lines(p.Excerpt) {
+		text += "  " + line
+	}
+	return strings.TrimSuffix(text, "\n") + "\n"
 }
 
 // isListed says whether one of the entries is the warning's code, or a part of
