@@ -71,6 +71,8 @@ type Settings struct {
 	Namespace   string   `toml:"namespace,omitempty"`
 	Prefix      string   `toml:"prefix,omitempty"`
 	Passwords   bool     `toml:"require-passwords,omitempty"`
+	Filters     string   `toml:"missing-filters,omitempty"`
+	PodCIDRs    bool     `toml:"use-pod-cidr,omitempty"`
 
 	ConfDir        string            `toml:"confdir,omitempty"`
 	EndpointStatus string            `toml:"endpoint-status,omitempty"`
@@ -236,7 +238,8 @@ func (c *Case) fillSettings(t Settings) error {
 	for name, text := range map[string]string{
 		"router-id": t.RouterID, "k8s-node-ref": t.K8sNodeRef, "bgp-log-severity": t.LogSeverity,
 		"advertise-cluster-ips": strings.Join(t.ClusterIPs, ","), "namespace": t.Namespace, "prefix": t.Prefix,
-		"require-passwords": strconv.FormatBool(t.Passwords),
+		"require-passwords": strconv.FormatBool(t.Passwords), "missing-filters": t.Filters,
+		"use-pod-cidr": strconv.FormatBool(t.PodCIDRs),
 	} {
 		if text != "" {
 			values[name] = settings.Given{Text: text, From: c.at(name)}

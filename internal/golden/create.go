@@ -74,6 +74,10 @@ func writeCase(dir string, s settings.Settings, state *backends.State, log *slog
 	out := Settings{
 		Node: s.Node, RouterID: s.BGP.RouterID, LogSeverity: s.BGP.LogSeverity,
 		Namespace: s.Kubernetes.Namespace, Prefix: s.Templates.Prefix, Passwords: s.BGP.RequirePasswords,
+		PodCIDRs: s.Kubernetes.UsePodCIDR,
+	}
+	if s.BGP.MissingFilters != settings.MissingFiltersOpen {
+		out.Filters = string(s.BGP.MissingFilters)
 	}
 	if s.NodeRef != s.Node {
 		out.K8sNodeRef = s.NodeRef

@@ -49,6 +49,15 @@ const (
 	DatastoreFile       Datastore = "file"
 )
 
+// MissingFilters says what becomes of sessions whose BGPFilter does not exist.
+type MissingFilters string
+
+// Sessions go without a BGPFilter that does not exist, or reject all routes.
+const (
+	MissingFiltersOpen   MissingFilters = "open"
+	MissingFiltersClosed MissingFilters = "closed"
+)
+
 // Etcd says how to reach etcd. Exactly one of Endpoints and DiscoverySRV is set
 // where the datastore is etcd.
 type Etcd struct {
@@ -81,6 +90,9 @@ type BGP struct {
 	RouterID    string // empty, "hash" or an IPv4 address
 	ClusterIPs  []netip.Prefix
 	LogSeverity string // empty: as the datastore says
+	// MissingFilters says what sessions do that name a BGPFilter that does not
+	// exist.
+	MissingFilters MissingFilters
 	// RequirePasswords leaves sessions out whose password is not there.
 	RequirePasswords bool
 	// EndpointStatusPrefix is the folder that holds endpoint-status/.
@@ -143,6 +155,7 @@ func (s Settings) Plan() plan.Settings {
 			Node: s.Node, K8sNode: s.NodeRef, RouterID: s.BGP.RouterID,
 			ClusterIPs: s.BGP.ClusterIPs, LogSeverity: s.BGP.LogSeverity,
 			SecretNamespace: s.Kubernetes.Namespace, RequirePasswords: s.BGP.RequirePasswords,
+			UsePodCIDR: s.Kubernetes.UsePodCIDR, CloseMissingFilters: s.BGP.MissingFilters == MissingFiltersClosed,
 		},
 		ConfDir: s.Templates.ConfDir, Prefix: s.Templates.Prefix,
 		Files: plan.FileSettings{
