@@ -94,7 +94,7 @@ func question(t testing.TB, before *backends.State, change func(*backends.State)
 	change(after)
 	running := side(t, before)
 	return Question{
-		Node: "node-1", Now: now(), BIRD: 2, Running: &running, Candidate: side(t, after), Seen: upNow(running.Config),
+		Options: options(), Now: now(), BIRD: 2, Running: &running, Candidate: side(t, after), Seen: upNow(running.Config),
 	}
 }
 
