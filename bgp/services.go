@@ -10,7 +10,7 @@ import (
 	"confd/backends"
 )
 
-// ExcludeLabel, where it is "true", keeps a node from advertising service addresses.
+// ExcludeLabel keeps a node from advertising service addresses, where it is "true".
 const ExcludeLabel = "node.kubernetes.io/exclude-from-external-load-balancers"
 
 // serviceRanges are the ranges whose service addresses are advertised.

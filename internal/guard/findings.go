@@ -97,7 +97,8 @@ func (t tally) tooMuch() bool {
 
 // finding says what becomes of the sessions; what is what they are.
 func (t tally) finding(what string) finding {
-	verb, gone := "take away", len(t.lost)-len(t.remade)
+	var verb string
+	gone := len(t.lost) - len(t.remade)
 	switch {
 	case gone > 0 && len(t.remade) > 0:
 		verb = fmt.Sprintf("take away %d and remake %d", gone, len(t.remade))

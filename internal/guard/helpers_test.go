@@ -98,11 +98,6 @@ func question(t testing.TB, before *backends.State, change func(*backends.State)
 	}
 }
 
-// only keeps what is seen of these sessions.
-func only(seen []Seen, names ...string) []Seen {
-	return slices.DeleteFunc(slices.Clone(seen), func(s Seen) bool { return !slices.Contains(names, s.Name) })
-}
-
 // downSince makes a session one that was lost some time ago.
 func downSince(seen []Seen, d time.Duration, names ...string) []Seen {
 	seen = slices.Clone(seen)
