@@ -133,7 +133,9 @@ func (r *servicesRig) stories(t *testing.T) {
 		{"no address", func() { r.set(balanced) }, ""},
 		{"an address that the configuration names singly, and no slice", func() { r.set(everywhere) }, ""},
 		{"a slice with no endpoint ready", func() { r.set(slice("e", "everywhere")) }, "198.51.100.1/32"},
-		{"all gone", func() { r.remove(web, balanced, everywhere, slice("m", ""), slice("b", ""), slice("e", ""), slice("other", "")) }, ""},
+		{"all gone", func() {
+			r.remove(web, balanced, everywhere, slice("m", ""), slice("b", ""), slice("e", ""), slice("other", ""))
+		}, ""},
 	} {
 		step.do()
 		r.awaitServer(t)
