@@ -64,7 +64,7 @@ func newKubernetes(s settings.Settings, calico bool, log *slog.Logger) (source, 
 	b, err := kubernetes.New(kubernetes.Config{
 		Kubeconfig: k.Kubeconfig, APIEndpoint: k.APIEndpoint, KeyFile: k.KeyFile, CertFile: k.CertFile, CAFile: k.CAFile,
 		QPS: k.QPS, Burst: k.Burst, UsePodCIDR: k.UsePodCIDR, APIGroup: k.APIGroup,
-		Node: s.Node, SecretNamespace: k.Namespace, CalicoResources: calico, Logger: log,
+		Node: s.Node, AllNodes: s.AllNodes, SecretNamespace: k.Namespace, CalicoResources: calico, Logger: log,
 	})
 	return source{"kubernetes", b}, err
 }
@@ -79,7 +79,7 @@ func newStore(s settings.Settings, log *slog.Logger) (source, error) {
 			Endpoints: s.Etcd.Endpoints, DiscoverySRV: s.Etcd.DiscoverySRV,
 			Username: s.Etcd.Username, Password: string(s.Etcd.Password),
 			KeyFile: s.Etcd.KeyFile, CertFile: s.Etcd.CertFile, CACertFile: s.Etcd.CAFile,
-			Node: s.Node, Logger: log,
+			Node: s.Node, AllNodes: s.AllNodes, Logger: log,
 		})
 		return source{"etcd", b}, err
 	default:
@@ -264,6 +264,11 @@ func gatherOnce(ctx context.Context, s settings.Settings, log *slog.Logger) (*ba
 	if err != nil {
 		return nil, err
 	}
+	return gatherFrom(ctx, sources, s, log)
+}
+
+// gatherFrom reads the whole state from these sources.
+func gatherFrom(ctx context.Context, sources []source, s settings.Settings, log *slog.Logger) (*backends.State, error) {
 	// A daemon waits for files to appear; who renders once has mistyped a name.
 	for _, path := range s.Data {
 		if _, err := os.Stat(path); err != nil {

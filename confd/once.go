@@ -12,6 +12,7 @@ import (
 	"confd/backends"
 	"confd/bgp"
 	"confd/internal/birds"
+	"confd/internal/unified"
 	"confd/reload"
 	"confd/templates"
 )
@@ -104,7 +105,7 @@ func printDifferences(w io.Writer, sets []reload.Set) error {
 			if err != nil && !errors.Is(err, fs.ErrNotExist) {
 				return err
 			}
-			if _, err := io.WriteString(w, unifiedDiff(f.Dest, string(old), string(f.Data))); err != nil {
+			if _, err := io.WriteString(w, unified.Hidden(unified.Diff(f.Dest, string(old), f.Dest+" (new)", string(f.Data)))); err != nil {
 				return err
 			}
 		}
