@@ -95,6 +95,7 @@ func (r random) node() *Node {
 	n := &Node{
 		Name: "n", IPv4: r.nodeAddress(4), IPv6: r.nodeAddress(6), ASNumber: some(r, r.Uint32()),
 		Intent: r.intent(), ClusterID: r.someAddr(4), WireguardIPv4: r.someAddr(4), WireguardIPv6: r.someAddr(6), PodCIDRs: listOf(r, r.anyPrefix),
+		WireguardKeyIPv4: some(r, "a2V5"), WireguardKeyIPv6: some(r, "a2V5"),
 	}
 	if r.yes() {
 		n.Labels = map[string]string{r.word(): r.word(), "b": ""}
@@ -261,13 +262,6 @@ func TestEncodeDecode(t *testing.T) {
 
 // decodeEncoded decodes as the file backend does.
 func decodeEncoded(kind Kind, text []byte) (Resource, error) {
-	if kind == KindNode && strings.Contains(string(text), `"apiVersion":"v1"`) {
-		n, warnings, err := DecodeKubernetesNode(text)
-		if len(warnings) > 0 {
-			err = fmt.Errorf("%v", warnings)
-		}
-		return n, err
-	}
 	return Decode(kind, "", text)
 }
 

@@ -26,6 +26,9 @@ const (
 	KindEndpointSlice      Kind = "EndpointSlice"
 	KindSecret             Kind = "Secret"
 	KindEndpointStatus     Kind = "EndpointStatus"
+	// KindFile is of no resource: its keys name documents that cannot be read, and
+	// may hold any.
+	KindFile Kind = "File"
 )
 
 // Resource is one typed resource. Values are never changed once sent.
@@ -100,9 +103,15 @@ type Node struct {
 	// interfaces; not valid where it runs none.
 	WireguardIPv4 netip.Addr
 	WireguardIPv6 netip.Addr
-	// PodCIDRs are a Kubernetes Node's spec.podCIDRs.
+	// WireguardKeyIPv4 and WireguardKeyIPv6 are its public keys (base64); empty
+	// where it has none.
+	WireguardKeyIPv4 string
+	WireguardKeyIPv6 string
+	// PodCIDRs are the nets that Kubernetes gave to the node.
 	PodCIDRs []netip.Prefix
-	Intent   Intent
+	// Ignored lists what in the resource made no sense and counts as unset.
+	Ignored []string
+	Intent  Intent
 }
 
 // NodeAddress is a node's address of one family. Subnet is the network around
@@ -229,7 +238,9 @@ type BGPPeer struct {
 	ReachableBy         netip.Addr
 	Filters             []string
 	NoReversePeering    bool // reversePeering: Manual
-	Intent              Intent
+	// Ignored lists what in the resource made no sense and counts as unset.
+	Ignored []string
+	Intent  Intent
 }
 
 // NextHopMode is BGPPeer spec.nextHopMode; empty where not set.
@@ -310,7 +321,9 @@ type IPPool struct {
 	// BlockSize is the prefix length of the pool's blocks; 0 where none is given
 	// (see BlockBits).
 	BlockSize uint8
-	Intent    Intent
+	// Ignored lists what in the resource made no sense and counts as unset.
+	Ignored []string
+	Intent  Intent
 }
 
 // Encapsulation is an IPPool's ipipMode or vxlanMode; empty means Never.
@@ -346,7 +359,7 @@ type Service struct {
 	Type            string       // ClusterIP, NodePort, LoadBalancer, ExternalName
 	ClusterIPs      []netip.Addr // none for a headless Service
 	ExternalIPs     []netip.Addr
-	LoadBalancerIPs []netip.Addr // status.loadBalancer.ingress[].ip
+	LoadBalancerIPs []netip.Addr // spec.loadBalancerIP, status.loadBalancer.ingress[].ip
 	Local           bool         // externalTrafficPolicy: Local
 	IPv4, IPv6      bool         // ipFamilies
 	// Ignored lists addresses that are none.

@@ -13,6 +13,8 @@ import (
 	"strings"
 	"sync"
 	"time"
+
+	"github.com/cenkalti/backoff/v5"
 )
 
 // Options say how a daemon is run. The zero value of each means its default.
@@ -138,12 +140,12 @@ func (c *Child) Retry() {
 func (c *Child) Run(ctx context.Context, start <-chan struct{}) {
 	c.adopt(ctx)
 	c.await(ctx, start)
-	delay := delays{min: c.opts.MinDelay, max: c.opts.MaxDelay, settled: c.opts.Settled}
+	delay := newDelays(c.opts.MinDelay, c.opts.MaxDelay, c.opts.Settled)
 	for ctx.Err() == nil {
 		if c.adopt(ctx) {
 			c.pause(ctx, lookInterval)
 		} else {
-			c.once(ctx, &delay)
+			c.once(ctx, delay)
 		}
 	}
 }
@@ -246,16 +248,23 @@ func (c *Child) pause(ctx context.Context, d time.Duration) {
 }
 
 // delays counts the pauses between starts.
-type delays struct{ min, max, settled, last time.Duration }
+type delays struct {
+	backoff.ExponentialBackOff
+	settled time.Duration
+}
+
+// newDelays makes pauses of which each is twice the one before, from the first to
+// the longest, and which begin anew after a run that was as long as settled.
+func newDelays(first, longest, settled time.Duration) *delays {
+	return &delays{backoff.ExponentialBackOff{InitialInterval: first, Multiplier: 2, MaxInterval: longest}, settled}
+}
 
 // after is the pause after a run of that length.
 func (d *delays) after(ran time.Duration) time.Duration {
-	if ran >= d.settled || d.last == 0 {
-		d.last = d.min
-	} else {
-		d.last = min(2*d.last, d.max)
+	if ran >= d.settled {
+		d.Reset()
 	}
-	return d.last
+	return d.NextBackOff()
 }
 
 // tail passes what is written on, and keeps the last lines.
