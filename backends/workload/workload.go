@@ -83,16 +83,17 @@ type file struct {
 }
 
 // Read reads the files that changed.
-func (r *reader) Read(ctx context.Context) (t folder.Targets, moving bool, err error) {
-	t = folder.NewTargets()
+func (r *reader) Read(ctx context.Context) (folder.Look, error) {
+	t := folder.NewTargets()
+	look := folder.Look{Targets: t}
 	t.AddName(r.dir)
 	entries, err := os.ReadDir(r.dir)
 	if errors.Is(err, fs.ErrNotExist) {
 		r.files = nil
-		return t, false, nil
+		return look, nil
 	}
 	if err != nil {
-		return t, false, fmt.Errorf("cannot read the endpoint status folder: %w", err)
+		return look, fmt.Errorf("cannot read the endpoint status folder: %w", err)
 	}
 	t.AddDir(r.dir)
 	files := make(map[string]file, len(entries))
@@ -102,13 +103,13 @@ func (r *reader) Read(ctx context.Context) (t folder.Targets, moving bool, err e
 			continue
 		}
 		if err != nil || ctx.Err() != nil {
-			return t, false, errors.Join(err, ctx.Err())
+			return look, errors.Join(err, ctx.Err())
 		}
 		files[e.Name()] = f
-		moving = moving || f.event != nil && f.event.Err != nil && f.stamp.BeingWritten()
+		look.Moving = look.Moving || f.event != nil && f.event.Err != nil && f.stamp.BeingWritten()
 	}
 	r.files = files
-	return t, moving, nil
+	return look, nil
 }
 
 // State is every workload that takes part in BGP by its key.

@@ -17,11 +17,21 @@ const (
 
 // Reader reads files.
 type Reader interface {
-	// Read reads what changed, and tells what to watch, also with an error.
-	// Moving tells that files seem to be in the middle of being written.
-	Read(ctx context.Context) (t Targets, moving bool, err error)
+	// Read reads what changed. What to watch is told also with an error.
+	Read(ctx context.Context) (Look, error)
 	// State takes what was last read without an error for true, and returns it.
 	State() map[backends.Key]backends.Event
+}
+
+// Look is how files were found.
+type Look struct {
+	Targets Targets // what to watch
+	// Moving tells that files seem to be in the middle of being written, so that
+	// it is better to look again at once.
+	Moving bool
+	// Again, where it is not 0, is after what time to look again, whatever
+	// happens: until then the state has some files as they were.
+	Again time.Duration
 }
 
 // Options say how to run a Reader.
@@ -47,7 +57,7 @@ func Run(ctx context.Context, o Options, r Reader, out chan<- backends.Update) e
 	var t Tracker
 	said := "nothing"
 	for {
-		err := readWatched(ctx, w, r)
+		again, err := readWatched(ctx, w, r)
 		if ctx.Err() != nil {
 			return nil
 		}
@@ -62,7 +72,7 @@ func Run(ctx context.Context, o Options, r Reader, out chan<- backends.Update) e
 			return nil
 		}
 		said = status
-		if !w.Wait(ctx) {
+		if !w.Wait(ctx, again) {
 			return nil
 		}
 	}
@@ -71,27 +81,27 @@ func Run(ctx context.Context, o Options, r Reader, out chan<- backends.Update) e
 // readWatched reads, and watches what it read. Something may have changed before
 // it was watched, so then it reads again; not for ever, as folders may come
 // faster than they can be watched.
-func readWatched(ctx context.Context, w *Watcher, r Reader) (err error) {
+func readWatched(ctx context.Context, w *Watcher, r Reader) (again time.Duration, err error) {
+	var l Look
 	for range 3 {
-		var t Targets
-		t, err = read(ctx, r)
-		if ctx.Err() != nil || !w.Watch(t) {
+		l, err = read(ctx, r)
+		if ctx.Err() != nil || !w.Watch(l.Targets) {
 			break
 		}
 	}
-	return err
+	return l.Again, err
 }
 
 // read reads until nothing moves, or long enough.
-func read(ctx context.Context, r Reader) (Targets, error) {
+func read(ctx context.Context, r Reader) (Look, error) {
 	for try := 1; ; try++ {
-		t, moving, err := r.Read(ctx)
-		if !moving || try > rereads {
-			return t, err
+		l, err := r.Read(ctx)
+		if !l.Moving || try > rereads {
+			return l, err
 		}
 		select {
 		case <-ctx.Done():
-			return t, ctx.Err()
+			return l, ctx.Err()
 		case <-time.After(rereadPause):
 		}
 	}

@@ -162,9 +162,14 @@ func (w *Watcher) add(dir string) bool {
 }
 
 // Wait returns true once something may have changed and the files were quiet
-// for a moment, or the poll interval is over; false when ctx ends.
-func (w *Watcher) Wait(ctx context.Context) bool {
-	poll := time.NewTimer(w.poll)
+// for a moment, or the poll interval (or the time most, where it is not 0) is
+// over; false when ctx ends.
+func (w *Watcher) Wait(ctx context.Context, most time.Duration) bool {
+	limit := w.poll
+	if most > 0 {
+		limit = min(limit, most)
+	}
+	poll := time.NewTimer(limit)
 	defer poll.Stop()
 	for {
 		select {
