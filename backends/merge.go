@@ -3,6 +3,7 @@ package backends
 import (
 	"cmp"
 	"net/netip"
+	"slices"
 )
 
 // With is the Node with what another resource says of the same node, and it does
@@ -23,8 +24,11 @@ func (n *Node) With(other *Node) *Node {
 	} {
 		*f.to = cmp.Or(*f.to, *f.from)
 	}
+	m.WireguardKeyIPv4 = cmp.Or(m.WireguardKeyIPv4, other.WireguardKeyIPv4)
+	m.WireguardKeyIPv6 = cmp.Or(m.WireguardKeyIPv6, other.WireguardKeyIPv6)
 	if len(other.PodCIDRs) > 0 {
 		m.PodCIDRs = other.PodCIDRs
 	}
+	m.Ignored = slices.Concat(n.Ignored, other.Ignored)
 	return &m
 }

@@ -82,8 +82,8 @@ func (d *daemon) succeed() {
 	d.waiting, d.since, d.before.Held = "", time.Time{}, nil
 	if d.held != nil {
 		d.log.Info("nothing is held back any more", "hash", d.held.Hash)
-		d.held, d.failed, d.approved = nil, nil, ""
 		report.Forget(d.birds.Dir)
+		d.held, d.failed, d.approved = nil, nil, ""
 	}
 	clear(d.changedKeys)
 }
@@ -284,7 +284,6 @@ func (d *daemon) goLive(w *wanted) {
 	d.stale, d.dirty, d.proven, d.boot = false, false, nil, nil
 	if d.approved != "" && (!w.rest || d.failed != nil) {
 		d.approved = ""
-		report.Forget(d.birds.Dir)
 	}
 	d.noteStarted(w.config)
 	d.children.inPlace()

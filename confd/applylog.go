@@ -9,6 +9,7 @@ import (
 	"confd/bgp"
 	"confd/internal/metrics"
 	"confd/reload"
+	"confd/reload/control"
 )
 
 // reportProblems logs what is new among the problems, and what is gone.
@@ -117,14 +118,14 @@ func reloadResult(r reload.Result, err error) string {
 	case errors.As(err, new(*reload.RefusedError)):
 		return metrics.ReloadRefused
 	}
-	switch reload.HealthOf(err) {
-	case reload.Hung:
+	switch control.HealthOf(err) {
+	case control.Hung:
 		return metrics.ReloadHung
-	case reload.Busy:
+	case control.Busy:
 		return metrics.ReloadBusy
-	case reload.Restarting:
+	case control.Restarting:
 		return metrics.ReloadRestarting
-	case reload.Absent:
+	case control.Absent:
 		return metrics.ReloadNotRunning
 	}
 	return metrics.ReloadFailed

@@ -14,6 +14,7 @@ import (
 	"confd/bgp"
 	"confd/internal/report"
 	"confd/reload"
+	"confd/reload/control"
 )
 
 // establishedTimeout is for BIRD to list its sessions.
@@ -107,11 +108,16 @@ func (d *daemon) withLost(id string, up []string) []string {
 // holdAs is held under its name, since when that is held already.
 func (d *daemon) holdAs(id string, held *heldError) *heldError {
 	held.Hash = id
-	if d.held != nil && d.held.Hash == id {
-		held.Since, held.Until = d.held.Since, d.held.Until
-		return held
+	since := d.held
+	if since == nil { // what the program before this one held goes on being held
+		since = d.before.Held
 	}
-	if limit := d.node.settings.Safety.HoldFor; limit > 0 {
+	if since != nil && since.Hash == id && since.Token != "" {
+		held.Since, held.Until, held.Token = since.Since, since.Until, since.Token
+	} else {
+		held.Token = report.NewToken()
+	}
+	if limit := d.node.settings.Safety.HoldFor; limit > 0 && held.Until.IsZero() {
 		held.Until = held.Since.Add(limit)
 	}
 	return held
@@ -157,11 +163,6 @@ func (d *daemon) keepBack(held *heldError) {
 		d.held = &held.Held // what it takes away may be other sessions by now
 		return
 	}
-	// What somebody approved of it before this program was started still counts.
-	d.heldAt = held.Since
-	if before := d.before.Held; before != nil && before.Hash == held.Hash {
-		d.heldAt = before.Since
-	}
 	if d.held != nil {
 		held.Since = d.held.Since
 	}
@@ -185,11 +186,13 @@ func (d *daemon) lookForApproval() {
 	if d.held == nil || !d.in.complete() {
 		return
 	}
-	switch approved := report.Approved(d.birds.Dir, d.heldAt); {
-	case approved == d.held.Hash && d.approved != approved:
-		d.log.Warn("what was held back is approved", "hash", approved)
-		d.approved = approved
-	case d.holdIsOver() && d.approved != d.held.Hash:
+	switch {
+	case d.approved == d.held.Hash:
+		return
+	case report.Approved(d.birds.Dir, d.held.Token):
+		d.log.Warn("what was held back is approved", "hash", d.held.Hash)
+		d.approved = d.held.Hash
+	case d.holdIsOver():
 		d.log.Warn("what was held back goes on: its time is over", "hash", d.held.Hash)
 		d.approved = d.held.Hash
 	default:
@@ -208,7 +211,7 @@ func established(ctx context.Context, sets []reload.Set) (map[string][]string, e
 			continue
 		}
 		names, err := establishedAt(ctx, s.Daemon.Socket)
-		if err != nil && !errors.Is(err, reload.ErrNotRunning) {
+		if err != nil && !errors.Is(err, control.ErrNotRunning) {
 			return nil, fmt.Errorf("listing the sessions of set %s: %w", s.Name, err)
 		}
 		up[s.Name] = names
@@ -219,7 +222,7 @@ func established(ctx context.Context, sets []reload.Set) (map[string][]string, e
 func establishedAt(ctx context.Context, socket string) ([]string, error) {
 	ctx, cancel := context.WithTimeout(ctx, establishedTimeout)
 	defer cancel()
-	c, err := reload.Dial(ctx, socket)
+	c, err := control.Dial(ctx, socket)
 	if err != nil {
 		return nil, err
 	}

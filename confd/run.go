@@ -20,6 +20,7 @@ import (
 	"confd/internal/report"
 	"confd/internal/settings"
 	"confd/reload"
+	"confd/reload/control"
 	"confd/templates"
 )
 
@@ -88,8 +89,9 @@ func runLogged(ctx context.Context, s settings.Settings, log *slog.Logger, level
 	return nil
 }
 
-func newApplier(s settings.Settings, log *slog.Logger) *reload.Applier {
-	return reload.New(reload.Options{Logger: log, CheckTimeout: s.Timing.CheckTimeout, ReloadTimeout: s.Timing.ReloadTimeout})
+func newApplier(s settings.Settings, log *slog.Logger) *applier {
+	a := reload.New(reload.Options{Logger: log, CheckTimeout: s.Timing.CheckTimeout, ReloadTimeout: s.Timing.ReloadTimeout})
+	return &applier{a, s.Timing.ReloadTimeout}
 }
 
 // daemon is the state of the loop. Its goroutine is the only one that touches
@@ -100,11 +102,11 @@ type daemon struct {
 	level   *slog.LevelVar
 	in      *intake
 	updates <-chan backends.Update
-	events  chan reload.Event
+	events  chan control.Event
 	// changed says that templates may have changed.
 	changed  chan struct{}
 	signals  <-chan os.Signal
-	applier  *reload.Applier
+	applier  *applier
 	pace     pace
 	observer *observer
 	began    time.Time
@@ -140,9 +142,6 @@ type daemon struct {
 	// held is what is kept back; approved is the hash of what may go on.
 	held     *report.Held
 	approved string
-	// heldAt is when what is held now was held first: what was approved before
-	// that was something else.
-	heldAt time.Time
 	// failed is what did not pass its trial; nil: nothing has failed.
 	failed *failedTrial
 	// trying are the sets of trial that are on trial still.
@@ -181,7 +180,7 @@ func newDaemon(n *node, log *slog.Logger, level *slog.LevelVar) *daemon {
 	timing := n.settings.Timing
 	return &daemon{
 		node: n, log: log, level: level, began: time.Now(),
-		events:    make(chan reload.Event, 8),
+		events:    make(chan control.Event, 8),
 		changed:   make(chan struct{}, 1),
 		applier:   newApplier(n.settings, log),
 		pace:      pace{gather: timing.Gather, minInterval: timing.MinInterval, maxBackOff: maxBackOff},
@@ -319,7 +318,7 @@ func (d *daemon) seenAt(socket string) *seen {
 // birdEvent notes that a BIRD came up: it must be told again, since it may have
 // read its file before the last change, and may be another version. Where it
 // has confirmed since, it need not.
-func (d *daemon) birdEvent(e reload.Event) {
+func (d *daemon) birdEvent(e control.Event) {
 	d.noteBird(e)
 	d.logBird(e)
 	bird := d.seenAt(e.Socket)
@@ -349,7 +348,7 @@ func (d *daemon) birdEvent(e reload.Event) {
 
 // logBird says that a BIRD came or went. That one is not there which nobody
 // misses, or which is being started, is no reason to worry.
-func (d *daemon) logBird(e reload.Event) {
+func (d *daemon) logBird(e control.Event) {
 	if e.Up {
 		d.log.Info("BIRD is up", "socket", e.Socket, "version", e.Version)
 		return
@@ -406,7 +405,10 @@ func (d *daemon) findBirds(ctx context.Context) error {
 	first := d.birds.Dir == ""
 	d.birds = here
 	if first { // this program has written nothing yet
-		if r, err := report.Read(here.Dir); err == nil && r != nil {
+		switch r, err := report.ReadOwn(here.Dir); {
+		case err != nil:
+			d.log.Warn("what the program that ran here before said of itself is not used", "error", err)
+		case r != nil:
 			d.before = *r
 		}
 		if d.node.settings.Safety.Guard > 0 {
@@ -424,7 +426,7 @@ func (d *daemon) watchBirds(ctx context.Context, g *errgroup.Group) {
 	for _, socket := range d.birds.Sockets() {
 		if !slices.Contains(d.watched, socket) {
 			d.watched = append(d.watched, socket)
-			g.Go(func() error { reload.Watch(ctx, socket, d.events, slog.New(slog.DiscardHandler)); return nil })
+			g.Go(func() error { control.Watch(ctx, socket, d.events, slog.New(slog.DiscardHandler)); return nil })
 		}
 	}
 }

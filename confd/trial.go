@@ -176,7 +176,7 @@ func (d *daemon) blameObjects(w *wanted, err error) {
 		d.blame(failed, w)
 	}
 	failed.held = report.Held{
-		Hash: w.hash, Since: time.Now(), Why: err.Error(), Objects: keyTexts(sortedKeys(maps.Keys(failed.objects))),
+		Hash: w.hash, Token: report.NewToken(), Since: time.Now(), Why: err.Error(), Objects: keyTexts(sortedKeys(maps.Keys(failed.objects))),
 	}
 	for _, k := range sortedKeys(maps.Keys(failed.objects)) {
 		failed.held.Failed = append(failed.held.Failed, report.Version{

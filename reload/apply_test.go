@@ -7,9 +7,12 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
+
+	"confd/reload/control"
 )
 
 // The life of a set of three files: first install without BIRD, BIRD comes up,
@@ -129,16 +132,16 @@ func TestHung(t *testing.T) {
 	a := New(Options{Logger: testLogger(t), ReloadTimeout: 200 * time.Millisecond, CheckTimeout: 200 * time.Millisecond})
 	s := set([]File{file(main, small)}, main, socket, "")
 	res, err := a.Apply(ctx, s)
-	if !errors.Is(err, ErrHung) || !res.Unchecked || read(t, main) != small {
+	if !errors.Is(err, control.ErrHung) || !res.Unchecked || read(t, main) != small {
 		t.Errorf("first set: %+v, %v", res, err)
 	}
 	s.Files[0].Data = []byte(small + "# 2\n")
-	if _, err := a.Apply(ctx, s); !errors.Is(err, ErrCannotCheck) || !errors.Is(err, ErrHung) || read(t, main) != small {
+	if _, err := a.Apply(ctx, s); !errors.Is(err, ErrCannotCheck) || !errors.Is(err, control.ErrHung) || read(t, main) != small {
 		t.Errorf("second set: %v", err)
 	}
 	s.Daemon.Binary = binary
 	a.opts.CheckTimeout = patience
-	if res, err := a.Apply(ctx, s); !errors.Is(err, ErrHung) || res.Swapped.IsZero() || !res.Confirmed.IsZero() {
+	if res, err := a.Apply(ctx, s); !errors.Is(err, control.ErrHung) || res.Swapped.IsZero() || !res.Confirmed.IsZero() {
 		t.Errorf("second set with a binary: %+v, %v", res, err)
 	}
 	l.Close()
@@ -207,43 +210,126 @@ func TestInProgress(t *testing.T) {
 	})
 }
 
+// ranNow runs the commands that a result asks for.
+func ranNow(ctx context.Context, a *Applier, s Set, res Result, err error) (Result, error) {
+	if err != nil || len(res.Commands) == 0 {
+		return res, err
+	}
+	return a.Ran(ctx, s, RunCommands(ctx, res.Commands, patience))
+}
+
 func TestCommands(t *testing.T) {
 	ctx, dir := testContext(t), testFolder(t)
 	a := New(Options{Logger: testLogger(t)})
 	log := filepath.Join(dir, "it's a log")
-	apply := func(text, check, reload string) (Result, error) {
+	made := func(text, check, reload string) Set {
 		s := Set{Name: "x"}
 		for _, name := range []string{"one", "two"} {
 			f := file(filepath.Join(dir, name), text)
 			f.CheckCmd, f.ReloadCmd = check, reload
 			s.Files = append(s.Files, f)
 		}
-		return a.Apply(ctx, s)
+		return s
 	}
 	note := "echo reloaded >>" + shellQuote(log)
-	res, err := apply("A", "grep -q A {{ .src }} && echo checked >>"+shellQuote(log), note)
-	if err != nil || res.State != Confirmed || len(res.Changed) != 2 {
+	s := made("A", "grep -q A {{ .src }} && echo checked >>"+shellQuote(log), note)
+	res, err := a.Apply(ctx, s)
+	if err != nil || res.State != Installed || len(res.Changed) != 2 || !slices.Equal(res.Commands, []string{note}) {
 		t.Fatalf("%+v, %v", res, err)
+	}
+	if got := read(t, log); got != "checked\nchecked\n" {
+		t.Errorf("ran %q", got)
+	}
+	if res, err = ranNow(ctx, a, s, res, err); err != nil || res.State != Confirmed || res.Confirmed.IsZero() {
+		t.Errorf("%+v, %v", res, err)
 	}
 	if got := read(t, log); got != "checked\nchecked\nreloaded\n" {
 		t.Errorf("ran %q", got)
 	}
 	var failed *CheckError
-	if _, err = apply("B", "printf 'passwor%s \"%s\"\\n' d hus'h'; echo why {{.src}}; exit 3", note); !errors.As(err, &failed) {
+	s = made("B", "printf 'passwor%s \"%s\"\\n' d hus'h'; echo why {{.src}}; exit 3", note)
+	if _, err = a.Apply(ctx, s); !errors.As(err, &failed) {
 		t.Fatal(err)
 	}
 	if !strings.Contains(failed.Message, "why "+dir+"/one") || strings.Contains(failed.Message, "hush") || read(t, filepath.Join(dir, "one")) != "A" {
 		t.Errorf("failed check: %v", failed)
 	}
-	if _, err = apply("B", "", "echo no luck; false"); err == nil || !strings.Contains(err.Error(), "no luck") {
+	s = made("B", "", "echo no luck; false")
+	if res, err = a.Apply(ctx, s); err != nil || len(res.Commands) != 1 {
+		t.Fatalf("%+v, %v", res, err)
+	}
+	if again, err := a.Apply(ctx, s); err != nil || again.State != Installed || len(again.Commands) != 0 {
+		t.Errorf("while the caller runs them: %+v, %v", again, err)
+	}
+	if _, err = ranNow(ctx, a, s, res, err); err == nil || !strings.Contains(err.Error(), "no luck") || !strings.Contains(err.Error(), "set x: ") {
 		t.Errorf("failed reload: %v", err)
 	}
-	if res, err = apply("B", "", note); err != nil || res.State != Confirmed || len(res.Changed) != 0 {
+	s = made("B", "", note)
+	if res, err = a.Apply(ctx, s); err != nil || len(res.Commands) != 1 {
+		t.Errorf("the reload is to be tried again: %+v, %v", res, err)
+	}
+	if res, err = ranNow(ctx, a, s, res, err); err != nil || res.State != Confirmed || len(res.Changed) != 0 {
 		t.Errorf("the reload is tried again: %+v, %v", res, err)
 	}
-	if res, err = apply("B", "", note); err != nil || res.State != Unchanged {
+	if res, err = a.Apply(ctx, s); err != nil || res.State != Unchanged || len(res.Commands) != 0 {
 		t.Errorf("and not a third time: %+v, %v", res, err)
 	}
+	if res, err = a.Ran(ctx, made("A", "", note), nil); err != nil || res.State != Unchanged {
+		t.Errorf("what came of commands from before counts: %+v, %v", res, err)
+	}
+}
+
+// Where BIRD has confirmed a set, commands that fail are given again, and BIRD is
+// not told again; its word is taken again after them.
+func TestCommandsWithBIRD(t *testing.T) {
+	b := newBench(t, birdBinary(t, "2.0.12/bird"), "2.0.12")
+	s := b.set("B")
+	s.Files[0].ReloadCmd = "false"
+	res, err := b.a.Apply(b.ctx, s)
+	if err != nil || res.State != Confirmed || len(res.Commands) != 1 {
+		t.Fatalf("%+v, %v", res, err)
+	}
+	told := res.Reconfigured
+	if _, err := ranNow(b.ctx, b.a, s, res, err); err == nil {
+		t.Error("the command worked")
+	}
+	time.Sleep(proofSlack) // what comes sooner after ours is not noticed
+	s.Files[0].ReloadCmd = "true"
+	if res, err = b.a.Apply(b.ctx, s); err != nil || res.State != Unchanged || len(res.Commands) != 1 || !res.Reconfigured.Equal(told) {
+		t.Errorf("%+v, %v", res, err)
+	}
+	// A command may be one that reconfigures BIRD.
+	if _, err := client(t, b.socket).Configure(b.ctx); err != nil {
+		t.Fatal(err)
+	}
+	if res, err = ranNow(b.ctx, b.a, s, res, err); err != nil || res.State != Confirmed || !res.Reconfigured.After(told) {
+		t.Errorf("%+v, %v", res, err)
+	}
+	if drift, err := b.a.Verify(b.ctx, s); err != nil || drift.Any() {
+		t.Errorf("%+v, %v", drift, err)
+	}
+}
+
+// Whatever way BIRD was told to print times, a reconfiguration is confirmed.
+func TestTimeFormats(t *testing.T) {
+	eachBIRD(t, func(t *testing.T, binary, version string) {
+		ctx, dir := testContext(t), testFolder(t)
+		config, socket := filepath.Join(dir, "bird.cfg"), filepath.Join(dir, "s")
+		write(t, config, small)
+		startBIRD(t, binary, config, socket)
+		a := New(Options{Logger: testLogger(t)})
+		formats := []string{"iso short", "iso long", `"%d. %B, %H Uhr"`}
+		if strings.HasPrefix(version, "1.") {
+			formats = append(formats, "old short", "old long")
+		}
+		for _, format := range formats {
+			s := set([]File{file(config, small+"timeformat base "+format+";\ntimeformat protocol iso long;\n")}, config, socket, binary)
+			res, err := a.Apply(ctx, s)
+			if err != nil || res.State != Confirmed {
+				t.Errorf("%s: %+v, %v", format, res, err)
+			}
+		}
+	})
 }
 
 // Cancelling ends a command with all its children, before anything is changed.
@@ -335,24 +421,11 @@ func TestExcerpt(t *testing.T) {
 	}
 }
 
-func TestParsePosition(t *testing.T) {
+func TestDest(t *testing.T) {
 	s := Set{Files: []File{file("/etc/bird/bird.conf", "")}}
 	for path, want := range map[string]string{"./bird.conf": "/etc/bird/bird.conf", "other": "other", "/x": "/x", "": ""} {
 		if got := s.dest(path); got != want {
 			t.Errorf("%q is %q", path, got)
-		}
-	}
-	for text, want := range map[string]position{
-		"bird: /a b/c.cfg:4:3 syntax error":                           {"/a b/c.cfg", 4, 3, "syntax error"},
-		"bird: 2026-11-24 22:02:17.251 [0001] <FATAL> /c.cfg:4:3 no":  {"/c.cfg", 4, 3, "no"},
-		"bird: /c.cfg, line 7: syntax error":                          {"/c.cfg", 7, 0, "syntax error"},
-		"conf/bird.cfg:1:2 syntax error":                              {"conf/bird.cfg", 1, 2, "syntax error"},
-		"/a.cfg:1:10 Unable to open included file /b.cfg: No such":    {"/a.cfg", 1, 10, "Unable to open included file /b.cfg: No such"},
-		"/a.cfg:1:1 warning\nbird: /a.cfg:2:2 error\n":                {"/a.cfg", 2, 2, "error"},
-		"bird: Unable to open configuration file /c.cfg: No such one": {"", 0, 0, "Unable to open configuration file /c.cfg: No such one"},
-	} {
-		if got, _ := parsePosition(text); got != want {
-			t.Errorf("%q gives %+v", text, got)
 		}
 	}
 }

@@ -4,10 +4,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"os"
 	"regexp"
 	"strings"
 	"time"
+
+	"confd/reload/control"
 )
 
 // probeTimeout is for a look at whether BIRD is up, where there is another way
@@ -50,7 +51,7 @@ func (a *Applier) checkOnly(ctx context.Context, s Set) error {
 		return err
 	}
 	by.at = time.Now()
-	a.memory(s.Name).passed = by
+	a.memory(s.Name).checked = by
 	return nil
 }
 
@@ -65,7 +66,7 @@ func (a *Applier) checker(ctx context.Context, s Set) passedCheck {
 
 // passedBefore says that Check has just let this very set pass.
 func (a *Applier) passedBefore(ctx context.Context, s Set) bool {
-	passed := a.memory(s.Name).passed
+	passed := a.memory(s.Name).checked
 	if passed.at.IsZero() || time.Since(passed.at) > checkHolds {
 		return false
 	}
@@ -124,7 +125,7 @@ func (a *Applier) checkCommand(ctx context.Context, set string, st *stage, comma
 	if !exited(err) {
 		return fmt.Errorf("check command %q: %w", command, err)
 	}
-	if at, ok := parsePosition(out); ok {
+	if at, ok := control.ParsePosition(out); ok {
 		return st.checkError(set, at)
 	}
 	words := strings.TrimSpace(st.unstaged(maskSecrets(out)))
@@ -151,7 +152,7 @@ func (a *Applier) checkDaemon(ctx context.Context, s Set, st *stage) error {
 	case err == nil:
 		return nil
 	case exited(err):
-		at, _ := parsePosition(out)
+		at, _ := control.ParsePosition(out)
 		return st.checkError(s.Name, at)
 	case ctx.Err() != nil:
 		return context.Cause(ctx)
@@ -168,7 +169,7 @@ func probe(ctx context.Context, socket string) string {
 	}
 	ctx, cancel := context.WithTimeout(ctx, probeTimeout)
 	defer cancel()
-	c, err := Dial(ctx, socket)
+	c, err := control.Dial(ctx, socket)
 	if err != nil {
 		return ""
 	}
@@ -189,12 +190,12 @@ func (a *Applier) binaryVersion(ctx context.Context, binary string) string {
 func (a *Applier) checkOverSocket(ctx context.Context, s Set, st *stage) error {
 	ctx, cancel := context.WithTimeout(ctx, a.opts.CheckTimeout)
 	defer cancel()
-	c, err := Dial(ctx, s.Daemon.Socket)
+	c, err := control.Dial(ctx, s.Daemon.Socket)
 	if err == nil {
 		defer c.Close()
 		err = c.Check(ctx, st.path(s.Daemon.Main))
 	}
-	var refused *RefusedError
+	var refused *control.RefusedError
 	switch {
 	case err == nil:
 		return nil
@@ -207,16 +208,40 @@ func (a *Applier) checkOverSocket(ctx context.Context, s Set, st *stage) error {
 		// another file system.
 		return fmt.Errorf("%w: BIRD cannot read the staged files (where it runs as another user, give the set its uid and gid; where it sees other folders, give a binary to check with): %s", ErrCannotCheck, refused.Message)
 	}
-	return st.checkError(s.Name, position{refused.File, refused.Line, refused.Col, refused.Message})
+	return st.checkError(s.Name, refused.Position)
 }
 
 // checkError names a place in the staged files by where they go.
-func (st *stage) checkError(set string, at position) *CheckError {
-	e := &CheckError{Set: set, File: st.unstaged(at.file), Line: at.line, Col: at.col, Message: st.unstaged(maskSecrets(at.message))}
-	if at.file != "" {
-		if data, err := os.ReadFile(at.file); err == nil {
-			e.Excerpt = excerpt(data, at.line, at.col)
-		}
+func (st *stage) checkError(set string, at control.Position) *CheckError {
+	e := &CheckError{Set: set, File: st.unstaged(at.File), Line: at.Line, Col: at.Col, Message: st.unstaged(maskSecrets(at.Message))}
+	if data := st.text(at.File); data != nil {
+		e.Excerpt = excerpt(data, at.Line, at.Col)
 	}
 	return e
+}
+
+// text is what is in a file that BIRD was given, for an excerpt: one of the set, or
+// one of ours or root's beside it. Where a link of somebody else's led BIRD is not
+// for the log.
+func (st *stage) text(path string) []byte {
+	for _, d := range st.dirs {
+		for _, t := range d.targets {
+			if path == st.path(t.Dest) {
+				return t.Data
+			}
+		}
+	}
+	if path == "" {
+		return nil
+	}
+	folder, base, err := find(st.unstaged(path))
+	if err != nil {
+		return nil
+	}
+	defer folder.Close()
+	data, _, err := folder.Read(base, maxFile)
+	if err != nil {
+		return nil
+	}
+	return data
 }

@@ -11,6 +11,7 @@ import (
 
 	"confd/backends"
 	"confd/backends/internal/folder"
+	"confd/internal/watch"
 )
 
 // Source is the backend's name in updates.
@@ -18,7 +19,7 @@ const Source = "file"
 
 // KindFile is the kind of the key under which a document is reported that cannot
 // be read, or that is no object of a kind that is known. The name is "PATH, document N", or "PATH, document N, item N".
-const KindFile backends.Kind = "File"
+const KindFile = backends.KindFile
 
 // Config says what to read.
 type Config struct {
@@ -107,32 +108,30 @@ func newReader(cfg Config) *reader {
 }
 
 // Read reads the files that changed.
-func (r *reader) Read(ctx context.Context) (folder.Look, error) {
+func (r *reader) Read(ctx context.Context) (t watch.Targets, moving bool, err error) {
 	l, err := list(r.cfg.Paths)
-	look := folder.Look{Targets: l.targets}
 	if err != nil {
-		return look, err
+		return l.targets, false, err
 	}
 	files := make(map[string]*parsedFile, len(l.files))
 	for _, path := range l.files {
 		before := r.files[path]
 		f, err := readFile(ctx, path, r.next[path], r.knowledge)
 		if err != nil {
-			look.Moving = errors.Is(err, fs.ErrNotExist)
-			return look, err
+			return l.targets, errors.Is(err, fs.ErrNotExist), err
 		}
 		files[path] = f
 		if f == before {
 			continue
 		}
 		if before == nil {
-			look.Moving = look.Moving || f.stamp.BeingWritten() && f.lost(nil)
+			moving = moving || f.stamp.BeingWritten() && f.lost(nil)
 		} else if wait := r.hold(path, f, before); wait > 0 {
-			files[path], look.Again = before, wait
+			files[path], l.targets.Again = before, wait
 		}
 	}
 	r.next, r.order = files, l.files
-	return look, nil
+	return l.targets, moving, nil
 }
 
 // hold says how long not to believe what a file has now: one that was written in

@@ -177,7 +177,7 @@ func decodeResource(kind backends.Kind, core bool, tree map[string]any) (backend
 	if kind != backends.KindNode || !core {
 		return backends.DecodeObject(kind, "", tree)
 	}
-	node, _, err := backends.DecodeKubernetesNodeObject(tree)
+	node, err := backends.DecodeKubernetesNodeObject(tree)
 	if err != nil {
 		return nil, err
 	}

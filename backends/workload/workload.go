@@ -16,6 +16,7 @@ import (
 
 	"confd/backends"
 	"confd/backends/internal/folder"
+	"confd/internal/watch"
 )
 
 // Source is the backend's name in updates.
@@ -83,17 +84,16 @@ type file struct {
 }
 
 // Read reads the files that changed.
-func (r *reader) Read(ctx context.Context) (folder.Look, error) {
-	t := folder.NewTargets()
-	look := folder.Look{Targets: t}
+func (r *reader) Read(ctx context.Context) (t watch.Targets, moving bool, err error) {
+	t = watch.NewTargets()
 	t.AddName(r.dir)
 	entries, err := os.ReadDir(r.dir)
 	if errors.Is(err, fs.ErrNotExist) {
 		r.files = nil
-		return look, nil
+		return t, false, nil
 	}
 	if err != nil {
-		return look, fmt.Errorf("cannot read the endpoint status folder: %w", err)
+		return t, false, fmt.Errorf("cannot read the endpoint status folder: %w", err)
 	}
 	t.AddDir(r.dir)
 	files := make(map[string]file, len(entries))
@@ -103,13 +103,13 @@ func (r *reader) Read(ctx context.Context) (folder.Look, error) {
 			continue
 		}
 		if err != nil || ctx.Err() != nil {
-			return look, errors.Join(err, ctx.Err())
+			return t, false, errors.Join(err, ctx.Err())
 		}
 		files[e.Name()] = f
-		look.Moving = look.Moving || f.event != nil && f.event.Err != nil && f.stamp.BeingWritten()
+		moving = moving || f.event != nil && f.event.Err != nil && f.stamp.BeingWritten()
 	}
 	r.files = files
-	return look, nil
+	return t, moving, nil
 }
 
 // State is every workload that takes part in BGP by its key.

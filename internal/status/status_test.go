@@ -14,10 +14,11 @@ import (
 	"strings"
 	"testing"
 	"time"
+	"unicode"
 
 	"confd/internal/report"
 	"confd/internal/testenv"
-	"confd/reload"
+	"confd/reload/control"
 
 	"github.com/google/go-cmp/cmp"
 	"go.uber.org/goleak"
@@ -31,7 +32,7 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 // reload, until the test ends.
 func replay(t *testing.T, version string) string {
 	t.Helper()
-	sessions, err := os.ReadFile(filepath.Join(testenv.Root(t), "reload", "testdata", "sessions", "all-"+version+".txt"))
+	sessions, err := os.ReadFile(filepath.Join(testenv.Root(t), "reload", "control", "testdata", "sessions", "all-"+version+".txt"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -75,7 +76,7 @@ func recordedReport() *report.Report {
 		PeerNode: "node-3", Object: "BGPConfiguration default", Why: "node-to-node mesh with node node-3",
 	}
 	return &report.Report{
-		Program: "3.32.0", Node: "node-1", PID: 4711, Started: at(1, 0, 0), At: at(1, 9, 30), Ready: true, BIRD: "2",
+		Format: report.Format, Program: "3.32.0", Node: "node-1", PID: 4711, Started: at(1, 0, 0), At: at(1, 9, 30), Ready: true, BIRD: "2",
 		Sources: []report.Source{{Name: "etcd", InSync: true, Since: at(1, 0, 1), Revision: "120"}},
 		Sets: []report.Set{{
 			Name: "bird", Files: []string{"/etc/calico/confd/config/bird.cfg"}, Socket: "/run/bird.ctl", State: "up",
@@ -115,6 +116,21 @@ func troubledReport() *report.Report {
 	return r
 }
 
+// heldReport is in step, with what was before a change that is held for ever, and
+// heldOver with one whose time is over.
+func heldReport() *report.Report {
+	r := recordedReport()
+	r.Ready, r.NotReady = false, []string{"a change is held back"}
+	r.Held = &report.Held{Hash: "bb22", Token: "T", Since: at(1, 9, 0), Why: "it would end 6 of 8 established sessions"}
+	return r
+}
+
+func heldOver() *report.Report {
+	r := heldReport()
+	r.Held.Until, r.Failure = at(1, 9, 30), "set bird: BIRD refuses it"
+	return r
+}
+
 // twoSets are those of BIRD 1.6 without IPv6: bird6 is not there.
 func twoSets() *report.Report {
 	r := recordedReport()
@@ -135,9 +151,11 @@ func TestGolden(t *testing.T) {
 	}{
 		{"in-step", recordedReport(), "2.17.6", Formats(), true, nil, false},
 		{"troubled", troubledReport(), "3.1.8", []string{Table}, false, nil, false},
-		{"two-sets", twoSets(), "1.6.8", []string{Table, JSON}, true, []daemon{{name: "bird6", socket: "/run/bird6.ctl", err: reload.ErrNotRunning}}, true},
-		{"no-report", nil, "1.6.8", []string{Wide}, false, []daemon{{name: "bird6", socket: "/run/bird6.ctl", err: reload.ErrHung}}, false},
-		{"no-bird", recordedReport(), "", []string{Table}, true, []daemon{{name: "bird", socket: "/run/bird.ctl", err: reload.ErrNotRunning}}, false},
+		{"held", heldReport(), "2.17.6", []string{Table}, true, nil, false},
+		{"held-over", heldOver(), "2.17.6", []string{Table}, true, nil, false},
+		{"two-sets", twoSets(), "1.6.8", []string{Table, JSON}, true, []daemon{{name: "bird6", socket: "/run/bird6.ctl", err: control.ErrNotRunning}}, true},
+		{"no-report", nil, "1.6.8", []string{Wide}, false, []daemon{{name: "bird6", socket: "/run/bird6.ctl", err: control.ErrHung}}, false},
+		{"no-bird", recordedReport(), "", []string{Table}, true, []daemon{{name: "bird", socket: "/run/bird.ctl", err: control.ErrNotRunning}}, false},
 	} {
 		o := observed{now: at(1, 10, 0), report: test.report, programSeen: test.seen}
 		if test.version != "" {
@@ -182,13 +200,13 @@ func golden(t *testing.T, name string, got []byte) {
 
 // Which sessions count, and which BIRDs.
 func TestAllUp(t *testing.T) {
-	up := func(name string) reload.SessionState {
-		return reload.SessionState{Name: name, State: "up", BGPState: "Established"}
+	up := func(name string) control.SessionState {
+		return control.SessionState{Name: name, State: "up", BGPState: "Established"}
 	}
-	down := func(name string) reload.SessionState {
-		return reload.SessionState{Name: name, State: "start", BGPState: "Passive"}
+	down := func(name string) control.SessionState {
+		return control.SessionState{Name: name, State: "start", BGPState: "Passive"}
 	}
-	bird := func(sessions ...reload.SessionState) daemon { return daemon{name: "bird", sessions: sessions} }
+	bird := func(sessions ...control.SessionState) daemon { return daemon{name: "bird", sessions: sessions} }
 	reported := func(sessions ...report.Session) *report.Report {
 		return &report.Report{Sessions: sessions, Sets: []report.Set{{Name: "bird", Confirmed: "x"}, {Name: "bird6"}}}
 	}
@@ -204,15 +222,15 @@ func TestAllUp(t *testing.T) {
 		"expected is down":            {reported(four), []daemon{bird(down("Mesh_a"))}, false},
 		"expected is missing":         {reported(four, six), []daemon{bird(up("Mesh_a"))}, false},
 		"a workload may be down":      {reported(four, report.Session{Name: "Local_Workload_c", Kind: localWorkload}), []daemon{bird(up("Mesh_a"), down("Local_Workload_c"))}, true},
-		"IPv6 off":                    {reported(four), []daemon{bird(up("Mesh_a")), fails("bird6", reload.ErrNotRunning)}, true},
-		"IPv6 away":                   {reported(four, six), []daemon{bird(up("Mesh_a")), fails("bird6", reload.ErrNotRunning)}, false},
-		"IPv6 hangs":                  {reported(four), []daemon{bird(up("Mesh_a")), fails("bird6", reload.ErrHung)}, false},
-		"BIRD away":                   {reported(), []daemon{fails("bird", reload.ErrNotRunning), fails("bird6", reload.ErrNotRunning)}, false},
+		"IPv6 off":                    {reported(four), []daemon{bird(up("Mesh_a")), fails("bird6", control.ErrNotRunning)}, true},
+		"IPv6 away":                   {reported(four, six), []daemon{bird(up("Mesh_a")), fails("bird6", control.ErrNotRunning)}, false},
+		"IPv6 hangs":                  {reported(four), []daemon{bird(up("Mesh_a")), fails("bird6", control.ErrHung)}, false},
+		"BIRD away":                   {reported(), []daemon{fails("bird", control.ErrNotRunning), fails("bird6", control.ErrNotRunning)}, false},
 		"no session at all":           {reported(), []daemon{bird()}, true},
 		"no report":                   {nil, []daemon{bird(up("x"))}, true},
 		"no report, one is down":      {nil, []daemon{bird(up("x"), down("y"))}, false},
 		"no report, a workload down":  {nil, []daemon{bird(up("x"), down("Local_Workload_y"))}, true},
-		"no report, no IPv6":          {nil, []daemon{bird(up("x")), fails("bird6", reload.ErrNotRunning)}, true},
+		"no report, no IPv6":          {nil, []daemon{bird(up("x")), fails("bird6", control.ErrNotRunning)}, true},
 		"a report of nothing yet":     {&report.Report{}, []daemon{bird(down("x"))}, false},
 		"cannot be asked":             {nil, []daemon{fails("bird", errors.New("permission denied"))}, false},
 		"no BIRD is known":            {nil, nil, false},
@@ -289,6 +307,9 @@ func TestShowErrors(t *testing.T) {
 	if allUp || err != nil || !strings.Contains(out.String(), "not a report") || !strings.Contains(out.String(), "bird is not running") {
 		t.Errorf("a broken report: %t, %v, %s", allUp, err, &out)
 	}
+	if got := out.String(); !strings.HasPrefix(got, "confd's report cannot be read") {
+		t.Errorf("a broken report: %s", got)
+	}
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
 	if _, err := Show(ctx, &out, Options{Folder: dir}); !errors.Is(err, context.Canceled) {
@@ -296,19 +317,84 @@ func TestShowErrors(t *testing.T) {
 	}
 }
 
+// Sessions that are all up are not enough where a report cannot be read: it may
+// ask for others.
+func TestUnreadableReport(t *testing.T) {
+	up := control.SessionState{Name: "x", State: "up", BGPState: "Established"}
+	o := observed{birds: []daemon{{name: "bird", sessions: []control.SessionState{up}}}}
+	if !o.view().AllUp {
+		t.Error("without a report what BIRD has is all")
+	}
+	if o.reportError = errors.New("empty"); o.view().AllUp {
+		t.Error("all is up, with a report that nobody can read")
+	}
+}
+
+// A report that somebody forged does nothing to the terminal, in no format.
+func TestForgedReport(t *testing.T) {
+	data, err := json.Marshal(troubledReport())
+	if err != nil {
+		t.Fatal(err)
+	}
+	var forged any
+	if err := json.Unmarshal(data, &forged); err != nil {
+		t.Fatal(err)
+	}
+	if data, err = json.Marshal(forge(forged)); err != nil {
+		t.Fatal(err)
+	}
+	dir := t.TempDir()
+	if err := os.WriteFile(filepath.Join(dir, report.File), data, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for _, format := range Formats() {
+		var out bytes.Buffer
+		if _, err := Show(t.Context(), &out, Options{Folder: dir, Format: format}); err != nil {
+			t.Fatal(err)
+		}
+		if text := out.String(); !strings.Contains(text, "node-1") || !strings.Contains(text, "BGPConfiguration") {
+			t.Errorf("%s lacks what the report says:\n%q", format, text)
+		}
+		for line := range strings.Lines(out.String()) {
+			if strings.ContainsFunc(strings.TrimSuffix(line, "\n"), func(r rune) bool { return !unicode.IsPrint(r) }) {
+				t.Errorf("%s: %q", format, line)
+			}
+		}
+	}
+}
+
+// forge puts commands for the terminal into every text that is no time.
+func forge(v any) any {
+	switch v := v.(type) {
+	case map[string]any:
+		for k, x := range v {
+			v[k] = forge(x)
+		}
+	case []any:
+		for i, x := range v {
+			v[i] = forge(x)
+		}
+	case string:
+		if _, err := time.Parse(time.RFC3339, v); err != nil {
+			return v + "\x1b[2J\a\u009b31m\u202e\r\x7f\n! all is well"
+		}
+	}
+	return v
+}
+
 func TestMeaning(t *testing.T) {
 	for _, test := range []struct {
-		state reload.SessionState
+		state control.SessionState
 		want  string
 	}{
-		{reload.SessionState{BGPState: "Established", LastError: "Received: Administrative reset"}, ""},
-		{reload.SessionState{BGPState: "Idle", LastError: "BGP Error: Bad peer AS", NeighborAS: 64513}, "wrong AS number: the peer's is not 64513, which is expected here"},
-		{reload.SessionState{BGPState: "Idle", LastError: "BGP Error: Malformed AS_PATH"}, "this node ended the session, because of what the peer sent: Malformed AS_PATH"},
-		{reload.SessionState{BGPState: "Idle", LastError: "Received: Cease"}, "the peer ended the session: Cease"},
-		{reload.SessionState{BGPState: "Active", LastError: "Socket: Protocol error"}, "the connection to the peer failed: Protocol error"},
-		{reload.SessionState{BGPState: "Down", LastError: "something new"}, ""},
-		{reload.SessionState{BGPState: "Down"}, "switched off: by `birdc disable`, or in the configuration"},
-		{reload.SessionState{BGPState: "Passive", LastError: "Received: Administrative shutdown", Message: "back at \x1b5"},
+		{control.SessionState{BGPState: "Established", LastError: "Received: Administrative reset"}, ""},
+		{control.SessionState{BGPState: "Idle", LastError: "BGP Error: Bad peer AS", NeighborAS: 64513}, "wrong AS number: the peer's is not 64513, which is expected here"},
+		{control.SessionState{BGPState: "Idle", LastError: "BGP Error: Malformed AS_PATH"}, "this node ended the session, because of what the peer sent: Malformed AS_PATH"},
+		{control.SessionState{BGPState: "Idle", LastError: "Received: Cease"}, "the peer ended the session: Cease"},
+		{control.SessionState{BGPState: "Active", LastError: "Socket: Protocol error"}, "the connection to the peer failed: Protocol error"},
+		{control.SessionState{BGPState: "Down", LastError: "something new"}, ""},
+		{control.SessionState{BGPState: "Down"}, "switched off: by `birdc disable`, or in the configuration"},
+		{control.SessionState{BGPState: "Passive", LastError: "Received: Administrative shutdown", Message: "back at \x1b5"},
 			`the session was switched off at the peer, or BIRD was stopped there; the peer's operator says "back at \x1b5"`},
 	} {
 		if got := Meaning(test.state); got != test.want {

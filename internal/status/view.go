@@ -9,13 +9,14 @@ import (
 	"time"
 
 	"confd/internal/report"
-	"confd/reload"
+	"confd/reload/control"
 )
 
 // View is how things stand. Its JSON names stay as they are.
 type View struct {
 	At time.Time `json:"at"`
-	// AllUp: BIRD runs, and every session that should be up is.
+	// AllUp: BIRD runs, and every session that should be up is. Where there is a
+	// report that cannot be read nobody knows which these are.
 	AllUp bool `json:"all_up"`
 	// Program is running, not seen (it ended, or runs in another container), or
 	// no report.
@@ -117,8 +118,8 @@ type observed struct {
 // daemon is what one BIRD said; err: it could not be asked.
 type daemon struct {
 	name, socket string
-	status       reload.Status
-	sessions     []reload.SessionState
+	status       control.Status
+	sessions     []control.SessionState
 	err          error
 }
 
@@ -135,7 +136,7 @@ func (o observed) view() *View {
 	for _, d := range o.birds {
 		v.BIRDs = append(v.BIRDs, o.bird(d, v.Sessions))
 	}
-	v.AllUp = allUp(v)
+	v.AllUp = o.reportError == nil && allUp(v)
 	v.Warnings = append(v.Warnings, o.warnings(v)...)
 	return v
 }
@@ -221,7 +222,7 @@ func (d daemon) serves(family, daemons int) bool {
 }
 
 // fromBIRD is a session as BIRD has it.
-func fromBIRD(bird string, s reload.SessionState) Session {
+func fromBIRD(bird string, s control.SessionState) Session {
 	out := Session{
 		Name: s.Name, BIRD: bird, Family: 4, Kind: kindOf(s.Name), Port: s.NeighborPort, AS: s.NeighborAS, LocalAS: s.LocalAS,
 		Up: s.Established(), State: s.State, BGPState: s.BGPState, Since: s.Since, Info: s.Info,
@@ -290,7 +291,7 @@ func (o observed) bird(d daemon, sessions []Session) BIRD {
 		return s.Required && s.BIRD == d.name
 	})
 	if set := o.set(d.name); set != nil {
-		b.InStep = set.Confirmed != "" && set.Confirmed == set.Installed && set.Confirmed == set.Rendered
+		b.InStep = set.Confirmed != "" && set.Confirmed == set.Installed && set.Confirmed == set.Rendered && o.report.Held == nil
 	}
 	if d.err != nil {
 		b.Error = d.err.Error()
@@ -321,9 +322,9 @@ func state(err error) string {
 	switch {
 	case err == nil:
 		return "up"
-	case errors.Is(err, reload.ErrNotRunning):
+	case errors.Is(err, control.ErrNotRunning):
 		return "absent"
-	case errors.Is(err, reload.ErrHung):
+	case errors.Is(err, control.ErrHung):
 		return "hung"
 	}
 	return "unreachable"
