@@ -61,11 +61,11 @@ func oddField(kind Kind, f fields.Finding, object map[string]any) Finding {
 	out := Finding{Path: f.Path}
 	if f.Want != "" {
 		out.Code, out.Value = WrongType, true
-		out.Text = fmt.Sprintf("%s: has %s where %s should be, which has no effect", PathText(f.Path), typeName(valueAt(object, f.Path)), f.Want)
+		out.Text = fmt.Sprintf("%s: has %s where %s should be, so nothing of it is read", PathText(f.Path), typeName(valueAt(object, f.Path)), f.Want)
 		return out
 	}
 	out.Code = UnknownField
-	out.Text = fmt.Sprintf("%s: there is no such field in a %s, so it has no effect%s", PathText(f.Path), kind, DidYouMean(f.Meant))
+	out.Text = fmt.Sprintf("%s: %s has no such field, so nothing of it is read%s", PathText(f.Path), kind, DidYouMean(f.Meant))
 	return out
 }
 

@@ -73,7 +73,7 @@ func TestJSON(t *testing.T) {
 	}
 	t.Run("lines", func(t *testing.T) {
 		got, excerpts := warningsOf(t, "a.json", object("a")+"\n"+object("b")+"\n")
-		const text = "unknown-field: spec.bgp.asNumbr: there is no such field in a Node, so it has no effect; did you mean asNumber?"
+		const text = "unknown-field: spec.bgp.asNumbr: Node has no such field, so nothing of it is read; did you mean asNumber?"
 		if diff := cmp.Diff([]string{"a.json:1:100 " + text, "a.json:2:100 " + text}, got); diff != "" || !strings.HasSuffix(excerpts[0], "                                   ^") {
 			t.Error(diff, excerpts)
 		}

@@ -46,20 +46,20 @@ func TestWarnings(t *testing.T) {
 	}{
 		{"nothing", peer, nil},
 		{"fields", peer + "  asNumbr: 1\n  keepAliveTime: 9s\n  password:\n    secretKeyRef: {name: a, kee: b}\n", []string{
-			"a.yaml:6:3 unknown-field: spec.asNumbr: there is no such field in a BGPPeer, so it has no effect; did you mean asNumber?",
-			"a.yaml:7:3 unknown-field: spec.keepAliveTime: there is no such field in a BGPPeer, so it has no effect; did you mean keepaliveTime?",
-			"a.yaml:9:29 unknown-field: spec.password.secretKeyRef.kee: there is no such field in a BGPPeer, so it has no effect; did you mean key?",
+			"a.yaml:6:3 unknown-field: spec.asNumbr: BGPPeer has no such field, so nothing of it is read; did you mean asNumber?",
+			"a.yaml:7:3 unknown-field: spec.keepAliveTime: BGPPeer has no such field, so nothing of it is read; did you mean keepaliveTime?",
+			"a.yaml:9:29 unknown-field: spec.password.secretKeyRef.kee: BGPPeer has no such field, so nothing of it is read; did you mean key?",
 			"a.yaml:9:19 unusable: spec.password.secretKeyRef: needs a name and a key",
 		}},
 		{"a field that hangs elsewhere", "asNumber: 7\n" + peer, []string{
-			"a.yaml:1:1 unknown-field: asNumber: there is no such field in a BGPPeer, so it has no effect; did you mean spec.asNumber?",
+			"a.yaml:1:1 unknown-field: asNumber: BGPPeer has no such field, so nothing of it is read; did you mean spec.asNumber?",
 		}},
 		{"a list", "kind: List\napiVersion: v1\nitems:\n- apiVersion: projectcalico.org/v3\n  kind: IPPool\n  metadata: {name: x}\n  spec:\n    cidr: 10.0.0.0/8\n    ipipmode: Always\n", []string{
-			"a.yaml:9:5 unknown-field: spec.ipipmode: there is no such field in a IPPool, so it has no effect; did you mean ipipMode?",
+			"a.yaml:9:5 unknown-field: spec.ipipmode: IPPool has no such field, so nothing of it is read; did you mean ipipMode?",
 		}},
 		{"wrong sort of value", "apiVersion: projectcalico.org/v3\nkind: Node\nmetadata: {name: a}\nspec: {bgp: x, orchRefs: {a: b}}\n", []string{
-			"a.yaml:4:13 wrong-type: spec.bgp: has a text where an object should be, which has no effect",
-			"a.yaml:4:26 wrong-type: spec.orchRefs: has an object where a list should be, which has no effect",
+			"a.yaml:4:13 wrong-type: spec.bgp: has a text where an object should be, so nothing of it is read",
+			"a.yaml:4:26 wrong-type: spec.orchRefs: has an object where a list should be, so nothing of it is read",
 		}},
 		{"a tag", peer + "  nodeSelector: !has(rr)\n", []string{
 			"a.yaml:6:17 yaml-tag: spec.nodeSelector: !has(rr) is a tag in YAML, and no value: put quotes around it; it is taken for a text here",
