@@ -36,7 +36,8 @@ func decodeNode(m metadata, spec field) *Node {
 	}
 }
 
-// nodeAddress reads ADDRESS or ADDRESS/LENGTH.
+// nodeAddress reads ADDRESS or ADDRESS/LENGTH. Without a length the subnet is
+// the address alone, as in Calico: every other node is in another one.
 func (f field) nodeAddress(version int) NodeAddress {
 	if f.empty() {
 		return NodeAddress{}
@@ -55,6 +56,9 @@ func (f field) nodeAddress(version int) NodeAddress {
 	a.Addr = f.familyOf(f.checkUnicast(a.Addr), version)
 	if !a.Addr.IsValid() {
 		return NodeAddress{}
+	}
+	if !a.Subnet.IsValid() {
+		a.Subnet = netip.PrefixFrom(a.Addr, a.Addr.BitLen())
 	}
 	return a
 }

@@ -16,6 +16,9 @@ const (
 	annotationClusterID     = "projectcalico.org/RouteReflectorClusterID"
 	annotationWireguardIPv4 = "projectcalico.org/IPv4WireguardInterfaceAddr"
 	annotationWireguardIPv6 = "projectcalico.org/IPv6WireguardInterfaceAddr"
+	// annotationLabels holds the labels that were set with calicoctl, as a JSON
+	// object.
+	annotationLabels = "projectcalico.org/labels"
 )
 
 // DecodeKubernetesNode reads the JSON of a Kubernetes v1 Node. An annotation
@@ -46,7 +49,7 @@ func DecodeKubernetesNodeObject(object map[string]any) (node *Node, warnings []s
 	podCIDRs := named(r.get("spec"), "spec").podCIDRs()
 	node = &Node{
 		Name:          name,
-		Labels:        r.get("metadata").get("labels").words(),
+		Labels:        merged(annotation(annotationLabels).jsonWords(), r.get("metadata").get("labels").words()),
 		IPv4:          annotation(annotationIPv4).nodeAddress(4),
 		IPv6:          annotation(annotationIPv6).nodeAddress(6),
 		ASNumber:      annotation(annotationAS).asNumber(),
@@ -59,6 +62,21 @@ func DecodeKubernetesNodeObject(object map[string]any) (node *Node, warnings []s
 }
 
 // podCIDRs reads podCIDRs, or podCIDR where an old API server has that alone.
+// jsonWords is words for an object that is written as JSON in a text.
+func (f field) jsonWords() map[string]string {
+	text := f.text()
+	if text == "" {
+		return nil
+	}
+	object, err := parseJSON([]byte(text))
+	if err != nil {
+		f.failf("%v", err)
+		return nil
+	}
+	f.value = object
+	return f.words()
+}
+
 func (f field) podCIDRs() []netip.Prefix {
 	list := f.get("podCIDRs").list()
 	if len(list) == 0 {

@@ -33,7 +33,7 @@ func TestDecode(t *testing.T) {
 			"bgp": {"ipv4Address": "10.0.0.1/24", "ipv6Address": "2001:db8::1", "asNumber": "1.10", "routeReflectorClusterID": "224.0.0.1"},
 			"wireguard": {"interfaceIPv4Address": "10.9.0.1"}}}`,
 			&Node{Name: "n", Labels: map[string]string{"a": "true", "b": "1", "c": "x", "d": ""},
-				IPv4: NodeAddress{addr("10.0.0.1"), net("10.0.0.0/24")}, IPv6: NodeAddress{Addr: addr("2001:db8::1")},
+				IPv4: NodeAddress{addr("10.0.0.1"), net("10.0.0.0/24")}, IPv6: NodeAddress{addr("2001:db8::1"), net("2001:db8::1/128")},
 				ASNumber: 65546, ClusterID: addr("224.0.0.1"), WireguardIPv4: addr("10.9.0.1")}},
 		{"node without spec", KindNode, `{"metadata": {"name": "n"}, "spec": null}`, &Node{Name: "n"}},
 		{"node with a single address", KindNode, `{"metadata": {"name": "n"}, "spec": {"bgp": {"ipv4Address": "::ffff:10.0.0.1/128"}}}`,
@@ -254,6 +254,44 @@ func TestDecodeKubernetesNode(t *testing.T) {
 	}
 	if _, _, err := DecodeKubernetesNode([]byte(`{"metadata": {}}`)); err == nil {
 		t.Error("a Node without a name is taken")
+	}
+}
+
+// Labels that were set with calicoctl are in an annotation; of one key
+// Kubernetes' own label counts.
+func TestDecodeKubernetesNodeLabels(t *testing.T) {
+	for _, test := range []struct {
+		labels, annotation string
+		want               map[string]string
+		warning            string
+	}{
+		{`{}`, `{"rr":"yes"}`, map[string]string{"rr": "yes"}, ""},
+		{`null`, `{"rr":"yes"}`, map[string]string{"rr": "yes"}, ""},
+		{`{"zone": "a", "rr": "no"}`, `{"rr":"yes","rack":"r1"}`, map[string]string{"zone": "a", "rr": "no", "rack": "r1"}, ""},
+		{`{"zone": "a"}`, `{}`, map[string]string{"zone": "a"}, ""},
+		{`{"zone": "a"}`, ``, map[string]string{"zone": "a"}, ""},
+		{`{"zone": "a"}`, `null`, map[string]string{"zone": "a"}, "null, not an object"},
+		{`{"zone": "a"}`, `{"rr":`, map[string]string{"zone": "a"}, "not JSON"},
+		{`{"zone": "a"}`, `["rr"]`, map[string]string{"zone": "a"}, "a list, not an object"},
+		{`{"zone": "a"}`, `{"rr": {}, "x": 1}`, map[string]string{"zone": "a", "x": "1"}, "an object is not a text"},
+	} {
+		annotation, err := json.Marshal(test.annotation)
+		if err != nil {
+			t.Fatal(err)
+		}
+		data := fmt.Sprintf(`{"metadata": {"name": "n", "labels": %s, "annotations": {"projectcalico.org/labels": %s}}}`, test.labels, annotation)
+		node, warnings, err := DecodeKubernetesNode([]byte(data))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if d := cmp.Diff(test.want, node.Labels); d != "" {
+			t.Errorf("%s (-want +got):\n%s", data, d)
+		}
+		all := strings.Join(warnings, "; ")
+		if (all == "") != (test.warning == "") || !strings.Contains(all, test.warning) ||
+			all != "" && !strings.HasPrefix(all, "Node n: annotation projectcalico.org/labels") {
+			t.Errorf("%s: warnings %q, want one with %q", data, warnings, test.warning)
+		}
 	}
 }
 

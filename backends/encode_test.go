@@ -60,7 +60,7 @@ func (r random) anyPrefix() netip.Prefix { return r.prefix(pick(r, 4, 6)) }
 
 func (r random) nodeAddress(version int) (n NodeAddress) {
 	n.Addr = r.someAddr(version)
-	if n.Addr.IsValid() && r.yes() {
+	if n.Addr.IsValid() {
 		n.Subnet = netip.PrefixFrom(n.Addr, 1+r.IntN(n.Addr.BitLen())).Masked()
 	}
 	return n

@@ -51,7 +51,8 @@ type Node struct {
 }
 
 // NodeAddress is a node's address of one family. Subnet is the network around
-// it; it is not valid where the address was given without a prefix length.
+// it: the address alone where it was given without a prefix length. Both are
+// not valid where the node has no address of the family.
 type NodeAddress struct {
 	Addr   netip.Addr
 	Subnet netip.Prefix

@@ -30,7 +30,8 @@ func address(s string) backends.NodeAddress {
 	if p, err := netip.ParsePrefix(s); err == nil {
 		return backends.NodeAddress{Addr: p.Addr(), Subnet: p.Masked()}
 	}
-	return backends.NodeAddress{Addr: netip.MustParseAddr(s)}
+	a := netip.MustParseAddr(s)
+	return backends.NodeAddress{Addr: a, Subnet: netip.PrefixFrom(a, a.BitLen())}
 }
 
 // node makes a node; labels are "k=v".

@@ -57,7 +57,7 @@ type Family struct {
 	Version int
 	// Address is this node's; where it is not valid the family has no sessions.
 	Address netip.Addr
-	// Subnet is the network around Address; not valid where unknown.
+	// Subnet is the network around Address; not valid where that is not.
 	Subnet netip.Prefix
 	// ListenPort is 0 for BGP's own, 179.
 	ListenPort uint16

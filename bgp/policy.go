@@ -177,8 +177,8 @@ func (f *Family) addPool(p *backends.IPPool, programs programmed) {
 	} else {
 		f.Export.Pools = append(f.Export.Pools, pool)
 	}
-	// Without this node's subnet Calico cannot tell a tunnel's other end from a
-	// neighbor, and leaves its IPv4 pools to the rule for everything else.
+	// On a node without IPv4 Calico cannot tell a tunnel's other end from a
+	// neighbor, and leaves IPv4 pools to the rule for everything else.
 	if f.Version == 4 && !f.Subnet.IsValid() {
 		return
 	}

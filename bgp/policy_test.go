@@ -115,9 +115,9 @@ func TestPools(t *testing.T) {
 			t.Errorf("%s: exported pools: %s", tt.routes, got)
 		}
 	}
-	c := compute(t, stateOf(append(pools, node("n1", "10.0.0.1", ""))...), "n1")
+	c := compute(t, stateOf(append(pools, node("n1", "", "fd00::1/64"))...), "n1")
 	if len(c.IPv4.Kernel.Pools) != 0 || len(c.IPv6.Kernel.Pools) != 1 {
-		t.Errorf("without a subnet: kernel pools %v, %v", c.IPv4.Kernel.Pools, c.IPv6.Kernel.Pools)
+		t.Errorf("without IPv4: kernel pools %v, %v", c.IPv4.Kernel.Pools, c.IPv6.Kernel.Pools)
 	}
 }
 

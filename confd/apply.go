@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"maps"
@@ -11,6 +12,7 @@ import (
 
 	"confd/backends"
 	"confd/bgp"
+	"confd/internal/birds"
 	"confd/internal/metrics"
 	"confd/internal/report"
 	"confd/reload"
@@ -60,7 +62,7 @@ func (d *daemon) work(ctx context.Context, g *errgroup.Group) {
 			d.startChildren(ctx, g)
 		}
 		d.retell(ctx)
-	case errors.Is(err, bgp.ErrUnknownNode), errors.Is(err, errNoVersion), errors.Is(err, errNoTemplates):
+	case errors.Is(err, bgp.ErrUnknownNode), errors.Is(err, birds.ErrNoVersion), errors.Is(err, errNoTemplates):
 		d.wait(err)
 		d.retell(ctx)
 	case err != nil:
@@ -81,7 +83,7 @@ func (d *daemon) succeed() {
 	if d.held != nil {
 		d.log.Info("nothing is held back any more", "hash", d.held.Hash)
 		d.held, d.failed, d.approved = nil, nil, ""
-		report.Forget(d.birds.dir)
+		report.Forget(d.birds.Dir)
 	}
 	clear(d.changedKeys)
 }
@@ -100,7 +102,7 @@ func (d *daemon) wait(err error) {
 		d.waiting = err.Error()
 		d.log.Warn("waiting: the last good configuration stays", "for", err)
 	}
-	if errors.Is(err, errNoVersion) {
+	if errors.Is(err, birds.ErrNoVersion) {
 		d.pace.due = time.Now().Add(time.Second)
 	}
 }
@@ -156,9 +158,9 @@ func (d *daemon) holding(ctx context.Context, w *wanted, held *heldError) error 
 func (d *daemon) want(ctx context.Context, g *errgroup.Group) (*wanted, error) {
 	w := &wanted{
 		times: times{event: d.since, began: time.Now()}, revision: d.in.revision(), changed: d.changes(),
-		engine: d.node.engine, newTemplates: d.proven != nil,
+		engine: d.node.Templates.Engine, newTemplates: d.proven != nil,
 	}
-	cfg, err := d.node.compute(d.in.state)
+	cfg, err := d.node.Compute(d.in.state)
 	if err != nil {
 		return nil, err
 	}
@@ -172,10 +174,10 @@ func (d *daemon) want(ctx context.Context, g *errgroup.Group) (*wanted, error) {
 	if err := d.prepareChildren(ctx, g); err != nil {
 		return nil, err
 	}
-	if d.node.engine == nil {
+	if d.node.Templates.Engine == nil {
 		return nil, errNoTemplates
 	}
-	w.version = d.birds.version
+	w.version = d.birds.Version
 	w.times.computed = time.Now()
 	unchanged := d.unchanged(cfg)
 	if unchanged && len(d.restarted) == 0 {
@@ -200,12 +202,12 @@ func (d *daemon) want(ctx context.Context, g *errgroup.Group) (*wanted, error) {
 
 // render makes the sets of w.
 func (d *daemon) render(ctx context.Context, w *wanted, state *backends.State) error {
-	files, err := d.node.render(ctx, w.config, state, w.version)
+	files, err := d.node.Render(ctx, w.config, state, w.version)
 	if err != nil {
 		return err
 	}
 	d.observer.metrics.Rendered(metrics.RenderOK)
-	w.sets = d.node.sets(files, d.birds)
+	w.sets = d.node.Sets(files, d.birds)
 	for i := range w.sets {
 		w.sets[i].Mark = w.revision
 	}
@@ -217,7 +219,7 @@ func (d *daemon) render(ctx context.Context, w *wanted, state *backends.State) e
 
 // unchanged says whether what is live already would come out again.
 func (d *daemon) unchanged(cfg *bgp.Config) bool {
-	return d.live != nil && !d.stale && !d.dirty && d.live.version == d.birds.version && !d.node.dependsOnState() &&
+	return d.live != nil && !d.stale && !d.dirty && d.live.version == d.birds.Version && !d.node.Templates.DependOnState() &&
 		reflect.DeepEqual(d.live.full, cfg)
 }
 
@@ -282,7 +284,7 @@ func (d *daemon) goLive(w *wanted) {
 	d.stale, d.dirty, d.proven, d.boot = false, false, nil, nil
 	if d.approved != "" && (!w.rest || d.failed != nil) {
 		d.approved = ""
-		report.Forget(d.birds.dir)
+		report.Forget(d.birds.Dir)
 	}
 	d.noteStarted(w.config)
 	d.children.inPlace()
@@ -301,8 +303,8 @@ func (d *daemon) withOldTemplates(ctx context.Context, g *errgroup.Group, err er
 
 func (d *daemon) useOldTemplates(why error) {
 	d.keepTemplates(why.Error())
-	d.refused = &provenTemplates{engine: d.node.engine, builtIn: d.node.builtIn}
-	d.node.engine, d.node.builtIn = d.proven.engine, d.proven.builtIn
+	refused := d.node.Templates
+	d.refused, d.node.Templates = &refused, *d.proven
 	d.proven, d.stale = nil, false
 }
 
@@ -328,7 +330,7 @@ func (d *daemon) applySets(ctx context.Context, w *wanted) ([]reload.Result, err
 		if err != nil || len(r.Changed) > 0 {
 			d.pace.applied(w.times.began)
 		}
-		d.standing(s.Name).rendered = orElse(r.Hash, s.Hash())
+		d.standing(s.Name).rendered = cmp.Or(r.Hash, s.Hash())
 		d.noteResult(s, r, err)
 		if err != nil {
 			r = reload.Result{} // nothing that counts

@@ -8,6 +8,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"confd/internal/birds"
 	"confd/internal/report"
 )
 
@@ -65,11 +66,11 @@ func reportFolder(ctx context.Context, s Settings) (string, error) {
 	if s.BIRD.Dir != "" {
 		return s.BIRD.Dir, nil
 	}
-	for _, dir := range []string{debianDir, calicoDir} {
+	for _, dir := range []string{birds.DebianDir, birds.CalicoDir} {
 		if r, err := report.Read(dir); r != nil || err != nil {
 			return dir, nil
 		}
 	}
-	d, err := findDaemons(ctx, s.BIRD)
-	return d.dir, err
+	d, err := birds.Find(ctx, s.BIRD)
+	return d.Dir, err
 }

@@ -34,13 +34,13 @@ func (d *daemon) bootFromDisk(ctx context.Context, g *errgroup.Group) {
 	if err := d.findBirds(ctx); err != nil {
 		return
 	}
-	records, err := reload.Records(d.birds.dir)
+	records, err := reload.Records(d.birds.Dir)
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		d.log.Warn("what BIRD confirmed last is not known", "error", err)
 	}
 	d.booted = true
 	if len(records) == 0 {
-		d.log.Info("waiting for the datastore: there are no files from before", "folder", d.birds.dir, "error", d.in.missing())
+		d.log.Info("waiting for the datastore: there are no files from before", "folder", d.birds.Dir, "error", d.in.missing())
 		return
 	}
 	d.watchBirds(ctx, g)
@@ -57,7 +57,7 @@ func (d *daemon) bootFromDisk(ctx context.Context, g *errgroup.Group) {
 
 // bootSet has one BIRD run on its files from before, and says whether it does.
 func (d *daemon) bootSet(ctx context.Context, g *errgroup.Group, r reload.Record) bool {
-	daemon := d.birds.reads(r)
+	daemon := d.birds.Reader(r.Set, r.Main)
 	res, err := d.applier.Boot(ctx, r, daemon)
 	if err != nil {
 		if text := numbers.ReplaceAllString(err.Error(), "N"); d.standing(r.Set).found != text {
@@ -90,7 +90,7 @@ func (d *daemon) noteFound(r reload.Record, res reload.Result) {
 	if err != nil || g.Hash != res.Hash {
 		return // changed this very moment
 	}
-	daemon := d.birds.reads(r)
+	daemon := d.birds.Reader(r.Set, r.Main)
 	s.Daemon = &daemon
 	d.found = slices.DeleteFunc(d.found, func(f reload.Set) bool { return f.Name == s.Name })
 	d.found = append(d.found, s)
@@ -100,26 +100,18 @@ func (d *daemon) noteFound(r reload.Record, res reload.Result) {
 // confirmedBefore are the sets that BIRD confirmed before this program was
 // started, as far as they lie on disk as they were then.
 func (d *daemon) confirmedBefore() []reload.Set {
-	records, _ := reload.Records(d.birds.dir) // what is wrong with them is said where they are needed
+	records, _ := reload.Records(d.birds.Dir) // what is wrong with them is said where they are needed
 	var sets []reload.Set
 	for _, r := range records {
 		s, g, err := r.OnDisk()
 		if err != nil || g.Confirmed.IsZero() {
 			continue
 		}
-		daemon := d.birds.reads(r)
+		daemon := d.birds.Reader(r.Set, r.Main)
 		s.Daemon = &daemon
 		sets = append(sets, s)
 	}
 	return sets
-}
-
-// reads is the BIRD that reads a set's files.
-func (d daemons) reads(r reload.Record) reload.Daemon {
-	if r.Set == "bird6" {
-		return reload.Daemon{Main: r.Main, Socket: d.socket6, Binary: d.binary6}
-	}
-	return reload.Daemon{Main: r.Main, Socket: d.socket, Binary: d.binary}
 }
 
 // inUse are the sets that BIRD runs, or reads when it starts, as far as is known:

@@ -19,6 +19,7 @@ import (
 	"github.com/google/go-cmp/cmp/cmpopts"
 
 	"confd/bgp"
+	"confd/internal/birds"
 	"confd/internal/testenv"
 	"confd/reload"
 	"confd/templates"
@@ -45,7 +46,7 @@ func nodeOf(t *testing.T, settings BGPSettings) *node {
 
 func computed(t *testing.T, input changesInput) *bgp.Config {
 	t.Helper()
-	cfg, err := nodeOf(t, input.bgp).compute(input.State)
+	cfg, err := nodeOf(t, input.bgp).Compute(input.State)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -59,11 +60,11 @@ func renderState(t *testing.T, version string, input changesInput) rendered {
 		t.Fatal(err)
 	}
 	n, cfg := nodeOf(t, input.bgp), computed(t, input)
-	files, err := n.render(context.Background(), cfg, input.State, v)
+	files, err := n.Render(context.Background(), cfg, input.State, v)
 	if err != nil {
 		t.Fatal(err)
 	}
-	return rendered{cfg, n.sets(files, daemons{version: v, dir: "/etc/bird"})}
+	return rendered{cfg, n.Sets(files, birds.Daemons{Version: v, Dir: "/etc/bird"})}
 }
 
 var protocolEvent = regexp.MustCompile(`(?m)(Adding|Removing|Restarting|Reloading) (?:protocol|channel) (\w+)(?:\.ipv[46])?(?: for (?:import|export))?$`)

@@ -115,7 +115,7 @@ func (d *daemon) startChildren(ctx context.Context, g *errgroup.Group, sockets .
 // prepareChildren makes children of the commands when it is known where BIRD's
 // sockets are.
 func (d *daemon) prepareChildren(ctx context.Context, g *errgroup.Group) error {
-	return d.children.prepare(ctx, g, d.birds.sockets(), d.observer.metrics)
+	return d.children.prepare(ctx, g, d.birds.Sockets(), d.observer.metrics)
 }
 
 // childEnded says that the program, run as a child of process 1, has ended.

@@ -39,15 +39,15 @@ func (d *daemon) withoutCulprits(ctx context.Context, w *wanted, refused error) 
 // attempt makes w without some objects, and has it checked.
 func (d *daemon) attempt(ctx context.Context, w *wanted, without map[backends.Key]string) (quarantine.Attempt, error) {
 	state := w.state.Without(without)
-	cfg, err := d.node.compute(state)
+	cfg, err := d.node.Compute(state)
 	if err != nil {
 		return quarantine.Attempt{}, err
 	}
-	files, err := d.node.render(ctx, cfg, state, w.version)
+	files, err := d.node.Render(ctx, cfg, state, w.version)
 	if err != nil {
 		return quarantine.Attempt{}, err
 	}
-	made := quarantine.Attempt{Config: cfg, Sets: d.node.sets(files, d.birds)}
+	made := quarantine.Attempt{Config: cfg, Sets: d.node.Sets(files, d.birds)}
 	var errs []error
 	for i := range made.Sets {
 		made.Sets[i].Mark = w.revision

@@ -200,6 +200,7 @@ func kubeObject(r backends.Resource, group string) (map[string]any, error) {
 	case *backends.Node:
 		o["apiVersion"] = "v1"
 		meta["annotations"] = nodeAnnotations(spec)
+		moveLabels(meta)
 		delete(o, "spec")
 	case *backends.Service:
 		completeService(r, spec)
@@ -244,6 +245,20 @@ func nodeAnnotations(spec map[string]any) map[string]any {
 		}
 	}
 	return all
+}
+
+// moveLabels puts labels where calicoctl does: all but rack, for which there is
+// a value that does not count.
+func moveLabels(meta map[string]any) {
+	inAnnotation, labels := map[string]any{"rack": "none"}, mapIn(meta, "labels")
+	for k, v := range labels {
+		if k != "rack" {
+			inAnnotation[k] = v
+			delete(labels, k)
+		}
+	}
+	text, _ := json.Marshal(inAnnotation) // of texts, which cannot fail
+	mapIn(meta, "annotations")["projectcalico.org/labels"] = string(text)
 }
 
 // completeService adds what the API asks for.

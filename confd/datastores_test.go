@@ -207,7 +207,7 @@ func stateOf(t *testing.T, c cluster) *backends.State {
 // renderedText is a state in all that is made of it: the files for each BIRD,
 // and the key tree; or why there are none.
 func renderedText(n *node, s *backends.State) string {
-	cfg, err := n.compute(s)
+	cfg, err := n.Compute(s)
 	if err != nil {
 		return err.Error()
 	}
@@ -218,7 +218,7 @@ func renderedText(n *node, s *backends.State) string {
 			return err.Error()
 		}
 		fmt.Fprintf(&b, "#### BIRD %s\n", version)
-		files, err := n.render(context.Background(), cfg, s, v)
+		files, err := n.Render(context.Background(), cfg, s, v)
 		if err != nil {
 			fmt.Fprintln(&b, err)
 		}

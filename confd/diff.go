@@ -19,6 +19,7 @@ import (
 	"confd/backends/file"
 	"confd/backends/workload"
 	"confd/bgp"
+	"confd/internal/birds"
 	"confd/reload"
 )
 
@@ -93,7 +94,7 @@ func runDiff(ctx context.Context, s Settings, o diffOptions, w diffWriter) error
 	if err != nil {
 		return err
 	}
-	d, err := findDaemons(ctx, s.BIRD)
+	d, err := birds.Find(ctx, s.BIRD)
 	if err != nil {
 		return err
 	}
@@ -113,7 +114,7 @@ func runDiff(ctx context.Context, s Settings, o diffOptions, w diffWriter) error
 	}
 	different := w.files(from, to)
 	if different > 0 {
-		w.summary(compareSides(from, to, d.version.Major))
+		w.summary(compareSides(from, to, d.Version.Major))
 	}
 	if w.err == nil && o.exitCode && different > 0 {
 		return fmt.Errorf("%d of %d files differ", different, to.count())
@@ -138,20 +139,20 @@ func (s side) count() int {
 }
 
 // newSide renders a state.
-func newSide(ctx context.Context, n *node, d daemons, name string, log *slog.Logger) (side, error) {
+func newSide(ctx context.Context, n *node, d birds.Daemons, name string, log *slog.Logger) (side, error) {
 	out := side{name: name}
 	state, err := sideState(ctx, n.settings, name, log)
 	if err != nil {
 		return out, err
 	}
-	if out.config, err = n.compute(state); err != nil {
+	if out.config, err = n.Compute(state); err != nil {
 		return out, fmt.Errorf("state %s: %w", name, err)
 	}
-	files, err := n.render(ctx, out.config, state, d.version)
+	files, err := n.Render(ctx, out.config, state, d.Version)
 	if err != nil {
 		return out, fmt.Errorf("state %s: %w", name, err)
 	}
-	out.sets = n.sets(files, d)
+	out.sets = n.Sets(files, d)
 	return out, nil
 }
 

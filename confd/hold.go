@@ -185,7 +185,7 @@ func (d *daemon) lookForApproval() {
 	if d.held == nil || !d.in.complete() {
 		return
 	}
-	switch approved := report.Approved(d.birds.dir, d.heldAt); {
+	switch approved := report.Approved(d.birds.Dir, d.heldAt); {
 	case approved == d.held.Hash && d.approved != approved:
 		d.log.Warn("what was held back is approved", "hash", approved)
 		d.approved = approved
@@ -252,7 +252,7 @@ func (d *daemon) addLost(up map[string][]string, sets []reload.Set) {
 			continue
 		}
 		for _, f := range d.live.config.Families() {
-			if d.birds.version.Major == 1 && f.Version != familyOf(s.Name, d.live.config).Version {
+			if d.birds.Version.Major == 1 && f.Version != familyOf(s.Name, d.live.config).Version {
 				continue
 			}
 			for _, session := range f.Sessions {

@@ -12,6 +12,7 @@ import (
 
 	"github.com/fsnotify/fsnotify"
 
+	"confd/internal/plan"
 	"confd/reload"
 	"confd/templates"
 )
@@ -118,33 +119,28 @@ func waitQuiet(ctx context.Context, events <-chan fsnotify.Event) {
 // gone, those that are in use stay.
 func (d *daemon) reloadTemplates() {
 	d.refused, d.toldTemplates = nil, ""
-	engine, builtIn, err := d.node.load()
+	changed, err := plan.Load(d.node.Planner.Settings, d.log)
 	switch {
 	case err != nil:
 		d.keepTemplates(err.Error())
 		return
-	case builtIn && !d.node.builtIn && d.node.engine != nil:
+	case changed.BuiltIn && !d.node.Templates.BuiltIn && d.node.Templates.Engine != nil:
 		d.keepTemplates("the configuration folder " + d.node.settings.Templates.ConfDir + " has no conf.d any more")
 		return
-	case builtIn && d.node.builtIn: // there was no folder in use
+	case changed.BuiltIn && d.node.Templates.BuiltIn: // there was no folder in use
 		d.brokenTemplates = ""
 		return
 	}
 	d.log.Info("templates changed: rendering anew", "confdir", d.node.settings.Templates.ConfDir)
 	if d.proven == nil && d.live != nil {
-		d.proven = &provenTemplates{engine: d.node.engine, builtIn: d.node.builtIn}
+		proven := d.node.Templates
+		d.proven = &proven
 	}
-	d.node.engine, d.node.builtIn, d.brokenTemplates = engine, builtIn, ""
+	d.node.Templates, d.brokenTemplates = changed, ""
 	d.stale = true
 	if d.in.complete() {
 		d.pace.changed(time.Now(), 0)
 	}
-}
-
-// provenTemplates are templates that BIRD has taken the result of.
-type provenTemplates struct {
-	engine  *templates.Engine
-	builtIn bool
 }
 
 // retryTemplates takes changed templates that did not work into use once more:
@@ -154,8 +150,8 @@ func (d *daemon) retryTemplates() {
 	if d.refused == nil {
 		return
 	}
-	d.proven = &provenTemplates{engine: d.node.engine, builtIn: d.node.builtIn}
-	d.node.engine, d.node.builtIn = d.refused.engine, d.refused.builtIn
+	proven := d.node.Templates
+	d.proven, d.node.Templates = &proven, *d.refused
 	d.refused, d.brokenTemplates, d.stale = nil, "", true
 }
 
@@ -172,7 +168,7 @@ func (d *daemon) keepTemplates(why string) {
 	}
 	d.toldTemplates = why
 	message := "changed templates are not used: the last good ones stay"
-	if d.node.engine == nil {
+	if d.node.Templates.Engine == nil {
 		message = "the templates cannot be used: BIRD keeps what it has until they can"
 	}
 	for line := range strings.Lines(why) {

@@ -11,6 +11,7 @@ import (
 	"testing"
 	"time"
 
+	"confd/internal/birds"
 	"confd/internal/testenv"
 )
 
@@ -61,7 +62,7 @@ func (r *liveRig) start() {
 	s := Settings{
 		Node: "node-1", NodeRef: "node-1", Datastore: DatastoreFile, Data: []string{filepath.Join(r.dir, "data.yaml")},
 		BGP:       BGPSettings{EndpointStatusPrefix: r.dir},
-		BIRD:      BIRDSettings{Version: "2.0.12", Dir: filepath.Join(r.dir, "out")},
+		BIRD:      birds.Settings{Version: "2.0.12", Dir: filepath.Join(r.dir, "out")},
 		Templates: TemplateSettings{ConfDir: filepath.Join(r.dir, "confd"), Prefix: "/calico", SyncOnly: true, Mode: 0o640, Owner: -1, Group: -1},
 		Timing:    TimingSettings{Gather: time.Millisecond, CheckTimeout: time.Minute, ReloadTimeout: time.Minute, SyncTimeout: time.Minute},
 	}

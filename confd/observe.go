@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"iter"
@@ -136,10 +137,10 @@ func (d *daemon) publish() {
 	o.last.Store(r)
 	o.dirty, o.written = false, now
 	o.told(r, d.node.settings.Watch.ReadyFile)
-	if d.birds.dir == "" {
+	if d.birds.Dir == "" {
 		return
 	}
-	o.complain("confd status cannot see how this program stands", r.Write(d.birds.dir))
+	o.complain("confd status cannot see how this program stands", r.Write(d.birds.Dir))
 }
 
 // complain logs what is wrong with a file, once; nil: nothing is any more.
@@ -173,8 +174,8 @@ func (d *daemon) report(now time.Time) *report.Report {
 		Templates: d.brokenTemplates, Stale: d.boot,
 		Problems: reportedProblems(d.problems), Quarantined: d.reportedQuarantine(),
 	}
-	if d.birds.version.Major != 0 {
-		r.BIRD = d.birds.version.String()
+	if d.birds.Version.Major != 0 {
+		r.BIRD = d.birds.Version.String()
 	}
 	if d.live != nil {
 		r.Sessions, r.Blocks = d.liveSessions(), blocksOf(d.live.config)
@@ -257,7 +258,7 @@ func (d *daemon) reportedSets() []report.Set {
 	for _, s := range d.currentSets() {
 		st := d.standing(s.Name)
 		row := report.Set{
-			Name: s.Name, Files: destinations([]reload.Set{s}), State: orElse(st.bird, "unknown"), Version: st.version,
+			Name: s.Name, Files: destinations([]reload.Set{s}), State: cmp.Or(st.bird, "unknown"), Version: st.version,
 			Rendered: st.rendered, Installed: st.installed, Confirmed: st.confirmed, Revision: st.revision, ConfirmedAt: st.at,
 			Reconfigured: st.reconfigured, Rebooted: st.rebooted, TrialEnds: st.trial, Error: st.err, Drifts: st.drifts,
 			Started: listening(s.Name, st.started),
@@ -267,7 +268,7 @@ func (d *daemon) reportedSets() []report.Set {
 		}
 		if d.settled() && st.confirmed == st.rendered {
 			// What came since then makes no difference here.
-			row.Revision = orElse(d.in.revision(), st.revision)
+			row.Revision = cmp.Or(d.in.revision(), st.revision)
 		}
 		if d.live != nil && st.started != nil && st.bird != reload.Absent.String() {
 			row.RestartNeeded = d.restartNeeded(s.Name, st.started)
@@ -285,7 +286,7 @@ func (d *daemon) settled() bool {
 // restartNeeded is what the BIRD of a set takes only when it starts.
 func (d *daemon) restartNeeded(set string, started *bgp.Config) []string {
 	family := fmt.Sprintf("IPv%d ", familyOf(set, started).Version)
-	return slices.DeleteFunc(bgp.NeedsRestart(started, d.live.config, d.birds.version.Major), func(text string) bool {
+	return slices.DeleteFunc(bgp.NeedsRestart(started, d.live.config, d.birds.Version.Major), func(text string) bool {
 		return !strings.HasPrefix(text, family)
 	})
 }
@@ -325,7 +326,7 @@ func (d *daemon) notReady(r *report.Report) []string {
 	var list []string
 	for _, s := range r.Sources {
 		if !s.InSync {
-			list = append(list, "datastore "+s.Name+" is out of step: "+orElse(s.Error, "it has not told its whole state"))
+			list = append(list, "datastore "+s.Name+" is out of step: "+cmp.Or(s.Error, "it has not told its whole state"))
 		}
 	}
 	if r.Stale != nil {
@@ -367,7 +368,7 @@ func (d *daemon) needless(s report.Set) bool {
 func (d *daemon) missed(set string) bool { return d.live == nil || d.missedFor(d.live.config, set) }
 
 func (d *daemon) missedFor(cfg *bgp.Config, set string) bool {
-	return d.birds.version.Major != 1 || familyOf(set, cfg).Address.IsValid()
+	return d.birds.Version.Major != 1 || familyOf(set, cfg).Address.IsValid()
 }
 
 // after puts sign before a text that is not empty.

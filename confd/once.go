@@ -11,6 +11,7 @@ import (
 
 	"confd/backends"
 	"confd/bgp"
+	"confd/internal/birds"
 	"confd/reload"
 	"confd/templates"
 )
@@ -18,7 +19,7 @@ import (
 // runOnce renders and applies once; with --noop it prints what would change.
 func runOnce(ctx context.Context, n *node, log *slog.Logger) error {
 	return n.once(ctx, func(files []templates.File, made rendering) error {
-		sets := n.sets(files, made.daemons)
+		sets := n.Sets(files, made.daemons)
 		if n.settings.Noop {
 			return printDifferences(os.Stdout, sets)
 		}
@@ -33,7 +34,7 @@ func runOnce(ctx context.Context, n *node, log *slog.Logger) error {
 
 // rendering is what files were made from, and for whom.
 type rendering struct {
-	daemons daemons
+	daemons birds.Daemons
 	config  *bgp.Config
 	state   *backends.State
 }
@@ -44,7 +45,7 @@ func holdOnce(ctx context.Context, n *node, sets []reload.Set, made rendering) e
 	if err != nil {
 		return err
 	}
-	w := &wanted{config: made.config, state: made.state, sets: sets, version: made.daemons.version, hash: hashOf(sets)}
+	w := &wanted{config: made.config, state: made.state, sets: sets, version: made.daemons.Version, hash: hashOf(sets)}
 	if held := tooMuch(n.settings.Node, nil, w, inOrder(sets, up)); held != nil {
 		return fmt.Errorf("not applied: %w (give --hold=false to do it all the same)", held)
 	}
@@ -54,7 +55,7 @@ func holdOnce(ctx context.Context, n *node, sets []reload.Set, made rendering) e
 // once renders what the datastore says now, and gives it to use. With --strict
 // it fails where something had to be left out, after use had what there is.
 func (n *node) once(ctx context.Context, use func([]templates.File, rendering) error) error {
-	d, err := findDaemons(ctx, n.settings.BIRD)
+	d, err := birds.Find(ctx, n.settings.BIRD)
 	if err != nil {
 		return err
 	}
@@ -62,12 +63,12 @@ func (n *node) once(ctx context.Context, use func([]templates.File, rendering) e
 	if err != nil {
 		return err
 	}
-	cfg, err := n.compute(state)
+	cfg, err := n.Compute(state)
 	if err != nil {
 		return err
 	}
 	logProblems(n.log, cfg.Problems)
-	files, err := n.render(ctx, cfg, state, d.version)
+	files, err := n.Render(ctx, cfg, state, d.Version)
 	if err != nil {
 		return err
 	}

@@ -31,7 +31,7 @@ func (d *daemon) putRest(ctx context.Context, w *wanted) error {
 	rest.times.event = time.Time{}
 	rest.changed = slices.DeleteFunc(slices.Clone(w.changed), func(k backends.Key) bool { return slices.Contains(out, k) })
 	var err error
-	if rest.config, err = d.node.compute(rest.state); err != nil {
+	if rest.config, err = d.node.Compute(rest.state); err != nil {
 		return err
 	}
 	if err := d.render(ctx, &rest, rest.state); err != nil {

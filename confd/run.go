@@ -13,7 +13,9 @@ import (
 
 	"confd/backends"
 	"confd/bgp"
+	"confd/internal/birds"
 	"confd/internal/metrics"
+	"confd/internal/plan"
 	"confd/internal/quarantine"
 	"confd/internal/report"
 	"confd/reload"
@@ -106,7 +108,7 @@ type daemon struct {
 	observer *observer
 	began    time.Time
 
-	birds daemons
+	birds birds.Daemons
 	// watched are the control sockets that are watched already.
 	watched []string
 	// restarted are the sockets of BIRDs that came up, and must be told again.
@@ -161,10 +163,10 @@ type daemon struct {
 	stale, dirty bool
 	// proven are the templates that worked last, while changed ones have not yet;
 	// nil: those in use have.
-	proven *provenTemplates
+	proven *plan.Templates
 	// refused are changed templates that did not work, to be tried again; nil:
 	// none.
-	refused *provenTemplates
+	refused *plan.Templates
 	// brokenTemplates is what is wrong with the templates that are there now;
 	// empty where they are those in use.
 	brokenTemplates string
@@ -360,7 +362,7 @@ func (d *daemon) logBird(e reload.Event) {
 
 // setAt is the name of the set that the BIRD of a socket reads.
 func (d *daemon) setAt(socket string) string {
-	if d.birds.version.Major == 1 && socket == d.birds.socket6 {
+	if d.birds.Version.Major == 1 && socket == d.birds.Socket6 {
 		return "bird6"
 	}
 	return "bird"
@@ -378,7 +380,7 @@ func (d *daemon) signal(s os.Signal) {
 	d.reloadTemplates()
 	d.dirty = true
 	if d.live != nil {
-		for _, socket := range d.birds.sockets() {
+		for _, socket := range d.birds.Sockets() {
 			d.restarted[socket] = true
 		}
 	}
@@ -390,20 +392,20 @@ func (d *daemon) signal(s os.Signal) {
 // findBirds finds out which BIRD there is: at first, and when one was restarted
 // (it may be another version).
 func (d *daemon) findBirds(ctx context.Context) error {
-	if d.birds.version.Major != 0 && len(d.restarted) == 0 {
+	if d.birds.Version.Major != 0 && len(d.restarted) == 0 {
 		return nil
 	}
-	birds, err := findDaemons(ctx, d.node.settings.BIRD)
+	here, err := birds.Find(ctx, d.node.settings.BIRD)
 	if err != nil {
 		return err
 	}
-	if birds.version != d.birds.version {
-		d.log.Info("writing for BIRD", "version", birds.version.String(), "folder", birds.dir)
+	if here.Version != d.birds.Version {
+		d.log.Info("writing for BIRD", "version", here.Version.String(), "folder", here.Dir)
 	}
-	first := d.birds.dir == ""
-	d.birds = birds
+	first := d.birds.Dir == ""
+	d.birds = here
 	if first { // this program has written nothing yet
-		if r, err := report.Read(birds.dir); err == nil && r != nil {
+		if r, err := report.Read(here.Dir); err == nil && r != nil {
 			d.before = *r
 		}
 		if d.node.settings.Safety.Guard > 0 {
@@ -415,10 +417,10 @@ func (d *daemon) findBirds(ctx context.Context) error {
 
 // watchBirds watches the control sockets that are used, and not watched yet.
 func (d *daemon) watchBirds(ctx context.Context, g *errgroup.Group) {
-	if !d.node.usesSockets() {
+	if !d.node.UsesSockets() {
 		return
 	}
-	for _, socket := range d.birds.sockets() {
+	for _, socket := range d.birds.Sockets() {
 		if !slices.Contains(d.watched, socket) {
 			d.watched = append(d.watched, socket)
 			g.Go(func() error { reload.Watch(ctx, socket, d.events, slog.New(slog.DiscardHandler)); return nil })

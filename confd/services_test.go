@@ -151,7 +151,7 @@ func (r *servicesRig) singles(t *testing.T) string {
 // arrived.
 func (r *servicesRig) routes(t *testing.T) []string {
 	t.Helper()
-	cfg, err := r.w.node.compute(r.w.in.state)
+	cfg, err := r.w.node.Compute(r.w.in.state)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -16,6 +16,8 @@ import (
 	"time"
 
 	"github.com/BurntSushi/toml"
+
+	"confd/internal/birds"
 )
 
 // Settings are all settings of a run, read and checked. The table of settings
@@ -32,7 +34,7 @@ type Settings struct {
 	Etcd         EtcdSettings
 	Kubernetes   KubernetesSettings
 	BGP          BGPSettings
-	BIRD         BIRDSettings
+	BIRD         birds.Settings
 	Templates    TemplateSettings
 	Timing       TimingSettings
 	Safety       SafetySettings
@@ -92,16 +94,6 @@ type BGPSettings struct {
 	RequirePasswords bool
 	// EndpointStatusPrefix is the folder that holds endpoint-status/.
 	EndpointStatusPrefix string
-}
-
-// BIRDSettings say which BIRD there is, and where. Empty ones are looked up, or
-// depend on the version.
-type BIRDSettings struct {
-	Version string // auto, 1, 2, 3 or x.y.z
-	Binary  string
-	Socket  string
-	Socket6 string // the second socket of BIRD 1.6
-	Dir     string // folder of the rendered files
 }
 
 // TemplateSettings say what is rendered, and how it is written.

@@ -14,6 +14,8 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+
+	"confd/internal/birds"
 	"github.com/google/go-cmp/cmp/cmpopts"
 )
 
@@ -54,7 +56,7 @@ func TestSettingsDefaults(t *testing.T) {
 		Etcd:       EtcdSettings{Endpoints: []string{"http://a:2379", "http://b:2379"}},
 		Kubernetes: KubernetesSettings{Namespace: "kube-system"},
 		BGP:        BGPSettings{EndpointStatusPrefix: "/var/run/calico"},
-		BIRD:       BIRDSettings{Version: "auto"},
+		BIRD:       birds.Settings{Version: "auto"},
 		Templates:  TemplateSettings{ConfDir: "/etc/confd", Prefix: "/calico", Mode: 0o640, Owner: -1, Group: -1},
 		Timing: TimingSettings{
 			Interval: 600, Gather: 50 * time.Millisecond, MinInterval: time.Second,

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -13,6 +14,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"confd/internal/birds"
 	"confd/internal/status"
 )
 
@@ -78,13 +80,13 @@ func showStatus(ctx context.Context, s Settings, o status.Options, w io.Writer) 
 }
 
 // statusSockets are the control sockets to ask where there is no report.
-func statusSockets(s BIRDSettings) []string {
+func statusSockets(s birds.Settings) []string {
 	socket := s.Socket
 	if socket == "" {
-		socket = debianSocket
-		if _, err := os.Stat(debianSocket); err != nil {
-			socket = calicoSocket
+		socket = birds.DebianSocket
+		if _, err := os.Stat(birds.DebianSocket); err != nil {
+			socket = birds.CalicoSocket
 		}
 	}
-	return []string{socket, orElse(s.Socket6, filepath.Join(filepath.Dir(socket), "bird6.ctl"))}
+	return []string{socket, cmp.Or(s.Socket6, filepath.Join(filepath.Dir(socket), "bird6.ctl"))}
 }

@@ -13,6 +13,7 @@ import (
 	"strings"
 	"time"
 
+	"confd/internal/birds"
 	"confd/templates"
 )
 
@@ -60,7 +61,7 @@ func newBirdProgram(ctx context.Context, path string) (birdProgram, error) {
 	if b.path, err = exec.LookPath(path); err != nil {
 		return b, err
 	}
-	text, err := versionText(ctx, b.path)
+	text, err := birds.VersionText(ctx, b.path)
 	if err != nil {
 		return b, err
 	}

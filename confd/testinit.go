@@ -16,6 +16,7 @@ import (
 	"github.com/BurntSushi/toml"
 
 	"confd/backends"
+	"confd/internal/birds"
 	"confd/internal/golden"
 	"confd/templates"
 )
@@ -33,7 +34,7 @@ func (p program) initCase(ctx context.Context, o testOptions) error {
 		return err
 	}
 	log := newLogger(s.Log)
-	d, err := findDaemons(ctx, s.BIRD)
+	d, err := birds.Find(ctx, s.BIRD)
 	if err != nil {
 		return err
 	}
@@ -41,7 +42,7 @@ func (p program) initCase(ctx context.Context, o testOptions) error {
 	if err != nil {
 		return err
 	}
-	if err := writeCase(o.init, s, d.version, state, log); err != nil {
+	if err := writeCase(o.init, s, d.Version, state, log); err != nil {
 		return fmt.Errorf("making a case: %w", err)
 	}
 	return p.runCases(ctx, testOptions{dirs: []string{o.init}, update: true, check: o.check, format: o.format, flags: o.runFlags()})

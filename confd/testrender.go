@@ -15,6 +15,7 @@ import (
 	"confd/backends/workload"
 	"confd/etc"
 	"confd/internal/golden"
+	"confd/internal/plan"
 	"confd/templates"
 )
 
@@ -148,15 +149,15 @@ func (r *caseRenderer) render(ctx context.Context, t golden.Target) (golden.Rend
 	if err != nil {
 		return out, err
 	}
-	n := &node{
-		settings: of.settings, log: r.log, engine: engine, builtIn: t.ConfDir == "",
-		env: func(name string) string { return t.Env[name] },
+	n := plan.Planner{
+		Settings: planSettings(of.settings), Templates: plan.Templates{Engine: engine, BuiltIn: t.ConfDir == ""},
+		Env: func(name string) string { return t.Env[name] },
 	}
-	cfg, err := n.compute(state)
+	cfg, err := n.Compute(state)
 	if err != nil {
 		return out, err
 	}
-	files, err := n.render(ctx, cfg, state, of.version)
+	files, err := n.Render(ctx, cfg, state, of.version)
 	if err != nil {
 		return out, err
 	}

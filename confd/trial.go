@@ -153,7 +153,7 @@ func (d *daemon) blameTemplates(w *wanted, err error) {
 	for _, k := range w.changed {
 		d.changedKeys[k] = true
 	}
-	if d.node.engine == w.engine {
+	if d.node.Templates.Engine == w.engine {
 		d.useOldTemplates(err)
 		d.refused = nil
 	} else {
