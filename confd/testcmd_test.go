@@ -192,17 +192,26 @@ func TestCasesWarnings(t *testing.T) {
 	texts := smallCase(goodBird)
 	texts["peer.yaml"] = "apiVersion: projectcalico.org/v3\nkind: BGPPeer\nmetadata: {name: p}\nspec: {peerIP: 10.0.0.2, asNumber: 8589934592}\n"
 	dir := files(t, texts)
+	// An update writes files, and lists no warning.
+	program1(t, nil, "test", dir, "--update").want(t, exitFailed, "1 warning that ", "/case.toml: warnings does not list", "  BGPPeer p: left out: spec.asNumber: ", `to expect it: warnings = ["`)
+	read(t, filepath.Join(dir, "want/bird.conf"))
+	program1(t, nil, "test", dir).want(t, exitFailed, "does not list")
+	put(t, filepath.Join(dir, "case.toml"), texts["case.toml"]+"warnings = [\"8589934592 is above\"]\n")
+	program1(t, nil, "test", dir).want(t, exitGood)
+
+	// A file of the lines does as well. What is not true any more is a mismatch.
+	put(t, filepath.Join(dir, "case.toml"), texts["case.toml"])
+	warnings, line := filepath.Join(dir, "want/warnings.txt"), "BGPPeer p: left out: spec.asNumber: 8589934592 is above 4294967295\n"
+	put(t, warnings, line)
+	program1(t, nil, "test", dir).want(t, exitGood)
+	put(t, warnings, line+"BGPPeer q: gone\n")
+	program1(t, nil, "test", dir).want(t, exitFailed, "-BGPPeer q: gone")
 	program1(t, nil, "test", dir, "--update").want(t, exitGood, "want/warnings.txt")
-	warnings := filepath.Join(dir, "want/warnings.txt")
-	if got := read(t, warnings); !strings.HasPrefix(got, "BGPPeer p: ") || strings.Count(got, "\n") != 1 {
+	if got := read(t, warnings); got != line {
 		t.Errorf("got %q", got)
 	}
-	put(t, warnings, "")
-	program1(t, nil, "test", dir).want(t, exitFailed, "+BGPPeer p: left out")
-	if err := os.Remove(warnings); err != nil {
-		t.Fatal(err)
-	}
-	program1(t, nil, "test", dir).want(t, exitGood)
+	put(t, filepath.Join(dir, "case.toml"), texts["case.toml"]+"warnings = [\"\"]\n")
+	program1(t, nil, "test", dir).want(t, exitUsage, "an empty text is in the list")
 }
 
 func TestCasesRefusedByBIRD(t *testing.T) {
@@ -415,7 +424,7 @@ func TestCasesOfCalico(t *testing.T) {
 		t.Fatal(err)
 	}
 	dir := files(t, map[string]string{
-		"case.toml": fmt.Sprintf("node = \"node-1\"\nbird = \"1.6.8\"\nconfdir = %q\n", confdir),
+		"case.toml": fmt.Sprintf("node = \"node-1\"\nbird = \"1.6.8\"\nconfdir = %q\nwarnings = ['\"not-there\"']\n", confdir),
 		"data.yaml": read(t, "testdata/golden/filters/data.yaml"),
 	})
 	program1(t, map[string]string{"PATH": birdPath(t)}, "test", dir, "--update", "--check", "always").want(t, exitGood, "BIRD read 1 of them")

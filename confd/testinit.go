@@ -42,10 +42,48 @@ func (p program) initCase(ctx context.Context, o testOptions) error {
 	if err != nil {
 		return err
 	}
-	if err := writeCase(o.init, s, d.Version, state, log); err != nil {
+	if err := makeCase(ctx, o.init, s, d.Version, state, log); err != nil {
 		return fmt.Errorf("making a case: %w", err)
 	}
 	return p.runCases(ctx, testOptions{dirs: []string{o.init}, update: true, check: o.check, format: o.format, flags: o.runFlags()})
+}
+
+// makeCase writes all of a case but the files that it wants. What confd warns of
+// now is what the case expects.
+func makeCase(ctx context.Context, dir string, s Settings, v templates.Version, state *backends.State, log *slog.Logger) error {
+	out, err := writeCase(dir, s, state, log)
+	if err != nil {
+		return err
+	}
+	out.Bird = v.String()
+	if err := writeCaseFile(dir, out); err != nil {
+		return err
+	}
+	targets, err := findTargets(testOptions{dirs: []string{dir}})
+	if err != nil {
+		return err
+	}
+	r, err := newCaseRenderer(ctx, targets, birdChecker{mode: checkNever})
+	if err != nil {
+		return err
+	}
+	made, err := r.render(ctx, targets[0])
+	if err != nil {
+		return nil // running the case tells of it
+	}
+	for _, w := range made.Warnings {
+		out.Warnings = append(out.Warnings, w.Text)
+	}
+	return writeCaseFile(dir, out)
+}
+
+func writeCaseFile(dir string, c golden.Settings) error {
+	var text bytes.Buffer
+	fmt.Fprintf(&text, "# Made by confd test --init. Passwords are replaced by %q.\n", hiddenSecret)
+	if err := toml.NewEncoder(&text).Encode(c); err != nil {
+		return err
+	}
+	return os.WriteFile(filepath.Join(dir, golden.CaseFile), text.Bytes(), 0o644)
 }
 
 // runFlags are the settings that running a case has a use for.
@@ -59,10 +97,10 @@ func (o testOptions) runFlags() layer {
 	return l
 }
 
-// writeCase writes all of a case but the files that it wants.
-func writeCase(dir string, s Settings, v templates.Version, state *backends.State, log *slog.Logger) error {
+// writeCase writes the data and templates of a case, and returns its settings.
+func writeCase(dir string, s Settings, state *backends.State, log *slog.Logger) (golden.Settings, error) {
 	out := golden.Settings{
-		Node: s.Node, Bird: v.String(), RouterID: s.BGP.RouterID, LogSeverity: s.BGP.LogSeverity,
+		Node: s.Node, RouterID: s.BGP.RouterID, LogSeverity: s.BGP.LogSeverity,
 		Namespace: s.Kubernetes.Namespace, Prefix: s.Templates.Prefix, Passwords: s.BGP.RequirePasswords,
 	}
 	if s.NodeRef != s.Node {
@@ -72,29 +110,24 @@ func writeCase(dir string, s Settings, v templates.Version, state *backends.Stat
 		out.ClusterIPs = append(out.ClusterIPs, c.String())
 	}
 	if err := writeData(filepath.Join(dir, golden.DataFolder), s, state, log); err != nil {
-		return err
+		return out, err
 	}
 	if len(state.EndpointStatuses) > 0 {
 		out.EndpointStatus = "endpoint-status"
 		from := filepath.Join(s.BGP.EndpointStatusPrefix, "endpoint-status")
 		names := slices.Sorted(maps.Keys(state.EndpointStatuses))
 		if err := copyFiles(os.DirFS(from), names, filepath.Join(dir, out.EndpointStatus)); err != nil {
-			return err
+			return out, err
 		}
 	}
 	own, err := copyTemplates(s.Templates.ConfDir, filepath.Join(dir, "confd"))
 	if err != nil {
-		return err
+		return out, err
 	}
 	if own {
 		out.ConfDir = "confd"
 	}
-	var text bytes.Buffer
-	fmt.Fprintf(&text, "# Made by confd test --init. Passwords are replaced by %q.\n", hiddenSecret)
-	if err := toml.NewEncoder(&text).Encode(out); err != nil {
-		return err
-	}
-	return os.WriteFile(filepath.Join(dir, golden.CaseFile), text.Bytes(), 0o644)
+	return out, nil
 }
 
 // writeData writes the resources of a state. Passwords are replaced.

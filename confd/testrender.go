@@ -162,7 +162,7 @@ func (r *caseRenderer) render(ctx context.Context, t golden.Target) (golden.Rend
 		return out, err
 	}
 	for _, p := range cfg.Problems {
-		out.Warnings = append(out.Warnings, fmt.Sprintf("%s: %s", p.Object, p.Text))
+		out.Warnings = append(out.Warnings, golden.Warning{Text: fmt.Sprintf("%s: %s", p.Object, p.Text)})
 	}
 	out.Files = map[string][]byte{}
 	for i, name := range wantedNames(files) {

@@ -37,6 +37,9 @@ type Case struct {
 	Data []string
 	// Env is all that templates see of an environment.
 	Env map[string]string
+	// Warnings are those that are expected: codes, or parts of their texts. Any
+	// other one fails.
+	Warnings []string
 	// Targets are the case's nodes and versions of BIRD, each with each.
 	Targets []Target
 
@@ -63,6 +66,7 @@ type Settings struct {
 	ConfDir        string            `toml:"confdir,omitempty"`
 	EndpointStatus string            `toml:"endpoint-status,omitempty"`
 	Data           []string          `toml:"data,omitempty"`
+	Warnings       []string          `toml:"warnings,omitempty"`
 	Env            map[string]string `toml:"env,omitempty"`
 }
 
@@ -171,7 +175,10 @@ func (c *Case) fill(t Settings) (string, error) {
 	if err := c.addTargets(nodes, birds, t.Nodes != nil, isList); err != nil {
 		return "", err
 	}
-	c.Env = t.Env
+	if slices.Contains(t.Warnings, "") {
+		return "warnings", errors.New("an empty text is in the list: give a warning's code, or a part of its text")
+	}
+	c.Env, c.Warnings = t.Env, t.Warnings
 	c.Settings = map[string]string{
 		"router-id": t.RouterID, "k8s-node-ref": t.K8sNodeRef, "bgp-log-severity": t.LogSeverity,
 		"advertise-cluster-ips": strings.Join(t.ClusterIPs, ","), "namespace": t.Namespace, "prefix": t.Prefix,

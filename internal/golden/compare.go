@@ -41,25 +41,21 @@ func (t Target) compare(r Rendering) (comparison, error) {
 		}
 		c.got[path.Join(t.wantDir, name)] = data
 	}
-	warnings := path.Join(t.wantDir, warningsFile)
-	if _, wanted := c.want[warnings]; wanted || len(r.Warnings) > 0 {
-		c.got[warnings] = lines(r.Warnings)
+	if file, wanted := c.want[t.warningsFile()]; wanted {
+		c.got[t.warningsFile()] = stillThere(file, r.Warnings)
 	}
 	return c, nil
 }
+
+// warningsFile is where the lines of expected warnings are, below the case's
+// folder, in a case that has such a file.
+func (t Target) warningsFile() string { return path.Join(t.wantDir, warningsFile) }
 
 // owns says whether the file of that name is for t: one in t's folder, or, of
 // those that are in no target's folder, all for the first one.
 func (t Target) owns(name string) bool {
 	in := func(o Target) bool { return strings.HasPrefix(name, o.wantDir+"/") }
 	return in(t) || t.first && !slices.ContainsFunc(t.Targets, in)
-}
-
-func lines(list []string) []byte {
-	if len(list) == 0 {
-		return nil
-	}
-	return []byte(strings.Join(list, "\n") + "\n")
 }
 
 // wantedFiles are the files in a case's folder want, by their path below the
@@ -93,8 +89,7 @@ type Diff struct {
 	Text string // a unified diff or, where there is no such file, a sentence
 }
 
-// diffs are the differences. Warnings count only where the case has a file of
-// them.
+// diffs are the differences.
 func (c comparison) diffs() []Diff {
 	var diffs []Diff
 	names := maps.Clone(c.got)
@@ -102,7 +97,7 @@ func (c comparison) diffs() []Diff {
 	for _, name := range slices.Sorted(maps.Keys(names)) {
 		want, wanted := c.want[name]
 		got, rendered := c.got[name]
-		if path.Base(name) == warningsFile && !wanted || wanted && rendered && string(want) == string(got) {
+		if wanted && rendered && string(want) == string(got) {
 			continue
 		}
 		text := Unified(name, name+" (rendered)", string(want), string(got))

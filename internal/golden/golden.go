@@ -7,6 +7,7 @@ package golden
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"runtime"
 	"slices"
@@ -34,8 +35,8 @@ type Rendering struct {
 	// Files are the contents by name; names have forward slashes and stay below
 	// the folder that they are put into.
 	Files map[string][]byte
-	// Warnings are what was left out or looks wrong, one line each, in order.
-	Warnings []string
+	// Warnings are what was left out or looks wrong, in order.
+	Warnings []Warning
 	// CheckedBy names the program that read the files; empty: none did, and Note
 	// says why. Refused says what that program did not take; nil: it took all.
 	CheckedBy string
@@ -106,6 +107,7 @@ func runTarget(ctx context.Context, t Target, o Options) Result {
 	case r.Err == nil: // what BIRD refuses is nothing to want
 		r.Updated, r.Err = c.update()
 	}
+	r.Err = errors.Join(r.Err, t.unlisted(got.Warnings, c.want[t.warningsFile()]))
 	return r
 }
 

@@ -1,0 +1,70 @@
+package golden
+
+import (
+	"bytes"
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+)
+
+// Warning is something that was left out or looks wrong.
+type Warning struct {
+	// Code is what this kind of warning is called, always; empty: it has no name.
+	Code string
+	// Text names the object and says what it is about, on one line.
+	Text string
+	// Detail is what more there is to show, in lines; may be empty.
+	Detail string
+}
+
+// isListed says whether one of the entries is the warning's code, or a part of
+// its text.
+func (w Warning) isListed(entries []string) bool {
+	return slices.ContainsFunc(entries, func(e string) bool { return e == w.Code || strings.Contains(w.Text, e) })
+}
+
+// unlisted is the error that names the warnings that are neither in the case's
+// list nor lines of its file of warnings; nil: there are none.
+func (t Target) unlisted(warnings []Warning, file []byte) error {
+	var b strings.Builder
+	count := 0
+	for _, w := range warnings {
+		if w.isListed(t.Warnings) || slices.Contains(fileLines(file), w.Text) {
+			continue
+		}
+		count++
+		fmt.Fprintf(&b, "  %s\n", w.Text)
+		for line := range strings.Lines(w.Detail) {
+			fmt.Fprintf(&b, "    %s", line)
+		}
+		fmt.Fprintf(&b, "  to expect it: warnings = [%s]\n", strconv.Quote(w.name()))
+	}
+	if count == 0 {
+		return nil
+	}
+	return fmt.Errorf("%s that %s does not list:\n%s", counted(count, "warning"), t.At("warnings"), strings.TrimRight(b.String(), "\n"))
+}
+
+// name is what stands for the warning in a list, where nobody chose better.
+func (w Warning) name() string {
+	if w.Code != "" {
+		return w.Code
+	}
+	return w.Text
+}
+
+// stillThere are the lines of a file of warnings that are true yet.
+func stillThere(file []byte, warnings []Warning) []byte {
+	var b bytes.Buffer
+	for _, line := range fileLines(file) {
+		if slices.ContainsFunc(warnings, func(w Warning) bool { return w.Text == line }) {
+			b.WriteString(line + "\n")
+		}
+	}
+	return b.Bytes()
+}
+
+func fileLines(file []byte) []string {
+	return strings.Split(strings.TrimSuffix(string(file), "\n"), "\n")
+}
