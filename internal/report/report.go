@@ -115,7 +115,8 @@ type Listening struct {
 type Held struct {
 	Hash  string    `json:"hash"` // what confd approve approves
 	Since time.Time `json:"since"`
-	Until time.Time `json:"until,omitzero"` // zero: until it is approved, or the input changes
+	Token string    `json:"token,omitempty"` // what an approval must say: it is of this hold alone
+	Until time.Time `json:"until,omitzero"`  // zero: until it is approved, or the input changes
 	Why   string    `json:"why"`
 	// Lost are the sessions that are established and would go; Objects are what
 	// changed, the likely cause first.
