@@ -10,6 +10,7 @@ import (
 
 	"confd/internal/birds"
 	"confd/internal/report"
+	"confd/internal/settings"
 )
 
 const approveHelp = `Let the change through that the program on this node holds back, because it
@@ -21,11 +22,11 @@ folder, with the settings that the program has (its --bird-dir above all).`
 
 // approveCommand is confd approve.
 func (p program) approveCommand() *cobra.Command {
-	flags := layer{}
+	flags := settings.Layer{}
 	cmd := &cobra.Command{
-		Use: commandApprove, Short: "Let a change through that is held back on this node", Long: approveHelp, Args: noArguments,
+		Use: settings.CommandApprove, Short: "Let a change through that is held back on this node", Long: approveHelp, Args: noArguments,
 	}
-	addFlags(cmd.Flags(), commandApprove, flags)
+	addFlags(cmd.Flags(), settings.CommandApprove, flags)
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
 		s, err := localSettings(flags, p.around)
 		if err != nil {
@@ -37,7 +38,7 @@ func (p program) approveCommand() *cobra.Command {
 }
 
 // approve approves what the report says is held.
-func approve(ctx context.Context, s Settings, stdout io.Writer) error {
+func approve(ctx context.Context, s settings.Settings, stdout io.Writer) error {
 	folder, err := reportFolder(ctx, s)
 	if err != nil {
 		return err
@@ -62,7 +63,7 @@ func approve(ctx context.Context, s Settings, stdout io.Writer) error {
 // reportFolder is where the program on this node leaves its report: BIRD's
 // folder. Where that depends on BIRD's version and nobody says it, a folder with
 // a report is the one.
-func reportFolder(ctx context.Context, s Settings) (string, error) {
+func reportFolder(ctx context.Context, s settings.Settings) (string, error) {
 	if s.BIRD.Dir != "" {
 		return s.BIRD.Dir, nil
 	}

@@ -10,6 +10,8 @@ import (
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
+
+	"confd/internal/settings"
 )
 
 // The exit codes.
@@ -19,13 +21,6 @@ const (
 	exitUsage  = 2
 )
 
-// usageError is an error of whoever called the program: a flag, a variable or a
-// file of settings is wrong. Trying again cannot help.
-type usageError struct{ err error }
-
-func (e usageError) Error() string { return e.err.Error() }
-func (e usageError) Unwrap() error { return e.err }
-
 // exitCode is what the process ends with: 0 good, 1 failed, 2 wrongly used.
 func exitCode(err error) int {
 	if err == nil {
@@ -34,7 +29,7 @@ func exitCode(err error) int {
 	if child := (childEnded{}); errors.As(err, &child) {
 		return child.code
 	}
-	if errors.As(err, &usageError{}) {
+	if errors.As(err, new(settings.Error)) {
 		return exitUsage
 	}
 	return exitFailed
@@ -43,19 +38,19 @@ func exitCode(err error) int {
 // program is what the command line drives, and what it writes to.
 type program struct {
 	version string
-	around  surroundings
+	around  settings.Surroundings
 	stdout  io.Writer
 	stderr  io.Writer
 	// run works until ctx ends, or once; render writes what run would.
-	run    func(ctx context.Context, s Settings) error
-	render func(ctx context.Context, s Settings, stdout io.Writer) error
+	run    func(ctx context.Context, s settings.Settings) error
+	render func(ctx context.Context, s settings.Settings, stdout io.Writer) error
 }
 
 // execute does what args (without the program's name) ask for, writes an error
 // to stderr, and returns the exit code.
 func (p program) execute(ctx context.Context, args []string) int {
 	root := newRootCommand(p)
-	root.SetArgs(twoDashes(settingsTable(), args))
+	root.SetArgs(twoDashes(settings.Table(), args))
 	root.SetOut(p.stdout)
 	root.SetErr(p.stderr)
 	err := root.ExecuteContext(ctx)
@@ -67,19 +62,19 @@ func (p program) execute(ctx context.Context, args []string) int {
 
 // newRootCommand returns the tree of commands.
 func newRootCommand(p program) *cobra.Command {
-	run := func(ctx context.Context, s Settings) error { return p.run(ctx, s) }
-	root := p.settingsCommand(commandRun, &cobra.Command{
+	run := func(ctx context.Context, s settings.Settings) error { return p.run(ctx, s) }
+	root := p.settingsCommand(settings.CommandRun, &cobra.Command{
 		Use:     "confd",
 		Short:   "Keep BIRD's configuration in step with a Calico cluster",
 		Version: p.version,
 	}, run)
 	root.AddCommand(
-		p.settingsCommand(commandRender, &cobra.Command{
-			Use:   commandRender,
+		p.settingsCommand(settings.CommandRender, &cobra.Command{
+			Use:   settings.CommandRender,
 			Short: "Print or write what BIRD would be given, and change nothing else",
-		}, func(ctx context.Context, s Settings) error { return p.render(ctx, s, p.stdout) }),
-		p.settingsCommand(commandRun, &cobra.Command{
-			Use:   commandRun,
+		}, func(ctx context.Context, s settings.Settings) error { return p.render(ctx, s, p.stdout) }),
+		p.settingsCommand(settings.CommandRun, &cobra.Command{
+			Use:   settings.CommandRun,
 			Short: "Keep BIRD in step: what confd does without a command, too",
 		}, run),
 		p.statusCommand(),
@@ -97,19 +92,19 @@ func newRootCommand(p program) *cobra.Command {
 	root.SetVersionTemplate("confd {{.Version}}\n")
 	root.SetUsageFunc(usage)
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
-		return usageError{fmt.Errorf("%w (see %s --help)", err, cmd.CommandPath())}
+		return settings.Error{Err: fmt.Errorf("%w (see %s --help)", err, cmd.CommandPath())}
 	})
 	return root
 }
 
 // settingsCommand makes cmd one that has the settings of the named command, and
 // gives them to do.
-func (p program) settingsCommand(name string, cmd *cobra.Command, do func(context.Context, Settings) error) *cobra.Command {
-	flags := layer{}
+func (p program) settingsCommand(name string, cmd *cobra.Command, do func(context.Context, settings.Settings) error) *cobra.Command {
+	flags := settings.Layer{}
 	addFlags(cmd.Flags(), name, flags)
 	cmd.Args = noArguments
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
-		s, err := loadSettings(flags, p.around)
+		s, err := settings.Load(flags, p.around)
 		if err != nil {
 			return err
 		}
@@ -128,7 +123,7 @@ func plainCommand(name, short string, text func() string) *cobra.Command {
 
 func docsCommand(root *cobra.Command) *cobra.Command {
 	cmd := plainCommand("docs", "Print the reference of commands and settings, in Markdown", func() string {
-		return reference(root, settingsTable())
+		return reference(root, settings.Table())
 	})
 	cmd.Hidden = true
 	return cmd
@@ -152,24 +147,24 @@ func noArguments(cmd *cobra.Command, args []string) error {
 		return nil
 	}
 	if !cmd.HasSubCommands() {
-		return usageError{fmt.Errorf("%q: %s takes no arguments besides flags", args[0], cmd.CommandPath())}
+		return settings.Error{Err: fmt.Errorf("%q: %s takes no arguments besides flags", args[0], cmd.CommandPath())}
 	}
-	return usageError{fmt.Errorf("unknown command %q (see %s --help)", args[0], cmd.CommandPath())}
+	return settings.Error{Err: fmt.Errorf("unknown command %q (see %s --help)", args[0], cmd.CommandPath())}
 }
 
-// flagText collects a flag's text, unread, for loadSettings.
+// flagText collects a flag's text, unread, for settings.Load.
 type flagText struct {
-	setting setting
+	setting settings.Setting
 	flag    string
-	into    layer
+	into    settings.Layer
 }
 
 // Set keeps the text; of a list it keeps all that are given.
 func (f flagText) Set(text string) error {
-	if old, ok := f.into[f.setting.name]; ok && f.setting.kind().separator() != "" {
-		text = old.text + f.setting.kind().separator() + text
+	if old, ok := f.into[f.setting.Name]; ok && f.setting.Kind().Separator() != "" {
+		text = old.Text + f.setting.Kind().Separator() + text
 	}
-	f.into[f.setting.name] = given{text, "--" + f.flag}
+	f.into[f.setting.Name] = settings.Given{Text: text, From: "--" + f.flag}
 	return nil
 }
 
@@ -177,57 +172,48 @@ func (f flagText) Set(text string) error {
 func (f flagText) String() string { return "" }
 
 // Type names the kind, as help prints it after the flag.
-func (f flagText) Type() string { return string(f.setting.kind()) }
+func (f flagText) Type() string { return string(f.setting.Kind()) }
 
 // addFlags adds the flags that the named command has. What is given goes to into.
-func addFlags(flags *pflag.FlagSet, command string, into layer) {
+func addFlags(flags *pflag.FlagSet, command string, into settings.Layer) {
 	flags.SortFlags = false
-	for _, s := range settingsTable() {
-		if s.noFlag || !s.flagOf(command) {
+	for _, s := range settings.Table() {
+		if !s.HasFlag(command) {
 			continue
 		}
-		help := s.help
-		if d := s.defaultText(); d != "" && s.kind() != kindBool {
+		help := s.Help
+		if d := s.DefaultText(); d != "" && s.Kind() != settings.KindBool {
 			help += " (default: " + d + ")"
 		}
-		if s.env != "" {
-			help += " [" + s.env + "]"
+		if s.Env != "" {
+			help += " [" + s.Env + "]"
 		}
-		addFlag(flags, flagText{s, s.name, into}, s.short, help)
-		if s.alias != "" {
-			addFlag(flags, flagText{s, s.alias, into}, "", "the same as --"+s.name)
+		addFlag(flags, flagText{s, s.Name, into}, s.Short, help)
+		if s.Alias != "" {
+			addFlag(flags, flagText{s, s.Alias, into}, "", "the same as --"+s.Name)
 		}
 	}
-}
-
-// flagOf says whether the named command has the setting's flag. Commands that
-// look at this node alone have few.
-func (s setting) flagOf(command string) bool {
-	if command == commandStatus || command == commandApprove {
-		return s.group == groupBIRD || s.name == "config-file"
-	}
-	return len(s.commands) == 0 || slices.Contains(s.commands, command)
 }
 
 func addFlag(flags *pflag.FlagSet, value flagText, short, help string) {
 	f := flags.VarPF(value, value.flag, short, help)
-	if value.setting.kind() == kindBool {
+	if value.setting.Kind() == settings.KindBool {
 		f.NoOptDefVal = "true"
 	}
 }
 
 // twoDashes gives long flags with one dash their second one. Both forms are in
 // use: manifests have -confdir, for example.
-func twoDashes(table []setting, args []string) []string {
+func twoDashes(table []settings.Setting, args []string) []string {
 	takesValue, shorts := map[string]bool{"help": false, "version": false}, "hv"
 	for _, s := range table {
-		takesValue[s.name] = s.kind() != kindBool
-		if s.alias != "" {
-			takesValue[s.alias] = takesValue[s.name]
+		takesValue[s.Name] = s.Kind() != settings.KindBool
+		if s.Alias != "" {
+			takesValue[s.Alias] = takesValue[s.Name]
 		}
-		if s.short != "" {
-			takesValue[s.short] = takesValue[s.name]
-			shorts += s.short
+		if s.Short != "" {
+			takesValue[s.Short] = takesValue[s.Name]
+			shorts += s.Short
 		}
 	}
 	args = slices.Clone(args)
@@ -260,7 +246,7 @@ func usage(cmd *cobra.Command) error {
 			}
 		}
 	}
-	for _, group := range append(settingGroups(), "") {
+	for _, group := range append(settings.Groups(), "") {
 		flags := groupFlags(cmd.Flags(), group)
 		title := group
 		if group == "" {
@@ -281,7 +267,7 @@ func groupFlags(all *pflag.FlagSet, group string) *pflag.FlagSet {
 	all.VisitAll(func(f *pflag.Flag) {
 		own := ""
 		if v, ok := f.Value.(flagText); ok {
-			own = v.setting.group
+			own = v.setting.Group
 		}
 		if own == group {
 			some.AddFlag(f)

@@ -6,15 +6,37 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"os"
+	"path/filepath"
 	"reflect"
 	"strings"
 	"testing"
+
+	"confd/internal/settings"
 )
+
+// around returns surroundings with the given variables, on the host "Host-1".
+func around(env map[string]string) settings.Surroundings {
+	return settings.Surroundings{
+		LookupEnv: func(name string) (string, bool) { v, ok := env[name]; return v, ok },
+		Hostname:  func() (string, error) { return "Host-1", nil },
+	}
+}
+
+// write puts content into a new file of that name, and returns its path.
+func write(t *testing.T, name, content string) string {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), name)
+	if err := os.WriteFile(path, []byte(content), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return path
+}
 
 // called is what a command line led to.
 type called struct {
 	command        string
-	settings       Settings
+	settings       settings.Settings
 	code           int
 	stdout, stderr string
 }
@@ -27,12 +49,12 @@ func call(t *testing.T, err error, args ...string) called {
 	env := map[string]string{"ETCD_ENDPOINTS": "http://a:2379", "CONFD_CONFIG_FILE": write(t, "confd.toml", "")}
 	p := program{
 		version: "v1.2.3", around: around(env), stdout: &stdout, stderr: &stderr,
-		run: func(_ context.Context, s Settings) error {
-			c.command, c.settings = commandRun, s
+		run: func(_ context.Context, s settings.Settings) error {
+			c.command, c.settings = settings.CommandRun, s
 			return err
 		},
-		render: func(_ context.Context, s Settings, stdout io.Writer) error {
-			c.command, c.settings = commandRender, s
+		render: func(_ context.Context, s settings.Settings, stdout io.Writer) error {
+			c.command, c.settings = settings.CommandRender, s
 			fmt.Fprint(stdout, "rendered")
 			return err
 		},
@@ -56,7 +78,7 @@ func TestArgsTwoDashes(t *testing.T) {
 		"-":                                  "-",
 	} {
 		args := strings.Fields(in)
-		got := strings.Join(twoDashes(settingsTable(), args), " ")
+		got := strings.Join(twoDashes(settings.Table(), args), " ")
 		if got != want || strings.Join(args, " ") != in {
 			t.Errorf("%s: got %s, want %s", in, got, want)
 		}
@@ -65,11 +87,11 @@ func TestArgsTwoDashes(t *testing.T) {
 
 func TestArgsRun(t *testing.T) {
 	c := call(t, nil, "-onetime", "-confdir", "/x", "-prefix=/p", "-interval", "3", "-keep-stage-file", "-noop", "-sync-only=true", "--node", "n")
-	if c.code != exitGood || c.command != commandRun || c.stderr != "" {
+	if c.code != exitGood || c.command != settings.CommandRun || c.stderr != "" {
 		t.Fatalf("%+v", c)
 	}
 	s := c.settings
-	want := TemplateSettings{ConfDir: "/x", Prefix: "/p", KeepStageFile: true, SyncOnly: true, Mode: 0o640, Owner: -1, Group: -1}
+	want := settings.Templates{ConfDir: "/x", Prefix: "/p", KeepStageFile: true, SyncOnly: true, Mode: 0o640, Owner: -1, Group: -1}
 	if s.Templates != want || !s.OneTime || !s.Noop || s.Node != "n" || s.Timing.Interval != 3 {
 		t.Errorf("%+v", s)
 	}
@@ -87,7 +109,7 @@ func TestArgsRender(t *testing.T) {
 		{"-datastore=file", "-data", "/a", "-data", "/b", "-data", "/c", "render", "--output=/out", "--strict"},
 	} {
 		c := call(t, nil, args...)
-		if c.code != exitGood || c.command != commandRender || c.stdout != "rendered" {
+		if c.code != exitGood || c.command != settings.CommandRender || c.stdout != "rendered" {
 			t.Fatalf("%+v", c)
 		}
 		if s := c.settings; s.Output != "/out" || !s.Strict || !reflect.DeepEqual(s.Data, []string{"/a", "/b", "/c"}) {
@@ -123,7 +145,7 @@ func TestArgsExitCodes(t *testing.T) {
 	if c.code != exitFailed || c.stderr != "confd: etcd is gone\n" {
 		t.Errorf("%+v", c)
 	}
-	if c := call(t, fmt.Errorf("templates: %w", usageError{errors.New("no conf.d")})); c.code != exitUsage {
+	if c := call(t, fmt.Errorf("templates: %w", settings.Error{Err: errors.New("no conf.d")})); c.code != exitUsage {
 		t.Errorf("%+v", c)
 	}
 }
@@ -141,7 +163,7 @@ func TestArgsVersionAndHelp(t *testing.T) {
 		}
 	}
 	for _, part := range []string{
-		"\nCommands:\n", "  render ", "\n" + groupEtcd + ":\n", "--onetime ", "--gather duration",
+		"\nCommands:\n", "  render ", "\n" + settings.GroupEtcd + ":\n", "--onetime ", "--gather duration",
 		"(default: 50ms) [CONFD_GATHER]", "\nOther:\n  -h, --help",
 	} {
 		if !strings.Contains(want, part) {

@@ -9,6 +9,7 @@ import (
 
 	"confd/backends"
 	"confd/bgp"
+	"confd/internal/settings"
 )
 
 // peerName is the session of the BGPPeer in changesState.
@@ -17,7 +18,7 @@ const peerName = "Node_10_0_0_50_port_1790"
 // changesInput is what a configuration is made from.
 type changesInput struct {
 	*backends.State
-	bgp BGPSettings
+	bgp settings.BGP
 }
 
 func (i changesInput) defaults() *backends.BGPConfiguration { return i.BGPConfigurations["default"] }
@@ -168,8 +169,8 @@ func changesCases() map[string][]func(changesInput) {
 }
 
 // changesSettings are those that no resource has: what the environment says.
-func changesSettings() map[string]BGPSettings {
-	return map[string]BGPSettings{
+func changesSettings() map[string]settings.BGP {
+	return map[string]settings.BGP{
 		"router ID":      {RouterID: "9.9.9.9"},
 		"same router ID": {RouterID: "10.0.0.1"},
 		"log severity":   {LogSeverity: "debug"},
@@ -178,11 +179,11 @@ func changesSettings() map[string]BGPSettings {
 }
 
 // changesSequence is what one case goes through, from the base to the base.
-func changesSequence(steps []func(changesInput), settings BGPSettings) []changesInput {
+func changesSequence(steps []func(changesInput), own settings.BGP) []changesInput {
 	all := []changesInput{changesState()}
 	for n := range max(1, len(steps)) {
 		next := changesState()
-		next.bgp = settings
+		next.bgp = own
 		for _, step := range steps[:min(n+1, len(steps))] {
 			step(next)
 		}
@@ -195,10 +196,10 @@ func changesSequence(steps []func(changesInput), settings BGPSettings) []changes
 func changesSequences() map[string][]changesInput {
 	all := map[string][]changesInput{}
 	for name, steps := range changesCases() {
-		all[name] = changesSequence(steps, BGPSettings{})
+		all[name] = changesSequence(steps, settings.BGP{})
 	}
-	for name, settings := range changesSettings() {
-		all[name] = changesSequence(nil, settings)
+	for name, own := range changesSettings() {
+		all[name] = changesSequence(nil, own)
 	}
 	return all
 }

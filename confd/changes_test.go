@@ -20,6 +20,7 @@ import (
 
 	"confd/bgp"
 	"confd/internal/birds"
+	"confd/internal/settings"
 	"confd/internal/testenv"
 	"confd/reload"
 	"confd/templates"
@@ -32,11 +33,11 @@ type rendered struct {
 }
 
 // nodeOf is node-1 with these settings.
-func nodeOf(t *testing.T, settings BGPSettings) *node {
+func nodeOf(t *testing.T, own settings.BGP) *node {
 	t.Helper()
-	n, err := newNode(Settings{
-		Node: "node-1", NodeRef: "node-1", BGP: settings, Templates: TemplateSettings{ConfDir: "/nonexistent", Prefix: "/calico", Owner: -1, Group: -1},
-		Kubernetes: KubernetesSettings{Namespace: "kube-system"},
+	n, err := newNode(settings.Settings{
+		Node: "node-1", NodeRef: "node-1", BGP: own, Templates: settings.Templates{ConfDir: "/nonexistent", Prefix: "/calico", Owner: -1, Group: -1},
+		Kubernetes: settings.Kubernetes{Namespace: "kube-system"},
 	}, slog.New(slog.DiscardHandler))
 	if err != nil {
 		t.Fatal(err)

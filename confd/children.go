@@ -13,6 +13,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"confd/internal/metrics"
+	"confd/internal/settings"
 	"confd/internal/supervise"
 )
 
@@ -47,7 +48,7 @@ func newChildren(commands []string, log *slog.Logger) (*children, error) {
 	c := &children{commands: commands, log: log}
 	for _, command := range commands {
 		if _, err := supervise.New(command, supervise.Options{}); err != nil {
-			return nil, usageError{err}
+			return nil, settings.Error{Err: err}
 		}
 	}
 	return c, nil

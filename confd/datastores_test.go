@@ -17,6 +17,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"confd/backends"
+	"confd/internal/settings"
 	"confd/internal/testenv"
 	"confd/templates"
 )
@@ -32,7 +33,7 @@ const kubeUser = "confd"
 // way is one datastore that holds the cluster, with a program that follows it.
 type way struct {
 	name     string
-	settings Settings
+	settings settings.Settings
 	node     *node
 	in       *intake
 	updates  <-chan backends.Update
@@ -122,27 +123,31 @@ func startWays(t *testing.T, statuses, kubeconfig string, e *testenv.Etcd, dir s
 		}
 	})
 	confdir := keyTemplates(t)
-	add := func(name string, change func(*Settings)) *way {
-		s := Settings{
-			Node: "node-1", NodeRef: "node-1", BGP: BGPSettings{EndpointStatusPrefix: statuses},
-			Kubernetes: KubernetesSettings{Namespace: "kube-system", Kubeconfig: kubeconfig, QPS: 1000, Burst: 1000},
-			Templates:  TemplateSettings{ConfDir: confdir, Prefix: "/calico", Owner: -1, Group: -1},
-			Timing:     TimingSettings{SyncTimeout: time.Minute},
+	add := func(name string, change func(*settings.Settings)) *way {
+		s := settings.Settings{
+			Node: "node-1", NodeRef: "node-1", BGP: settings.BGP{EndpointStatusPrefix: statuses},
+			Kubernetes: settings.Kubernetes{Namespace: "kube-system", Kubeconfig: kubeconfig, QPS: 1000, Burst: 1000},
+			Templates:  settings.Templates{ConfDir: confdir, Prefix: "/calico", Owner: -1, Group: -1},
+			Timing:     settings.Timing{SyncTimeout: time.Minute},
 		}
 		change(&s)
 		return startWay(t, ctx, g, name, s)
 	}
 	return []*way{
-		add("etcd", func(s *Settings) { s.Datastore, s.Etcd = DatastoreEtcd, EtcdSettings{Endpoints: e.Endpoints()} }),
-		add("crd.projectcalico.org/v1", func(s *Settings) {
-			s.Datastore, s.Kubernetes.APIGroup = DatastoreKubernetes, "crd.projectcalico.org/v1"
+		add("etcd", func(s *settings.Settings) {
+			s.Datastore, s.Etcd = settings.DatastoreEtcd, settings.Etcd{Endpoints: e.Endpoints()}
 		}),
-		add("projectcalico.org/v3", func(s *Settings) { s.Datastore, s.Kubernetes.APIGroup = DatastoreKubernetes, "projectcalico.org/v3" }),
-		add("files", func(s *Settings) { s.Datastore, s.Data = DatastoreFile, []string{dir} }),
+		add("crd.projectcalico.org/v1", func(s *settings.Settings) {
+			s.Datastore, s.Kubernetes.APIGroup = settings.DatastoreKubernetes, "crd.projectcalico.org/v1"
+		}),
+		add("projectcalico.org/v3", func(s *settings.Settings) {
+			s.Datastore, s.Kubernetes.APIGroup = settings.DatastoreKubernetes, "projectcalico.org/v3"
+		}),
+		add("files", func(s *settings.Settings) { s.Datastore, s.Data = settings.DatastoreFile, []string{dir} }),
 	}
 }
 
-func startWay(t *testing.T, ctx context.Context, g *errgroup.Group, name string, s Settings) *way {
+func startWay(t *testing.T, ctx context.Context, g *errgroup.Group, name string, s settings.Settings) *way {
 	t.Helper()
 	log := slog.New(slog.DiscardHandler)
 	n, err := newNode(s, log)

@@ -20,6 +20,7 @@ import (
 	"confd/backends/workload"
 	"confd/bgp"
 	"confd/internal/birds"
+	"confd/internal/settings"
 	"confd/reload"
 )
 
@@ -46,15 +47,15 @@ the files that BIRD has are compared with the live datastore.`
 // diffCommand is confd diff.
 func (p program) diffCommand() *cobra.Command {
 	var o diffOptions
-	flags := layer{}
+	flags := settings.Layer{}
 	cmd := &cobra.Command{
-		Use:   commandDiff,
+		Use:   settings.CommandDiff,
 		Short: "Show what would change on this node, or between two states of the cluster",
 		Long:  diffHelp,
 		Args:  noArguments,
 	}
 	f := cmd.Flags()
-	addFlags(f, commandDiff, flags)
+	addFlags(f, settings.CommandDiff, flags)
 	f.StringVar(&o.from, "from", "", "state before: disk, live, or a path of YAML (default: live where --to is given, else disk)")
 	f.StringVar(&o.to, "to", sideLive, "state after: live, or a path of YAML")
 	f.BoolVar(&o.exitCode, "exit-code", false, "end with 1 where something differs")
@@ -77,18 +78,18 @@ func (p program) diffCommand() *cobra.Command {
 
 // diffSettings reads the settings. Where no state is the live one, nobody needs
 // to say how to reach a datastore.
-func diffSettings(flags layer, around surroundings, o diffOptions) (Settings, error) {
+func diffSettings(flags settings.Layer, around settings.Surroundings, o diffOptions) (settings.Settings, error) {
 	if o.to == sideDisk {
-		return Settings{}, usageError{errors.New("--to: disk: only --from can be what BIRD has now")}
+		return settings.Settings{}, settings.Error{Err: errors.New("--to: disk: only --from can be what BIRD has now")}
 	}
 	if o.from != sideLive && o.to != sideLive {
-		flags = merged(flags, layer{"datastore": given{string(DatastoreFile), "--to"}, "data": given{o.to, "--to"}})
+		flags = settings.Merged(flags, settings.Layer{"datastore": settings.Given{Text: string(settings.DatastoreFile), From: "--to"}, "data": settings.Given{Text: o.to, From: "--to"}})
 	}
-	return loadSettings(flags, around)
+	return settings.Load(flags, around)
 }
 
 // runDiff prints how the one state becomes the other.
-func runDiff(ctx context.Context, s Settings, o diffOptions, w diffWriter) error {
+func runDiff(ctx context.Context, s settings.Settings, o diffOptions, w diffWriter) error {
 	log := newLogger(s.Log)
 	n, err := newNode(s, log)
 	if err != nil {
@@ -158,13 +159,13 @@ func newSide(ctx context.Context, n *node, d birds.Daemons, name string, log *sl
 
 // sideState reads a state: the live one, or what is in files, together with
 // this node's local workloads.
-func sideState(ctx context.Context, s Settings, name string, log *slog.Logger) (*backends.State, error) {
+func sideState(ctx context.Context, s settings.Settings, name string, log *slog.Logger) (*backends.State, error) {
 	if name == sideLive {
 		return gatherOnce(ctx, s, log)
 	}
 	events, err := file.Load(ctx, []string{name}, log)
 	if err != nil {
-		return nil, usageError{fmt.Errorf("state %s: %w", name, err)}
+		return nil, settings.Error{Err: fmt.Errorf("state %s: %w", name, err)}
 	}
 	workloads, err := workload.Load(ctx, filepath.Join(s.BGP.EndpointStatusPrefix, "endpoint-status"))
 	if err != nil {
@@ -173,7 +174,7 @@ func sideState(ctx context.Context, s Settings, name string, log *slog.Logger) (
 	state := backends.NewState()
 	for _, e := range append(events, workloads...) {
 		if e.Key.Kind == file.KindFile {
-			return nil, usageError{fmt.Errorf("state %s: %s: %w", name, e.Key, e.Err)}
+			return nil, settings.Error{Err: fmt.Errorf("state %s: %s: %w", name, e.Key, e.Err)}
 		}
 		state.Apply(e)
 	}

@@ -7,6 +7,8 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"confd/internal/settings"
 )
 
 // execute runs a command line as a process would, with these variables.
@@ -14,7 +16,7 @@ func execute(t *testing.T, env map[string]string, args ...string) called {
 	t.Helper()
 	var stdout, stderr bytes.Buffer
 	p := program{
-		around: surroundings{LookupEnv: func(k string) (string, bool) { v, ok := env[k]; return v, ok }, Hostname: os.Hostname},
+		around: settings.Surroundings{LookupEnv: func(k string) (string, bool) { v, ok := env[k]; return v, ok }, Hostname: os.Hostname},
 		stdout: &stdout, stderr: &stderr, run: run, render: render,
 	}
 	code := p.execute(context.Background(), args)

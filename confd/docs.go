@@ -6,16 +6,18 @@ import (
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
+
+	"confd/internal/settings"
 )
 
 // reference is the reference page, in Markdown: the commands below root, and
 // the settings of table.
-func reference(root *cobra.Command, table []setting) string {
+func reference(root *cobra.Command, table []settings.Setting) string {
 	var b strings.Builder
 	b.WriteString(referenceStart)
 	writeCommands(&b, root)
 	b.WriteString(referenceSources)
-	for _, group := range settingGroups() {
+	for _, group := range settings.Groups() {
 		writeGroup(&b, table, group)
 	}
 	writeCalicoFields(&b, table)
@@ -113,52 +115,52 @@ func writeOwnFlags(b *strings.Builder, c *cobra.Command) {
 	})
 }
 
-func writeGroup(b *strings.Builder, table []setting, group string) {
+func writeGroup(b *strings.Builder, table []settings.Setting, group string) {
 	fmt.Fprintf(b, "\n### %s\n\n| flag | variable | TOML key | kind | default | meaning |\n| --- | --- | --- | --- | --- | --- |\n", group)
 	for _, s := range table {
-		if s.group == group {
-			cells := []string{flagCell(s), code(s.env), keyCell(s), string(s.kind()), defaultCell(s), meaningCell(s)}
+		if s.Group == group {
+			cells := []string{flagCell(s), code(s.Env), keyCell(s), string(s.Kind()), defaultCell(s), meaningCell(s)}
 			fmt.Fprintf(b, "| %s |\n", strings.Join(cells, " | "))
 		}
 	}
 }
 
-func flagCell(s setting) string {
-	if s.noFlag {
+func flagCell(s settings.Setting) string {
+	if s.NoFlag {
 		return ""
 	}
-	cell := code("--" + s.name)
-	if s.short != "" {
-		cell = code("-"+s.short) + ", " + cell
+	cell := code("--" + s.Name)
+	if s.Short != "" {
+		cell = code("-"+s.Short) + ", " + cell
 	}
-	if s.alias != "" {
-		cell += ", " + code("--"+s.alias)
+	if s.Alias != "" {
+		cell += ", " + code("--"+s.Alias)
 	}
 	return cell
 }
 
-func keyCell(s setting) string {
-	if s.flagOnly {
+func keyCell(s settings.Setting) string {
+	if s.FlagOnly {
 		return ""
 	}
-	return code(s.name)
+	return code(s.Name)
 }
 
-func defaultCell(s setting) string {
-	if s.computed != "" {
-		return s.computed
+func defaultCell(s settings.Setting) string {
+	if s.Computed != "" {
+		return s.Computed
 	}
-	return code(s.def)
+	return code(s.Default)
 }
 
-func meaningCell(s setting) string {
-	cell := strings.ReplaceAll(s.help, "|", `\|`)
-	if len(s.commands) == 0 {
+func meaningCell(s settings.Setting) string {
+	cell := strings.ReplaceAll(s.Help, "|", `\|`)
+	if len(s.Commands) == 0 {
 		return cell
 	}
-	names := make([]string, len(s.commands))
-	for i, name := range s.commands {
-		names[i] = code(strings.TrimSuffix("confd "+name, " "+commandRun))
+	names := make([]string, len(s.Commands))
+	for i, name := range s.Commands {
+		names[i] = code(strings.TrimSuffix("confd "+name, " "+settings.CommandRun))
 	}
 	return cell + " (" + strings.Join(names, ", ") + " only)"
 }
@@ -170,12 +172,12 @@ func code(s string) string {
 	return "`" + s + "`"
 }
 
-func writeCalicoFields(b *strings.Builder, table []setting) {
-	b.WriteString("\n## The CalicoAPIConfig file\n\nA YAML file with `apiVersion: " + calicoAPIVersion + "` and `kind: " + calicoKind +
+func writeCalicoFields(b *strings.Builder, table []settings.Setting) {
+	b.WriteString("\n## The CalicoAPIConfig file\n\nA YAML file with `apiVersion: " + settings.CalicoAPIVersion + "` and `kind: " + settings.CalicoKind +
 		"`. Under `spec` it has these fields, each for the setting beside it:\n\n| field | setting |\n| --- | --- |\n")
 	for _, s := range table {
-		if s.field != "" {
-			fmt.Fprintf(b, "| `%s` | `%s` |\n", s.field, s.name)
+		if s.Field != "" {
+			fmt.Fprintf(b, "| `%s` | `%s` |\n", s.Field, s.Name)
 		}
 	}
 	b.WriteString("\nWhat the file leaves out, or leaves empty, comes from the other places.\n")

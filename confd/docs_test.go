@@ -8,6 +8,8 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+
+	"confd/internal/settings"
 )
 
 var update = flag.Bool("update", false, "rewrite the files that tests compare with")
@@ -33,18 +35,18 @@ func TestDocsReference(t *testing.T) {
 }
 
 func TestDocsEverySettingIsExplained(t *testing.T) {
-	for _, s := range settingsTable() {
-		if s.help == "" || strings.ContainsAny(s.help, "\n`") || strings.HasSuffix(s.help, ".") {
-			t.Errorf("%s needs a help text of one line, without a full stop and backquotes: %q", s.name, s.help)
+	for _, s := range settings.Table() {
+		if s.Help == "" || strings.ContainsAny(s.Help, "\n`") || strings.HasSuffix(s.Help, ".") {
+			t.Errorf("%s needs a help text of one line, without a full stop and backquotes: %q", s.Name, s.Help)
 		}
-		if !slices.Contains(settingGroups(), s.group) {
-			t.Errorf("%s is in no group of help and reference: %q", s.name, s.group)
+		if !slices.Contains(settings.Groups(), s.Group) {
+			t.Errorf("%s is in no group of help and reference: %q", s.Name, s.Group)
 		}
-		if s.def != "" && s.computed != "" {
-			t.Errorf("%s has two defaults", s.name)
+		if s.Default != "" && s.Computed != "" {
+			t.Errorf("%s has two defaults", s.Name)
 		}
-		if s.env == "" && s.noFlag {
-			t.Errorf("%s cannot be given", s.name)
+		if s.Env == "" && s.NoFlag {
+			t.Errorf("%s cannot be given", s.Name)
 		}
 	}
 }

@@ -14,6 +14,7 @@ import (
 	"sigs.k8s.io/yaml"
 
 	"confd/backends"
+	"confd/internal/settings"
 )
 
 // hiddenSecret stands for a secret's value. BIRD takes it for a password, so
@@ -28,11 +29,11 @@ files. The values of Secrets are replaced by "hidden" unless --secrets is given.
 // exportCommand is confd export.
 func (p program) exportCommand() *cobra.Command {
 	var secrets bool
-	cmd := p.settingsCommand(commandExport, &cobra.Command{
-		Use:   commandExport,
+	cmd := p.settingsCommand(settings.CommandExport, &cobra.Command{
+		Use:   settings.CommandExport,
 		Short: "Write the resources that this node's configuration comes from, as YAML",
 		Long:  exportHelp,
-	}, func(ctx context.Context, s Settings) error {
+	}, func(ctx context.Context, s settings.Settings) error {
 		return export(ctx, s, exportOptions{node: s, secrets: secrets}, p.stdout)
 	})
 	cmd.Flags().BoolVar(&secrets, "secrets", false, "write the values of Secrets, too")
@@ -40,7 +41,7 @@ func (p program) exportCommand() *cobra.Command {
 }
 
 // export writes the live state to stdout, or to the file of --output.
-func export(ctx context.Context, s Settings, o exportOptions, stdout io.Writer) error {
+func export(ctx context.Context, s settings.Settings, o exportOptions, stdout io.Writer) error {
 	log := newLogger(s.Log)
 	state, err := gatherOnce(ctx, s, log)
 	if err != nil {
@@ -73,7 +74,7 @@ func warnOfLoss(log *slog.Logger, state *backends.State) {
 type exportOptions struct {
 	// node are the settings of the node that the state is for: they say where
 	// the Secrets are that it may read.
-	node Settings
+	node settings.Settings
 	// secrets is set where the values of Secrets are written, too.
 	secrets bool
 }

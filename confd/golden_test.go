@@ -12,6 +12,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"confd/internal/settings"
 	"confd/internal/testenv"
 )
 
@@ -22,7 +23,7 @@ func renderCase(t *testing.T, dir, bird, output string) (int, string) {
 	env := map[string]string{"NODENAME": "node-1", "CALICO_ENDPOINT_STATUS_PATH_PREFIX": dir}
 	var stdout, stderr bytes.Buffer
 	p := program{
-		around: surroundings{LookupEnv: func(k string) (string, bool) { v, ok := env[k]; return v, ok }, Hostname: os.Hostname},
+		around: settings.Surroundings{LookupEnv: func(k string) (string, bool) { v, ok := env[k]; return v, ok }, Hostname: os.Hostname},
 		stdout: &stdout, stderr: &stderr, run: run, render: render,
 	}
 	code := p.execute(context.Background(), []string{

@@ -18,6 +18,7 @@ import (
 	"confd/backends/file"
 	"confd/backends/kubernetes"
 	"confd/backends/workload"
+	"confd/internal/settings"
 )
 
 // source is a backend with the name that its updates carry.
@@ -27,23 +28,23 @@ type source struct {
 }
 
 // newSources makes the backends that the settings ask for.
-func newSources(s Settings, log *slog.Logger) ([]source, error) {
+func newSources(s settings.Settings, log *slog.Logger) ([]source, error) {
 	store, err := newStore(s, log)
 	if err != nil {
-		return nil, usageError{err}
+		return nil, settings.Error{Err: err}
 	}
 	endpoints, err := workload.New(workload.Config{
 		Dir:    filepath.Join(s.BGP.EndpointStatusPrefix, "endpoint-status"),
 		Logger: log,
 	})
 	if err != nil {
-		return nil, usageError{err}
+		return nil, settings.Error{Err: err}
 	}
 	sources := []source{store, {"workload", endpoints}}
-	if s.Datastore == DatastoreEtcd && apiInReach(s.Kubernetes) {
+	if s.Datastore == settings.DatastoreEtcd && apiInReach(s.Kubernetes) {
 		beside, err := newKubernetes(s, false, log)
 		if err != nil {
-			return nil, usageError{err}
+			return nil, settings.Error{Err: err}
 		}
 		sources = append(sources, beside)
 	}
@@ -52,13 +53,13 @@ func newSources(s Settings, log *slog.Logger) ([]source, error) {
 
 // apiInReach says whether there is an API server to ask: then
 // Services, EndpointSlices and Secrets come from there, whatever the datastore.
-func apiInReach(k KubernetesSettings) bool {
+func apiInReach(k settings.Kubernetes) bool {
 	return k.Kubeconfig != "" || k.APIEndpoint != "" || k.InCluster
 }
 
 // newKubernetes reads the API server; without calico, only what etcd does not
 // have.
-func newKubernetes(s Settings, calico bool, log *slog.Logger) (source, error) {
+func newKubernetes(s settings.Settings, calico bool, log *slog.Logger) (source, error) {
 	k := s.Kubernetes
 	b, err := kubernetes.New(kubernetes.Config{
 		Kubeconfig: k.Kubeconfig, APIEndpoint: k.APIEndpoint, KeyFile: k.KeyFile, CertFile: k.CertFile, CAFile: k.CAFile,
@@ -68,12 +69,12 @@ func newKubernetes(s Settings, calico bool, log *slog.Logger) (source, error) {
 	return source{"kubernetes", b}, err
 }
 
-func newStore(s Settings, log *slog.Logger) (source, error) {
+func newStore(s settings.Settings, log *slog.Logger) (source, error) {
 	switch s.Datastore {
-	case DatastoreFile:
+	case settings.DatastoreFile:
 		b, err := file.New(file.Config{Paths: s.Data, Logger: log})
 		return source{"file", b}, err
-	case DatastoreEtcd:
+	case settings.DatastoreEtcd:
 		b, err := etcd.New(etcd.Config{
 			Endpoints: s.Etcd.Endpoints, DiscoverySRV: s.Etcd.DiscoverySRV,
 			Username: s.Etcd.Username, Password: string(s.Etcd.Password),
@@ -130,7 +131,7 @@ type standing struct {
 	serves *backends.Needs
 }
 
-func newIntake(sources []source, s Settings, log *slog.Logger) *intake {
+func newIntake(sources []source, s settings.Settings, log *slog.Logger) *intake {
 	in := &intake{
 		state: backends.NewState(), sources: map[string]*standing{}, log: log, needers: map[string]needer{},
 		secretNamespace: s.Kubernetes.Namespace, clusterIPs: len(s.BGP.ClusterIPs) > 0,
@@ -258,7 +259,7 @@ func (in *intake) missing() error {
 }
 
 // gatherOnce reads the whole state from all sources, and stops them.
-func gatherOnce(ctx context.Context, s Settings, log *slog.Logger) (*backends.State, error) {
+func gatherOnce(ctx context.Context, s settings.Settings, log *slog.Logger) (*backends.State, error) {
 	sources, err := newSources(s, log)
 	if err != nil {
 		return nil, err

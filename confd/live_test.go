@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"confd/internal/birds"
+	"confd/internal/settings"
 	"confd/internal/testenv"
 )
 
@@ -59,12 +60,12 @@ func newLiveRig(t *testing.T) *liveRig {
 func (r *liveRig) start() {
 	r.t.Helper()
 	ctx, cancel := context.WithCancel(context.Background())
-	s := Settings{
-		Node: "node-1", NodeRef: "node-1", Datastore: DatastoreFile, Data: []string{filepath.Join(r.dir, "data.yaml")},
-		BGP:       BGPSettings{EndpointStatusPrefix: r.dir},
+	s := settings.Settings{
+		Node: "node-1", NodeRef: "node-1", Datastore: settings.DatastoreFile, Data: []string{filepath.Join(r.dir, "data.yaml")},
+		BGP:       settings.BGP{EndpointStatusPrefix: r.dir},
 		BIRD:      birds.Settings{Version: "2.0.12", Dir: filepath.Join(r.dir, "out")},
-		Templates: TemplateSettings{ConfDir: filepath.Join(r.dir, "confd"), Prefix: "/calico", SyncOnly: true, Mode: 0o640, Owner: -1, Group: -1},
-		Timing:    TimingSettings{Gather: time.Millisecond, CheckTimeout: time.Minute, ReloadTimeout: time.Minute, SyncTimeout: time.Minute},
+		Templates: settings.Templates{ConfDir: filepath.Join(r.dir, "confd"), Prefix: "/calico", SyncOnly: true, Mode: 0o640, Owner: -1, Group: -1},
+		Timing:    settings.Timing{Gather: time.Millisecond, CheckTimeout: time.Minute, ReloadTimeout: time.Minute, SyncTimeout: time.Minute},
 	}
 	go func() { r.stopped <- runLogged(ctx, s, slog.New(slog.NewTextHandler(r.log, nil)), new(slog.LevelVar)) }()
 	r.t.Cleanup(func() {

@@ -11,6 +11,8 @@ import (
 	"os/signal"
 	"runtime/debug"
 	"syscall"
+
+	"confd/internal/settings"
 )
 
 func main() {
@@ -19,7 +21,7 @@ func main() {
 	context.AfterFunc(ctx, stop)
 	code := program{
 		version: version(),
-		around:  surroundings{LookupEnv: os.LookupEnv, Hostname: os.Hostname},
+		around:  settings.Surroundings{LookupEnv: os.LookupEnv, Hostname: os.Hostname},
 		stdout:  os.Stdout,
 		stderr:  os.Stderr,
 		run:     run,
@@ -44,13 +46,13 @@ func version() string {
 }
 
 // newLogger writes to stderr: stdout is for what commands print.
-func newLogger(s LogSettings) *slog.Logger {
+func newLogger(s settings.Log) *slog.Logger {
 	log, _ := newLevelLogger(s)
 	return log
 }
 
 // newLevelLogger is newLogger with a level that can be changed.
-func newLevelLogger(s LogSettings) (*slog.Logger, *slog.LevelVar) {
+func newLevelLogger(s settings.Log) (*slog.Logger, *slog.LevelVar) {
 	level := new(slog.LevelVar)
 	level.Set(s.Level)
 	options := &slog.HandlerOptions{Level: level}

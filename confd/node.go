@@ -6,17 +6,18 @@ import (
 
 	"confd/bgp"
 	"confd/internal/plan"
+	"confd/internal/settings"
 )
 
 // node is what every command has that computes or renders for one node.
 type node struct {
 	plan.Planner
-	settings Settings
+	settings settings.Settings
 	log      *slog.Logger
 }
 
 // newNode reads the templates. Where that fails, the node has none.
-func newNode(s Settings, log *slog.Logger) (*node, error) {
+func newNode(s settings.Settings, log *slog.Logger) (*node, error) {
 	n := &node{Planner: plan.Planner{Settings: planSettings(s), Env: os.Getenv}, settings: s, log: log}
 	var err error
 	n.Templates, err = plan.Load(n.Planner.Settings, log)
@@ -24,7 +25,7 @@ func newNode(s Settings, log *slog.Logger) (*node, error) {
 }
 
 // planSettings are those of the settings that a candidate depends on.
-func planSettings(s Settings) plan.Settings {
+func planSettings(s settings.Settings) plan.Settings {
 	return plan.Settings{
 		BGP: bgp.Options{
 			Node: s.Node, K8sNode: s.NodeRef, RouterID: s.BGP.RouterID,

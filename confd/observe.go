@@ -21,6 +21,7 @@ import (
 	"confd/internal/notify"
 	"confd/internal/report"
 	"confd/internal/serve"
+	"confd/internal/settings"
 	"confd/reload"
 )
 
@@ -52,7 +53,7 @@ type observer struct {
 
 // newObserver makes the observer of a run. usage reads the use of the IP pools;
 // nil: nobody does.
-func newObserver(s Settings, usage backends.UsageReader, log *slog.Logger) *observer {
+func newObserver(s settings.Settings, usage backends.UsageReader, log *slog.Logger) *observer {
 	o := &observer{log: log, notifier: notify.New(log), failed: map[string]string{}}
 	options := metrics.Options{Version: version(), Node: s.Node, Report: o.last.Load, PerSession: s.Watch.Sessions, Log: log}
 	if usage != nil && s.Watch.IPAM {
@@ -63,7 +64,7 @@ func newObserver(s Settings, usage backends.UsageReader, log *slog.Logger) *obse
 }
 
 // start serves what is observed, where somebody wants that.
-func (o *observer) start(ctx context.Context, g *errgroup.Group, s Settings) error {
+func (o *observer) start(ctx context.Context, g *errgroup.Group, s settings.Settings) error {
 	if s.Watch.Listen == "" {
 		return nil
 	}

@@ -12,11 +12,12 @@ import (
 	"github.com/google/renameio/v2"
 
 	"confd/bgp"
+	"confd/internal/settings"
 	"confd/templates"
 )
 
 // render writes what the node's BIRD would be given to stdout or a folder.
-func render(ctx context.Context, s Settings, stdout io.Writer) error {
+func render(ctx context.Context, s settings.Settings, stdout io.Writer) error {
 	n, err := newNode(s, newLogger(s.Log))
 	if err != nil {
 		return err
@@ -30,7 +31,7 @@ func render(ctx context.Context, s Settings, stdout io.Writer) error {
 }
 
 // writeFiles puts the files into the folder of --output, by their last name.
-func writeFiles(s Settings, files []templates.File) error {
+func writeFiles(s settings.Settings, files []templates.File) error {
 	if err := os.MkdirAll(s.Output, 0o755); err != nil {
 		return fmt.Errorf("output folder: %w", err)
 	}

@@ -18,6 +18,7 @@ import (
 	"confd/internal/plan"
 	"confd/internal/quarantine"
 	"confd/internal/report"
+	"confd/internal/settings"
 	"confd/reload"
 	"confd/templates"
 )
@@ -31,14 +32,14 @@ const turn = 250 * time.Millisecond
 
 // run keeps this node's BIRD in step until ctx ends; with --onetime or --noop
 // it works once.
-func run(ctx context.Context, s Settings) error {
+func run(ctx context.Context, s settings.Settings) error {
 	log, level := newLevelLogger(s.Log)
 	return runLogged(ctx, s, log, level)
 }
 
 // runLogged is run with a log of the caller's, whose level it changes as the
 // datastore says.
-func runLogged(ctx context.Context, s Settings, log *slog.Logger, level *slog.LevelVar) error {
+func runLogged(ctx context.Context, s settings.Settings, log *slog.Logger, level *slog.LevelVar) error {
 	// What changes while the templates are read is seen as a change.
 	fingerprint, _ := templates.Fingerprint(s.Templates.ConfDir) // reading them says what is wrong
 	n, broken := newNode(s, log)
@@ -65,7 +66,7 @@ func runLogged(ctx context.Context, s Settings, log *slog.Logger, level *slog.Le
 	d.children = children
 	d.observer = newObserver(s, usageOf(sources), log)
 	if err := d.observer.start(ctx, g, s); err != nil {
-		return usageError{err}
+		return settings.Error{Err: err}
 	}
 	d.updates = start(ctx, g, sources)
 	if broken != nil {
@@ -87,7 +88,7 @@ func runLogged(ctx context.Context, s Settings, log *slog.Logger, level *slog.Le
 	return nil
 }
 
-func newApplier(s Settings, log *slog.Logger) *reload.Applier {
+func newApplier(s settings.Settings, log *slog.Logger) *reload.Applier {
 	return reload.New(reload.Options{Logger: log, CheckTimeout: s.Timing.CheckTimeout, ReloadTimeout: s.Timing.ReloadTimeout})
 }
 
@@ -277,7 +278,7 @@ const splayPerNode = time.Millisecond
 // away, is not put off.
 func (d *daemon) splay(events []backends.Event) time.Duration {
 	limit := d.node.settings.Safety.Splay
-	if limit == auto {
+	if limit == settings.Auto {
 		limit = time.Duration(len(d.in.state.Nodes)) * splayPerNode
 	}
 	if limit == 0 || d.live == nil || len(events) == 0 ||

@@ -19,6 +19,7 @@ import (
 
 	"confd/backends"
 	"confd/bgp"
+	"confd/internal/settings"
 	"confd/internal/testenv"
 )
 
@@ -43,10 +44,10 @@ func TestServiceRoutes(t *testing.T) {
 			t.Errorf("a backend ended with %v", err)
 		}
 	})
-	r := &servicesRig{t: t, writer: newKubeWriter(t, k), w: startWay(t, ctx, g, "Kubernetes", Settings{
-		Node: "node-1", NodeRef: "node-1", Datastore: DatastoreKubernetes, BGP: BGPSettings{EndpointStatusPrefix: t.TempDir()},
-		Kubernetes: KubernetesSettings{Namespace: "kube-system", Kubeconfig: k.Kubeconfig(t, kubeUser)},
-		Templates:  TemplateSettings{ConfDir: "/nonexistent", Prefix: "/calico", Owner: -1, Group: -1},
+	r := &servicesRig{t: t, writer: newKubeWriter(t, k), w: startWay(t, ctx, g, "Kubernetes", settings.Settings{
+		Node: "node-1", NodeRef: "node-1", Datastore: settings.DatastoreKubernetes, BGP: settings.BGP{EndpointStatusPrefix: t.TempDir()},
+		Kubernetes: settings.Kubernetes{Namespace: "kube-system", Kubeconfig: k.Kubeconfig(t, kubeUser)},
+		Templates:  settings.Templates{ConfDir: "/nonexistent", Prefix: "/calico", Owner: -1, Group: -1},
 	})}
 	r.set(&backends.Node{Name: "node-1", IPv4: backends.NodeAddress{Addr: addr("10.1.0.1")}, IPv6: backends.NodeAddress{Addr: addr("fd01::1")}})
 	t.Run("what Calico gets wrong", r.stories)

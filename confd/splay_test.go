@@ -8,6 +8,7 @@ import (
 
 	"confd/backends"
 	"confd/bgp"
+	"confd/internal/settings"
 )
 
 func TestSplay(t *testing.T) {
@@ -22,19 +23,19 @@ func TestSplay(t *testing.T) {
 		events []backends.Event
 		limit  time.Duration // it is put off by less; 0: not at all
 	}{
-		{"five thousand nodes", auto, 5000, live, []backends.Event{common}, 5 * time.Second},
-		{"three nodes", auto, 3, live, []backends.Event{common}, 3 * time.Millisecond},
-		{"no nodes", auto, 0, live, []backends.Event{common}, 0},
+		{"five thousand nodes", settings.Auto, 5000, live, []backends.Event{common}, 5 * time.Second},
+		{"three nodes", settings.Auto, 3, live, []backends.Event{common}, 3 * time.Millisecond},
+		{"no nodes", settings.Auto, 0, live, []backends.Event{common}, 0},
 		{"as told", time.Minute, 3, live, []backends.Event{common}, time.Minute},
 		{"told not to", 0, 5000, live, []backends.Event{common}, 0},
-		{"of this node alone", auto, 5000, live, []backends.Event{own}, 0},
-		{"and of this node", auto, 5000, live, []backends.Event{common, own}, 0},
-		{"nothing is live yet", auto, 5000, nil, []backends.Event{common}, 0},
-		{"no event", auto, 5000, live, nil, 0},
+		{"of this node alone", settings.Auto, 5000, live, []backends.Event{own}, 0},
+		{"and of this node", settings.Auto, 5000, live, []backends.Event{common, own}, 0},
+		{"nothing is live yet", settings.Auto, 5000, nil, []backends.Event{common}, 0},
+		{"no event", settings.Auto, 5000, live, nil, 0},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			d := newDaemon(nodeOf(t, BGPSettings{}), slog.New(slog.DiscardHandler), nil)
+			d := newDaemon(nodeOf(t, settings.BGP{}), slog.New(slog.DiscardHandler), nil)
 			d.node.settings.Safety.Splay, d.live = tt.splay, tt.live
 			d.in = &intake{state: backends.NewState()}
 			for i := range tt.nodes {

@@ -15,6 +15,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"confd/internal/birds"
+	"confd/internal/settings"
 	"confd/internal/status"
 )
 
@@ -31,22 +32,22 @@ var errNotAllUp = errors.New("not all is as it should be (see above)")
 // statusCommand is confd status.
 func (p program) statusCommand() *cobra.Command {
 	o := status.Options{Format: string(status.Table)}
-	flags := layer{}
+	flags := settings.Layer{}
 	cmd := &cobra.Command{
-		Use: commandStatus, Short: "Show this node's sessions, why they are there, and whether all is as it should be",
+		Use: settings.CommandStatus, Short: "Show this node's sessions, why they are there, and whether all is as it should be",
 		Long: statusHelp, Args: noArguments,
 	}
 	f := cmd.Flags()
-	addFlags(f, commandStatus, flags)
+	addFlags(f, settings.CommandStatus, flags)
 	f.StringVarP(&o.Format, "output", "o", o.Format, "form of what is printed: "+strings.Join(status.Formats(), ", "))
 	f.DurationVarP(&o.Watch, "watch", "w", 0, "show it again and again, after this time each")
 	f.Lookup("watch").NoOptDefVal = "2s"
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
 		switch {
 		case !slices.Contains(status.Formats(), o.Format):
-			return usageError{fmt.Errorf("--output: %q: expected one of %s", o.Format, strings.Join(status.Formats(), ", "))}
+			return settings.Error{Err: fmt.Errorf("--output: %q: expected one of %s", o.Format, strings.Join(status.Formats(), ", "))}
 		case cmd.Flags().Changed("watch") && o.Watch < 100*time.Millisecond:
-			return usageError{fmt.Errorf("--watch: %s: expected a duration such as 2s, 100ms or more", o.Watch)}
+			return settings.Error{Err: fmt.Errorf("--watch: %s: expected a duration such as 2s, 100ms or more", o.Watch)}
 		}
 		s, err := localSettings(flags, p.around)
 		if err != nil {
@@ -60,13 +61,13 @@ func (p program) statusCommand() *cobra.Command {
 
 // localSettings are those of a command that looks at this node alone: nobody
 // needs to say how to reach a datastore.
-func localSettings(flags layer, around surroundings) (Settings, error) {
-	return loadSettings(merged(flags, layer{
-		"datastore": given{string(DatastoreFile), "this command"}, "data": given{"/", "this command"},
+func localSettings(flags settings.Layer, around settings.Surroundings) (settings.Settings, error) {
+	return settings.Load(settings.Merged(flags, settings.Layer{
+		"datastore": settings.Given{Text: string(settings.DatastoreFile), From: "this command"}, "data": settings.Given{Text: "/", From: "this command"},
 	}), around)
 }
 
-func showStatus(ctx context.Context, s Settings, o status.Options, w io.Writer) error {
+func showStatus(ctx context.Context, s settings.Settings, o status.Options, w io.Writer) error {
 	var err error
 	if o.Folder, err = reportFolder(ctx, s); err != nil {
 		return err

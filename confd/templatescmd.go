@@ -13,6 +13,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"confd/etc"
+	"confd/internal/settings"
 )
 
 // templatesCommand is confd templates, which only has commands below it.
@@ -20,7 +21,7 @@ func templatesCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use: "templates", Short: "Work with the templates that are inside the program", Args: noArguments,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			return usageError{fmt.Errorf("say what to do with the templates (see %s --help)", cmd.CommandPath())}
+			return settings.Error{Err: fmt.Errorf("say what to do with the templates (see %s --help)", cmd.CommandPath())}
 		},
 	}
 	cmd.AddCommand(exportTemplatesCommand())
@@ -34,7 +35,7 @@ func exportTemplatesCommand() *cobra.Command {
 		Short: "Write the templates inside the program into a folder, as a start for your own (use it with --confdir)",
 		Args: func(cmd *cobra.Command, args []string) error {
 			if len(args) != 1 {
-				return usageError{fmt.Errorf("name one folder to write to (see %s --help)", cmd.CommandPath())}
+				return settings.Error{Err: fmt.Errorf("name one folder to write to (see %s --help)", cmd.CommandPath())}
 			}
 			return nil
 		},

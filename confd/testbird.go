@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"confd/internal/birds"
+	"confd/internal/settings"
 	"confd/templates"
 )
 
@@ -39,7 +40,7 @@ func findBirds(ctx context.Context, given, path string) ([]birdProgram, error) {
 	if given != "" {
 		b, err := newBirdProgram(ctx, given)
 		if err != nil {
-			return nil, usageError{fmt.Errorf("--bird-binary: %w", err)}
+			return nil, settings.Error{Err: fmt.Errorf("--bird-binary: %w", err)}
 		}
 		return []birdProgram{b}, nil
 	}

@@ -14,6 +14,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"confd/internal/golden"
+	"confd/internal/settings"
 )
 
 const commandTest = "test"
@@ -35,7 +36,7 @@ type testOptions struct {
 	init   string
 	// flags are the settings that were given, which only --init has a use for,
 	// besides these two.
-	flags        layer
+	flags        settings.Layer
 	birdBinary   string
 	checkTimeout time.Duration
 }
@@ -49,7 +50,7 @@ environment; those flags are for --init.`
 
 // testCommand is confd test.
 func (p program) testCommand() *cobra.Command {
-	o := testOptions{flags: layer{}}
+	o := testOptions{flags: settings.Layer{}}
 	cmd := &cobra.Command{
 		Use:   commandTest + " [DIR...]",
 		Short: "Run golden checks: render each case and compare with the files that it wants",
@@ -73,7 +74,7 @@ func (p program) testCommand() *cobra.Command {
 }
 
 // complete refuses options that make no sense.
-func (o *testOptions) complete(around surroundings) error {
+func (o *testOptions) complete(around settings.Surroundings) error {
 	if !slices.Contains([]string{checkAuto, checkAlways, checkNever}, o.check) {
 		return fmt.Errorf("--check: %q: expected auto, always or never", o.check)
 	}
@@ -83,11 +84,10 @@ func (o *testOptions) complete(around surroundings) error {
 	mine := runSettingNames()
 	for _, name := range slices.Sorted(maps.Keys(o.flags)) {
 		if !slices.Contains(mine, name) {
-			return fmt.Errorf("%s goes with --init only: the settings of a case stand in its %s", o.flags[name].from, golden.CaseFile)
+			return fmt.Errorf("%s goes with --init only: the settings of a case stand in its %s", o.flags[name].From, golden.CaseFile)
 		}
 	}
-	table := slices.DeleteFunc(settingsTable(), func(s setting) bool { return !slices.Contains(mine, s.name) })
-	s, err := parseSettings(table, merged(defaultLayer(table), envLayer(table, around.LookupEnv), o.flags))
+	s, err := settings.Only(mine, o.flags, around)
 	o.birdBinary, o.checkTimeout = s.BIRD.Binary, s.Timing.CheckTimeout
 	return err
 }
@@ -100,11 +100,11 @@ func runSettingNames() []string {
 // runCases runs the cases below the folders of o.
 func (p program) runCases(ctx context.Context, o testOptions) error {
 	if err := o.complete(p.around); err != nil {
-		return usageError{err}
+		return settings.Error{Err: err}
 	}
 	targets, err := findTargets(o)
 	if err != nil {
-		return usageError{err}
+		return settings.Error{Err: err}
 	}
 	checker := birdChecker{mode: o.check, limit: o.checkTimeout}
 	if o.check != checkNever {
@@ -116,7 +116,7 @@ func (p program) runCases(ctx context.Context, o testOptions) error {
 	}
 	r, err := newCaseRenderer(ctx, targets, checker)
 	if err != nil {
-		return usageError{err}
+		return settings.Error{Err: err}
 	}
 	began := time.Now()
 	results, err := golden.Run(ctx, targets, golden.Options{Render: r.render, Update: o.update})
@@ -137,7 +137,7 @@ func (p program) runCases(ctx context.Context, o testOptions) error {
 // testOutcome is the error that a run ends with, which decides the exit code.
 func testOutcome(results []golden.Result, s golden.Summary) error {
 	for _, r := range results {
-		if broken := (usageError{}); errors.As(r.Err, &broken) {
+		if broken := (settings.Error{}); errors.As(r.Err, &broken) {
 			return fmt.Errorf("%d of %d checks failed, some because their case is broken: %w", s.Failed, s.Cases, broken)
 		}
 	}

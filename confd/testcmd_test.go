@@ -18,6 +18,7 @@ import (
 	"go.uber.org/zap"
 
 	"confd/internal/golden"
+	"confd/internal/settings"
 	"confd/internal/testenv"
 )
 
@@ -30,7 +31,7 @@ func program1(t *testing.T, env map[string]string, args ...string) called {
 	var stdout, stderr bytes.Buffer
 	p := program{
 		version: "v1.2.3", around: around(env), stdout: &stdout, stderr: &stderr, render: render,
-		run: func(context.Context, Settings) error { t.Error("the daemon is started"); return nil },
+		run: func(context.Context, settings.Settings) error { t.Error("the daemon is started"); return nil },
 	}
 	code := p.execute(t.Context(), args)
 	return called{code: code, stdout: stdout.String(), stderr: stderr.String()}
@@ -442,9 +443,9 @@ func TestCasesHaveEverySetting(t *testing.T) {
 		name, _, _ := strings.Cut(f.Tag.Get("toml"), ",")
 		known[name] = true
 	}
-	for _, s := range settingsTable() {
-		if s.group == groupBGP && !known[s.name] {
-			t.Errorf("%s needs a field in golden.Settings", s.name)
+	for _, s := range settings.Table() {
+		if s.Group == settings.GroupBGP && !known[s.Name] {
+			t.Errorf("%s needs a field in golden.Settings", s.Name)
 		}
 	}
 }

@@ -18,18 +18,19 @@ import (
 	"confd/backends"
 	"confd/internal/birds"
 	"confd/internal/golden"
+	"confd/internal/settings"
 	"confd/templates"
 )
 
 // initCase makes a case of what the datastore says, in a new folder.
 func (p program) initCase(ctx context.Context, o testOptions) error {
 	if len(o.dirs) > 0 || o.update || o.run != "" {
-		return usageError{errors.New("--init goes without --update, --run and other folders")}
+		return settings.Error{Err: errors.New("--init goes without --update, --run and other folders")}
 	}
 	if empty, err := isFolderEmpty(o.init); err != nil || !empty {
-		return usageError{fmt.Errorf("--init: %s is there already, and not an empty folder", o.init)}
+		return settings.Error{Err: fmt.Errorf("--init: %s is there already, and not an empty folder", o.init)}
 	}
-	s, err := loadSettings(o.flags, p.around)
+	s, err := settings.Load(o.flags, p.around)
 	if err != nil {
 		return err
 	}
@@ -50,7 +51,7 @@ func (p program) initCase(ctx context.Context, o testOptions) error {
 
 // makeCase writes all of a case but the files that it wants. What confd warns of
 // now is what the case expects.
-func makeCase(ctx context.Context, dir string, s Settings, v templates.Version, state *backends.State, log *slog.Logger) error {
+func makeCase(ctx context.Context, dir string, s settings.Settings, v templates.Version, state *backends.State, log *slog.Logger) error {
 	out, err := writeCase(dir, s, state, log)
 	if err != nil {
 		return err
@@ -87,8 +88,8 @@ func writeCaseFile(dir string, c golden.Settings) error {
 }
 
 // runFlags are the settings that running a case has a use for.
-func (o testOptions) runFlags() layer {
-	l := layer{}
+func (o testOptions) runFlags() settings.Layer {
+	l := settings.Layer{}
 	for _, name := range runSettingNames() {
 		if g, ok := o.flags[name]; ok {
 			l[name] = g
@@ -98,7 +99,7 @@ func (o testOptions) runFlags() layer {
 }
 
 // writeCase writes the data and templates of a case, and returns its settings.
-func writeCase(dir string, s Settings, state *backends.State, log *slog.Logger) (golden.Settings, error) {
+func writeCase(dir string, s settings.Settings, state *backends.State, log *slog.Logger) (golden.Settings, error) {
 	out := golden.Settings{
 		Node: s.Node, RouterID: s.BGP.RouterID, LogSeverity: s.BGP.LogSeverity,
 		Namespace: s.Kubernetes.Namespace, Prefix: s.Templates.Prefix, Passwords: s.BGP.RequirePasswords,
@@ -131,7 +132,7 @@ func writeCase(dir string, s Settings, state *backends.State, log *slog.Logger) 
 }
 
 // writeData writes the resources of a state. Passwords are replaced.
-func writeData(dir string, s Settings, state *backends.State, log *slog.Logger) error {
+func writeData(dir string, s settings.Settings, state *backends.State, log *slog.Logger) error {
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return err
 	}

@@ -16,6 +16,7 @@ import (
 	"confd/etc"
 	"confd/internal/golden"
 	"confd/internal/plan"
+	"confd/internal/settings"
 	"confd/templates"
 )
 
@@ -37,7 +38,7 @@ func keyOf(t golden.Target) targetKey { return targetKey{t.Case, t.Node, t.Bird}
 
 // caseTarget is what a target is rendered with.
 type caseTarget struct {
-	settings Settings
+	settings settings.Settings
 	version  templates.Version
 	state    func() (*backends.State, error)
 	engine   func() (*templates.Engine, error)
@@ -73,20 +74,16 @@ func newCaseRenderer(ctx context.Context, targets []golden.Target, checker birdC
 
 // targetSettings are a target's settings: those of its case, and defaults.
 // Nothing comes from the environment.
-func targetSettings(t golden.Target) (Settings, templates.Version, error) {
-	table := settingsTable()
-	values := defaultLayer(table)
+func targetSettings(t golden.Target) (settings.Settings, templates.Version, error) {
+	values := settings.Layer{}
 	for name, text := range t.Settings {
 		if text != "" {
-			values[name] = given{text, t.At(name)}
+			values[name] = settings.Given{Text: text, From: t.At(name)}
 		}
 	}
-	values["node"] = given{t.Node, t.At("node")}
-	values["bird"] = given{t.Bird, t.At("bird")}
-	s, err := parseSettings(table, values)
-	if err == nil {
-		err = s.completeNode(values, surroundings{}) // there is a node, so nobody is asked
-	}
+	values["node"] = settings.Given{Text: t.Node, From: t.At("node")}
+	values["bird"] = settings.Given{Text: t.Bird, From: t.At("bird")}
+	s, err := settings.Alone(values)
 	if err != nil {
 		return s, templates.Version{}, err
 	}
@@ -102,19 +99,19 @@ func targetSettings(t golden.Target) (Settings, templates.Version, error) {
 func caseState(ctx context.Context, c *golden.Case) (*backends.State, error) {
 	events, err := file.Load(ctx, c.Data, nil)
 	if err != nil {
-		return nil, usageError{err}
+		return nil, settings.Error{Err: err}
 	}
 	if c.EndpointStatus != "" {
 		statuses, err := workload.Load(ctx, c.EndpointStatus)
 		if err != nil {
-			return nil, usageError{err}
+			return nil, settings.Error{Err: err}
 		}
 		events = append(events, statuses...)
 	}
 	state := backends.NewState()
 	for _, e := range events {
 		if e.Key.Kind == file.KindFile {
-			return nil, usageError{fmt.Errorf("%s: %w", e.Key, e.Err)}
+			return nil, settings.Error{Err: fmt.Errorf("%s: %w", e.Key, e.Err)}
 		}
 		state.Apply(e)
 	}

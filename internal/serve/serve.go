@@ -36,10 +36,12 @@ const (
 )
 
 // Serve answers on l until ctx ends, then closes it and returns nil; requests
-// under way get two seconds. An error means that it can serve no longer.
+// under way get two seconds. An error means that it can serve no longer. However
+// many connect, it keeps 64 connections at most.
 func Serve(ctx context.Context, l net.Listener, h Handlers) error {
 	server := &http.Server{
-		Handler:           h.mux(time.Now()),
+		Handler:           answering(h.mux(time.Now())),
+		ConnContext:       withConn,
 		ReadHeaderTimeout: 5 * time.Second,
 		ReadTimeout:       10 * time.Second,
 		WriteTimeout:      answerLimit,
@@ -54,7 +56,7 @@ func Serve(ctx context.Context, l net.Listener, h Handlers) error {
 		server.WriteTimeout = profileLimit
 	}
 	served := make(chan error, 1)
-	go func() { served <- server.Serve(l) }()
+	go func() { served <- server.Serve(&limited{Listener: l, most: mostConns}) }()
 	select {
 	case err := <-served:
 		return fmt.Errorf("serving on %s: %w", l.Addr(), err)

@@ -18,7 +18,12 @@ import (
 	"confd/internal/testenv"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) {
+	if os.Getenv(roleVariable) != "" {
+		serveWithFewFiles()
+	}
+	goleak.VerifyTestMain(m)
+}
 
 // serving serves h on a new unix socket, and gives a way to ask.
 func serving(t *testing.T, h Handlers) (ask func(method, url string) (int, string)) {

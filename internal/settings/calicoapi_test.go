@@ -1,4 +1,4 @@
-package main
+package settings
 
 import (
 	"strings"
@@ -28,7 +28,7 @@ func TestCalicoAPIPrecedence(t *testing.T) {
 	}
 	want := Settings{
 		Datastore: DatastoreEtcd,
-		Etcd: EtcdSettings{
+		Etcd: Etcd{
 			Endpoints: []string{"http://file:2379", "http://file2:2379"}, Username: "flag", Password: "123",
 			CAFile: "/file/ca", KeyFile: "/env/key", CertFile: "/env/cert",
 		},

@@ -1,4 +1,4 @@
-package main
+package settings
 
 import (
 	"encoding/json"
@@ -14,14 +14,14 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
 
 	"confd/internal/birds"
-	"github.com/google/go-cmp/cmp/cmpopts"
 )
 
 // around returns surroundings with the given variables, on the host "Host-1".
-func around(env map[string]string) surroundings {
-	return surroundings{
+func around(env map[string]string) Surroundings {
+	return Surroundings{
 		LookupEnv: func(name string) (string, bool) { v, ok := env[name]; return v, ok },
 		Hostname:  func() (string, error) { return "Host-1", nil },
 	}
@@ -38,32 +38,32 @@ func write(t *testing.T, name, content string) string {
 }
 
 // load loads settings from a TOML file of that content, variables and flags.
-func load(t *testing.T, file string, env map[string]string, flags layer) (Settings, error) {
+func load(t *testing.T, file string, env map[string]string, flags Layer) (Settings, error) {
 	t.Helper()
-	all := merged(layer{"config-file": {write(t, "confd.toml", file), "--config-file"}}, flags)
-	return loadSettings(all, around(env))
+	all := Merged(Layer{"config-file": {write(t, "confd.toml", file), "--config-file"}}, flags)
+	return Load(all, around(env))
 }
 
-func flag1(name, text string) layer { return layer{name: {text, "--" + name}} }
+func flag1(name, text string) Layer { return Layer{name: {text, "--" + name}} }
 
 func TestSettingsDefaults(t *testing.T) {
-	s, err := loadSettings(layer{}, around(map[string]string{"ETCD_ENDPOINTS": "http://a:2379, http://b:2379", "CALICO_ROUTER_ID": ""}))
+	s, err := Load(Layer{}, around(map[string]string{"ETCD_ENDPOINTS": "http://a:2379, http://b:2379", "CALICO_ROUTER_ID": ""}))
 	if err != nil {
 		t.Fatal(err)
 	}
 	want := Settings{
 		Node: "host-1", NodeRef: "host-1", Datastore: DatastoreEtcd, ConfigFile: "/etc/confd/confd.toml",
-		Etcd:       EtcdSettings{Endpoints: []string{"http://a:2379", "http://b:2379"}},
-		Kubernetes: KubernetesSettings{Namespace: "kube-system"},
-		BGP:        BGPSettings{EndpointStatusPrefix: "/var/run/calico"},
+		Etcd:       Etcd{Endpoints: []string{"http://a:2379", "http://b:2379"}},
+		Kubernetes: Kubernetes{Namespace: "kube-system"},
+		BGP:        BGP{EndpointStatusPrefix: "/var/run/calico"},
 		BIRD:       birds.Settings{Version: "auto"},
-		Templates:  TemplateSettings{ConfDir: "/etc/confd", Prefix: "/calico", Mode: 0o640, Owner: -1, Group: -1},
-		Timing: TimingSettings{
+		Templates:  Templates{ConfDir: "/etc/confd", Prefix: "/calico", Mode: 0o640, Owner: -1, Group: -1},
+		Timing: Timing{
 			Interval: 600, Gather: 50 * time.Millisecond, MinInterval: time.Second,
 			CheckTimeout: 30 * time.Second, ReloadTimeout: 30 * time.Second, SyncTimeout: 30 * time.Second, Verify: 5 * time.Second,
 		},
-		Safety: SafetySettings{Hold: true, Splay: auto},
-		Log:    LogSettings{Level: slog.LevelInfo, Format: "text"},
+		Safety: Safety{Hold: true, Splay: Auto},
+		Log:    Log{Level: slog.LevelInfo, Format: "text"},
 	}
 	if diff := cmp.Diff(want, s); diff != "" {
 		t.Error(diff)
@@ -77,7 +77,7 @@ func TestSettingsPrecedence(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := TimingSettings{
+	want := Timing{
 		Interval: 5, Gather: time.Millisecond, MinInterval: 2 * time.Millisecond, CheckTimeout: 3 * time.Millisecond,
 		ReloadTimeout: 30 * time.Second, SyncTimeout: 30 * time.Second, Verify: 5 * time.Second,
 	}
@@ -98,21 +98,21 @@ func TestSettingsTable(t *testing.T) {
 		"datastore": "kubernetes", "router-id": "hash", "bird": "2.17.6", "advertise-cluster-ips": "10.96.0.0/12",
 		"owner": "7", "group": "7", "log-level": "error", "log-format": "json", "file-mode": "0600",
 	}
-	byKind := map[kind]string{kindText: "x", kindSecret: "x", kindBool: "true", kindInt: "7", kindNumber: "7", kindDuration: "7s", kindList: "x", kindLines: "x"}
+	byKind := map[Kind]string{KindText: "x", KindSecret: "x", KindBool: "true", KindInt: "7", KindNumber: "7", KindDuration: "7s", KindList: "x", KindLines: "x"}
 	seen, names := map[string]string{}, map[string]bool{}
-	for _, row := range settingsTable() {
-		sample := samples[row.name]
+	for _, row := range Table() {
+		sample := samples[row.Name]
 		if sample == "" {
-			sample = byKind[row.kind()]
+			sample = byKind[row.Kind()]
 		}
 		var s Settings
 		if !row.bind(&s).set(sample) {
-			t.Errorf("%s refuses %q", row.name, sample)
+			t.Errorf("%s refuses %q", row.Name, sample)
 		}
-		if row.def != "" && !row.bind(&Settings{}).set(row.def) {
-			t.Errorf("%s refuses its default", row.name)
+		if row.Default != "" && !row.bind(&Settings{}).set(row.Default) {
+			t.Errorf("%s refuses its default", row.Name)
 		}
-		for _, name := range []string{"--" + row.name, "--" + row.alias, "variable " + row.env, "field " + row.field} {
+		for _, name := range []string{"--" + row.Name, "--" + row.Alias, "variable " + row.Env, "field " + row.Field} {
 			empty := name == "--" || strings.HasSuffix(name, " ")
 			if !empty && names[name] {
 				t.Errorf("%s is there twice", name)
@@ -120,13 +120,13 @@ func TestSettingsTable(t *testing.T) {
 			names[name] = true
 		}
 		key := fmt.Sprintf("%#v", s)
-		if row.kind() != kindSecret && key == fmt.Sprintf("%#v", Settings{}) {
-			t.Errorf("%s sets nothing", row.name)
+		if row.Kind() != KindSecret && key == fmt.Sprintf("%#v", Settings{}) {
+			t.Errorf("%s sets nothing", row.Name)
 		}
 		if seen[key] != "" {
-			t.Errorf("%s and %s set the same field", row.name, seen[key])
+			t.Errorf("%s and %s set the same field", row.Name, seen[key])
 		}
-		seen[key] = row.name
+		seen[key] = row.Name
 	}
 }
 
@@ -138,7 +138,7 @@ func TestSettingsErrors(t *testing.T) {
 	for name, c := range map[string]struct {
 		file  string
 		env   map[string]string
-		flags layer
+		flags Layer
 		want  string
 	}{
 		"flag":            {env: etcd, flags: flag1("gather", "5"), want: `--gather: "5": expected a duration`},
@@ -169,8 +169,8 @@ func TestSettingsErrors(t *testing.T) {
 			if err == nil || !strings.Contains(err.Error(), c.want) {
 				t.Fatalf("got %v, want %q", err, c.want)
 			}
-			if strings.Contains(err.Error(), "\n") || exitCode(err) != exitUsage {
-				t.Errorf("not one line, or exit code %d: %v", exitCode(err), err)
+			if strings.Contains(err.Error(), "\n") || !errors.As(err, new(Error)) {
+				t.Errorf("not one line, or not an Error: %v", err)
 			}
 		})
 	}
@@ -179,7 +179,7 @@ func TestSettingsErrors(t *testing.T) {
 func TestSettingsHostnameError(t *testing.T) {
 	a := around(nil)
 	a.Hostname = func() (string, error) { return "", errors.New("no host") }
-	if _, err := loadSettings(flag1("data", "/x"), a); err == nil || !strings.Contains(err.Error(), "NODENAME") {
+	if _, err := Load(flag1("data", "/x"), a); err == nil || !strings.Contains(err.Error(), "NODENAME") {
 		t.Errorf("got %v", err)
 	}
 }

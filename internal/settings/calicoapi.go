@@ -1,4 +1,4 @@
-package main
+package settings
 
 import (
 	"bytes"
@@ -13,17 +13,17 @@ import (
 
 // What a CalicoAPIConfig file must call itself.
 const (
-	calicoAPIVersion = "projectcalico.org/v3"
-	calicoKind       = "CalicoAPIConfig"
+	CalicoAPIVersion = "projectcalico.org/v3"
+	CalicoKind       = "CalicoAPIConfig"
 )
 
 var yamlLine = regexp.MustCompile(`line [0-9]+`)
 
 // calicoLayer reads a CalicoAPIConfig file; no path, no settings. An empty
 // field counts as left out, so that the environment fills it.
-func calicoLayer(table []setting, path string) (layer, error) {
+func calicoLayer(table []Setting, path string) (Layer, error) {
 	if path == "" {
-		return layer{}, nil
+		return Layer{}, nil
 	}
 	data, err := os.ReadFile(path)
 	if err != nil {
@@ -37,19 +37,19 @@ func calicoLayer(table []setting, path string) (layer, error) {
 	if err != nil {
 		return nil, err
 	}
-	l := layer{}
+	l := Layer{}
 	for _, field := range slices.Sorted(maps.Keys(spec)) {
 		from := fmt.Sprintf("%s: spec.%s", path, field)
-		i := slices.IndexFunc(table, func(s setting) bool { return s.field == field })
+		i := slices.IndexFunc(table, func(s Setting) bool { return s.Field == field })
 		if i < 0 {
 			return nil, fmt.Errorf("%s: this program has no such setting: remove it", from)
 		}
-		text, ok := textOf(spec[field], table[i].kind())
+		text, ok := textOf(spec[field], table[i].Kind())
 		if !ok && spec[field] != nil {
 			return nil, fmt.Errorf("%s: expected %s", from, table[i].bind(&Settings{}).expects)
 		}
 		if text != "" {
-			l[table[i].name] = given{text, from}
+			l[table[i].Name] = Given{text, from}
 		}
 	}
 	return l, nil
@@ -57,7 +57,7 @@ func calicoLayer(table []setting, path string) (layer, error) {
 
 // calicoSpec returns the file's spec, if the file is of the right kind.
 func calicoSpec(path string, file map[string]any) (map[string]any, error) {
-	for _, want := range []struct{ field, value string }{{"apiVersion", calicoAPIVersion}, {"kind", calicoKind}} {
+	for _, want := range []struct{ field, value string }{{"apiVersion", CalicoAPIVersion}, {"kind", CalicoKind}} {
 		if got := file[want.field]; got != want.value {
 			return nil, fmt.Errorf("%s: %s: expected %s", path, want.field, want.value)
 		}

@@ -1,4 +1,4 @@
-package main
+package settings
 
 import (
 	"io/fs"
@@ -12,30 +12,31 @@ import (
 	"time"
 )
 
-// kind is what a setting's text looks like, as help and reference call it.
-type kind string
+// Kind is what a setting's text looks like, as help and reference call it.
+type Kind string
 
+// The kinds.
 const (
-	kindText     kind = "text"
-	kindSecret   kind = "secret"
-	kindBool     kind = "bool"
-	kindInt      kind = "int"
-	kindNumber   kind = "number"
-	kindDuration kind = "duration"
-	kindList     kind = "list"
-	kindLines    kind = "command"
-	kindMode     kind = "mode"
+	KindText     Kind = "text"
+	KindSecret   Kind = "secret"
+	KindBool     Kind = "bool"
+	KindInt      Kind = "int"
+	KindNumber   Kind = "number"
+	KindDuration Kind = "duration"
+	KindList     Kind = "list"
+	KindLines    Kind = "command"
+	KindMode     Kind = "mode"
 )
 
-// separator stands between the items of a list; empty where it is no list.
-func (k kind) separator() string {
-	return map[kind]string{kindList: ",", kindLines: "\n"}[k]
+// Separator stands between the items of a list; empty where it is no list.
+func (k Kind) Separator() string {
+	return map[Kind]string{KindList: ",", KindLines: "\n"}[k]
 }
 
 // value is the place of one setting: set reads text into it, and says whether
 // text is what the setting expects.
 type value struct {
-	kind    kind
+	kind    Kind
 	expects string
 	set     func(text string) bool
 }
@@ -59,14 +60,14 @@ func (p Password) GoString() string { return strconv.Quote(p.String()) }
 func (p Password) MarshalText() ([]byte, error) { return []byte(p.String()), nil }
 
 func text[T ~string](p *T) value {
-	return value{kindText, "text", func(s string) bool {
+	return value{KindText, "text", func(s string) bool {
 		*p = T(strings.TrimSpace(s))
 		return true
 	}}
 }
 
 func password(p *Password) value {
-	return value{kindSecret, "text", func(s string) bool {
+	return value{KindSecret, "text", func(s string) bool {
 		*p = Password(s)
 		return true
 	}}
@@ -74,7 +75,7 @@ func password(p *Password) value {
 
 // matching reads a text that pattern describes.
 func matching(p *string, pattern *regexp.Regexp, expects string) value {
-	return value{kindText, expects, func(s string) bool {
+	return value{KindText, expects, func(s string) bool {
 		*p = strings.TrimSpace(s)
 		return pattern.MatchString(*p)
 	}}
@@ -86,7 +87,7 @@ func choice[T ~string](p *T, words ...T) value {
 	for i, w := range words {
 		names[i] = string(w)
 	}
-	return value{kindText, "one of " + strings.Join(names, ", "), func(s string) bool {
+	return value{KindText, "one of " + strings.Join(names, ", "), func(s string) bool {
 		*p = T(strings.ToLower(strings.TrimSpace(s)))
 		return slices.Contains(words, *p)
 	}}
@@ -94,7 +95,7 @@ func choice[T ~string](p *T, words ...T) value {
 
 // routerID reads an IPv4 address or "hash"; empty is neither.
 func routerID(p *string) value {
-	return value{kindText, "an IPv4 address other than 0.0.0.0, or hash", func(s string) bool {
+	return value{KindText, "an IPv4 address other than 0.0.0.0, or hash", func(s string) bool {
 		*p = strings.TrimSpace(s)
 		a, ok := parsed(netip.ParseAddr(*p))
 		return *p == "" || *p == "hash" || ok && a.Is4() && !a.IsUnspecified()
@@ -102,21 +103,21 @@ func routerID(p *string) value {
 }
 
 func boolean(p *bool) value {
-	return value{kindBool, "true or false", func(s string) (ok bool) {
+	return value{KindBool, "true or false", func(s string) (ok bool) {
 		*p, ok = parsed(strconv.ParseBool(strings.TrimSpace(s)))
 		return ok
 	}}
 }
 
 func whole(p *int) value {
-	return value{kindInt, "a whole number, 0 or more", func(s string) (ok bool) {
+	return value{KindInt, "a whole number, 0 or more", func(s string) (ok bool) {
 		*p, ok = parsed(strconv.Atoi(strings.TrimSpace(s)))
 		return ok && *p >= 0
 	}}
 }
 
 func number(p *float32) value {
-	return value{kindNumber, "a number, 0 or more", func(s string) bool {
+	return value{KindNumber, "a number, 0 or more", func(s string) bool {
 		f, ok := parsed(strconv.ParseFloat(strings.TrimSpace(s), 32))
 		*p = float32(f)
 		return ok && f >= 0 // false for NaN, too
@@ -125,7 +126,7 @@ func number(p *float32) value {
 
 // pause reads a duration that may be 0.
 func pause(p *time.Duration) value {
-	return value{kindDuration, "a duration such as 50ms or 2s, 0 or more", func(s string) (ok bool) {
+	return value{KindDuration, "a duration such as 50ms or 2s, 0 or more", func(s string) (ok bool) {
 		*p, ok = parsed(time.ParseDuration(strings.TrimSpace(s)))
 		return ok && *p >= 0
 	}}
@@ -135,9 +136,9 @@ func pause(p *time.Duration) value {
 // program.
 func pauseOrAuto(p *time.Duration) value {
 	v := pause(p)
-	return value{kindDuration, v.expects + ", or auto", func(s string) bool {
+	return value{KindDuration, v.expects + ", or auto", func(s string) bool {
 		if strings.TrimSpace(s) == "auto" {
-			*p = auto
+			*p = Auto
 			return true
 		}
 		return v.set(s)
@@ -146,14 +147,14 @@ func pauseOrAuto(p *time.Duration) value {
 
 // limit reads a duration that may not be 0.
 func limit(p *time.Duration) value {
-	return value{kindDuration, "a duration such as 30s or 2m, more than 0", func(s string) (ok bool) {
+	return value{KindDuration, "a duration such as 30s or 2m, more than 0", func(s string) (ok bool) {
 		*p, ok = parsed(time.ParseDuration(strings.TrimSpace(s)))
 		return ok && *p > 0
 	}}
 }
 
 func list(p *[]string) value {
-	return value{kindList, "a list, comma separated", func(s string) bool {
+	return value{KindList, "a list, comma separated", func(s string) bool {
 		*p = splitList(s)
 		return true
 	}}
@@ -161,7 +162,7 @@ func list(p *[]string) value {
 
 // lines reads texts that may have commas in them: each stands on a line.
 func lines(p *[]string) value {
-	return value{kindLines, "commands, one on a line", func(s string) bool {
+	return value{KindLines, "commands, one on a line", func(s string) bool {
 		*p = nil
 		for item := range strings.Lines(s) {
 			if item = strings.TrimSpace(item); item != "" {
@@ -173,7 +174,7 @@ func lines(p *[]string) value {
 }
 
 func cidrs(p *[]netip.Prefix) value {
-	return value{kindList, "a list of CIDRs such as 10.96.0.0/12, comma separated", func(s string) bool {
+	return value{KindList, "a list of CIDRs such as 10.96.0.0/12, comma separated", func(s string) bool {
 		*p = nil
 		for _, item := range splitList(s) {
 			c, err := netip.ParsePrefix(item)
@@ -187,7 +188,7 @@ func cidrs(p *[]netip.Prefix) value {
 }
 
 func mode(p *fs.FileMode) value {
-	return value{kindMode, "permission bits in octal, such as 0640", func(s string) bool {
+	return value{KindMode, "permission bits in octal, such as 0640", func(s string) bool {
 		n, ok := parsed(strconv.ParseUint(strings.TrimPrefix(strings.TrimSpace(s), "0o"), 8, 32))
 		*p = fs.FileMode(n)
 		return ok && n <= 0o777
@@ -196,7 +197,7 @@ func mode(p *fs.FileMode) value {
 
 // logLevel notes in given that somebody gave one.
 func logLevel(p *slog.Level, given *bool) value {
-	return value{kindText, "one of debug, info, warn, error", func(s string) bool {
+	return value{KindText, "one of debug, info, warn, error", func(s string) bool {
 		level, ok := map[string]slog.Level{
 			"debug": slog.LevelDebug, "info": slog.LevelInfo,
 			"warn": slog.LevelWarn, "error": slog.LevelError,
@@ -207,7 +208,7 @@ func logLevel(p *slog.Level, given *bool) value {
 }
 
 func userID(p *int) value {
-	return value{kindText, "a number, or the name of a user that this machine has", account(p, func(name string) (string, error) {
+	return value{KindText, "a number, or the name of a user that this machine has", account(p, func(name string) (string, error) {
 		u, err := user.Lookup(name)
 		if err != nil {
 			return "", err
@@ -217,7 +218,7 @@ func userID(p *int) value {
 }
 
 func groupID(p *int) value {
-	return value{kindText, "a number, or the name of a group that this machine has", account(p, func(name string) (string, error) {
+	return value{KindText, "a number, or the name of a group that this machine has", account(p, func(name string) (string, error) {
 		g, err := user.LookupGroup(name)
 		if err != nil {
 			return "", err

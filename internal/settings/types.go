@@ -1,0 +1,135 @@
+package settings
+
+import (
+	"io/fs"
+	"log/slog"
+	"net/netip"
+	"time"
+
+	"confd/internal/birds"
+)
+
+// Settings are all settings of a run, read and checked. The table of settings
+// says what each one means, and where it comes from.
+type Settings struct {
+	// Node is this node's name in the datastore; NodeRef its name in Kubernetes.
+	Node    string
+	NodeRef string
+
+	Datastore    Datastore
+	Data         []string // paths of YAML files and folders, for DatastoreFile
+	CalicoConfig string   // path of a CalicoAPIConfig file, already read
+	ConfigFile   string   // path of the TOML file, already read where it exists
+	Etcd         Etcd
+	Kubernetes   Kubernetes
+	BGP          BGP
+	BIRD         birds.Settings
+	Templates    Templates
+	Timing       Timing
+	Safety       Safety
+	Watch        Watch
+	Log          Log
+
+	Exec    []string // commands that run BIRD; empty: somebody else does
+	OneTime bool     // render and apply once, then exit
+	Noop    bool     // change nothing, say what would change
+	Output  string   // render: folder for the rendered files; empty: standard output
+	Strict  bool     // render: fail where something was left out
+}
+
+// Datastore is the kind of store that the cluster's state comes from.
+type Datastore string
+
+// The datastores.
+const (
+	DatastoreEtcd       Datastore = "etcdv3"
+	DatastoreKubernetes Datastore = "kubernetes"
+	DatastoreFile       Datastore = "file"
+)
+
+// Etcd says how to reach etcd. Exactly one of Endpoints and DiscoverySRV is set
+// where the datastore is etcd.
+type Etcd struct {
+	Endpoints    []string
+	DiscoverySRV string // a domain
+	Username     string
+	Password     Password
+	KeyFile      string
+	CertFile     string
+	CAFile       string
+}
+
+// Kubernetes says how to reach the API server, and what to read there.
+type Kubernetes struct {
+	Kubeconfig  string
+	APIEndpoint string
+	KeyFile     string
+	CertFile    string
+	CAFile      string
+	QPS         float32 // requests per second; 0: the client's own limit
+	Burst       int     // 0: the client's own limit
+	UsePodCIDR  bool
+	APIGroup    string // empty: ask the server
+	Namespace   string // of the Secrets that hold passwords
+	InCluster   bool   // the program runs in a pod, which Kubernetes tells of its API server
+}
+
+// BGP changes what the node speaks.
+type BGP struct {
+	RouterID    string // empty, "hash" or an IPv4 address
+	ClusterIPs  []netip.Prefix
+	LogSeverity string // empty: as the datastore says
+	// RequirePasswords leaves sessions out whose password is not there.
+	RequirePasswords bool
+	// EndpointStatusPrefix is the folder that holds endpoint-status/.
+	EndpointStatusPrefix string
+}
+
+// Templates say what is rendered, and how it is written.
+type Templates struct {
+	ConfDir       string // holds conf.d and templates
+	Prefix        string // of keys, as templates see them
+	KeepStageFile bool
+	SyncOnly      bool // write files, but run no check and no reload
+	Mode          fs.FileMode
+	Owner         int // -1: as the process
+	Group         int // -1: as the process
+}
+
+// Timing says when things happen, and how long they may take.
+type Timing struct {
+	Interval      int           // seconds; accepted, and without effect
+	Gather        time.Duration // quiet time before changes are applied
+	MinInterval   time.Duration // between two reloads
+	CheckTimeout  time.Duration
+	ReloadTimeout time.Duration
+	SyncTimeout   time.Duration // of a one-shot run, until it knows the state
+	Verify        time.Duration // between two looks at what was left in place
+}
+
+// Safety says what becomes of changes that could hurt.
+type Safety struct {
+	Guard   time.Duration // each change's trial; 0: none
+	Hold    bool          // hold back what takes most sessions away
+	HoldFor time.Duration // 0: until approved
+	Splay   time.Duration // over which nodes spread common changes, or auto
+}
+
+// Auto stands for a duration that the program chooses.
+const Auto time.Duration = -1
+
+// Watch says who may watch the program, and how.
+type Watch struct {
+	Listen    string // HOST:PORT or unix:PATH; empty: nowhere
+	PProf     bool
+	Sessions  bool   // metrics of each session
+	IPAM      bool   // metrics of the pools' use
+	ReadyFile string // path; empty: none
+}
+
+// Log is about the program's own log.
+type Log struct {
+	Level  slog.Level
+	Given  bool   // somebody gave the level: the datastore's does not count
+	Format string // text or json
+}
