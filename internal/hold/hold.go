@@ -134,3 +134,11 @@ func (h *Hold) Over() *report.Held {
 // Live notes that something is live which was not held: what the program before
 // held back is over.
 func (h *Hold) Live() { h.before = nil }
+
+// ApprovedHash is the hash of what may go on; empty: nothing.
+func (h *Hold) ApprovedHash() string {
+	if h.state != Approved {
+		return ""
+	}
+	return h.held.Hash
+}

@@ -1,0 +1,167 @@
+package agent
+
+import (
+	"slices"
+	"time"
+
+	"confd/internal/birdtext"
+	"confd/internal/guard"
+	"confd/internal/known"
+	"confd/internal/plan"
+	"confd/internal/report"
+	"confd/reload"
+)
+
+// judge puts together what the guard judges by.
+//
+// What is held stays held: the sessions that it takes away count as established,
+// though BIRD, or this program, may have been restarted since. That is no approval.
+type judge struct {
+	*desk
+	sessions known.Sessions
+	// failed is what did not pass its trial; nil: nothing has failed.
+	failed *failed
+}
+
+// saw notes which sessions are established.
+func (j *judge) saw(now time.Time, seen surveyed) {
+	for set, names := range seen {
+		j.sessions.Saw(now, set, names)
+	}
+	j.sessions.Forget(now.Add(-guard.DefaultWindow))
+}
+
+// mustSurvey says whether a candidate is judged by the sessions that there are:
+// what runs already is not.
+func (j *judge) mustSurvey(c *plan.Candidate) bool {
+	s := j.settings.Safety
+	return (s.Hold || s.Guard > 0) && !j.runs.IsRunning(c.Hash)
+}
+
+// verdict says what would become of the sessions that are established, seen now.
+func (j *judge) verdict(now time.Time, c *plan.Candidate, seen surveyed) guard.Verdict {
+	return guard.Judge(guard.Question{
+		Node: j.settings.Node, Now: now, BIRD: c.Birds.Version.Major,
+		Running: j.running(), Candidate: side(c), OtherTemplates: j.otherTemplates(c),
+		Seen: j.seen(seen), Held: j.held(), Approved: j.approved(),
+	})
+}
+
+// failedBefore says what holds c since it comes from the same objects as what has
+// failed its trial, and nobody has approved that; nil: nothing.
+func (j *judge) failedBefore(c *plan.Candidate) *report.Held {
+	if held := j.failedInherited(c); held != nil {
+		return held
+	}
+	if j.failed == nil || c.IsRest() {
+		return nil
+	}
+	held := j.failed.held
+	if object, changed := j.failed.changed(c); changed {
+		j.log.Info("what failed its trial has changed: it is tried again", "object", object)
+		j.failed = nil
+		return nil
+	}
+	if j.hold.Allows(held.Hash) {
+		return nil
+	}
+	return &held
+}
+
+// failedInherited is what the program has found to fail that ran here before.
+func (j *judge) failedInherited(c *plan.Candidate) *report.Held {
+	before := j.hold.Before()
+	if before == nil || j.runs.Running() != nil || j.settings.Safety.Guard == 0 || len(before.Lost) > 0 || j.hold.Allows(before.Hash) {
+		return nil
+	}
+	if before.Hash == c.Hash || sameObjects(before.Failed, c.State) {
+		return before
+	}
+	return nil
+}
+
+// settled says that nothing is held by a trial any more.
+func (j *judge) settled() { j.failed = nil }
+
+// running is what BIRD runs, as the guard knows it; nil: that is not known.
+func (j *judge) running() *guard.Side {
+	if c := j.runs.Running(); c != nil {
+		s := side(c)
+		return &s
+	}
+	if found := j.runs.Before(); len(found) > 0 {
+		return &guard.Side{Hash: plan.Hash(found), Sets: texts(found)}
+	}
+	return nil
+}
+
+// otherTemplates says whether c is made by other templates than what runs.
+func (j *judge) otherTemplates(c *plan.Candidate) bool {
+	running := j.runs.Running()
+	return running != nil && running.Templates.Engine != c.Templates.Engine
+}
+
+// seen are the sessions that are established now, or were within the window. Of a
+// BIRD that could not be asked those are known that it had before.
+func (j *judge) seen(now surveyed) []guard.Seen {
+	var list []guard.Seen
+	for _, s := range j.sessions.All() {
+		list = append(list, guard.Seen{
+			Name: s.Name, Set: s.Set, Last: s.At, Established: slices.Contains(now[s.Set], s.Name),
+		})
+	}
+	return list
+}
+
+// held is what is held back by the guard, here or by the program before.
+func (j *judge) held() *guard.Held {
+	held := j.hold.Current()
+	if held == nil && j.runs.Running() == nil {
+		held = j.hold.Before()
+	}
+	if held == nil {
+		return nil
+	}
+	return &guard.Held{ID: held.Hash, Lost: held.Lost}
+}
+
+// approved are the holds that may go on.
+func (j *judge) approved() []string {
+	if id := j.hold.ApprovedHash(); id != "" {
+		return []string{id}
+	}
+	return nil
+}
+
+func side(c *plan.Candidate) guard.Side {
+	return guard.Side{Config: c.Config, State: c.State, Hash: c.Hash, Sets: texts(c.Sets)}
+}
+
+// texts are the files of sets that a BIRD reads.
+func texts(sets []reload.Set) []birdtext.Set {
+	var list []birdtext.Set
+	for _, s := range sets {
+		if s.Daemon == nil {
+			continue
+		}
+		t := birdtext.Set{Name: s.Name}
+		for _, f := range s.Files {
+			t.Files = append(t.Files, f.Data)
+		}
+		list = append(list, t)
+	}
+	return list
+}
+
+// watched gives the sets of a candidate what their trials go by.
+func (j *judge) watched(c *plan.Candidate, v guard.Verdict) {
+	within := j.settings.Safety.Guard
+	if within == 0 || v.Same || j.failed != nil && j.hold.Allows(j.failed.held.Hash) {
+		return
+	}
+	for i, s := range c.Sets {
+		if w, known := v.Watch[s.Name]; known && s.Daemon != nil {
+			c.Sets[i].Guard = &reload.Guard{Within: within, Stay: w.Stay, Return: w.Return}
+		}
+	}
+}
