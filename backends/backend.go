@@ -37,11 +37,14 @@ type Update struct {
 }
 
 // Event is a change of one resource: it is now Resource; or, where Err is set,
-// it is there and cannot be used; or, where both are nil, it is gone.
+// it is there and cannot be used; or, where both are nil, it is gone (or, with
+// Warnings, there is something to say about what never was a resource).
 type Event struct {
 	Key      Key
 	Resource Resource
 	Err      error
+	// Warnings are about the object as it was written.
+	Warnings []Warning
 }
 
 // Key names a resource. Namespace is empty for kinds that have none.

@@ -3,6 +3,7 @@ package backends
 import (
 	"maps"
 	"reflect"
+	"slices"
 )
 
 // State is what the cluster says, as far as the backends have told: every
@@ -22,6 +23,8 @@ type State struct {
 	EndpointStatuses    map[string]*EndpointStatus
 	// Invalid has the resources that are there and cannot be used.
 	Invalid map[Key]error
+	// Warnings are what there is to say about what is there, usable or not.
+	Warnings map[Key][]Warning
 }
 
 // NewState returns an empty state.
@@ -39,6 +42,7 @@ func NewState() *State {
 		Secrets:             map[Key]*Secret{},
 		EndpointStatuses:    map[string]*EndpointStatus{},
 		Invalid:             map[Key]error{},
+		Warnings:            map[Key][]Warning{},
 	}
 }
 
@@ -58,13 +62,15 @@ func (s *State) Clone() *State {
 		Secrets:             maps.Clone(s.Secrets),
 		EndpointStatuses:    maps.Clone(s.EndpointStatuses),
 		Invalid:             maps.Clone(s.Invalid),
+		Warnings:            maps.Clone(s.Warnings),
 	}
 }
 
 // Apply makes the change that e says, and tells whether it was one: a resource
 // that is written again with the same meaning (a node's heartbeat) is none.
 func (s *State) Apply(e Event) bool {
-	invalidChanged := s.applyInvalid(e)
+	saidChanged := s.applyInvalid(e)
+	saidChanged = s.applyWarnings(e) || saidChanged
 	var changed bool
 	name := e.Key.Name
 	switch e.Key.Kind {
@@ -91,7 +97,7 @@ func (s *State) Apply(e Event) bool {
 	case KindEndpointStatus:
 		changed = put(s.EndpointStatuses, name, e.Resource)
 	}
-	return changed || invalidChanged
+	return changed || saidChanged
 }
 
 func (s *State) applyInvalid(e Event) bool {
@@ -102,6 +108,16 @@ func (s *State) applyInvalid(e Event) bool {
 	}
 	s.Invalid[e.Key] = e.Err
 	return !had || old.Error() != e.Err.Error()
+}
+
+func (s *State) applyWarnings(e Event) bool {
+	old := s.Warnings[e.Key]
+	if len(e.Warnings) == 0 {
+		delete(s.Warnings, e.Key)
+	} else {
+		s.Warnings[e.Key] = e.Warnings
+	}
+	return !slices.Equal(old, e.Warnings)
 }
 
 // put stores r under k, or removes what is there where r is nil.

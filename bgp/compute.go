@@ -104,7 +104,10 @@ func newComputer(s *backends.State, o Options, me *backends.Node) *computer {
 }
 
 func (c *computer) problem(object backends.Key, leftOut bool, format string, args ...any) {
-	p := Problem{Object: object, Text: fmt.Sprintf(format, args...), LeftOut: leftOut}
+	c.report(Problem{Object: object, Text: fmt.Sprintf(format, args...), LeftOut: leftOut})
+}
+
+func (c *computer) report(p Problem) {
 	if !c.reported[p] {
 		c.reported[p] = true
 		c.config.Problems = append(c.config.Problems, p)
@@ -190,9 +193,7 @@ func (c *computer) family(version int, priority *uint32) Family {
 
 // finish adds what concerns the whole, and puts everything in order.
 func (c *computer) finish() {
-	for key, err := range c.state.Invalid {
-		c.problem(key, true, "left out: %v", err)
-	}
+	c.input()
 	for _, b := range []*backends.BGPConfiguration{c.defaults, c.own} {
 		for _, text := range b.Ignored {
 			c.problem(b.ResourceKey(), true, "ignored: %s", text)
@@ -204,8 +205,26 @@ func (c *computer) finish() {
 		c.config.Filters = append(c.config.Filters, c.state.BGPFilters[name])
 	}
 	slices.SortFunc(c.config.Problems, func(a, b Problem) int {
-		return cmp.Or(a.Object.Compare(b.Object), cmp.Compare(a.Text, b.Text))
+		return cmp.Or(a.Object.Compare(b.Object), cmp.Compare(a.Text, b.Text), cmp.Compare(a.Place, b.Place))
 	})
+}
+
+// input reports what there is to say about the input itself.
+func (c *computer) input() {
+	for key, err := range c.state.Invalid {
+		p := Problem{Object: key, Code: backends.Unusable, Text: err.Error(), LeftOut: true}
+		var w *backends.Warning
+		if errors.As(err, &w) {
+			p.Code, p.Text, p.Place, p.Excerpt = w.Code, w.Text, w.Place, w.Excerpt
+		}
+		p.Text = "left out: " + p.Text
+		c.report(p)
+	}
+	for key, warnings := range c.state.Warnings {
+		for _, w := range warnings {
+			c.report(Problem{Object: key, Code: w.Code, Text: w.Text, Place: w.Place, Excerpt: w.Excerpt})
+		}
+	}
 }
 
 // listenEverywhere reports sessions for which BIRD 2 and 3 cannot listen on the

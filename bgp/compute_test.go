@@ -303,7 +303,7 @@ func TestOneBadPeerAmongMany(t *testing.T) {
 	if got := len(c.IPv4.Sessions); got != 100 {
 		t.Errorf("got %d sessions, want 100", got)
 	}
-	want := []Problem{{Object: bad, Text: "left out: spec.asNumber: 8589934592 is above 4294967295", LeftOut: true}}
+	want := []Problem{{Object: bad, Code: backends.Unusable, Text: "left out: spec.asNumber: 8589934592 is above 4294967295", LeftOut: true}}
 	if diff := cmp.Diff(want, c.Problems); diff != "" {
 		t.Error(diff)
 	}

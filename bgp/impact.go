@@ -73,6 +73,19 @@ type namedSession struct {
 	port uint16
 }
 
+// address is the neighbor's; not valid where the name is no session's.
+func (s namedSession) address() netip.Addr {
+	sign := ":"
+	if strings.Count(s.neighbor, "_") == 3 && !strings.Contains(s.neighbor, "__") {
+		sign = "."
+	}
+	a, err := netip.ParseAddr(strings.ReplaceAll(s.neighbor, "_", sign))
+	if err != nil {
+		return netip.Addr{}
+	}
+	return a
+}
+
 var sessionName = regexp.MustCompile(`^(Mesh|Global|Node|Local_Workload)_([0-9a-f_]+?)(?:_port_([0-9]+))?$`)
 
 // parseName reads a session's name; false: it is none of the model's.

@@ -269,8 +269,18 @@ func (c *Config) Families() []*Family { return []*Family{&c.IPv4, &c.IPv6} }
 type Problem struct {
 	// Object is the resource at fault.
 	Object backends.Key
+	// Code is what this kind of problem is called.
+	Code backends.Code
 	// Text says what is wrong, on one line, and what was done about it.
 	Text string
 	// LeftOut is set where something that was asked for is not in the Config.
 	LeftOut bool
+	// Place and Excerpt are where it stands: see backends.Warning.
+	Place, Excerpt string
+}
+
+// Anywhere is the problem without its place: what it is, wherever it stands.
+func (p Problem) Anywhere() Problem {
+	p.Place, p.Excerpt = "", ""
+	return p
 }

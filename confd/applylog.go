@@ -9,6 +9,7 @@ import (
 	"confd/bgp"
 	"confd/internal/metrics"
 	"confd/reload"
+	"confd/reload/control"
 )
 
 // reportProblems logs what is new among the problems, and what is gone.
@@ -17,16 +18,16 @@ func (d *daemon) reportProblems(problems []bgp.Problem) {
 	isIn := func(list []bgp.Problem) map[bgp.Problem]bool {
 		m := make(map[bgp.Problem]bool, len(list))
 		for _, p := range list {
-			m[p] = true
+			m[p.Anywhere()] = true
 		}
 		return m
 	}
 	old, now := isIn(d.problems), isIn(problems)
 	count := 0
 	for _, p := range problems {
-		if !old[p] {
+		if !old[p.Anywhere()] {
 			if count++; count <= most {
-				d.log.Warn(p.Text, "object", p.Object.String())
+				d.log.Warn(p.Text, problemPlace(p)...)
 			}
 		}
 	}
@@ -35,7 +36,7 @@ func (d *daemon) reportProblems(problems []bgp.Problem) {
 	}
 	count = 0
 	for _, p := range d.problems {
-		if !now[p] {
+		if !now[p.Anywhere()] {
 			if count++; count <= most {
 				d.log.Info("no longer a problem: "+p.Text, "object", p.Object.String())
 			}
@@ -117,14 +118,14 @@ func reloadResult(r reload.Result, err error) string {
 	case errors.As(err, new(*reload.RefusedError)):
 		return metrics.ReloadRefused
 	}
-	switch reload.HealthOf(err) {
-	case reload.Hung:
+	switch control.HealthOf(err) {
+	case control.Hung:
 		return metrics.ReloadHung
-	case reload.Busy:
+	case control.Busy:
 		return metrics.ReloadBusy
-	case reload.Restarting:
+	case control.Restarting:
 		return metrics.ReloadRestarting
-	case reload.Absent:
+	case control.Absent:
 		return metrics.ReloadNotRunning
 	}
 	return metrics.ReloadFailed

@@ -11,6 +11,7 @@ import (
 
 	"confd/internal/report"
 	"confd/reload"
+	"confd/reload/control"
 )
 
 // bootAfter is how long the datastore may take to tell its whole state before
@@ -129,7 +130,7 @@ func (d *daemon) inUse() []reload.Set {
 // hung says that a BIRD takes connections and does not answer.
 func (d *daemon) hung() bool {
 	for _, st := range d.standings {
-		if st.bird == reload.Hung.String() {
+		if st.bird == control.Hung.String() {
 			return true
 		}
 	}

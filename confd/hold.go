@@ -14,6 +14,7 @@ import (
 	"confd/bgp"
 	"confd/internal/report"
 	"confd/reload"
+	"confd/reload/control"
 )
 
 // establishedTimeout is for BIRD to list its sessions.
@@ -208,7 +209,7 @@ func established(ctx context.Context, sets []reload.Set) (map[string][]string, e
 			continue
 		}
 		names, err := establishedAt(ctx, s.Daemon.Socket)
-		if err != nil && !errors.Is(err, reload.ErrNotRunning) {
+		if err != nil && !errors.Is(err, control.ErrNotRunning) {
 			return nil, fmt.Errorf("listing the sessions of set %s: %w", s.Name, err)
 		}
 		up[s.Name] = names
@@ -219,7 +220,7 @@ func established(ctx context.Context, sets []reload.Set) (map[string][]string, e
 func establishedAt(ctx context.Context, socket string) ([]string, error) {
 	ctx, cancel := context.WithTimeout(ctx, establishedTimeout)
 	defer cancel()
-	c, err := reload.Dial(ctx, socket)
+	c, err := control.Dial(ctx, socket)
 	if err != nil {
 		return nil, err
 	}

@@ -23,6 +23,7 @@ import (
 	"confd/internal/serve"
 	"confd/internal/settings"
 	"confd/reload"
+	"confd/reload/control"
 )
 
 // How often the report's file is written at most where something of weight
@@ -206,7 +207,7 @@ func (in *intake) report() []report.Source {
 func reportedProblems(problems []bgp.Problem) []report.Problem {
 	var list []report.Problem
 	for _, p := range problems {
-		list = append(list, report.Problem{Object: p.Object.String(), Text: p.Text, LeftOut: p.LeftOut})
+		list = append(list, report.Problem{Object: p.Object.String(), Code: string(p.Code), Text: p.Text, LeftOut: p.LeftOut, Place: p.Place})
 	}
 	return list
 }
@@ -271,7 +272,7 @@ func (d *daemon) reportedSets() []report.Set {
 			// What came since then makes no difference here.
 			row.Revision = cmp.Or(d.in.revision(), st.revision)
 		}
-		if d.live != nil && st.started != nil && st.bird != reload.Absent.String() {
+		if d.live != nil && st.started != nil && st.bird != control.Absent.String() {
 			row.RestartNeeded = d.restartNeeded(s.Name, st.started)
 		}
 		list = append(list, row)
@@ -352,7 +353,7 @@ func (d *daemon) notReady(r *report.Report) []string {
 		if s.Rendered != "" && s.Confirmed != s.Rendered && s.TrialEnds.IsZero() && !d.needless(s) {
 			list = append(list, "set "+s.Name+": BIRD has not confirmed what should run"+after(": ", s.Error))
 		}
-		if away := []string{reload.Absent.String(), reload.Hung.String(), reload.Restarting.String()}; slices.Contains(away, s.State) && !d.needless(s) {
+		if away := []string{control.Absent.String(), control.Hung.String(), control.Restarting.String()}; slices.Contains(away, s.State) && !d.needless(s) {
 			list = append(list, "set "+s.Name+": BIRD is "+s.State)
 		}
 	}
@@ -361,7 +362,7 @@ func (d *daemon) notReady(r *report.Report) []string {
 
 // needless says that a set's BIRD is not there, and that nobody misses it.
 func (d *daemon) needless(s report.Set) bool {
-	return s.State == reload.Absent.String() && s.Error == "" && !d.missed(s.Name)
+	return s.State == control.Absent.String() && s.Error == "" && !d.missed(s.Name)
 }
 
 // missed says whether a set is of use: of BIRD 1's two daemons, that of an

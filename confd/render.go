@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"strings"
 
 	"github.com/google/renameio/v2"
 
@@ -85,6 +86,31 @@ func printFiles(w io.Writer, files []templates.File) error {
 // logProblems logs problems, a line each.
 func logProblems(log *slog.Logger, problems []bgp.Problem) {
 	for _, p := range problems {
-		log.Warn(p.Text, "object", p.Object.String())
+		log.Warn(p.Text, problemPlace(p)...)
 	}
+}
+
+// problemPlace says in a log line which object a problem is about, where that
+// stands, and what such problems are called.
+func problemPlace(p bgp.Problem) []any {
+	args := []any{"object", p.Object.String()}
+	if p.Place != "" {
+		args = append(args, "place", p.Place)
+	}
+	if p.Code != "" {
+		args = append(args, "code", string(p.Code))
+	}
+	return args
+}
+
+// problemExcerpt shows where in a file a problem is; empty where it is in none.
+func problemExcerpt(p bgp.Problem) string {
+	if p.Place == "" {
+		return ""
+	}
+	text := p.Place + "\n"
+	for line := range strings.Lines(p.Excerpt) {
+		text += "  " + line
+	}
+	return strings.TrimSuffix(text, "\n") + "\n"
 }

@@ -25,7 +25,7 @@ func (d *daemon) putRest(ctx context.Context, w *wanted) error {
 	rest.rest, rest.full, rest.quarantined, rest.state = true, nil, nil, w.state.Clone()
 	for _, k := range out {
 		old, _ := d.live.state.Get(k)
-		rest.state.Apply(backends.Event{Key: k, Resource: old, Err: d.live.state.Invalid[k]})
+		rest.state.Apply(backends.Event{Key: k, Resource: old, Err: d.live.state.Invalid[k], Warnings: d.live.state.Warnings[k]})
 	}
 	// What waits since long ago is what is held.
 	rest.times.event = time.Time{}

@@ -20,6 +20,7 @@ import (
 	"confd/internal/report"
 	"confd/internal/settings"
 	"confd/reload"
+	"confd/reload/control"
 	"confd/templates"
 )
 
@@ -100,7 +101,7 @@ type daemon struct {
 	level   *slog.LevelVar
 	in      *intake
 	updates <-chan backends.Update
-	events  chan reload.Event
+	events  chan control.Event
 	// changed says that templates may have changed.
 	changed  chan struct{}
 	signals  <-chan os.Signal
@@ -181,7 +182,7 @@ func newDaemon(n *node, log *slog.Logger, level *slog.LevelVar) *daemon {
 	timing := n.settings.Timing
 	return &daemon{
 		node: n, log: log, level: level, began: time.Now(),
-		events:    make(chan reload.Event, 8),
+		events:    make(chan control.Event, 8),
 		changed:   make(chan struct{}, 1),
 		applier:   newApplier(n.settings, log),
 		pace:      pace{gather: timing.Gather, minInterval: timing.MinInterval, maxBackOff: maxBackOff},
@@ -319,7 +320,7 @@ func (d *daemon) seenAt(socket string) *seen {
 // birdEvent notes that a BIRD came up: it must be told again, since it may have
 // read its file before the last change, and may be another version. Where it
 // has confirmed since, it need not.
-func (d *daemon) birdEvent(e reload.Event) {
+func (d *daemon) birdEvent(e control.Event) {
 	d.noteBird(e)
 	d.logBird(e)
 	bird := d.seenAt(e.Socket)
@@ -349,7 +350,7 @@ func (d *daemon) birdEvent(e reload.Event) {
 
 // logBird says that a BIRD came or went. That one is not there which nobody
 // misses, or which is being started, is no reason to worry.
-func (d *daemon) logBird(e reload.Event) {
+func (d *daemon) logBird(e control.Event) {
 	if e.Up {
 		d.log.Info("BIRD is up", "socket", e.Socket, "version", e.Version)
 		return
@@ -424,7 +425,7 @@ func (d *daemon) watchBirds(ctx context.Context, g *errgroup.Group) {
 	for _, socket := range d.birds.Sockets() {
 		if !slices.Contains(d.watched, socket) {
 			d.watched = append(d.watched, socket)
-			g.Go(func() error { reload.Watch(ctx, socket, d.events, slog.New(slog.DiscardHandler)); return nil })
+			g.Go(func() error { control.Watch(ctx, socket, d.events, slog.New(slog.DiscardHandler)); return nil })
 		}
 	}
 }

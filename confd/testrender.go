@@ -159,7 +159,9 @@ func (r *caseRenderer) render(ctx context.Context, t golden.Target) (golden.Rend
 		return out, err
 	}
 	for _, p := range cfg.Problems {
-		out.Warnings = append(out.Warnings, golden.Warning{Text: fmt.Sprintf("%s: %s", p.Object, p.Text)})
+		out.Warnings = append(out.Warnings, golden.Warning{
+			Code: string(p.Code), Text: fmt.Sprintf("%s: %s", p.Object, p.Text), Detail: problemExcerpt(p),
+		})
 	}
 	out.Files = map[string][]byte{}
 	for i, name := range wantedNames(files) {

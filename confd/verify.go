@@ -12,6 +12,7 @@ import (
 	"confd/internal/metrics"
 	"confd/internal/report"
 	"confd/reload"
+	"confd/reload/control"
 )
 
 // verify looks whether what was put in place is still there, and BIRD still uses
@@ -42,9 +43,9 @@ func (d *daemon) verify(ctx context.Context) {
 			// is there to check it.
 		case !drift.Any() && (!st.unrepaired || !d.unasked()):
 			st.found = ""
-		case !drift.Any() && drift.BIRD != reload.Up:
+		case !drift.Any() && drift.BIRD != control.Up:
 			// What could not be put right is tried again when BIRD is there.
-		case drift.BIRD != reload.Busy && d.inUse() != nil:
+		case drift.BIRD != control.Busy && d.inUse() != nil:
 			d.repair(ctx, s, drift)
 		}
 	}
@@ -68,12 +69,12 @@ func (d *daemon) noteHealth(s reload.Set, drift reload.Drift) {
 	}
 	d.observer.changed()
 	switch {
-	case drift.BIRD == reload.Hung:
+	case drift.BIRD == control.Hung:
 		d.log.Error("BIRD does not answer: it takes connections only", "set", s.Name, "socket", s.Daemon.Socket)
-	case was == reload.Hung.String() || was == reload.Busy.String():
+	case was == control.Hung.String() || was == control.Busy.String():
 		d.log.Info("BIRD answers again", "set", s.Name, "state", st.bird, "was", was)
 	}
-	if drift.BIRD == reload.Up && d.failures.tries > 0 {
+	if drift.BIRD == control.Up && d.failures.tries > 0 {
 		d.pace.soon(time.Now())
 	}
 }
@@ -150,13 +151,13 @@ func (d *daemon) mend(ctx context.Context, s reload.Set, drift reload.Drift) (re
 }
 
 // noteBird notes that a BIRD came or went.
-func (d *daemon) noteBird(e reload.Event) {
+func (d *daemon) noteBird(e control.Event) {
 	for _, s := range d.currentSets() {
 		if s.Daemon == nil || s.Daemon.Socket != e.Socket {
 			continue
 		}
 		st := d.standing(s.Name)
-		st.bird, st.version = reload.HealthOf(e.Err).String(), e.Version
+		st.bird, st.version = control.HealthOf(e.Err).String(), e.Version
 	}
 	d.observer.changed()
 }
@@ -168,7 +169,7 @@ func (d *daemon) noteResult(s reload.Set, r reload.Result, err error) {
 	d.countResult(s, r, err)
 	if err != nil {
 		st.err = err.Error()
-		if h := reload.HealthOf(err); h != reload.HealthUnknown && h != reload.Up {
+		if h := control.HealthOf(err); h != control.HealthUnknown && h != control.Up {
 			st.bird = h.String()
 		}
 		if undone := (*reload.UndoneError)(nil); errors.As(err, &undone) {
@@ -185,7 +186,7 @@ func (d *daemon) noteResult(s reload.Set, r reload.Result, err error) {
 	}
 	st.installed, st.trial, st.unrepaired = r.Hash, r.TrialEnds, false
 	if r.Version != "" {
-		st.version, st.bird = r.Version, reload.Up.String()
+		st.version, st.bird = r.Version, control.Up.String()
 	}
 	if r.State == reload.Confirmed || r.State == reload.Unchanged {
 		if r.State == reload.Confirmed {

@@ -1,3 +1,9 @@
+// Package reload brings rendered files to BIRD: it stages a set of files,
+// checks it as a whole, swaps it in, tells BIRD over its control socket to read
+// it, and puts the old set back where BIRD refuses. A set may be on trial first:
+// it counts when sessions have stayed up. What BIRD has confirmed is proven by
+// BIRD's own word, looked after (Verify), and recorded on disk for a start
+// without anybody who renders (Record, Boot).
 package reload
 
 import (

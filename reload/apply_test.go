@@ -10,6 +10,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"confd/reload/control"
 )
 
 // The life of a set of three files: first install without BIRD, BIRD comes up,
@@ -129,16 +131,16 @@ func TestHung(t *testing.T) {
 	a := New(Options{Logger: testLogger(t), ReloadTimeout: 200 * time.Millisecond, CheckTimeout: 200 * time.Millisecond})
 	s := set([]File{file(main, small)}, main, socket, "")
 	res, err := a.Apply(ctx, s)
-	if !errors.Is(err, ErrHung) || !res.Unchecked || read(t, main) != small {
+	if !errors.Is(err, control.ErrHung) || !res.Unchecked || read(t, main) != small {
 		t.Errorf("first set: %+v, %v", res, err)
 	}
 	s.Files[0].Data = []byte(small + "# 2\n")
-	if _, err := a.Apply(ctx, s); !errors.Is(err, ErrCannotCheck) || !errors.Is(err, ErrHung) || read(t, main) != small {
+	if _, err := a.Apply(ctx, s); !errors.Is(err, ErrCannotCheck) || !errors.Is(err, control.ErrHung) || read(t, main) != small {
 		t.Errorf("second set: %v", err)
 	}
 	s.Daemon.Binary = binary
 	a.opts.CheckTimeout = patience
-	if res, err := a.Apply(ctx, s); !errors.Is(err, ErrHung) || res.Swapped.IsZero() || !res.Confirmed.IsZero() {
+	if res, err := a.Apply(ctx, s); !errors.Is(err, control.ErrHung) || res.Swapped.IsZero() || !res.Confirmed.IsZero() {
 		t.Errorf("second set with a binary: %+v, %v", res, err)
 	}
 	l.Close()
@@ -246,6 +248,28 @@ func TestCommands(t *testing.T) {
 	}
 }
 
+// Whatever way BIRD was told to print times, a reconfiguration is confirmed.
+func TestTimeFormats(t *testing.T) {
+	eachBIRD(t, func(t *testing.T, binary, version string) {
+		ctx, dir := testContext(t), testFolder(t)
+		config, socket := filepath.Join(dir, "bird.cfg"), filepath.Join(dir, "s")
+		write(t, config, small)
+		startBIRD(t, binary, config, socket)
+		a := New(Options{Logger: testLogger(t)})
+		formats := []string{"iso short", "iso long", `"%d. %B, %H Uhr"`}
+		if strings.HasPrefix(version, "1.") {
+			formats = append(formats, "old short", "old long")
+		}
+		for _, format := range formats {
+			s := set([]File{file(config, small+"timeformat base "+format+";\ntimeformat protocol iso long;\n")}, config, socket, binary)
+			res, err := a.Apply(ctx, s)
+			if err != nil || res.State != Confirmed {
+				t.Errorf("%s: %+v, %v", format, res, err)
+			}
+		}
+	})
+}
+
 // Cancelling ends a command with all its children, before anything is changed.
 func TestCancel(t *testing.T) {
 	dir := testFolder(t)
@@ -335,24 +359,11 @@ func TestExcerpt(t *testing.T) {
 	}
 }
 
-func TestParsePosition(t *testing.T) {
+func TestDest(t *testing.T) {
 	s := Set{Files: []File{file("/etc/bird/bird.conf", "")}}
 	for path, want := range map[string]string{"./bird.conf": "/etc/bird/bird.conf", "other": "other", "/x": "/x", "": ""} {
 		if got := s.dest(path); got != want {
 			t.Errorf("%q is %q", path, got)
-		}
-	}
-	for text, want := range map[string]position{
-		"bird: /a b/c.cfg:4:3 syntax error":                           {"/a b/c.cfg", 4, 3, "syntax error"},
-		"bird: 2026-11-24 22:02:17.251 [0001] <FATAL> /c.cfg:4:3 no":  {"/c.cfg", 4, 3, "no"},
-		"bird: /c.cfg, line 7: syntax error":                          {"/c.cfg", 7, 0, "syntax error"},
-		"conf/bird.cfg:1:2 syntax error":                              {"conf/bird.cfg", 1, 2, "syntax error"},
-		"/a.cfg:1:10 Unable to open included file /b.cfg: No such":    {"/a.cfg", 1, 10, "Unable to open included file /b.cfg: No such"},
-		"/a.cfg:1:1 warning\nbird: /a.cfg:2:2 error\n":                {"/a.cfg", 2, 2, "error"},
-		"bird: Unable to open configuration file /c.cfg: No such one": {"", 0, 0, "Unable to open configuration file /c.cfg: No such one"},
-	} {
-		if got, _ := parsePosition(text); got != want {
-			t.Errorf("%q gives %+v", text, got)
 		}
 	}
 }

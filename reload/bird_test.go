@@ -14,6 +14,8 @@ import (
 	"time"
 
 	"go.uber.org/goleak"
+
+	"confd/reload/control"
 )
 
 func TestMain(m *testing.M) {
@@ -96,13 +98,20 @@ func startBIRD(t *testing.T, binary, config, socket string, args ...string) *dae
 	}
 	t.Cleanup(d.kill)
 	eventually(t, func() error {
-		c, err := dialIn(testContext(t), socket, time.Second)
-		if err == nil {
-			c.Close()
-		}
-		return err
+		return greets(socket)
 	})
 	return d
+}
+
+// greets says why no BIRD answers on a socket.
+func greets(socket string) error {
+	ctx, cancel := context.WithTimeout(context.Background(), time.Second)
+	defer cancel()
+	c, err := control.Dial(ctx, socket)
+	if err == nil {
+		err = c.Close()
+	}
+	return err
 }
 
 func (d *daemon) kill() {
@@ -129,9 +138,9 @@ func eventually(t *testing.T, f func() error) {
 	}
 }
 
-func client(t *testing.T, socket string) *Client {
+func client(t *testing.T, socket string) *control.Client {
 	t.Helper()
-	c, err := Dial(testContext(t), socket)
+	c, err := control.Dial(testContext(t), socket)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -209,4 +218,16 @@ func wantEntries(t *testing.T, folder string, want ...string) {
 	if strings.Join(got, " ") != strings.Join(want, " ") {
 		t.Errorf("%s holds %q, want %q", folder, got, want)
 	}
+}
+
+// protocolsOf are the names of BIRD's protocols, and what it says of each.
+func protocolsOf(ctx context.Context, c *control.Client) (map[string]string, error) {
+	reply, err := c.Do(ctx, "show protocols")
+	list := map[string]string{}
+	for _, line := range reply.Lines {
+		if name, rest, ok := strings.Cut(line.Text, " "); ok && line.Code == 1002 {
+			list[name] = strings.TrimSpace(rest)
+		}
+	}
+	return list, err
 }

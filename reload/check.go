@@ -8,6 +8,8 @@ import (
 	"regexp"
 	"strings"
 	"time"
+
+	"confd/reload/control"
 )
 
 // probeTimeout is for a look at whether BIRD is up, where there is another way
@@ -124,7 +126,7 @@ func (a *Applier) checkCommand(ctx context.Context, set string, st *stage, comma
 	if !exited(err) {
 		return fmt.Errorf("check command %q: %w", command, err)
 	}
-	if at, ok := parsePosition(out); ok {
+	if at, ok := control.ParsePosition(out); ok {
 		return st.checkError(set, at)
 	}
 	words := strings.TrimSpace(st.unstaged(maskSecrets(out)))
@@ -151,7 +153,7 @@ func (a *Applier) checkDaemon(ctx context.Context, s Set, st *stage) error {
 	case err == nil:
 		return nil
 	case exited(err):
-		at, _ := parsePosition(out)
+		at, _ := control.ParsePosition(out)
 		return st.checkError(s.Name, at)
 	case ctx.Err() != nil:
 		return context.Cause(ctx)
@@ -168,7 +170,7 @@ func probe(ctx context.Context, socket string) string {
 	}
 	ctx, cancel := context.WithTimeout(ctx, probeTimeout)
 	defer cancel()
-	c, err := Dial(ctx, socket)
+	c, err := control.Dial(ctx, socket)
 	if err != nil {
 		return ""
 	}
@@ -189,12 +191,12 @@ func (a *Applier) binaryVersion(ctx context.Context, binary string) string {
 func (a *Applier) checkOverSocket(ctx context.Context, s Set, st *stage) error {
 	ctx, cancel := context.WithTimeout(ctx, a.opts.CheckTimeout)
 	defer cancel()
-	c, err := Dial(ctx, s.Daemon.Socket)
+	c, err := control.Dial(ctx, s.Daemon.Socket)
 	if err == nil {
 		defer c.Close()
 		err = c.Check(ctx, st.path(s.Daemon.Main))
 	}
-	var refused *RefusedError
+	var refused *control.RefusedError
 	switch {
 	case err == nil:
 		return nil
@@ -207,15 +209,15 @@ func (a *Applier) checkOverSocket(ctx context.Context, s Set, st *stage) error {
 		// another file system.
 		return fmt.Errorf("%w: BIRD cannot read the staged files (where it runs as another user, give the set its uid and gid; where it sees other folders, give a binary to check with): %s", ErrCannotCheck, refused.Message)
 	}
-	return st.checkError(s.Name, position{refused.File, refused.Line, refused.Col, refused.Message})
+	return st.checkError(s.Name, refused.Position)
 }
 
 // checkError names a place in the staged files by where they go.
-func (st *stage) checkError(set string, at position) *CheckError {
-	e := &CheckError{Set: set, File: st.unstaged(at.file), Line: at.line, Col: at.col, Message: st.unstaged(maskSecrets(at.message))}
-	if at.file != "" {
-		if data, err := os.ReadFile(at.file); err == nil {
-			e.Excerpt = excerpt(data, at.line, at.col)
+func (st *stage) checkError(set string, at control.Position) *CheckError {
+	e := &CheckError{Set: set, File: st.unstaged(at.File), Line: at.Line, Col: at.Col, Message: st.unstaged(maskSecrets(at.Message))}
+	if at.File != "" {
+		if data, err := os.ReadFile(at.File); err == nil {
+			e.Excerpt = excerpt(data, at.Line, at.Col)
 		}
 	}
 	return e

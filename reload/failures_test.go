@@ -10,13 +10,13 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"slices"
 	"strings"
 	"syscall"
 	"testing"
 	"time"
 
 	"confd/internal/testenv"
+	"confd/reload/control"
 )
 
 // bench is a BIRD that uses generation A of a set, which an Applier has applied.
@@ -68,7 +68,7 @@ func (b *bench) apply(generation string) {
 	}
 	b.wantOnDisk(generation)
 	b.wantRunning(generation)
-	if drift, err := b.a.Verify(b.ctx, s); err != nil || drift.Any() || drift.BIRD != Up {
+	if drift, err := b.a.Verify(b.ctx, s); err != nil || drift.Any() || drift.BIRD != control.Up {
 		b.t.Errorf("generation %s has drifted: %+v, %v", generation, drift, err)
 	}
 }
@@ -82,14 +82,14 @@ func (b *bench) wantOnDisk(generation string) {
 
 func (b *bench) wantRunning(generation string) {
 	b.t.Helper()
-	c, err := Dial(b.ctx, b.socket)
+	c, err := control.Dial(b.ctx, b.socket)
 	if err != nil {
 		b.t.Fatal(err)
 	}
 	defer c.Close()
 	protocols, err := protocolsOf(b.ctx, c)
-	if err != nil || !slices.ContainsFunc(protocols, func(p protocol) bool { return p.Name == "gen_"+generation }) {
-		b.t.Errorf("BIRD runs %+v, %v; want generation %s", protocols, err, generation)
+	if _, there := protocols["gen_"+generation]; err != nil || !there {
+		b.t.Errorf("BIRD runs %q, %v; want generation %s", protocols, err, generation)
 	}
 }
 
@@ -164,7 +164,7 @@ func TestFailures(t *testing.T) {
 				}
 			})
 			return func() { b.d.cmd.Wait(); b.start() }
-		}, wantError(ErrWentAway), "B", false},
+		}, wantError(control.ErrWentAway), "B", false},
 		{"socket gone", func(b *bench, s *Set) func() {
 			if err := os.Rename(b.socket, b.socket+".away"); err != nil {
 				b.t.Fatal(err)
@@ -175,7 +175,7 @@ func TestFailures(t *testing.T) {
 			b.d.cmd.Process.Signal(syscall.SIGSTOP)
 			b.a.opts.ReloadTimeout = 200 * time.Millisecond
 			return func() { b.a.opts.ReloadTimeout = patience; b.d.cmd.Process.Signal(syscall.SIGCONT) }
-		}, wantError(ErrHung), "B", false},
+		}, wantError(control.ErrHung), "B", false},
 		{"disk full", func(b *bench, s *Set) func() {
 			mountHere(b, "-t", "tmpfs", "-o", "size=32k", "none", b.dir)
 			b.remake()
@@ -341,11 +341,7 @@ func TestUnreadable(t *testing.T) {
 	}
 	t.Cleanup(func() { d.Process.Kill(); d.Wait() })
 	eventually(t, func() error {
-		c, err := dialIn(ctx, socket, time.Second)
-		if err == nil {
-			c.Close()
-		}
-		return err
+		return greets(socket)
 	})
 	if _, err := a.Reconfigure(ctx, owned("A", unknown, nobody)); err != nil {
 		t.Fatal(err)
@@ -373,7 +369,7 @@ func TestQueued(t *testing.T) {
 			b.start()
 			first, second := client(t, b.socket), client(t, b.socket)
 			if strings.HasPrefix(name, "3.") {
-				if err := first.letSettle(b.ctx); err != nil {
+				if err := letSettle(b.ctx, first); err != nil {
 					t.Fatal(err)
 				}
 			}
@@ -391,13 +387,13 @@ func TestQueued(t *testing.T) {
 				if err != nil {
 					t.Fatal(err)
 				}
-				if answer == Queued {
+				if answer == control.Queued {
 					queued++
 					if queued == 1 {
 						b.wantBusy(second)
 					}
 				}
-				if _, err := second.waitConfigured(b.ctx, sent); err != nil {
+				if _, err := waitConfigured(b.ctx, second, sent); err != nil {
 					t.Fatal(err)
 				}
 				b.wantRunning("second")
@@ -425,29 +421,29 @@ func manyRoutes(bird string) string {
 	return b.String() + "\n}\n"
 }
 
-func (b *bench) configure(c *Client) {
+func (b *bench) configure(c *control.Client) {
 	b.t.Helper()
 	sent := time.Now()
 	if _, err := c.Configure(b.ctx); err != nil {
 		b.t.Fatal(err)
 	}
-	if _, err := c.waitConfigured(b.ctx, sent); err != nil {
+	if _, err := waitConfigured(b.ctx, c, sent); err != nil {
 		b.t.Fatal(err)
 	}
 }
 
 // wantBusy fails where a wait that is too short is not called one for a busy
 // BIRD, unless BIRD was quick enough.
-func (b *bench) wantBusy(c *Client) {
+func (b *bench) wantBusy(c *control.Client) {
 	b.t.Helper()
-	now, err := c.observe(b.ctx)
+	now, err := observe(b.ctx, c)
 	if err != nil || !now.status.InProgress() {
 		return
 	}
 	ctx, cancel := context.WithTimeout(b.ctx, 20*time.Millisecond)
 	defer cancel()
 	other := client(b.t, b.socket) // the wait breaks its connection
-	if _, err := other.waitConfigured(ctx, time.Now()); err != nil && !errors.Is(err, ErrBusy) && !errors.Is(err, ErrHung) {
+	if _, err := waitConfigured(ctx, other, time.Now()); err != nil && !errors.Is(err, control.ErrBusy) && !errors.Is(err, control.ErrHung) {
 		b.t.Errorf("a short wait: %v", err)
 	} else {
 		b.t.Logf("a short wait: %v", err)

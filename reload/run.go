@@ -65,3 +65,9 @@ func exited(err error) bool {
 	var exit *exec.ExitError
 	return errors.As(err, &exit) && exit.Exited()
 }
+
+// lastLine is the end of what a command printed, without passwords.
+func lastLine(out string) string {
+	out = strings.TrimSpace(maskSecrets(out))
+	return out[strings.LastIndexByte(out, '\n')+1:]
+}

@@ -9,6 +9,8 @@ import (
 	"path/filepath"
 	"strings"
 	"time"
+
+	"confd/reload/control"
 )
 
 // How often BIRD is asked whether a reconfiguration is through, and how much
@@ -36,13 +38,14 @@ func (a *Applier) tell(ctx context.Context, s Set, mem *memory, res Result) (Res
 	if s.socket() != "" {
 		told, err := a.tellDaemon(ctx, s)
 		res.Version = told.version
-		var refused *RefusedError
+		var refused *control.RefusedError
 		switch {
 		case errors.As(err, &refused):
-			refused.File = s.dest(refused.File)
 			mem.proof = before // it goes on with what it had
-			return res, a.undo(s, mem, refused)
-		case errors.Is(err, ErrNotRunning):
+			e := &RefusedError{Position: refused.Position}
+			e.File = s.dest(e.File)
+			return res, a.undo(s, mem, e)
+		case errors.Is(err, control.ErrNotRunning):
 			a.log.Info("BIRD is not up: it will read the set when it starts", "set", s.Name, "error", err)
 			res.State = Installed
 		case err != nil:
@@ -160,34 +163,34 @@ type told struct {
 func (a *Applier) tellDaemon(ctx context.Context, s Set) (told, error) {
 	ctx, cancel := context.WithTimeout(ctx, a.opts.ReloadTimeout)
 	defer cancel()
-	c, err := Dial(ctx, s.Daemon.Socket)
+	c, err := control.Dial(ctx, s.Daemon.Socket)
 	if err != nil {
 		return told{}, err
 	}
 	defer c.Close()
 	t := told{version: c.Version()}
-	if err := c.letSettle(ctx); err != nil {
+	if err := letSettle(ctx, c); err != nil {
 		return t, err
 	}
-	if t.trial, err = c.prepareTrial(ctx, s.Guard, a.opts.TrialMargin); err != nil {
+	if t.trial, err = prepareTrial(ctx, c, s.Guard, a.opts.TrialMargin); err != nil {
 		return t, err
 	}
 	sent := time.Now()
-	answer, err := c.send(ctx, t.trial)
+	answer, err := send(ctx, c, t.trial)
 	if err != nil {
 		return t, inTheMiddle(err)
 	}
 	a.log.Debug("BIRD was told to reconfigure", "socket", s.Daemon.Socket, "answer", answer)
-	if answer == ShuttingDown {
-		return t, fmt.Errorf("control socket %s: %w: it is shutting down", s.Daemon.Socket, ErrNotRunning)
+	if answer == control.ShuttingDown {
+		return t, fmt.Errorf("control socket %s: %w: it is shutting down", s.Daemon.Socket, control.ErrNotRunning)
 	}
-	t.reads = c.reads
-	t.proof, err = c.waitConfigured(ctx, sent)
+	t.reads = c.Reads()
+	t.proof, err = waitConfigured(ctx, c, sent)
 	return t, err
 }
 
 // send sends the "configure" that a set without or with a trial needs.
-func (c *Client) send(ctx context.Context, t *trial) (Reconfigure, error) {
+func send(ctx context.Context, c *control.Client, t *trial) (control.Reconfigure, error) {
 	if t == nil {
 		return c.Configure(ctx)
 	}
@@ -197,14 +200,14 @@ func (c *Client) send(ctx context.Context, t *trial) (Reconfigure, error) {
 // inTheMiddle turns the end of a connection into the end of a BIRD that was
 // reconfiguring.
 func inTheMiddle(err error) error {
-	if errors.Is(err, ErrNotRunning) {
-		return fmt.Errorf("%w: %s", ErrWentAway, err.Error())
+	if errors.Is(err, control.ErrNotRunning) {
+		return fmt.Errorf("%w: %s", control.ErrWentAway, err.Error())
 	}
 	return err
 }
 
 // letSettle waits where this is a BIRD 3 that has just started.
-func (c *Client) letSettle(ctx context.Context) error {
+func letSettle(ctx context.Context, c *control.Client) error {
 	if !strings.HasPrefix(c.Version(), "3.") {
 		return nil
 	}
@@ -212,7 +215,7 @@ func (c *Client) letSettle(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	up, known := status.upFor()
+	up, known := status.UpFor()
 	if !known || up >= bird3Settles {
 		return nil
 	}
@@ -226,16 +229,16 @@ func (c *Client) letSettle(ctx context.Context) error {
 // configuration that it took after sent. BIRD's own two times are compared, so
 // that its clock does not matter. A configuration that is queued is not taken
 // for one in use: BIRD says that it is reconfiguring until the queue is empty.
-func (c *Client) waitConfigured(ctx context.Context, sent time.Time) (observation, error) {
+func waitConfigured(ctx context.Context, c *control.Client, sent time.Time) (observation, error) {
 	for patience := time.Now().Add(oldPatience); ; {
-		now, err := c.observe(ctx)
+		now, err := observe(ctx, c)
 		if err != nil {
 			return now, inTheMiddle(err)
 		}
 		if now.status.ShuttingDown() {
-			return now, fmt.Errorf("control socket %s: %w: it is shutting down", c.path, ErrNotRunning)
+			return now, fmt.Errorf("control socket %s: %w: it is shutting down", c.Path(), control.ErrNotRunning)
 		}
-		age, known := now.status.configAge()
+		age, known := now.status.ConfigAge()
 		busy := now.status.InProgress()
 		switch {
 		case busy:
@@ -243,7 +246,7 @@ func (c *Client) waitConfigured(ctx context.Context, sent time.Time) (observatio
 		case !known || age <= now.to.Sub(sent)+ageSlack:
 			return now, nil
 		case time.Now().After(patience):
-			return now, fmt.Errorf("control socket %s: BIRD uses a configuration from before (%v old): has somebody else undone this one?", c.path, age)
+			return now, fmt.Errorf("control socket %s: BIRD uses a configuration from before (%v old): has somebody else undone this one?", c.Path(), age)
 		}
 		if sleep(ctx, statusPoll) == nil {
 			continue
@@ -251,7 +254,7 @@ func (c *Client) waitConfigured(ctx context.Context, sent time.Time) (observatio
 		if errors.Is(ctx.Err(), context.Canceled) {
 			return now, context.Cause(ctx)
 		}
-		return now, fmt.Errorf("control socket %s: %w: it says %q", c.path, ErrBusy, now.status.State)
+		return now, fmt.Errorf("control socket %s: %w: it says %q", c.Path(), control.ErrBusy, now.status.State)
 	}
 }
 
@@ -266,8 +269,20 @@ func (a *Applier) reloadCommands(ctx context.Context, s Set) (bool, error) {
 		ran[f.ReloadCmd] = true
 		out, err := run(ctx, a.opts.ReloadTimeout, "/bin/sh", "-c", f.ReloadCmd)
 		if err != nil {
-			return true, fmt.Errorf("reload command %q: %w: %s", f.ReloadCmd, err, lastLine(maskSecrets(out)))
+			return true, fmt.Errorf("reload command %q: %w: %s", f.ReloadCmd, err, lastLine(out))
 		}
 	}
 	return len(ran) > 0, nil
+}
+
+// sleep waits for d, or until ctx ends, and then says why.
+func sleep(ctx context.Context, d time.Duration) error {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return nil
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
 }

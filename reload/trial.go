@@ -7,14 +7,16 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"confd/reload/control"
 )
 
 // trial is a set that BIRD uses until further notice.
 type trial struct {
 	hash     string
-	ends     time.Time               // when the sessions have stayed up for long enough
-	deadline time.Time               // when BIRD goes back by itself
-	stay     map[string]SessionState // the sessions that must stay up, as they were before
+	ends     time.Time                       // when the sessions have stayed up for long enough
+	deadline time.Time                       // when BIRD goes back by itself
+	stay     map[string]control.SessionState // the sessions that must stay up, as they were before
 }
 
 // UndoneError says that a trial has failed. BIRD is back to what it used before.
@@ -52,7 +54,7 @@ func (m *memory) onTrial(res Result) Result {
 
 // prepareTrial notes how the sessions are that must stay up; nil where there is
 // none, so that nothing could be learned from a trial.
-func (c *Client) prepareTrial(ctx context.Context, g *Guard, margin time.Duration) (*trial, error) {
+func prepareTrial(ctx context.Context, c *control.Client, g *Guard, margin time.Duration) (*trial, error) {
 	if g == nil || g.Within <= 0 || len(g.Stay) == 0 {
 		return nil, nil
 	}
@@ -64,7 +66,7 @@ func (c *Client) prepareTrial(ctx context.Context, g *Guard, margin time.Duratio
 	for _, name := range g.Stay {
 		must[name] = true
 	}
-	stay := map[string]SessionState{}
+	stay := map[string]control.SessionState{}
 	for _, s := range sessions {
 		if must[s.Name] && s.Established() {
 			stay[s.Name] = s
@@ -140,7 +142,7 @@ func (a *Applier) judge(ctx context.Context, s Set, mem *memory) (verdict, error
 		return v, nil
 	case ctx.Err() != nil:
 		return verdict{}, context.Cause(ctx)
-	case errors.Is(err, ErrNotRunning):
+	case errors.Is(err, control.ErrNotRunning):
 		return verdict{reason: "BIRD ended", deaf: true}, nil
 	case time.Now().After(mem.trial.deadline):
 		return verdict{reason: fmt.Sprintf("BIRD has not answered until it went back by itself: %v", err), deaf: true}, nil
@@ -150,12 +152,12 @@ func (a *Applier) judge(ctx context.Context, s Set, mem *memory) (verdict, error
 }
 
 func (m *memory) examine(ctx context.Context, socket string) (verdict, error) {
-	c, err := Dial(ctx, socket)
+	c, err := control.Dial(ctx, socket)
 	if err != nil {
 		return verdict{}, err
 	}
 	defer c.Close()
-	now, err := c.observe(ctx)
+	now, err := observe(ctx, c)
 	if err != nil {
 		return verdict{}, err
 	}
@@ -206,7 +208,7 @@ func (a *Applier) endTrial(ctx context.Context, s Set, mem *memory, v verdict) e
 func (a *Applier) goBack(ctx context.Context, s Set) error {
 	ctx, cancel := context.WithTimeout(ctx, a.opts.ReloadTimeout)
 	defer cancel()
-	c, err := Dial(ctx, s.Daemon.Socket)
+	c, err := control.Dial(ctx, s.Daemon.Socket)
 	if err != nil {
 		return err
 	}
@@ -225,7 +227,7 @@ func (a *Applier) tellOld(ctx context.Context, s Set, mem *memory, v verdict) er
 	}
 	told, err := a.tellDaemon(ctx, s)
 	if err != nil {
-		mem.waits = errors.Is(err, ErrNotRunning)
+		mem.waits = errors.Is(err, control.ErrNotRunning)
 		mem.unsure = !mem.waits
 		return err
 	}
@@ -235,8 +237,8 @@ func (a *Applier) tellOld(ctx context.Context, s Set, mem *memory, v verdict) er
 
 // fallen are the sessions that are not up, or were not for a moment, sorted.
 // stepped is by how much BIRD's clock was set meanwhile.
-func (t *trial) fallen(now []SessionState, stepped time.Duration) []string {
-	up := map[string]SessionState{}
+func (t *trial) fallen(now []control.SessionState, stepped time.Duration) []string {
+	up := map[string]control.SessionState{}
 	for _, s := range now {
 		if s.Established() {
 			up[s.Name] = s
@@ -244,33 +246,10 @@ func (t *trial) fallen(now []SessionState, stepped time.Duration) []string {
 	}
 	var names []string
 	for name, was := range t.stay {
-		if is, there := up[name]; !there || !sameSince(was.Since, is.Since, stepped) {
+		if is, there := up[name]; !there || !is.SameSince(was, stepped) {
 			names = append(names, name)
 		}
 	}
 	slices.Sort(names)
 	return names
-}
-
-// sinceSlack is by how much one session's time may waver.
-const sinceSlack = 2 * time.Second
-
-// sameSince says that two texts for when a session came up mean one moment. BIRD
-// prints a session's age as a date alone once it is a day old.
-func sameSince(was, is string, stepped time.Duration) bool {
-	if was == is {
-		return true
-	}
-	before, after := parseTime(was), parseTime(is)
-	switch {
-	case before.IsZero() || after.IsZero():
-		return false
-	case !strings.Contains(is, ":"):
-		return true // a session that came up a moment ago has a time of the day
-	}
-	d := (after.Sub(before) - stepped).Abs()
-	if before.Year() == 0 && after.Year() == 0 {
-		d = min(d, 24*time.Hour-d)
-	}
-	return d <= sinceSlack
 }

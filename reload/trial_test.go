@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"confd/internal/testenv"
+	"confd/reload/control"
 )
 
 // trialRig is a BIRD that we reconfigure, with sessions to two others.
@@ -92,7 +93,7 @@ func (r *trialRig) awaitSessions(names ...string) {
 			return err
 		}
 		for _, name := range names {
-			if !slices.ContainsFunc(sessions, func(s SessionState) bool { return s.Name == name && s.Established() }) {
+			if !slices.ContainsFunc(sessions, func(s control.SessionState) bool { return s.Name == name && s.Established() }) {
 				return fmt.Errorf("session %s is not up: %+v", name, sessions)
 			}
 		}
@@ -195,7 +196,7 @@ func TestTrial(t *testing.T) {
 
 			// A session that goes down and comes back between two looks.
 			s := r.set(r.text("four"), "b", "c")
-			time.Sleep(sinceSlack) // it was up for longer than times waver
+			time.Sleep(2 * time.Second) // it was up for longer than times waver
 			r.begin(s)
 			if _, err := r.bird.Birdc("restart c"); err != nil {
 				t.Fatal(err)
@@ -297,28 +298,4 @@ func TestTrialBroken(t *testing.T) {
 		t.Errorf("%v", err)
 	}
 	r.awaitSessions("b", "c")
-}
-
-func TestSameSince(t *testing.T) {
-	for _, test := range []struct {
-		was, is string
-		stepped time.Duration
-		want    bool
-	}{
-		{"10:00:00.100", "10:00:00.100", 0, true},
-		{"10:00:00.100", "10:00:00.320", 0, true},
-		{"10:00:00.100", "10:00:05.100", 0, false},
-		{"23:59:59.900", "00:00:00.100", 0, true},
-		{"10:00:00", "11:00:00", time.Hour, true},
-		{"10:00:00", "10:00:00", time.Hour, true},
-		{"10:00:00.100", "2026-11-24", 0, true}, // it has become a day old
-		{"2026-11-24", "10:00:00.100", 0, false},
-		{"2026-11-24 10:00:00", "2026-11-24 10:00:01", 0, true},
-		{"2026-11-24 10:00:00", "2026-11-24 10:01:00", 0, false},
-		{"24. November", "25. November", 0, false},
-	} {
-		if got := sameSince(test.was, test.is, test.stepped); got != test.want {
-			t.Errorf("%q and %q, clock set by %v: %v", test.was, test.is, test.stepped, got)
-		}
-	}
 }

@@ -8,6 +8,8 @@ import (
 	"strings"
 	"syscall"
 	"time"
+
+	"confd/reload/control"
 )
 
 // lookLimit is how long a look at BIRD may take: it comes every few seconds.
@@ -18,7 +20,7 @@ type Drift struct {
 	Files        []string // the Dests that are not as the set says, or gone
 	Restarted    bool     // BIRD was started since it confirmed the set, or came up late
 	Reconfigured bool     // somebody else has had BIRD take another configuration
-	BIRD         Health
+	BIRD         control.Health
 	Version      string // of the BIRD that answers
 }
 
@@ -62,20 +64,20 @@ func (a *Applier) Verify(ctx context.Context, s Set) (Drift, error) {
 		return d, nil
 	}
 	now, version, err := look(ctx, s.socket())
-	d.BIRD, d.Version = HealthOf(err), version
+	d.BIRD, d.Version = control.HealthOf(err), version
 	if err != nil {
-		if d.BIRD != HealthUnknown {
+		if d.BIRD != control.HealthUnknown {
 			err = nil
 		}
 		return d, naming(s.Name, err)
 	}
 	if now.status.InProgress() {
-		d.BIRD = Busy
+		d.BIRD = control.Busy
 	}
 	d.Restarted = mem.waits
 	if mem.proof != nil {
 		d.Restarted = d.Restarted || mem.proof.restarted(now)
-		d.Reconfigured = !d.Restarted && d.BIRD == Up && mem.proof.replaced(now)
+		d.Reconfigured = !d.Restarted && d.BIRD == control.Up && mem.proof.replaced(now)
 	}
 	return d, nil
 }
@@ -84,12 +86,12 @@ func (a *Applier) Verify(ctx context.Context, s Set) (Drift, error) {
 func look(ctx context.Context, socket string) (observation, string, error) {
 	ctx, cancel := context.WithTimeout(ctx, lookLimit)
 	defer cancel()
-	c, err := Dial(ctx, socket)
+	c, err := control.Dial(ctx, socket)
 	if err != nil {
 		return observation{}, "", err
 	}
 	defer c.Close()
-	now, err := c.observe(ctx)
+	now, err := observe(ctx, c)
 	return now, c.Version(), err
 }
 

@@ -6,6 +6,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"confd/reload/control"
 )
 
 // What is changed behind our back is noticed, each for what it is, and can be
@@ -16,7 +18,7 @@ func TestVerify(t *testing.T) {
 			t.Parallel()
 			b := newBench(t, birdBinary(t, name), filepath.Dir(name))
 			s := b.set("A")
-			verify := func(want string, health Health) {
+			verify := func(want string, health control.Health) {
 				t.Helper()
 				drift, err := b.a.Verify(b.ctx, s)
 				if err != nil || drift.String() != want || drift.Any() != (want != "") || drift.BIRD != health {
@@ -30,18 +32,18 @@ func TestVerify(t *testing.T) {
 						break
 					}
 				}
-				verify(want, Up)
+				verify(want, control.Up)
 			}
 			reconfigure := func() {
 				t.Helper()
 				if res, err := b.a.Reconfigure(b.ctx, s); err != nil || res.State != Confirmed {
 					t.Fatalf("%+v, %v", res, err)
 				}
-				verify("", Up)
+				verify("", control.Up)
 				b.wantRunning("A")
 			}
 			for range 6 { // nothing shows while time passes
-				verify("", Up)
+				verify("", control.Up)
 				time.Sleep(500 * time.Millisecond)
 			}
 			if len(b.a.memory("bird").prints) != 1 {
@@ -55,14 +57,14 @@ func TestVerify(t *testing.T) {
 				if err := change(); err != nil {
 					t.Fatal(err)
 				}
-				verify("file changed: "+b.main, Up)
+				verify("file changed: "+b.main, control.Up)
 				if res, err := b.a.Apply(b.ctx, s); err != nil || len(res.Changed) != 1 {
 					t.Errorf("%s: %+v, %v", what, res, err)
 				}
-				verify("", Up)
+				verify("", control.Up)
 			}
 			write(t, b.main, named("A")) // the same again
-			verify("", Up)
+			verify("", control.Up)
 
 			time.Sleep(proofSlack) // what comes sooner after ours is not noticed
 			other := filepath.Join(b.dir, "other.cfg")
@@ -74,13 +76,13 @@ func TestVerify(t *testing.T) {
 			awaitVerify("BIRD was reconfigured by somebody else")
 			reconfigure()
 			b.d.kill()
-			verify("", Absent)
+			verify("", control.Absent)
 			b.start()
 			awaitVerify("BIRD was restarted")
 			reconfigure()
 
 			b.d.cmd.Process.Signal(syscall.SIGSTOP)
-			verify("", Hung)
+			verify("", control.Hung)
 			b.d.cmd.Process.Signal(syscall.SIGCONT)
 			awaitVerify("")
 
@@ -92,7 +94,7 @@ func TestVerify(t *testing.T) {
 				t.Fatalf("%+v, %v", res, err)
 			}
 			b.start()
-			verify("BIRD was restarted", Up)
+			verify("BIRD was restarted", control.Up)
 			reconfigure()
 		})
 	}
@@ -104,14 +106,14 @@ func TestVerifyNothing(t *testing.T) {
 	main := filepath.Join(dir, "bird.cfg")
 	a := New(Options{})
 	s := set([]File{file(main, "x")}, main, filepath.Join(dir, "s"), "")
-	if drift, err := a.Verify(ctx, s); err != nil || drift.Any() || drift.BIRD != Absent {
+	if drift, err := a.Verify(ctx, s); err != nil || drift.Any() || drift.BIRD != control.Absent {
 		t.Errorf("%+v, %v", drift, err)
 	}
 	s.Daemon = nil
 	if _, err := a.Apply(ctx, s); err != nil {
 		t.Fatal(err)
 	}
-	if drift, err := a.Verify(ctx, s); err != nil || drift.Any() || drift.BIRD != HealthUnknown {
+	if drift, err := a.Verify(ctx, s); err != nil || drift.Any() || drift.BIRD != control.HealthUnknown {
 		t.Errorf("%+v, %v", drift, err)
 	}
 	write(t, main, "y")

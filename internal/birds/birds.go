@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"confd/reload"
+	"confd/reload/control"
 	"confd/templates"
 )
 
@@ -133,7 +134,7 @@ func (d *Daemons) findVersion(ctx context.Context, want string) (err error) {
 func askSocket(ctx context.Context, path string) (templates.Version, bool) {
 	ctx, cancel := context.WithTimeout(ctx, 2*time.Second)
 	defer cancel()
-	c, err := reload.Dial(ctx, path)
+	c, err := control.Dial(ctx, path)
 	if err != nil {
 		return templates.Version{}, false
 	}

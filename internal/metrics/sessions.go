@@ -12,7 +12,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"confd/internal/report"
-	"confd/reload"
+	"confd/reload/control"
 )
 
 // How long BIRD's answer is kept, and how long it may take. The limit is well
@@ -40,7 +40,7 @@ type answer struct {
 
 // session is one BGP session that BIRD has.
 type session struct {
-	reload.SessionState
+	control.SessionState
 	family, kind, state string
 }
 
@@ -152,8 +152,8 @@ func (s *sessions) ask(ctx context.Context, set report.Set, known map[string]rep
 }
 
 // askBIRD asks for the sessions; details cost BIRD ten times as much.
-func askBIRD(ctx context.Context, socket string, details bool) ([]reload.SessionState, error) {
-	c, err := reload.Dial(ctx, socket)
+func askBIRD(ctx context.Context, socket string, details bool) ([]control.SessionState, error) {
+	c, err := control.Dial(ctx, socket)
 	if err != nil {
 		return nil, err
 	}
@@ -166,7 +166,7 @@ func askBIRD(ctx context.Context, socket string, details bool) ([]reload.Session
 
 // describe says what a session is: as the report knows it, or else as its name
 // says.
-func describe(b reload.SessionState, known map[string]report.Session) session {
+func describe(b control.SessionState, known map[string]report.Session) session {
 	s := session{SessionState: b, state: stateOf(b.State, b.BGPState)}
 	if k, ok := known[b.Name]; ok {
 		s.family, s.kind = strconv.Itoa(k.Family), kindOf(k.Kind)

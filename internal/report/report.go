@@ -145,8 +145,10 @@ type Stale struct {
 // Problem is something wrong with an object.
 type Problem struct {
 	Object  string `json:"object"`
+	Code    string `json:"code,omitempty"` // what this kind of problem is called
 	Text    string `json:"text"`
 	LeftOut bool   `json:"left_out,omitempty"`
+	Place   string `json:"place,omitempty"` // FILE:LINE:COLUMN
 }
 
 // Session says why a session exists.

@@ -4,7 +4,7 @@ import (
 	"fmt"
 	"strings"
 
-	"confd/reload"
+	"confd/reload/control"
 )
 
 // ErrorText is what one of BIRD's last errors means. In Words, {peer} is the
@@ -67,7 +67,7 @@ func ErrorTexts() []ErrorText {
 
 // Meaning says in words why a session is not up; empty where it is, and where
 // nothing can be said.
-func Meaning(s reload.SessionState) string {
+func Meaning(s control.SessionState) string {
 	if s.Established() {
 		return ""
 	}
@@ -124,7 +124,7 @@ func stateWords(state string) string {
 	return ""
 }
 
-func fill(words string, s reload.SessionState) string {
+func fill(words string, s control.SessionState) string {
 	peer, port, as, local := "the peer", "179", "the one", "not known"
 	if s.Neighbor.IsValid() {
 		peer = s.Neighbor.String()

@@ -17,7 +17,7 @@ import (
 	"time"
 
 	"confd/internal/report"
-	"confd/reload"
+	"confd/reload/control"
 )
 
 // The formats of Options.
@@ -149,7 +149,7 @@ func (o Options) daemons(r *report.Report) []daemon {
 func (d *daemon) ask(ctx context.Context, limit time.Duration) {
 	first, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()
-	c, err := reload.Dial(first, d.socket)
+	c, err := control.Dial(first, d.socket)
 	if err != nil {
 		d.err = err
 		return

@@ -17,7 +17,7 @@ import (
 
 	"confd/internal/report"
 	"confd/internal/testenv"
-	"confd/reload"
+	"confd/reload/control"
 
 	"github.com/google/go-cmp/cmp"
 	"go.uber.org/goleak"
@@ -31,7 +31,7 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 // reload, until the test ends.
 func replay(t *testing.T, version string) string {
 	t.Helper()
-	sessions, err := os.ReadFile(filepath.Join(testenv.Root(t), "reload", "testdata", "sessions", "all-"+version+".txt"))
+	sessions, err := os.ReadFile(filepath.Join(testenv.Root(t), "reload", "control", "testdata", "sessions", "all-"+version+".txt"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -135,9 +135,9 @@ func TestGolden(t *testing.T) {
 	}{
 		{"in-step", recordedReport(), "2.17.6", Formats(), true, nil, false},
 		{"troubled", troubledReport(), "3.1.8", []string{Table}, false, nil, false},
-		{"two-sets", twoSets(), "1.6.8", []string{Table, JSON}, true, []daemon{{name: "bird6", socket: "/run/bird6.ctl", err: reload.ErrNotRunning}}, true},
-		{"no-report", nil, "1.6.8", []string{Wide}, false, []daemon{{name: "bird6", socket: "/run/bird6.ctl", err: reload.ErrHung}}, false},
-		{"no-bird", recordedReport(), "", []string{Table}, true, []daemon{{name: "bird", socket: "/run/bird.ctl", err: reload.ErrNotRunning}}, false},
+		{"two-sets", twoSets(), "1.6.8", []string{Table, JSON}, true, []daemon{{name: "bird6", socket: "/run/bird6.ctl", err: control.ErrNotRunning}}, true},
+		{"no-report", nil, "1.6.8", []string{Wide}, false, []daemon{{name: "bird6", socket: "/run/bird6.ctl", err: control.ErrHung}}, false},
+		{"no-bird", recordedReport(), "", []string{Table}, true, []daemon{{name: "bird", socket: "/run/bird.ctl", err: control.ErrNotRunning}}, false},
 	} {
 		o := observed{now: at(1, 10, 0), report: test.report, programSeen: test.seen}
 		if test.version != "" {
@@ -182,13 +182,13 @@ func golden(t *testing.T, name string, got []byte) {
 
 // Which sessions count, and which BIRDs.
 func TestAllUp(t *testing.T) {
-	up := func(name string) reload.SessionState {
-		return reload.SessionState{Name: name, State: "up", BGPState: "Established"}
+	up := func(name string) control.SessionState {
+		return control.SessionState{Name: name, State: "up", BGPState: "Established"}
 	}
-	down := func(name string) reload.SessionState {
-		return reload.SessionState{Name: name, State: "start", BGPState: "Passive"}
+	down := func(name string) control.SessionState {
+		return control.SessionState{Name: name, State: "start", BGPState: "Passive"}
 	}
-	bird := func(sessions ...reload.SessionState) daemon { return daemon{name: "bird", sessions: sessions} }
+	bird := func(sessions ...control.SessionState) daemon { return daemon{name: "bird", sessions: sessions} }
 	reported := func(sessions ...report.Session) *report.Report {
 		return &report.Report{Sessions: sessions, Sets: []report.Set{{Name: "bird", Confirmed: "x"}, {Name: "bird6"}}}
 	}
@@ -204,15 +204,15 @@ func TestAllUp(t *testing.T) {
 		"expected is down":            {reported(four), []daemon{bird(down("Mesh_a"))}, false},
 		"expected is missing":         {reported(four, six), []daemon{bird(up("Mesh_a"))}, false},
 		"a workload may be down":      {reported(four, report.Session{Name: "Local_Workload_c", Kind: localWorkload}), []daemon{bird(up("Mesh_a"), down("Local_Workload_c"))}, true},
-		"IPv6 off":                    {reported(four), []daemon{bird(up("Mesh_a")), fails("bird6", reload.ErrNotRunning)}, true},
-		"IPv6 away":                   {reported(four, six), []daemon{bird(up("Mesh_a")), fails("bird6", reload.ErrNotRunning)}, false},
-		"IPv6 hangs":                  {reported(four), []daemon{bird(up("Mesh_a")), fails("bird6", reload.ErrHung)}, false},
-		"BIRD away":                   {reported(), []daemon{fails("bird", reload.ErrNotRunning), fails("bird6", reload.ErrNotRunning)}, false},
+		"IPv6 off":                    {reported(four), []daemon{bird(up("Mesh_a")), fails("bird6", control.ErrNotRunning)}, true},
+		"IPv6 away":                   {reported(four, six), []daemon{bird(up("Mesh_a")), fails("bird6", control.ErrNotRunning)}, false},
+		"IPv6 hangs":                  {reported(four), []daemon{bird(up("Mesh_a")), fails("bird6", control.ErrHung)}, false},
+		"BIRD away":                   {reported(), []daemon{fails("bird", control.ErrNotRunning), fails("bird6", control.ErrNotRunning)}, false},
 		"no session at all":           {reported(), []daemon{bird()}, true},
 		"no report":                   {nil, []daemon{bird(up("x"))}, true},
 		"no report, one is down":      {nil, []daemon{bird(up("x"), down("y"))}, false},
 		"no report, a workload down":  {nil, []daemon{bird(up("x"), down("Local_Workload_y"))}, true},
-		"no report, no IPv6":          {nil, []daemon{bird(up("x")), fails("bird6", reload.ErrNotRunning)}, true},
+		"no report, no IPv6":          {nil, []daemon{bird(up("x")), fails("bird6", control.ErrNotRunning)}, true},
 		"a report of nothing yet":     {&report.Report{}, []daemon{bird(down("x"))}, false},
 		"cannot be asked":             {nil, []daemon{fails("bird", errors.New("permission denied"))}, false},
 		"no BIRD is known":            {nil, nil, false},
@@ -298,17 +298,17 @@ func TestShowErrors(t *testing.T) {
 
 func TestMeaning(t *testing.T) {
 	for _, test := range []struct {
-		state reload.SessionState
+		state control.SessionState
 		want  string
 	}{
-		{reload.SessionState{BGPState: "Established", LastError: "Received: Administrative reset"}, ""},
-		{reload.SessionState{BGPState: "Idle", LastError: "BGP Error: Bad peer AS", NeighborAS: 64513}, "wrong AS number: the peer's is not 64513, which is expected here"},
-		{reload.SessionState{BGPState: "Idle", LastError: "BGP Error: Malformed AS_PATH"}, "this node ended the session, because of what the peer sent: Malformed AS_PATH"},
-		{reload.SessionState{BGPState: "Idle", LastError: "Received: Cease"}, "the peer ended the session: Cease"},
-		{reload.SessionState{BGPState: "Active", LastError: "Socket: Protocol error"}, "the connection to the peer failed: Protocol error"},
-		{reload.SessionState{BGPState: "Down", LastError: "something new"}, ""},
-		{reload.SessionState{BGPState: "Down"}, "switched off: by `birdc disable`, or in the configuration"},
-		{reload.SessionState{BGPState: "Passive", LastError: "Received: Administrative shutdown", Message: "back at \x1b5"},
+		{control.SessionState{BGPState: "Established", LastError: "Received: Administrative reset"}, ""},
+		{control.SessionState{BGPState: "Idle", LastError: "BGP Error: Bad peer AS", NeighborAS: 64513}, "wrong AS number: the peer's is not 64513, which is expected here"},
+		{control.SessionState{BGPState: "Idle", LastError: "BGP Error: Malformed AS_PATH"}, "this node ended the session, because of what the peer sent: Malformed AS_PATH"},
+		{control.SessionState{BGPState: "Idle", LastError: "Received: Cease"}, "the peer ended the session: Cease"},
+		{control.SessionState{BGPState: "Active", LastError: "Socket: Protocol error"}, "the connection to the peer failed: Protocol error"},
+		{control.SessionState{BGPState: "Down", LastError: "something new"}, ""},
+		{control.SessionState{BGPState: "Down"}, "switched off: by `birdc disable`, or in the configuration"},
+		{control.SessionState{BGPState: "Passive", LastError: "Received: Administrative shutdown", Message: "back at \x1b5"},
 			`the session was switched off at the peer, or BIRD was stopped there; the peer's operator says "back at \x1b5"`},
 	} {
 		if got := Meaning(test.state); got != test.want {

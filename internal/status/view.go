@@ -9,7 +9,7 @@ import (
 	"time"
 
 	"confd/internal/report"
-	"confd/reload"
+	"confd/reload/control"
 )
 
 // View is how things stand. Its JSON names stay as they are.
@@ -117,8 +117,8 @@ type observed struct {
 // daemon is what one BIRD said; err: it could not be asked.
 type daemon struct {
 	name, socket string
-	status       reload.Status
-	sessions     []reload.SessionState
+	status       control.Status
+	sessions     []control.SessionState
 	err          error
 }
 
@@ -221,7 +221,7 @@ func (d daemon) serves(family, daemons int) bool {
 }
 
 // fromBIRD is a session as BIRD has it.
-func fromBIRD(bird string, s reload.SessionState) Session {
+func fromBIRD(bird string, s control.SessionState) Session {
 	out := Session{
 		Name: s.Name, BIRD: bird, Family: 4, Kind: kindOf(s.Name), Port: s.NeighborPort, AS: s.NeighborAS, LocalAS: s.LocalAS,
 		Up: s.Established(), State: s.State, BGPState: s.BGPState, Since: s.Since, Info: s.Info,
@@ -321,9 +321,9 @@ func state(err error) string {
 	switch {
 	case err == nil:
 		return "up"
-	case errors.Is(err, reload.ErrNotRunning):
+	case errors.Is(err, control.ErrNotRunning):
 		return "absent"
-	case errors.Is(err, reload.ErrHung):
+	case errors.Is(err, control.ErrHung):
 		return "hung"
 	}
 	return "unreachable"

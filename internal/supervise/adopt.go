@@ -7,7 +7,7 @@ import (
 	"sync"
 	"time"
 
-	"confd/reload"
+	"confd/reload/control"
 )
 
 // How long a BIRD may take to greet before it counts as hung, and how often one
@@ -26,7 +26,7 @@ func (c *Child) adopt(ctx context.Context) bool {
 	}
 	version, err := c.greet(ctx)
 	switch {
-	case errors.Is(err, reload.ErrHung):
+	case errors.Is(err, control.ErrHung):
 		c.waitForHung(ctx)
 		return true
 	case err != nil:
@@ -50,7 +50,7 @@ func (c *Child) adopt(ctx context.Context) bool {
 func (c *Child) greet(ctx context.Context) (string, error) {
 	ctx, cancel := context.WithTimeout(ctx, greetTimeout)
 	defer cancel()
-	client, err := reload.Dial(ctx, c.opts.Socket)
+	client, err := control.Dial(ctx, c.opts.Socket)
 	if err != nil {
 		return "", err
 	}
@@ -63,7 +63,7 @@ func (c *Child) greet(ctx context.Context) (string, error) {
 func (c *Child) waitForHung(ctx context.Context) {
 	c.opts.Logger.Error("runs already, and does not answer: not started a second time; kill it if it stays so", "socket", c.opts.Socket)
 	for ctx.Err() == nil {
-		if _, err := c.greet(ctx); ctx.Err() == nil && !errors.Is(err, reload.ErrHung) {
+		if _, err := c.greet(ctx); ctx.Err() == nil && !errors.Is(err, control.ErrHung) {
 			return
 		}
 		c.pause(ctx, lookInterval)
@@ -74,9 +74,9 @@ func (c *Child) waitForHung(ctx context.Context) {
 // untilGone returns when BIRD has closed its control socket, or ctx has ended.
 func (c *Child) untilGone(ctx context.Context) {
 	ctx, cancel := context.WithCancel(ctx)
-	events := make(chan reload.Event)
+	events := make(chan control.Event)
 	var watcher sync.WaitGroup
-	watcher.Go(func() { reload.Watch(ctx, c.opts.Socket, events, slog.New(slog.DiscardHandler)) })
+	watcher.Go(func() { control.Watch(ctx, c.opts.Socket, events, slog.New(slog.DiscardHandler)) })
 	defer watcher.Wait()
 	defer cancel()
 	for {
@@ -98,7 +98,7 @@ func (c *Child) untilGone(ctx context.Context) {
 func (c *Child) down(ctx context.Context) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), c.opts.StopTimeout)
 	defer cancel()
-	client, err := reload.Dial(ctx, c.opts.Socket)
+	client, err := control.Dial(ctx, c.opts.Socket)
 	if err == nil {
 		_, err = client.Do(ctx, "down")
 		client.Close()
@@ -107,7 +107,7 @@ func (c *Child) down(ctx context.Context) {
 		time.Sleep(lookInterval)
 		_, err = c.greet(ctx)
 	}
-	if !errors.Is(err, reload.ErrNotRunning) {
+	if !errors.Is(err, control.ErrNotRunning) {
 		c.opts.Logger.Error("BIRD does not end: it is left running", "socket", c.opts.Socket, "error", err)
 	}
 }

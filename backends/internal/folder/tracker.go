@@ -33,6 +33,9 @@ func (t *Tracker) Changes(now map[backends.Key]backends.Event) []backends.Event 
 }
 
 func same(a, b backends.Event) bool {
+	if !slices.Equal(a.Warnings, b.Warnings) {
+		return false
+	}
 	if a.Err != nil || b.Err != nil {
 		return a.Err != nil && b.Err != nil && a.Err.Error() == b.Err.Error()
 	}

@@ -1,11 +1,6 @@
-// Package reload brings rendered files to BIRD: it stages a set of files,
-// checks it as a whole, swaps it in, tells BIRD over its control socket to read
-// it, and puts the old set back where BIRD refuses. A set may be on trial first:
-// it counts when sessions have stayed up. What BIRD has confirmed is proven by
-// BIRD's own word, looked after (Verify), and recorded on disk for a start
-// without anybody who renders (Record, Boot). The package also watches BIRD come
-// and go.
-package reload
+// Package control talks to a BIRD over its control socket: commands and what BIRD
+// answers, how its sessions are, and when it comes and goes.
+package control
 
 import (
 	"bufio"
@@ -130,6 +125,9 @@ func (c *Client) greet(ctx context.Context) error {
 
 // Version is BIRD's version from its greeting, such as "2.0.12".
 func (c *Client) Version() string { return c.version }
+
+// Path is the control socket's.
+func (c *Client) Path() string { return c.path }
 
 // Close ends the connection.
 func (c *Client) Close() error { return c.conn.Close() }

@@ -4,9 +4,10 @@ import (
 	"bytes"
 	"fmt"
 	"regexp"
-	"strconv"
 	"strings"
 	"unicode/utf8"
+
+	"confd/reload/control"
 )
 
 // CheckError says that a staged set did not pass its check. Nothing was changed.
@@ -24,71 +25,24 @@ type CheckError struct {
 
 // Error is one line, without the excerpt.
 func (e *CheckError) Error() string {
-	return fmt.Sprintf("set %s did not pass its check: %s%s", e.Set, place(e.File, e.Line, e.Col), e.Message)
+	at := control.Position{File: e.File, Line: e.Line, Col: e.Col, Message: e.Message}
+	return fmt.Sprintf("set %s did not pass its check: %v", e.Set, at)
 }
 
-// RefusedError says that BIRD did not take a configuration. BIRD goes on with
-// the one it had.
+// RefusedError says that BIRD did not take a configuration that had passed its
+// check. BIRD goes on with the one it had.
 type RefusedError struct {
-	File      string // as BIRD names it; empty where it names none
-	Line, Col int    // from 1; 0 where unknown
-	Message   string // BIRD's own words
-	Undone    bool   // the files that were there before are back on disk
+	control.Position
+	Undone bool // the files that were there before are back on disk
 }
 
 // Error is one line.
 func (e *RefusedError) Error() string {
-	text := "BIRD refused the configuration: " + place(e.File, e.Line, e.Col) + e.Message
+	text := (&control.RefusedError{Position: e.Position}).Error()
 	if e.Undone {
 		text += " (the files from before are back in place)"
 	}
 	return text
-}
-
-func place(file string, line, col int) string {
-	switch {
-	case file == "":
-		return ""
-	case col == 0:
-		return fmt.Sprintf("%s:%d: ", file, line)
-	}
-	return fmt.Sprintf("%s:%d:%d: ", file, line, col)
-}
-
-// position is a place in a configuration, and what BIRD says about it.
-type position struct {
-	file      string
-	line, col int
-	message   string
-}
-
-// BIRD 1.6.4 and later says FILE:LINE:COL, older ones say "FILE, line N:".
-// A relative path stands at the start of a reply only.
-var (
-	positioned = regexp.MustCompile(`(/[^\n]*?)(?::(\d+):(\d+)|, line (\d+)):? ([^\n]*)`)
-	atStart    = regexp.MustCompile(`^([^\s:]+)(?::(\d+):(\d+)|, line (\d+)):? ([^\n]*)$`)
-)
-
-// parsePosition finds the last place that text names. Without one it returns
-// false, and the last line of text as the message.
-func parsePosition(text string) (position, bool) {
-	all := atStart.FindAllStringSubmatch(text, -1)
-	if len(all) == 0 {
-		all = positioned.FindAllStringSubmatch(text, -1)
-	}
-	if len(all) == 0 {
-		return position{message: lastLine(text)}, false
-	}
-	m := all[len(all)-1]
-	line, _ := strconv.Atoi(m[2] + m[4]) // one of the two is empty
-	col, _ := strconv.Atoi(m[3])
-	return position{file: m[1], line: line, col: col, message: strings.TrimSpace(m[5])}, true
-}
-
-func lastLine(text string) string {
-	text = strings.TrimSpace(text)
-	text = text[strings.LastIndexByte(text, '\n')+1:]
-	return strings.TrimPrefix(text, "bird: ")
 }
 
 const excerptWidth = 160

@@ -1,25 +1,98 @@
-package reload
+package control
 
 import (
 	"bufio"
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"net"
+	"os"
 	"path/filepath"
 	"strings"
 	"syscall"
 	"testing"
 	"time"
+
+	"go.uber.org/goleak"
+
+	"confd/internal/testenv"
 )
 
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+const patience = 20 * time.Second
+
+// small is a configuration that every BIRD takes.
+const small = "router id 10.0.0.1;\nprotocol device {}\n"
+
+// testContext bounds a whole test.
+func testContext(t *testing.T) context.Context {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Minute)
+	t.Cleanup(cancel)
+	return ctx
+}
+
+// eachBIRD runs a test with every BIRD.
+func eachBIRD(t *testing.T, test func(t *testing.T, version string, options ...testenv.BirdOption)) {
+	for _, version := range testenv.BirdVersions() {
+		t.Run(version, func(t *testing.T) { test(t, version) })
+	}
+	t.Run("1.6.8/bird6", func(t *testing.T) { test(t, "1.6.8", testenv.AsBird6()) })
+}
+
+// startBIRD starts a BIRD with a configuration of that text.
+func startBIRD(t *testing.T, version, text string, options ...testenv.BirdOption) *testenv.BirdDaemon {
+	t.Helper()
+	config := filepath.Join(t.TempDir(), "bird.cfg")
+	write(t, config, text)
+	return testenv.StartBird(t, version, config, options...)
+}
+
+func client(t *testing.T, socket string) *Client {
+	t.Helper()
+	c, err := Dial(testContext(t), socket)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { c.Close() })
+	return c
+}
+
+func write(t *testing.T, path, text string) {
+	t.Helper()
+	if err := os.WriteFile(path, []byte(text), 0o640); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func read(t *testing.T, path string) string {
+	t.Helper()
+	data, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(data)
+}
+
+// eventually waits until f has nothing to object to.
+func eventually(t *testing.T, f func() error) {
+	t.Helper()
+	deadline := time.Now().Add(patience)
+	for err := f(); err != nil; err = f() {
+		if time.Now().After(deadline) {
+			t.Fatal(err)
+		}
+		time.Sleep(10 * time.Millisecond)
+	}
+}
+
 func TestClient(t *testing.T) {
-	eachBIRD(t, func(t *testing.T, binary, version string) {
-		ctx, dir := testContext(t), testFolder(t)
-		config, socket := filepath.Join(dir, "bird.cfg"), filepath.Join(dir, "s")
-		write(t, config, small)
-		startBIRD(t, binary, config, socket)
-		c := client(t, socket)
+	eachBIRD(t, func(t *testing.T, version string, options ...testenv.BirdOption) {
+		ctx := testContext(t)
+		d := startBIRD(t, version, small, options...)
+		c, config := client(t, d.Socket), d.Conf
 		if c.Version() != version {
 			t.Errorf("version %q, want %q", c.Version(), version)
 		}
@@ -59,34 +132,8 @@ func TestClient(t *testing.T) {
 	})
 }
 
-// Whatever way BIRD was told to print times, a reconfiguration is confirmed.
-func TestTimeFormats(t *testing.T) {
-	eachBIRD(t, func(t *testing.T, binary, version string) {
-		ctx, dir := testContext(t), testFolder(t)
-		config, socket := filepath.Join(dir, "bird.cfg"), filepath.Join(dir, "s")
-		write(t, config, small)
-		startBIRD(t, binary, config, socket)
-		a := New(Options{Logger: testLogger(t)})
-		formats := []string{"iso short", "iso long", `"%d. %B, %H Uhr"`}
-		if strings.HasPrefix(version, "1.") {
-			formats = append(formats, "old short", "old long")
-		}
-		for _, format := range formats {
-			s := set([]File{file(config, small+"timeformat base "+format+";\ntimeformat protocol iso long;\n")}, config, socket, binary)
-			res, err := a.Apply(ctx, s)
-			if err != nil || res.State != Confirmed {
-				t.Errorf("%s: %+v, %v", format, res, err)
-			}
-		}
-		protocols, err := protocolsOf(ctx, client(t, socket))
-		if err != nil || len(protocols) != 1 || !strings.Contains(protocols[0].Since, " ") || protocols[0].Info != "" {
-			t.Errorf("protocols %+v, %v", protocols, err)
-		}
-	})
-}
-
 func TestDialErrors(t *testing.T) {
-	dir := testFolder(t)
+	dir := testenv.SocketDir(t)
 	listen := func(name, greeting string) string {
 		path := filepath.Join(dir, name)
 		l, err := net.Listen("unix", path)
@@ -139,12 +186,11 @@ func TestDialErrors(t *testing.T) {
 // A BIRD that stops in the middle shows as hung, and its queue of connections
 // as well once it is full.
 func TestStoppedBIRD(t *testing.T) {
-	dir := testFolder(t)
-	config, socket := filepath.Join(dir, "bird.cfg"), filepath.Join(dir, "s")
-	write(t, config, small)
-	d := startBIRD(t, birdBinary(t, "2.0.12/bird"), config, socket)
-	c := client(t, socket)
-	d.cmd.Process.Signal(syscall.SIGSTOP)
+	d := startBIRD(t, "2.0.12", small)
+	c, socket := client(t, d.Socket), d.Socket
+	if err := syscall.Kill(d.Pid(), syscall.SIGSTOP); err != nil {
+		t.Fatal(err)
+	}
 	ctx, cancel := context.WithTimeout(context.Background(), 200*time.Millisecond)
 	defer cancel()
 	if _, err := c.Status(ctx); !errors.Is(err, ErrHung) {
@@ -173,14 +219,12 @@ func TestStoppedBIRD(t *testing.T) {
 }
 
 func TestWatch(t *testing.T) {
-	dir := testFolder(t)
-	config, socket := filepath.Join(dir, "bird.cfg"), filepath.Join(dir, "s")
-	write(t, config, small)
+	socket := filepath.Join(testenv.SocketDir(t), "s")
 	ctx, cancel := context.WithCancel(testContext(t))
 	events, ended := make(chan Event), make(chan struct{})
 	go func() {
 		defer close(ended)
-		Watch(ctx, socket, events, testLogger(t))
+		Watch(ctx, socket, events, slog.New(slog.DiscardHandler))
 	}()
 	next := func() Event {
 		select {
@@ -195,11 +239,11 @@ func TestWatch(t *testing.T) {
 		t.Errorf("before BIRD: %+v", e)
 	}
 	for range 2 {
-		d := startBIRD(t, birdBinary(t, "2.0.12/bird"), config, socket)
+		d := startBIRD(t, "2.0.12", small, testenv.WithSocket(socket))
 		if e := next(); !e.Up || e.Version != "2.0.12" || e.Socket != socket {
 			t.Errorf("BIRD is up: %+v", e)
 		}
-		d.kill()
+		d.Kill()
 		if e := next(); e.Up || !errors.Is(e.Err, ErrNotRunning) {
 			t.Errorf("BIRD is down: %+v", e)
 		}
@@ -222,11 +266,10 @@ func FuzzReadReply(f *testing.F) {
 		if len(reply.Lines) == 0 || reply.Code != reply.Lines[len(reply.Lines)-1].Code || reply.Code < 0 || reply.Code > 9999 {
 			t.Fatalf("%q gives %+v", text, reply)
 		}
-		parseStatus(reply).configAge()
+		parseStatus(reply).ConfigAge()
 		for _, line := range reply.Lines {
 			parseProtocol(line.Text)
-			at, _ := parsePosition(line.Text)
-			excerpt([]byte(text), at.line, at.col)
+			ParsePosition(line.Text)
 		}
 	})
 }
@@ -252,4 +295,20 @@ func protocolsOf(ctx context.Context, c *Client) ([]protocol, error) {
 		}
 	}
 	return list, err
+}
+
+func TestParsePosition(t *testing.T) {
+	for text, want := range map[string]Position{
+		"bird: /a b/c.cfg:4:3 syntax error":                           {"/a b/c.cfg", 4, 3, "syntax error"},
+		"bird: 2026-11-24 22:02:17.251 [0001] <FATAL> /c.cfg:4:3 no":  {"/c.cfg", 4, 3, "no"},
+		"bird: /c.cfg, line 7: syntax error":                          {"/c.cfg", 7, 0, "syntax error"},
+		"conf/bird.cfg:1:2 syntax error":                              {"conf/bird.cfg", 1, 2, "syntax error"},
+		"/a.cfg:1:10 Unable to open included file /b.cfg: No such":    {"/a.cfg", 1, 10, "Unable to open included file /b.cfg: No such"},
+		"/a.cfg:1:1 warning\nbird: /a.cfg:2:2 error\n":                {"/a.cfg", 2, 2, "error"},
+		"bird: Unable to open configuration file /c.cfg: No such one": {"", 0, 0, "Unable to open configuration file /c.cfg: No such one"},
+	} {
+		if got, _ := ParsePosition(text); got != want {
+			t.Errorf("%q gives %+v", text, got)
+		}
+	}
 }

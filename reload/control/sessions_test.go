@@ -1,4 +1,4 @@
-package reload
+package control
 
 import (
 	"bufio"
@@ -11,6 +11,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"confd/internal/testenv"
 )
 
 // recorded is what a BIRD said in a network where sessions go wrong in many
@@ -130,24 +132,22 @@ func TestSinceTime(t *testing.T) {
 
 // Whatever way BIRD prints times, states and errors are found.
 func TestSessionsLive(t *testing.T) {
-	eachBIRD(t, func(t *testing.T, binary, version string) {
-		ctx, dir := testContext(t), testFolder(t)
+	eachBIRD(t, func(t *testing.T, version string, options ...testenv.BirdOption) {
+		ctx := testContext(t)
 		address, channel := "127.9.9.9", "ipv4 { import all; export all; };"
 		if strings.HasPrefix(version, "1.") {
 			channel = ""
 		}
-		if filepath.Base(binary) == "bird6" {
+		if len(options) > 0 { // bird6
 			address = "fd00:9:9::9"
 		}
 		session := func(name, more string) string {
 			return fmt.Sprintf("protocol bgp %s { local as 64512; neighbor %s as 64513; multihop; %s %s }\n", name, address, more, channel)
 		}
 		for _, format := range []string{"iso short", "iso long", `"%d. %B, %H Uhr"`} {
-			config, socket := filepath.Join(dir, "bird.cfg"), filepath.Join(dir, "s")
-			write(t, config, small+"timeformat protocol "+format+";\n"+session("Node_off", "disabled;")+
-				session("Global_passive", `passive; password "sesame";`))
-			d := startBIRD(t, binary, config, socket)
-			c := client(t, socket)
+			d := startBIRD(t, version, small+"timeformat protocol "+format+";\n"+session("Node_off", "disabled;")+
+				session("Global_passive", `passive; password "sesame";`), options...)
+			c := client(t, d.Socket)
 			eventually(t, func() error {
 				all, err := c.Sessions(ctx)
 				if err != nil {
@@ -170,7 +170,7 @@ func TestSessionsLive(t *testing.T) {
 				}
 				return nil
 			})
-			d.kill()
+			d.Kill()
 		}
 	})
 }
@@ -209,4 +209,28 @@ func FuzzSessions(f *testing.F) {
 			}
 		}
 	})
+}
+
+func TestSameSince(t *testing.T) {
+	for _, test := range []struct {
+		was, is string
+		stepped time.Duration
+		want    bool
+	}{
+		{"10:00:00.100", "10:00:00.100", 0, true},
+		{"10:00:00.100", "10:00:00.320", 0, true},
+		{"10:00:00.100", "10:00:05.100", 0, false},
+		{"23:59:59.900", "00:00:00.100", 0, true},
+		{"10:00:00", "11:00:00", time.Hour, true},
+		{"10:00:00", "10:00:00", time.Hour, true},
+		{"10:00:00.100", "2026-11-24", 0, true}, // it has become a day old
+		{"2026-11-24", "10:00:00.100", 0, false},
+		{"2026-11-24 10:00:00", "2026-11-24 10:00:01", 0, true},
+		{"2026-11-24 10:00:00", "2026-11-24 10:01:00", 0, false},
+		{"24. November", "25. November", 0, false},
+	} {
+		if got := sameSince(test.was, test.is, test.stepped); got != test.want {
+			t.Errorf("%q and %q, clock set by %v: %v", test.was, test.is, test.stepped, got)
+		}
+	}
 }

@@ -1,4 +1,4 @@
-package reload
+package control
 
 import (
 	"bufio"

@@ -1,4 +1,4 @@
-package reload
+package control
 
 import (
 	"context"
@@ -279,4 +279,56 @@ func sinceTime(text string, now time.Time) time.Time {
 		at = at.AddDate(0, 0, -1)
 	}
 	return at
+}
+
+// protocol is one row of "show protocols". Since is as BIRD prints it.
+type protocol struct {
+	Name, Proto, Table, State, Since, Info string
+}
+
+// parseProtocol takes a row apart: words, of which the time may have two.
+func parseProtocol(row string) (protocol, bool) {
+	words := strings.Fields(row)
+	if len(words) < 5 {
+		return protocol{}, false
+	}
+	since := words[4:5]
+	if len(words) > 5 && strings.Count(words[4], "-") == 2 && strings.Contains(words[5], ":") {
+		since = words[4:6]
+	}
+	return protocol{
+		Name: words[0], Proto: words[1], Table: words[2], State: words[3],
+		Since: strings.Join(since, " "),
+		Info:  strings.Join(words[4+len(since):], " "),
+	}, true
+}
+
+// sinceSlack is by how much one session's time may waver.
+const sinceSlack = 2 * time.Second
+
+// SameSince says that s has been in its state since the moment that before gives,
+// where BIRD's clock was set by stepped meanwhile. It compares what BIRD prints:
+// of a session that is a day old that is a date alone.
+func (s SessionState) SameSince(before SessionState, stepped time.Duration) bool {
+	return sameSince(before.Since, s.Since, stepped)
+}
+
+// sameSince says that two texts for when a session came up mean one moment. BIRD
+// prints a session's age as a date alone once it is a day old.
+func sameSince(was, is string, stepped time.Duration) bool {
+	if was == is {
+		return true
+	}
+	before, after := parseTime(was), parseTime(is)
+	switch {
+	case before.IsZero() || after.IsZero():
+		return false
+	case !strings.Contains(is, ":"):
+		return true // a session that came up a moment ago has a time of the day
+	}
+	d := (after.Sub(before) - stepped).Abs()
+	if before.Year() == 0 && after.Year() == 0 {
+		d = min(d, 24*time.Hour-d)
+	}
+	return d <= sinceSlack
 }

@@ -1,0 +1,115 @@
+package guard
+
+import (
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"confd/backends"
+)
+
+const (
+	goesLive    = "goes live"
+	switchedOff = "BGPConfiguration default: the mesh was switched off"
+)
+
+func TestHeld(t *testing.T) {
+	for name, test := range map[string]struct {
+		nodes  int
+		change func(*backends.State)
+		ask    func(*Question)
+		want   string
+	}{
+		"mesh off":  {nodes: 4, change: off, want: "it would take away 3 of 3 established sessions"},
+		"one of it": {nodes: 4, change: func(s *backends.State) { drop(s, backends.KindNode, "node-4") }, want: goesLive},
+		"none is up": {nodes: 4, change: off, ask: func(q *Question) { q.Seen = nil },
+			want: goesLive},
+		"lost a moment ago": {nodes: 4, change: off, ask: func(q *Question) { q.Seen = downSince(q.Seen, time.Minute) },
+			want: "it would take away 3 of 3 established sessions"},
+		"lost long ago": {nodes: 4, change: off, ask: func(q *Question) { q.Seen = downSince(q.Seen, DefaultWindow) },
+			want: goesLive},
+		"lost long ago, and held since": {nodes: 4, change: off, ask: func(q *Question) {
+			first := Judge(*q)
+			q.Held, q.Seen = &Held{ID: first.ID, Lost: first.Lost}, downSince(q.Seen, time.Hour)
+		}, want: "it would take away 3 of 3 established sessions"},
+		"what runs is not known": {nodes: 4, change: off, ask: func(q *Question) { q.Running = nil }, want: "it would take away 3 of 3 established sessions"},
+		"it is what runs": {nodes: 4, change: off, ask: func(q *Question) {
+			q.Candidate.Hash = q.Running.Hash
+		}, want: goesLive},
+	} {
+		t.Run(name, func(t *testing.T) {
+			q := question(t, mesh(test.nodes, false), test.change)
+			if test.ask != nil {
+				test.ask(&q)
+			}
+			v := Judge(q)
+			if heldText(v) != test.want || v.Held != (test.want != goesLive) {
+				t.Errorf("held %t: %s", v.Held, heldText(v))
+			}
+		})
+	}
+}
+
+func TestApproved(t *testing.T) {
+	q := question(t, mesh(4, false), off)
+	first := Judge(q)
+	if diff := cmp.Diff([]string{switchedOff}, first.Objects); diff != "" || len(first.Lost) != 3 {
+		t.Errorf("lost %v: %s", first.Lost, diff)
+	}
+	put(q.Candidate.State, &backends.BlockAffinity{Name: "b", Node: "node-1", CIDR: nodeAddress("10.128.1.0/26").Subnet})
+	q.Candidate = side(t, q.Candidate.State)
+	q.Approved = []string{"something else"}
+	if v := Judge(q); v.ID != first.ID || !v.Held || v.Approved {
+		t.Errorf("a block makes it something else: %+v, was %+v", v, first)
+	}
+	q.Approved = append(q.Approved, first.ID)
+	if v := Judge(q); v.Held || !v.Approved || len(v.Lost) != 3 {
+		t.Errorf("approved, and still held: %+v", v)
+	}
+}
+
+func TestWatch(t *testing.T) {
+	block := func(s *backends.State) {
+		put(s, &backends.BlockAffinity{Name: "b", Node: "node-1", CIDR: nodeAddress("10.128.1.0/26").Subnet})
+	}
+	two := []string{"Mesh_10_0_0_2", "Mesh_10_0_0_3"}
+	for name, test := range map[string]struct {
+		change func(*backends.State)
+		ask    func(*Question)
+		want   map[string]Watch
+		known  bool
+	}{
+		"a node added":       {change: func(s *backends.State) { put(s, aNode(4, false)) }, want: map[string]Watch{"bird": {}}, known: true},
+		"all refiltered":     {change: block, want: map[string]Watch{"bird": {Stay: two}}, known: true},
+		"one is not up":      {change: block, ask: func(q *Question) { q.Seen = downSince(q.Seen, time.Second, two[0]) }, want: map[string]Watch{"bird": {Stay: two[1:]}}, known: true},
+		"one is remade":      {change: func(s *backends.State) { change(s.Nodes, "node-3", func(n *backends.Node) { n.ASNumber = 65000 }) }, want: map[string]Watch{"bird": {Return: two[1:]}}, known: true},
+		"what was not known": {change: block, ask: func(q *Question) { q.Running = nil }, want: map[string]Watch{}},
+		"only texts": {change: block, ask: func(q *Question) {
+			q.Running.Config, q.Running.State = nil, nil
+			q.Running.Sets = append(q.Running.Sets, textSet("bird", "protocol bgp Mesh_10_0_0_2 { neighbor 10.0.0.2 as 1; }\nprotocol bgp Mesh_10_0_0_3 { import none; }"))
+			q.Candidate.Sets = append(q.Candidate.Sets, textSet("bird", "protocol bgp Mesh_10_0_0_2 { neighbor 10.0.0.2 as 2; }\nprotocol bgp Mesh_10_0_0_3 { import all; }"))
+		}, want: map[string]Watch{"bird": {Stay: two[1:], Return: two[:1]}}, known: true},
+		"other templates": {change: block, ask: func(q *Question) {
+			q.OtherTemplates = true
+			q.Running.Sets = append(q.Running.Sets, textSet("bird", "protocol bgp Mesh_10_0_0_2 { import none; }"))
+			q.Candidate.Sets = append(q.Candidate.Sets, textSet("bird", "protocol bgp Mesh_10_0_0_2 { import all; }"), textSet("other", ""))
+		}, want: map[string]Watch{"bird": {Stay: two[:1]}}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			q := question(t, mesh(3, false), test.change)
+			if test.ask != nil {
+				test.ask(&q)
+			}
+			v := Judge(q)
+			if diff := cmp.Diff(test.want, v.Watch); diff != "" || v.Known != test.known || v.Same {
+				t.Errorf("known %t, same %t: %s", v.Known, v.Same, diff)
+			}
+		})
+	}
+	q := question(t, mesh(3, false), block)
+	q.Candidate.Hash = q.Running.Hash
+	if v := Judge(q); !v.Same || len(v.Watch) > 0 {
+		t.Errorf("%+v", v)
+	}
+}
