@@ -8,6 +8,7 @@ import (
 
 	"confd/internal/metrics"
 	"confd/reload"
+	"confd/reload/control"
 )
 
 // care looks after what runs: whether it is still there, and BIRD still uses it. It
@@ -101,9 +102,9 @@ func (c *care) verified(now time.Time, done Done) {
 		// is there to check it.
 	case !drift.Any() && (!of.Files.Unrepaired() || !c.unasked()):
 		of.Files.Drifted("")
-	case !drift.Any() && drift.BIRD != reload.Up:
+	case !drift.Any() && drift.BIRD != control.Up:
 		// What could not be put right is tried again when BIRD is there.
-	case drift.BIRD != reload.Busy && c.runs.InUse() != nil:
+	case drift.BIRD != control.Busy && c.runs.InUse() != nil:
 		c.repair(now, s, drift)
 	}
 }
@@ -126,12 +127,12 @@ func (c *care) noteHealth(now time.Time, s reload.Set, drift reload.Drift) {
 	}
 	c.news = true
 	switch {
-	case drift.BIRD == reload.Hung:
+	case drift.BIRD == control.Hung:
 		c.log.Error("BIRD does not answer: it takes connections only", "set", s.Name, "socket", s.Daemon.Socket)
-	case was == reload.Hung || was == reload.Busy:
+	case was == control.Hung || was == control.Busy:
 		c.log.Info("BIRD answers again", "set", s.Name, "state", drift.BIRD.String(), "was", was.String())
 	}
-	if drift.BIRD == reload.Up && c.failures.failing() {
+	if drift.BIRD == control.Up && c.failures.failing() {
 		c.schedule.Soon(now)
 	}
 }

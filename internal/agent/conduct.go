@@ -18,6 +18,7 @@ import (
 	"confd/internal/report"
 	"confd/internal/rollout"
 	"confd/reload"
+	"confd/reload/control"
 )
 
 // errNoTemplates is why nothing is rendered where the templates were broken when
@@ -48,6 +49,15 @@ func (c *conductor) begin(now time.Time) {
 	c.edition.Retry()
 	c.rollout.Begin(c.inbox.Batch())
 	c.plan(now, c.inbox.State(), nil)
+}
+
+// idle says whether no rollout is under way.
+func (c *conductor) idle() bool { return c.rollout.Stage() == rollout.Idle }
+
+// isStuck says that what the datastore tells cannot be put in place. A BIRD that
+// hangs would hang with other files, too.
+func (c *conductor) isStuck() bool {
+	return c.failures.failing() && !c.known.AnyIs(control.Hung) || c.waiting != "" || c.hold.Current() != nil
 }
 
 // using is the planner with the templates in use.

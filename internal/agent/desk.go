@@ -32,7 +32,7 @@ type desk struct {
 	edition  *edition.Edition
 	hold     *hold.Hold
 	runs     *runs.Runs
-	known    known.Sets
+	known    *known.Sets
 	birds    finder
 	failures failures
 	// news is set where something of weight is not in the report yet.

@@ -14,6 +14,7 @@ import (
 	"confd/internal/report"
 	"confd/internal/rollout"
 	"confd/reload"
+	"confd/reload/control"
 )
 
 // note notes what came of applying a set, or of having it read again: it is called
@@ -69,14 +70,14 @@ func reloadResult(r reload.Result, err error) string {
 	case errors.As(err, new(*reload.RefusedError)):
 		return metrics.ReloadRefused
 	}
-	switch reload.HealthOf(err) {
-	case reload.Hung:
+	switch control.HealthOf(err) {
+	case control.Hung:
 		return metrics.ReloadHung
-	case reload.Busy:
+	case control.Busy:
 		return metrics.ReloadBusy
-	case reload.Restarting:
+	case control.Restarting:
 		return metrics.ReloadRestarting
-	case reload.Absent:
+	case control.Absent:
 		return metrics.ReloadNotRunning
 	}
 	return metrics.ReloadFailed
@@ -84,7 +85,7 @@ func reloadResult(r reload.Result, err error) string {
 
 // noteEvent notes that a BIRD came or went. One that came up is to be told; where
 // that is the first thing that is known of it, it is no restart.
-func (d *desk) noteEvent(e reload.Event) {
+func (d *desk) noteEvent(e control.Event) {
 	d.news = true
 	set := d.setAt(e.Socket)
 	b := &d.known.Of(set).BIRD
@@ -106,7 +107,7 @@ func (d *desk) noteEvent(e reload.Event) {
 
 // logAway says that a BIRD is not there. That nobody misses it, or that it is being
 // started, is no reason to worry.
-func (d *desk) logAway(e reload.Event, wasUp bool) {
+func (d *desk) logAway(e control.Event, wasUp bool) {
 	level := slog.LevelWarn
 	if d.children.Has(e.Socket) && !wasUp || !d.missed(d.setAt(e.Socket)) {
 		level = slog.LevelInfo

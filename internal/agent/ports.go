@@ -20,6 +20,7 @@ import (
 	"confd/internal/birds"
 	"confd/internal/report"
 	"confd/reload"
+	"confd/reload/control"
 )
 
 // Target is the files and the BIRD of one set: what package reload does with them.
@@ -47,7 +48,7 @@ type World interface {
 	Sessions(ctx context.Context, socket string) ([]string, error)
 	// Watch sends an event whenever the BIRD of a control socket comes or goes,
 	// until ctx ends.
-	Watch(ctx context.Context, socket string, out chan<- reload.Event)
+	Watch(ctx context.Context, socket string, out chan<- control.Event)
 	// Run runs reload commands.
 	Run(ctx context.Context, commands []string) error
 	// Approved says whether what has that token was approved in BIRD's folder, and

@@ -5,6 +5,7 @@ import (
 
 	"confd/bgp"
 	"confd/reload"
+	"confd/reload/control"
 )
 
 // BIRD is what is known of a BIRD: one control socket.
@@ -18,7 +19,7 @@ import (
 //
 // The first CameUp of one that was up when the program began is no start of it.
 type BIRD struct {
-	health  reload.Health
+	health  control.Health
 	version string
 	// wasUp and wasDown: it has been so since the program runs.
 	wasUp, wasDown bool
@@ -34,7 +35,7 @@ type BIRD struct {
 }
 
 // Health is how it is.
-func (b *BIRD) Health() reload.Health { return b.health }
+func (b *BIRD) Health() control.Health { return b.health }
 
 // MustTell says whether it must be told to read its files.
 func (b *BIRD) MustTell() bool { return b.mustTell }
@@ -68,7 +69,7 @@ func (b *BIRD) CameUp(at time.Time, version string) Start {
 	if b.wasUp {
 		start = Restarted
 	}
-	b.wasUp, b.health, b.version = true, reload.Up, version
+	b.wasUp, b.health, b.version = true, control.Up, version
 	if !at.Before(b.told) {
 		b.mustTell = true
 	}
@@ -77,14 +78,14 @@ func (b *BIRD) CameUp(at time.Time, version string) Start {
 
 // WentAway notes that it is not there, or does not answer.
 func (b *BIRD) WentAway(at time.Time, err error) {
-	if b.health == reload.Up {
+	if b.health == control.Up {
 		b.lost = at
 	}
-	b.wasDown, b.health, b.version = true, reload.HealthOf(err), ""
+	b.wasDown, b.health, b.version = true, control.HealthOf(err), ""
 }
 
 // Answers notes how it answered a look, and returns how it was before.
-func (b *BIRD) Answers(h reload.Health, version string) (was reload.Health) {
+func (b *BIRD) Answers(h control.Health, version string) (was control.Health) {
 	was = b.health
 	b.health, b.version = h, version
 	return was
@@ -102,7 +103,7 @@ func (b *BIRD) Told(r reload.Result) {
 		b.told = r.Confirmed
 	}
 	if r.Version != "" {
-		b.version, b.health = r.Version, reload.Up
+		b.version, b.health = r.Version, control.Up
 	}
 	if r.State == reload.Confirmed || r.State == reload.Unchanged {
 		b.reconfigured, b.rebooted = r.Reconfigured, r.Rebooted
@@ -111,7 +112,7 @@ func (b *BIRD) Told(r reload.Result) {
 
 // Failing notes what an error says about it.
 func (b *BIRD) Failing(err error) {
-	if h := reload.HealthOf(err); h != reload.HealthUnknown && h != reload.Up {
+	if h := control.HealthOf(err); h != control.HealthUnknown && h != control.Up {
 		b.health = h
 	}
 }

@@ -7,7 +7,9 @@ import (
 )
 
 // Sessions remembers when each session was last seen established.
-type Sessions struct{ last map[string]map[string]time.Time }
+type Sessions struct {
+	last map[string]map[string]time.Time
+}
 
 // Saw notes the sessions of a set that are established at a time.
 func (k *Sessions) Saw(now time.Time, set string, established []string) {

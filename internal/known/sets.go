@@ -6,6 +6,7 @@ import (
 	"confd/bgp"
 	"confd/internal/report"
 	"confd/reload"
+	"confd/reload/control"
 )
 
 // Set is what is known of one set of files and of its BIRD.
@@ -40,7 +41,7 @@ func (k *Sets) MustTell() []string {
 }
 
 // AnyIs says whether a BIRD is known to be in a state of health.
-func (k *Sets) AnyIs(h reload.Health) bool {
+func (k *Sets) AnyIs(h control.Health) bool {
 	for _, s := range k.sets {
 		if s.BIRD.health == h {
 			return true
