@@ -53,10 +53,10 @@ func approve(ctx context.Context, s settings.Settings, stdout io.Writer) error {
 		_, err := fmt.Fprintln(stdout, "nothing is held back")
 		return err
 	}
-	if err := report.Approve(folder, r.Held.Hash); err != nil {
+	if err := report.Approve(folder, r.Held.Token); err != nil {
 		return err
 	}
-	_, err = fmt.Fprintf(stdout, "approved %s, held for %s: %s\n", r.Held.Hash, time.Since(r.Held.Since).Round(time.Second), heldText(*r.Held))
+	_, err = fmt.Fprintf(stdout, "approved %s, held for %s: %s\n", r.Held.Hash, time.Since(r.Held.Since).Round(time.Second), r.Held)
 	return err
 }
 

@@ -33,7 +33,7 @@ var (
 type Options struct {
 	Logger        *slog.Logger  // default: nothing is logged
 	CheckTimeout  time.Duration // for each check; default 30 s
-	ReloadTimeout time.Duration // for BIRD to take a set, and for each reload command; default 30 s
+	ReloadTimeout time.Duration // for BIRD to take a set; default 30 s
 	// TrialMargin is how much later than the end of a trial BIRD goes back by
 	// itself: the time there is for Trial to confirm. Default 15 s.
 	TrialMargin time.Duration
@@ -55,6 +55,7 @@ type memory struct {
 	confirmed  bool       // BIRD uses what is on disk
 	waits      bool       // BIRD was not up: Reconfigure tells it when it is
 	unsure     bool       // the last call broke off: what BIRD uses is not known
+	commands   commandState
 	version    string
 	proof      *observation // BIRD's word for the configuration that it uses
 	backup     *backup      // the way back to what was there when BIRD last agreed
@@ -90,6 +91,8 @@ func New(opts Options) *Applier {
 // folder and no file is a mount point. A Dest that is a symbolic link of
 // somebody else's is replaced, not followed. One process at a time may apply a
 // set.
+//
+// Its reload commands are not run: see Result.Commands.
 //
 // A set with a Guard comes back OnTrial: call Trial then, some times a second.
 // While it is on trial Apply of another set is refused with ErrOnTrial.
@@ -134,9 +137,10 @@ func (a *Applier) apply(ctx context.Context, s Set) (Result, error) {
 			return res, err
 		}
 	} else if mem.confirmed {
+		res.Commands = mem.giveAgain(s)
 		return mem.proven(res), nil
-	} else if mem.waits {
-		res.State = Installed
+	} else if mem.waits || mem.commands != noCommands {
+		res.State, res.Commands = Installed, mem.giveAgain(s)
 		return res, nil
 	}
 	mem.inPlace = true

@@ -7,6 +7,7 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -209,42 +210,103 @@ func TestInProgress(t *testing.T) {
 	})
 }
 
+// ranNow runs the commands that a result asks for.
+func ranNow(ctx context.Context, a *Applier, s Set, res Result, err error) (Result, error) {
+	if err != nil || len(res.Commands) == 0 {
+		return res, err
+	}
+	return a.Ran(ctx, s, RunCommands(ctx, res.Commands, patience))
+}
+
 func TestCommands(t *testing.T) {
 	ctx, dir := testContext(t), testFolder(t)
 	a := New(Options{Logger: testLogger(t)})
 	log := filepath.Join(dir, "it's a log")
-	apply := func(text, check, reload string) (Result, error) {
+	made := func(text, check, reload string) Set {
 		s := Set{Name: "x"}
 		for _, name := range []string{"one", "two"} {
 			f := file(filepath.Join(dir, name), text)
 			f.CheckCmd, f.ReloadCmd = check, reload
 			s.Files = append(s.Files, f)
 		}
-		return a.Apply(ctx, s)
+		return s
 	}
 	note := "echo reloaded >>" + shellQuote(log)
-	res, err := apply("A", "grep -q A {{ .src }} && echo checked >>"+shellQuote(log), note)
-	if err != nil || res.State != Confirmed || len(res.Changed) != 2 {
+	s := made("A", "grep -q A {{ .src }} && echo checked >>"+shellQuote(log), note)
+	res, err := a.Apply(ctx, s)
+	if err != nil || res.State != Installed || len(res.Changed) != 2 || !slices.Equal(res.Commands, []string{note}) {
 		t.Fatalf("%+v, %v", res, err)
+	}
+	if got := read(t, log); got != "checked\nchecked\n" {
+		t.Errorf("ran %q", got)
+	}
+	if res, err = ranNow(ctx, a, s, res, err); err != nil || res.State != Confirmed || res.Confirmed.IsZero() {
+		t.Errorf("%+v, %v", res, err)
 	}
 	if got := read(t, log); got != "checked\nchecked\nreloaded\n" {
 		t.Errorf("ran %q", got)
 	}
 	var failed *CheckError
-	if _, err = apply("B", "printf 'passwor%s \"%s\"\\n' d hus'h'; echo why {{.src}}; exit 3", note); !errors.As(err, &failed) {
+	s = made("B", "printf 'passwor%s \"%s\"\\n' d hus'h'; echo why {{.src}}; exit 3", note)
+	if _, err = a.Apply(ctx, s); !errors.As(err, &failed) {
 		t.Fatal(err)
 	}
 	if !strings.Contains(failed.Message, "why "+dir+"/one") || strings.Contains(failed.Message, "hush") || read(t, filepath.Join(dir, "one")) != "A" {
 		t.Errorf("failed check: %v", failed)
 	}
-	if _, err = apply("B", "", "echo no luck; false"); err == nil || !strings.Contains(err.Error(), "no luck") {
+	s = made("B", "", "echo no luck; false")
+	if res, err = a.Apply(ctx, s); err != nil || len(res.Commands) != 1 {
+		t.Fatalf("%+v, %v", res, err)
+	}
+	if again, err := a.Apply(ctx, s); err != nil || again.State != Installed || len(again.Commands) != 0 {
+		t.Errorf("while the caller runs them: %+v, %v", again, err)
+	}
+	if _, err = ranNow(ctx, a, s, res, err); err == nil || !strings.Contains(err.Error(), "no luck") || !strings.Contains(err.Error(), "set x: ") {
 		t.Errorf("failed reload: %v", err)
 	}
-	if res, err = apply("B", "", note); err != nil || res.State != Confirmed || len(res.Changed) != 0 {
+	s = made("B", "", note)
+	if res, err = a.Apply(ctx, s); err != nil || len(res.Commands) != 1 {
+		t.Errorf("the reload is to be tried again: %+v, %v", res, err)
+	}
+	if res, err = ranNow(ctx, a, s, res, err); err != nil || res.State != Confirmed || len(res.Changed) != 0 {
 		t.Errorf("the reload is tried again: %+v, %v", res, err)
 	}
-	if res, err = apply("B", "", note); err != nil || res.State != Unchanged {
+	if res, err = a.Apply(ctx, s); err != nil || res.State != Unchanged || len(res.Commands) != 0 {
 		t.Errorf("and not a third time: %+v, %v", res, err)
+	}
+	if res, err = a.Ran(ctx, made("A", "", note), nil); err != nil || res.State != Unchanged {
+		t.Errorf("what came of commands from before counts: %+v, %v", res, err)
+	}
+}
+
+// Where BIRD has confirmed a set, commands that fail are given again, and BIRD is
+// not told again; its word is taken again after them.
+func TestCommandsWithBIRD(t *testing.T) {
+	b := newBench(t, birdBinary(t, "2.0.12/bird"), "2.0.12")
+	s := b.set("B")
+	s.Files[0].ReloadCmd = "false"
+	res, err := b.a.Apply(b.ctx, s)
+	if err != nil || res.State != Confirmed || len(res.Commands) != 1 {
+		t.Fatalf("%+v, %v", res, err)
+	}
+	told := res.Reconfigured
+	if _, err := ranNow(b.ctx, b.a, s, res, err); err == nil {
+		t.Error("the command worked")
+	}
+	time.Sleep(proofSlack) // what comes sooner after ours is not noticed
+	s.Files[0].ReloadCmd = "true"
+	if res, err = b.a.Apply(b.ctx, s); err != nil || res.State != Unchanged || len(res.Commands) != 1 || !res.Reconfigured.Equal(told) {
+		t.Errorf("%+v, %v", res, err)
+	}
+	// A command may be one that reconfigures BIRD.
+	if _, err := client(t, b.socket).Configure(b.ctx); err != nil {
+		t.Fatal(err)
+	}
+	if res, err = ranNow(b.ctx, b.a, s, res, err); err != nil || res.State != Confirmed || !res.Reconfigured.After(told) {
+		t.Errorf("%+v, %v", res, err)
+	}
+	if drift, err := b.a.Verify(b.ctx, s); err != nil || drift.Any() {
+		t.Errorf("%+v, %v", drift, err)
 	}
 }
 

@@ -10,8 +10,8 @@ import (
 // Boot has BIRD use what lies on disk, for a start at which there is nobody to
 // say what should: the files must be those of one of the record's generations
 // (Result.Hash says which), and pass their check as a whole. d is the BIRD that
-// reads them; its Main may be empty. Nothing is written, reload commands are
-// not run. Apply of a rendered set works as usual after that.
+// reads them; its Main may be empty. Nothing is written, and there
+// are no reload commands. Apply of a rendered set works as usual after that.
 //
 // The state is Confirmed, or Installed where BIRD is not up. Errors: one that
 // names the first file that is not as recorded; *CheckError; those of the

@@ -18,8 +18,9 @@ type File struct {
 	// UID and GID are the owner; -1 leaves what the installed file has.
 	UID, GID int
 	// CheckCmd is run by the shell before anything is installed, with {{.src}}
-	// replaced by the path of the staged file. ReloadCmd is run after BIRD was
-	// told; of a set on trial, when the trial has ended well. Both may be empty.
+	// replaced by the path of the staged file. ReloadCmd is to be run after BIRD
+	// was told; of a set on trial, when the trial has ended well: see
+	// Result.Commands. Both may be empty.
 	CheckCmd, ReloadCmd string
 }
 
@@ -68,7 +69,7 @@ type State int
 // The states. In a Result with an error the state says nothing.
 const (
 	Unchanged State = iota // on disk already, and confirmed before: nothing was done
-	Installed              // on disk; BIRD was not up, and reads it when it starts
+	Installed              // on disk; BIRD was not up, and reads it when it starts; or there is no control socket, and the commands have not run
 	Confirmed              // BIRD says that it uses it; without a control socket: the commands succeeded
 	OnTrial                // BIRD uses it, and goes back by itself unless Trial confirms it
 )
@@ -78,7 +79,7 @@ func (s State) String() string {
 	return [...]string{"unchanged", "installed", "confirmed", "on trial"}[s]
 }
 
-// Result is what Apply, Reconfigure, Trial and Boot have done. Times are zero
+// Result is what Apply, Reconfigure, Trial, Ran and Boot have done. Times are zero
 // for what was not done.
 type Result struct {
 	Hash      string   // of the set: see Set.Hash
@@ -86,6 +87,9 @@ type Result struct {
 	State     State
 	Unchecked bool   // installed without a check
 	Version   string // of the BIRD that was told; empty where none was up
+	// Commands are the reload commands that are to be run now, each once, in
+	// order: give them to RunCommands, and tell Ran what came of it.
+	Commands []string
 
 	Staged, Checked, Swapped, Confirmed time.Time
 

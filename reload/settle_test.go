@@ -39,14 +39,15 @@ func TestBIRDIsAway(t *testing.T) {
 	a := New(Options{})
 	for range 3 {
 		r, err := a.Apply(testContext(t), s)
-		if err != nil || r.State != Installed {
+		if r, err = ranNow(testContext(t), a, s, r, err); err != nil || r.State != Installed {
 			t.Fatalf("got state %v, error %v", r.State, err)
 		}
 	}
 	if got := read(t, ran); got != "once\n" {
 		t.Errorf("the reload command wrote %q", got)
 	}
-	if _, err := a.Reconfigure(testContext(t), s); err != nil {
+	r, err := a.Reconfigure(testContext(t), s)
+	if _, err = ranNow(testContext(t), a, s, r, err); err != nil {
 		t.Fatal(err)
 	}
 	if got := read(t, ran); got != "once\nonce\n" {

@@ -29,8 +29,7 @@ const (
 // within its first second.
 const bird3Settles = 2 * time.Second
 
-// tell has BIRD read what is on disk, and runs the reload commands. Where BIRD
-// refuses, the files go back to what they were when it last agreed.
+// tell has BIRD read what is on disk. Where BIRD refuses, the files go back to what they were when it last agreed.
 func (a *Applier) tell(ctx context.Context, s Set, mem *memory, res Result) (Result, error) {
 	before := mem.proof
 	mem.confirmed, mem.waits, mem.unsure, mem.proof = false, false, true, nil
@@ -62,7 +61,7 @@ func (a *Applier) tell(ctx context.Context, s Set, mem *memory, res Result) (Res
 			return mem.onTrial(res), nil
 		}
 	}
-	return a.settle(ctx, s, mem, res)
+	return a.settle(s, mem, res), nil
 }
 
 // otherFile says that BIRD has read another file than the set's. A path that is
@@ -80,24 +79,28 @@ func (s Set) otherFile(path string) error {
 	return fmt.Errorf("%w: it reads %s, and %s was written: start it with -c %s, or set the folder", ErrOtherFile, path, s.Daemon.Main, s.Daemon.Main)
 }
 
-// settle runs the reload commands and remembers what has been reached.
-func (a *Applier) settle(ctx context.Context, s Set, mem *memory, res Result) (Result, error) {
-	ran, err := a.reloadCommands(ctx, s)
-	if err != nil {
-		return res, err
-	}
-	if ran && mem.proof != nil {
-		a.renewProof(ctx, s, mem) // a command may be one that reconfigures BIRD
-	}
+// settle remembers what has been reached. Without a control socket the commands
+// are what tells BIRD, where there are any.
+func (a *Applier) settle(s Set, mem *memory, res Result) Result {
+	res.Commands = mem.give(s)
 	mem.unsure, mem.waits = false, res.State == Installed
+	if s.socket() == "" && len(res.Commands) > 0 {
+		res.State = Installed
+		return res
+	}
+	return a.confirmed(s, mem, res)
+}
+
+// confirmed remembers that a set is in use, where it is.
+func (a *Applier) confirmed(s Set, mem *memory, res Result) Result {
 	if res.State != Confirmed {
-		return res, nil
+		return res
 	}
 	res.Confirmed = a.opts.Now()
-	mem.confirmed, mem.version, mem.backup = true, res.Version, nil
+	mem.confirmed, mem.waits, mem.version, mem.backup = true, false, res.Version, nil
 	a.collect(s, mem)
 	a.noteConfirmed(s, mem, res.Confirmed, res.Version)
-	return mem.proven(res), nil
+	return mem.proven(res)
 }
 
 // renewProof takes BIRD's word again; without an answer there is none.
@@ -256,23 +259,6 @@ func waitConfigured(ctx context.Context, c *control.Client, sent time.Time) (obs
 		}
 		return now, fmt.Errorf("control socket %s: %w: it says %q", c.Path(), control.ErrBusy, now.status.State)
 	}
-}
-
-// reloadCommands runs each distinct reload command once, and says whether there
-// was any.
-func (a *Applier) reloadCommands(ctx context.Context, s Set) (bool, error) {
-	ran := map[string]bool{}
-	for _, f := range s.Files {
-		if f.ReloadCmd == "" || ran[f.ReloadCmd] {
-			continue
-		}
-		ran[f.ReloadCmd] = true
-		out, err := run(ctx, a.opts.ReloadTimeout, "/bin/sh", "-c", f.ReloadCmd)
-		if err != nil {
-			return true, fmt.Errorf("reload command %q: %w: %s", f.ReloadCmd, err, lastLine(out))
-		}
-	}
-	return len(ran) > 0, nil
 }
 
 // sleep waits for d, or until ctx ends, and then says why.

@@ -82,7 +82,7 @@ func prepareTrial(ctx context.Context, c *control.Client, g *Guard, margin time.
 // Trial looks how a set on trial does: call it some two to four times a second
 // while Apply's or Trial's State is OnTrial. It returns OnTrial, or Confirmed
 // when the sessions have stayed up for the whole time and BIRD was told to keep
-// the set; the reload commands have run then.
+// the set; only then are there reload commands to be run.
 //
 // A session that must stay up and goes down, even for a moment, ends the trial
 // at once; so does a BIRD that ends, is started again or is reconfigured by
@@ -120,7 +120,7 @@ func (a *Applier) watchTrial(ctx context.Context, s Set) (Result, error) {
 		return a.tell(ctx, s, mem, res)
 	}
 	mem.unsure = true
-	return a.settle(ctx, s, mem, res)
+	return a.settle(s, mem, res), nil
 }
 
 // verdict is what a look at a trial says. Without a reason it has not failed.

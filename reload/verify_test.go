@@ -110,7 +110,7 @@ func TestVerifyNothing(t *testing.T) {
 		t.Errorf("%+v, %v", drift, err)
 	}
 	s.Daemon = nil
-	if _, err := a.Apply(ctx, s); err != nil {
+	if res, err := a.Apply(ctx, s); err != nil || res.State != Confirmed {
 		t.Fatal(err)
 	}
 	if drift, err := a.Verify(ctx, s); err != nil || drift.Any() || drift.BIRD != control.HealthUnknown {

@@ -229,6 +229,9 @@ func (c *care) commandsRan(now time.Time, e commandsRan) {
 // ran has what the set is after its commands.
 func (c *care) ran(now time.Time, done Done) {
 	c.lanes.ran(done.Set)
+	if !c.of(done.Set).Files.IsInstalled(done.Set.Hash()) {
+		return // another set is in place by now, whose commands are another matter
+	}
 	c.note(now, done)
 	if done.Err != nil {
 		c.runs.Doubt()

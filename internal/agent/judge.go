@@ -4,7 +4,6 @@ import (
 	"slices"
 	"time"
 
-	"confd/internal/birdtext"
 	"confd/internal/guard"
 	"confd/internal/known"
 	"confd/internal/plan"
@@ -90,7 +89,7 @@ func (j *judge) running() *guard.Side {
 		return &s
 	}
 	if found := j.runs.Before(); len(found) > 0 {
-		return &guard.Side{Hash: plan.Hash(found), Sets: texts(found)}
+		return &guard.Side{Hash: plan.Hash(found), Sets: plan.Texts(found)}
 	}
 	return nil
 }
@@ -134,23 +133,7 @@ func (j *judge) approved() []string {
 }
 
 func side(c *plan.Candidate) guard.Side {
-	return guard.Side{Config: c.Config, State: c.State, Hash: c.Hash, Sets: texts(c.Sets)}
-}
-
-// texts are the files of sets that a BIRD reads.
-func texts(sets []reload.Set) []birdtext.Set {
-	var list []birdtext.Set
-	for _, s := range sets {
-		if s.Daemon == nil {
-			continue
-		}
-		t := birdtext.Set{Name: s.Name}
-		for _, f := range s.Files {
-			t.Files = append(t.Files, f.Data)
-		}
-		list = append(list, t)
-	}
-	return list
+	return guard.Side{Config: c.Config, State: c.State, Hash: c.Hash, Sets: plan.Texts(c.Sets)}
 }
 
 // watched gives the sets of a candidate what their trials go by.
@@ -161,7 +144,7 @@ func (j *judge) watched(c *plan.Candidate, v guard.Verdict) {
 	}
 	for i, s := range c.Sets {
 		if w, known := v.Watch[s.Name]; known && s.Daemon != nil {
-			c.Sets[i].Guard = &reload.Guard{Within: within, Stay: w.Stay, Return: w.Return}
+			c.Sets[i].Guard = &reload.Guard{Within: within, Stay: w.Stay}
 		}
 	}
 }

@@ -159,7 +159,7 @@ func (p *reporter) notApplied(r *report.Report) []string {
 		list = append(list, r.Stale.Why+": BIRD runs on files of "+r.Stale.Confirmed.Format(time.RFC3339))
 	}
 	if r.Held != nil {
-		list = append(list, "a change is held back: "+heldText(*r.Held))
+		list = append(list, "a change is held back: "+r.Held.String())
 	}
 	if missing := p.inbox.Missing(); p.runs.Running() != nil && missing != nil {
 		list = append(list, "waiting for what is needed: "+missing.Error())

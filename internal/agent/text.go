@@ -4,10 +4,8 @@ import (
 	"fmt"
 	"iter"
 	"slices"
-	"strings"
 
 	"confd/backends"
-	"confd/internal/report"
 )
 
 // few keeps log lines readable: the first names, and how many there are.
@@ -21,24 +19,6 @@ func few(names []string) string {
 		more = " ..."
 	}
 	return fmt.Sprintf("%d %v%s", len(names), names[:min(len(names), most)], more)
-}
-
-// fewTexts joins the first of several texts.
-func fewTexts(list []string) string {
-	const most = 3
-	text := strings.Join(list[:min(len(list), most)], "; ")
-	if len(list) > most {
-		text += fmt.Sprintf("; and %d more", len(list)-most)
-	}
-	return text
-}
-
-// heldText says in one line why something is held, and which objects did it.
-func heldText(h report.Held) string {
-	if len(h.Objects) == 0 {
-		return h.Why
-	}
-	return h.Why + "; " + fewTexts(h.Objects)
 }
 
 func keyTexts(keys []backends.Key) []string {

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"io/fs"
 	"log/slog"
+	"time"
 
 	"confd/internal/agent"
 	"confd/internal/birds"
@@ -29,7 +30,7 @@ func (h Host) Find(ctx context.Context) (birds.Daemons, error) { return birds.Fi
 func (h Host) Left(folder string) agent.Left {
 	var l agent.Left
 	var errReport, errRecords error
-	l.Report, errReport = report.ReadOwn(folder)
+	l.Report, errReport = report.Read(folder)
 	l.Records, errRecords = reload.Records(folder)
 	if errors.Is(errRecords, fs.ErrNotExist) {
 		errRecords = nil
@@ -76,7 +77,9 @@ func (h Host) Run(ctx context.Context, commands []string) error {
 }
 
 // Approved says whether what has that token was approved.
-func (h Host) Approved(folder, token string) bool { return report.Approved(folder, token) }
+func (h Host) Approved(folder, token string) bool {
+	return report.Approved(folder, time.Time{}) == token
+}
 
 // Forget takes an approval away.
-func (h Host) Forget(folder, token string) { report.Forget(folder, token) }
+func (h Host) Forget(folder, token string) { report.Forget(folder) }

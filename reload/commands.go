@@ -1,0 +1,93 @@
+package reload
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"time"
+)
+
+// Reload commands are not run by an Applier: they may take long, or hang. It says
+// which are to be run (Result.Commands), RunCommands runs them, in whatever
+// goroutine, and Ran tells the Applier what came of it.
+
+// commandState is how the reload commands of the set that is installed stand.
+type commandState int
+
+const (
+	noCommands    commandState = iota // there are none, or they have run
+	commandsGiven                     // the caller runs them
+	commandsFailed
+)
+
+// commands are the distinct reload commands of a set, in the order of its files.
+func (s Set) commands() []string {
+	var list []string
+	for _, f := range s.Files {
+		if f.ReloadCmd != "" && !slices.Contains(list, f.ReloadCmd) {
+			list = append(list, f.ReloadCmd)
+		}
+	}
+	return list
+}
+
+// give hands the caller a set's commands.
+func (m *memory) give(s Set) []string {
+	list := s.commands()
+	m.commands = noCommands
+	if len(list) > 0 {
+		m.commands = commandsGiven
+	}
+	return list
+}
+
+// giveAgain is give where the commands have failed.
+func (m *memory) giveAgain(s Set) []string {
+	if m.commands != commandsFailed {
+		return nil
+	}
+	return m.give(s)
+}
+
+// RunCommands runs reload commands one after the other, each for limit at most.
+// The first that fails ends it; the error names the command and has the end of
+// what it printed, without passwords.
+func RunCommands(ctx context.Context, commands []string, limit time.Duration) error {
+	for _, command := range commands {
+		if out, err := run(ctx, limit, "/bin/sh", "-c", command); err != nil {
+			return fmt.Errorf("reload command %q: %w: %s", command, err, lastLine(out))
+		}
+	}
+	return nil
+}
+
+// Ran tells what came of the reload commands of a set: err is that of RunCommands.
+// Where they worked, a set without a control socket is Confirmed by it, and BIRD's
+// word is taken again, as a command may have reconfigured it. Where they failed
+// the next Apply of the set gives them again, and err comes back.
+//
+// Commands of a set that is no longer the one in place change nothing: the State
+// is Unchanged.
+func (a *Applier) Ran(ctx context.Context, s Set, err error) (Result, error) {
+	mem, res := a.memory(s.Name), Result{Hash: s.Hash()}
+	if mem.generation.Hash != res.Hash || mem.commands != commandsGiven {
+		return res, naming(s.Name, err)
+	}
+	if err != nil {
+		mem.commands = commandsFailed
+		return res, naming(s.Name, err)
+	}
+	mem.commands = noCommands
+	if s.socket() == "" {
+		res.State = Confirmed
+		return a.confirmed(s, mem, res), nil
+	}
+	if mem.proof != nil {
+		a.renewProof(ctx, s, mem)
+	}
+	res.State = Installed
+	if mem.confirmed {
+		res.State = Confirmed
+	}
+	return mem.proven(res), nil
+}
