@@ -104,7 +104,9 @@ func applyOnce(ctx context.Context, n *node, sets []reload.Set, log *slog.Logger
 	for _, s := range sets {
 		r, err := applier.Apply(ctx, s)
 		if err == nil && len(r.Commands) > 0 {
+			changed := r.Changed
 			r, err = applier.Ran(ctx, s, reload.RunCommands(ctx, r.Commands, o.ReloadTimeout))
+			r.Changed = changed
 		}
 		if err != nil {
 			errs = append(errs, err)

@@ -240,3 +240,6 @@ func (in *Inbox) Report() []report.Source {
 	}
 	return list
 }
+
+// Needs are what the sources have been told that is needed.
+func (in *Inbox) Needs() backends.Needs { return in.needs }
