@@ -94,14 +94,15 @@ func newAgent(ctx context.Context, g *errgroup.Group, o Options) *Agent {
 	start := &startup{desk: d, began: now}
 	care := &care{desk: d, start: start}
 	jobs := jobs{ctx: ctx, lanes: d.lanes, world: o.World}
-	conduct := &conductor{
-		desk: d, judge: &judge{desk: d}, planner: o.Planner, jobs: jobs, care: care,
+	outcomes := &outcomes{
+		desk: d, judge: &judge{desk: d}, care: care,
 		journal: &journal{log: o.Log, level: o.Level, given: o.Settings.Log.Given, metrics: observer.metrics},
 	}
+	conduct := &conductor{installer: &installer{outcomes}, planner: o.Planner, jobs: jobs}
 	conduct.journal.templatesKept(d.edition)
 	return &Agent{
 		desk: d, opts: o, observer: observer, start: start, care: care, conduct: conduct, trials: trials{conduct}, jobs: jobs,
-		reporter: &reporter{desk: d, conductor: conduct, start: start, program: o.Program, began: now},
+		reporter: &reporter{outcomes: outcomes, start: start, program: o.Program, began: now},
 		events:   make(chan control.Event, 8), done: done,
 	}
 }
@@ -127,7 +128,7 @@ func (a *Agent) loop(ctx context.Context) error {
 	defer ticker.Stop()
 	defer a.observer.stop()
 	a.log.Info("started", "node", a.settings.Node, "datastore", a.settings.Datastore)
-	a.look(time.Now())
+	a.look(ctx, time.Now())
 	for {
 		if at := a.schedule.Due(); !at.IsZero() && a.mayBegin() {
 			due.Reset(time.Until(at))
@@ -145,11 +146,11 @@ func (a *Agent) loop(ctx context.Context) error {
 		case s := <-a.opts.Signals:
 			a.signal(time.Now(), s)
 		case e := <-a.done:
-			a.came(ctx, time.Now(), e)
+			a.came(time.Now(), e)
 		case <-due.C:
-			a.ring(time.Now())
+			a.ring(ctx, time.Now())
 		case <-ticker.C:
-			a.look(time.Now())
+			a.look(ctx, time.Now())
 		}
 		a.publish(time.Now())
 	}
@@ -163,22 +164,25 @@ func (a *Agent) mayBegin() bool {
 
 // ring does what is due. While something is missing (a Secret that a new password
 // is in) nothing is: it is due again the moment that it is there.
-func (a *Agent) ring(now time.Time) {
+func (a *Agent) ring(ctx context.Context, now time.Time) {
 	switch {
 	case !a.schedule.IsDue(now) || !a.mayBegin():
 	case a.inbox.Complete():
 		a.conduct.begin(now)
+		a.watch(ctx)
 	default:
 		a.schedule.Begin()
 	}
 }
 
 // look is what the loop does whenever it turns without an event.
-func (a *Agent) look(now time.Time) {
+func (a *Agent) look(ctx context.Context, now time.Time) {
 	a.seek(now)
 	a.trials.look(now)
-	a.conduct.late(now)
-	a.start.look(now, a.conduct.isStuck())
+	a.conduct.hurry(now)
+	if a.start.look(now, a.conduct.isStuck()) {
+		a.watch(ctx)
+	}
 	a.care.approvals(now)
 	a.care.retellUnasked(now)
 	a.care.verify(now)
@@ -270,7 +274,7 @@ func (a *Agent) templatesChanged(now time.Time) {
 }
 
 // came takes what came of an order, or of a job.
-func (a *Agent) came(ctx context.Context, now time.Time, event any) {
+func (a *Agent) came(now time.Time, event any) {
 	switch e := event.(type) {
 	case Done:
 		a.lanes.free(e.Set.Name)
@@ -278,7 +282,7 @@ func (a *Agent) came(ctx context.Context, now time.Time, event any) {
 	case commandsRan:
 		a.care.commandsRan(now, e)
 	case found:
-		a.found(ctx, now, e)
+		a.found(now, e)
 	case planned:
 		a.conduct.planned(now, e)
 	case surveyed:
@@ -292,7 +296,7 @@ func (a *Agent) came(ctx context.Context, now time.Time, event any) {
 func (a *Agent) dispatch(now time.Time, d Done) {
 	switch d.For {
 	case ForRollout:
-		a.conduct.answered(now, d)
+		a.conduct.answer(now, d)
 	case ForTrial:
 		a.trials.looked(now, d)
 	case ForReturn:
@@ -313,7 +317,7 @@ func (a *Agent) dispatch(now time.Time, d Done) {
 }
 
 // found takes which BIRD there is.
-func (a *Agent) found(ctx context.Context, now time.Time, f found) {
+func (a *Agent) found(now time.Time, f found) {
 	a.news = true
 	if f.err != nil {
 		a.birds.notFound(now, f.err)
@@ -329,13 +333,13 @@ func (a *Agent) found(ctx context.Context, now time.Time, f found) {
 	if first {
 		a.start.leaves(f.left)
 	}
-	a.watch(ctx)
 	if err := a.children.Prepare(f.birds.Sockets()); err != nil {
 		a.fail(now, err)
 	}
 }
 
-// watch watches the control sockets that are used, and not watched yet.
+// watch watches the control sockets that are used, and not watched yet: from when
+// it is known which of them are needed.
 func (a *Agent) watch(ctx context.Context) {
 	if !a.conduct.using().UsesSockets() {
 		return

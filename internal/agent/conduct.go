@@ -1,8 +1,6 @@
 package agent
 
 import (
-	"context"
-	"errors"
 	"reflect"
 	"slices"
 	"time"
@@ -11,36 +9,21 @@ import (
 	"confd/bgp"
 	"confd/internal/edition"
 	"confd/internal/hold"
-	"confd/internal/inbox"
 	"confd/internal/metrics"
 	"confd/internal/plan"
 	"confd/internal/quarantine"
 	"confd/internal/report"
 	"confd/internal/rollout"
-	"confd/reload"
-	"confd/reload/control"
 )
 
-// errNoTemplates is why nothing is rendered where the templates were broken when
-// the program was started, and still are.
-var errNoTemplates = errors.New("templates that work: those of the configuration folder are broken")
-
-// patience is for how much longer a set may take to answer than the others.
-const patience = 2 * time.Second
-
 // conductor takes candidates through the stages of a rollout. Each of its methods
-// is told what has happened, and says what comes next.
+// is told what has happened, and says what comes next. It plans and has judged; the
+// installer goes on from there, and outcomes end it.
 type conductor struct {
-	*desk
-	*judge
-	rollout  rollout.Rollout
+	*installer
 	planner  plan.Planner // without templates: those in use are the edition's
 	jobs     jobs
 	culprits quarantine.Memory
-	journal  *journal
-	care     *care
-	// waiting is what is waited for besides the datastore; empty: nothing.
-	waiting string
 }
 
 // begin looks at the state: something is due.
@@ -49,15 +32,6 @@ func (c *conductor) begin(now time.Time) {
 	c.edition.Retry()
 	c.rollout.Begin(c.inbox.Batch())
 	c.plan(now, c.inbox.State(), nil)
-}
-
-// idle says whether no rollout is under way.
-func (c *conductor) idle() bool { return c.rollout.Stage() == rollout.Idle }
-
-// isStuck says that what the datastore tells cannot be put in place. A BIRD that
-// hangs would hang with other files, too.
-func (c *conductor) isStuck() bool {
-	return c.failures.failing() && !c.known.AnyIs(control.Hung) || c.waiting != "" || c.hold.Current() != nil
 }
 
 // using is the planner with the templates in use.
@@ -76,6 +50,7 @@ func (c *conductor) plan(now time.Time, state *backends.State, held []backends.K
 		return
 	}
 	if held == nil {
+		c.runs.Asked(cfg)
 		c.journal.computed(cfg)
 	}
 	switch same := held == nil && c.isRunning(cfg); {
@@ -150,7 +125,7 @@ func (c *conductor) survey(now time.Time, candidate *plan.Candidate) {
 		return
 	}
 	if !c.mustSurvey(candidate) {
-		c.pass(now)
+		c.pass()
 		return
 	}
 	c.jobs.survey(candidate.Sets)
@@ -172,7 +147,7 @@ func (c *conductor) surveyed(now time.Time, seen surveyed) {
 	if !v.Approved && !candidate.IsRest() && c.hold.State() != hold.None && c.failed == nil {
 		c.holdOver()
 	}
-	c.pass(now)
+	c.pass()
 }
 
 // keep holds the candidate back. What has nothing to do with it goes on.
@@ -207,191 +182,16 @@ func (c *conductor) heldBack(candidate *plan.Candidate) []backends.Key {
 	return ofSessions(candidate.Changed)
 }
 
-// pass goes on after the judgement: several sets are checked first, so that one
-// that is refused keeps the others from getting what the objects at fault ask for.
-func (c *conductor) pass(now time.Time) {
-	check := c.rollout.Pass(func(s reload.Set) bool { return c.of(s).Files.IsInstalled(s.Hash()) })
-	for _, s := range check {
-		c.lanes.queue(Order{Action: Check, For: ForRollout, Set: s})
-	}
-	if len(check) == 0 {
-		c.install(now)
-	}
-}
-
-// install has each set installed, and BIRD read it.
-func (c *conductor) install(now time.Time) {
-	sets := c.rollout.Install()
-	c.runs.Began(sets)
-	for _, s := range sets {
-		c.metrics.Sets(s.Name)
-		c.of(s).Files.Wanted(s.Hash())
-		c.lanes.queue(Order{Action: Apply, For: ForRollout, Set: s, Tell: s.Daemon != nil && c.of(s).BIRD.MustTell()})
-	}
-	c.news = true
-}
-
-// answered has a set's answer.
-func (c *conductor) answered(now time.Time, done Done) {
-	stage := rollout.Checking
-	if done.Action == Apply {
-		stage = rollout.Installing
-		done = c.installed(now, done)
-	} else if rollout.IsRefusal(done.Err) {
-		c.note(now, done)
-	}
-	if c.rollout.Answered(now, stage, done.Set.Name, rollout.Answer{Result: done.Result, Err: done.Err}) && c.rollout.IsDone() {
-		c.allAnswered(now)
-	}
-}
-
-// installed notes what came of installing a set. That nobody could check what nobody
-// would read is no failure.
-func (c *conductor) installed(now time.Time, done Done) Done {
-	s := done.Set
-	if errors.Is(done.Err, reload.ErrCannotCheck) && c.rollout.Candidate() != nil && !c.missedFor(c.rollout.Candidate().Config, s.Name) {
-		c.count(done)
-		c.of(s).Files.NotNeeded()
-		done.Result, done.Err = reload.Result{State: reload.Installed}, nil // without a hash: what is on disk is not s
-		return done
-	}
-	c.note(now, done)
-	if done.Err == nil && s.Daemon != nil {
-		c.children.InPlace(s.Daemon.Socket)
-		if done.Tell {
-			c.of(s).BIRD.HasRead()
-		}
-	}
-	if candidate := c.rollout.Candidate(); candidate != nil && (done.Err != nil || len(done.Result.Changed) > 0 || done.Tell) {
-		c.schedule.Applied(candidate.Times.Began)
-	}
-	return done
-}
-
-// late ends the wait for sets that take longer than the others.
-func (c *conductor) late(now time.Time) {
-	if stage := c.rollout.Stage(); stage != rollout.Checking && stage != rollout.Installing {
-		return
-	}
-	if late := c.rollout.Late(now, patience); len(late) > 0 {
-		c.log.Warn("a set takes long: the others go on without it", "sets", few(late), "stage", c.rollout.Stage().String())
-		c.allAnswered(now)
-	}
-}
-
-// allAnswered has the answer of each set.
-func (c *conductor) allAnswered(now time.Time) {
-	switch refused := c.rollout.Refused(); {
-	case refused != nil:
+// answer has a set's answer.
+func (c *conductor) answer(now time.Time, done Done) {
+	if refused := c.answered(now, done); refused != nil {
 		c.refused(now, refused)
-	case c.rollout.Stage() == rollout.Checking:
-		// What else is wrong than a refusal shows when the set is installed.
-		c.install(now)
-	default:
-		c.finish(now)
 	}
 }
 
-// finish ends a rollout whose sets are all installed, or have failed.
-func (c *conductor) finish(now time.Time) {
-	candidate, err := c.rollout.Candidate(), c.rollout.Err()
-	c.journal.applied(candidate, &c.rollout, c.runs.Running())
-	onTrial := c.onTrial(candidate)
-	switch {
-	case err != nil && len(onTrial) > 0:
-		// A set that is on trial already goes on; it is no trial of the whole.
-		c.runs.Try(nil, inbox.Batch{}, onTrial)
-	case err != nil && !c.daemonsDone(candidate):
-	case len(onTrial) > 0:
-		c.journal.left(candidate, c.runs.Running())
-		c.runs.Try(candidate, c.rollout.Batch(), onTrial)
-	default:
-		c.journal.left(candidate, c.runs.Running())
-		c.live(candidate, err == nil)
-	}
-	if err != nil {
-		c.stop(now, err)
-		return
-	}
-	c.end(now)
-}
-
-// onTrial are the sets of a candidate that are on trial now.
-func (c *conductor) onTrial(candidate *plan.Candidate) []reload.Set {
-	return slices.DeleteFunc(slices.Clone(candidate.Sets), func(s reload.Set) bool {
-		a := c.rollout.Answer(s.Name)
-		return a.Err != nil || a.Result.State != reload.OnTrial
-	})
-}
-
-// daemonsDone says whether each BIRD has what it should: what else has failed are
-// files that no BIRD reads.
-func (c *conductor) daemonsDone(candidate *plan.Candidate) bool {
-	return !slices.ContainsFunc(candidate.Sets, func(s reload.Set) bool {
-		return s.Daemon != nil && c.rollout.Answer(s.Name).Err != nil
-	})
-}
-
-// live notes that BIRD uses a candidate, or will when it starts. sure says that all
-// of it is in place.
-func (c *conductor) live(candidate *plan.Candidate, sure bool) {
-	c.runs.Live(candidate, sure)
-	c.edition.Worked(candidate.Templates)
-	c.care.live()
-	c.children.InPlace()
-	c.news = true
-}
-
-// end ends a rollout of which nothing has failed. Where something is held, what else
-// there was is in place.
-func (c *conductor) end(now time.Time) {
-	if held := c.hold.Current(); held != nil {
-		c.inbox.Return(c.rollout.Batch())
-		c.rollout.End()
-		c.care.notInPlace(now)
-		return
-	}
-	c.succeeded(now)
-}
-
-// succeeded notes that what the state asks for is in place, on trial at least.
-func (c *conductor) succeeded(now time.Time) {
-	c.rollout.End()
-	c.waiting, c.news = "", true
-	c.hold.Live()
-	c.settled()
-	c.holdOver()
-	c.recovered(now)
-}
-
-// holdOver notes that nothing is held back any more. An approval holds for one time.
-func (c *conductor) holdOver() {
-	if was := c.hold.Over(); was != nil {
-		c.journal.holdOver(was)
-		c.world.Forget(c.birds.daemon.Dir, was.Token)
-	}
-}
-
-// stop ends a rollout that cannot go on: the last good configuration stays.
-func (c *conductor) stop(now time.Time, err error) {
-	c.inbox.Return(c.rollout.Batch())
-	c.rollout.End()
-	c.news = true
-	switch {
-	case errors.Is(err, context.Canceled):
-		return
-	case errors.Is(err, bgp.ErrUnknownNode), errors.Is(err, errNoTemplates):
-		c.wait(err)
-	default:
-		c.fail(now, err)
-	}
-	c.care.notInPlace(now)
-}
-
-// wait says once what is waited for, which comes with a change.
-func (c *conductor) wait(err error) {
-	if err.Error() != c.waiting {
-		c.waiting = err.Error()
-		c.log.Warn("waiting: the last good configuration stays", "for", err)
+// hurry ends the wait for sets that take longer than the others.
+func (c *conductor) hurry(now time.Time) {
+	if refused := c.late(now); refused != nil {
+		c.refused(now, refused)
 	}
 }

@@ -53,8 +53,8 @@ func (d *desk) setAt(socket string) string {
 // missed says whether a set is of use: of BIRD 1's two daemons, that of an
 // address family which the node does not have is not.
 func (d *desk) missed(set string) bool {
-	running := d.runs.Config()
-	return running == nil || d.missedFor(running, set)
+	needed := d.runs.Needed()
+	return needed == nil || d.missedFor(needed, set)
 }
 
 func (d *desk) missedFor(cfg *bgp.Config, set string) bool {

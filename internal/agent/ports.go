@@ -111,8 +111,9 @@ type Order struct {
 	Action Action
 	For    Reason
 	Set    reload.Set
-	// Tell has Apply tell BIRD also where nothing is to be installed.
-	Tell bool
+	// Tell has Apply tell BIRD also where nothing is to be installed. Again: the set
+	// should be in place already.
+	Tell, Again bool
 	// Found is what Mend puts right.
 	Found reload.Drift
 	// Loud: that Mend fails is news.

@@ -16,11 +16,10 @@ import (
 
 // reporter makes the report: where the loop stands, for others.
 type reporter struct {
-	*desk
-	conductor *conductor
-	start     *startup
-	program   string // the version
-	began     time.Time
+	*outcomes
+	start   *startup
+	program string // the version
+	began   time.Time
 	// sessions are those of listed, as in the report.
 	listed   *plan.Candidate
 	sessions []report.Session
@@ -30,9 +29,9 @@ type reporter struct {
 func (p *reporter) report(now time.Time) *report.Report {
 	r := &report.Report{
 		Program: p.program, Node: p.settings.Node, PID: os.Getpid(), Started: p.began, At: now,
-		Sources: p.inbox.Report(), Pending: p.pending(), Waiting: p.conductor.waiting, Failure: p.failures.last,
+		Sources: p.inbox.Report(), Pending: p.pending(), Waiting: p.waiting, Failure: p.failures.last,
 		Held: p.hold.Current(), Templates: p.edition.Why(), Stale: p.start.stale,
-		Problems: problems(p.conductor.journal.problems), Quarantined: p.quarantined(), Sets: p.sets(),
+		Problems: problems(p.journal.problems), Quarantined: p.quarantined(), Sets: p.sets(),
 	}
 	if p.birds.everKnown() {
 		r.BIRD = p.birds.daemon.Version.String()
@@ -49,7 +48,7 @@ func (p *reporter) report(now time.Time) *report.Report {
 
 // pending is when the oldest change arrived that is not live; zero: all are.
 func (p *reporter) pending() time.Time {
-	a, b := p.inbox.Since(), p.conductor.rollout.Batch().Since
+	a, b := p.inbox.Since(), p.rollout.Batch().Since
 	if a.IsZero() || !b.IsZero() && b.Before(a) {
 		return b
 	}
@@ -130,7 +129,7 @@ func (p *reporter) sets() []report.Set {
 // settled says that all that has arrived is in what runs.
 func (p *reporter) settled() bool {
 	return p.runs.Running() != nil && p.pending().IsZero() && !p.runs.OnTrial() && p.hold.Current() == nil &&
-		!p.failures.failing() && p.conductor.waiting == "" && p.conductor.rollout.Stage() == rollout.Idle
+		!p.failures.failing() && p.waiting == "" && p.rollout.Stage() == rollout.Idle
 }
 
 // notReady says what is missing until everything is as it should be.

@@ -64,14 +64,14 @@ func (s *startup) read(set reload.Set, r reload.Record) reload.Set {
 // before is the report of the program that ran here before; nil: there is none.
 func (s *startup) before() *report.Report { return s.left.Report }
 
-// look has BIRD run on files from before where it is time. stuck says that what the
-// datastore tells cannot be put in place.
-func (s *startup) look(now time.Time, stuck bool) {
+// look has BIRD run on files from before where it is time, and says whether it is.
+// stuck says that what the datastore tells cannot be put in place.
+func (s *startup) look(now time.Time, stuck bool) bool {
 	switch {
 	case s.over, s.open > 0, s.runs.Running() != nil, s.runs.OnTrial(), s.settings.Templates.SyncOnly, !s.birds.everKnown():
-		return
+		return false
 	case s.inbox.Complete() && !stuck, now.Sub(s.began) < bootAfter, now.Before(s.at):
-		return
+		return false
 	}
 	s.at, s.failed = now.Add(bootPause), false
 	l := s.world.Left(s.birds.daemon.Dir)
@@ -88,6 +88,7 @@ func (s *startup) look(now time.Time, stuck bool) {
 			s.open++
 		}
 	}
+	return true
 }
 
 // missing is what the datastore has not told, in words.

@@ -48,6 +48,7 @@ type Runs struct {
 	startup []reload.Set
 	trial   *onTrial
 	last    []reload.Set // that were to be put in place last
+	asked   *bgp.Config  // what the state asked for last; nil: it is not known yet
 	doubt   bool
 	back    bool
 	backAt  time.Time // not before
@@ -155,6 +156,18 @@ func (r *Runs) IsRunning(hash string) bool {
 		return r.running.Hash == hash
 	}
 	return len(r.startup) > 0 && plan.Hash(r.startup) == hash
+}
+
+// Asked notes what the state asks for.
+func (r *Runs) Asked(c *bgp.Config) { r.asked = c }
+
+// Needed is what says which BIRDs are needed: what runs or, where nothing does, what
+// the state asks for; nil: neither is known.
+func (r *Runs) Needed() *bgp.Config {
+	if c := r.Config(); c != nil {
+		return c
+	}
+	return r.asked
 }
 
 // InDoubt says whether what is on disk may be something else than what runs.

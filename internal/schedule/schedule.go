@@ -5,14 +5,13 @@
 // applied together. After a failure it backs off.
 //
 //	state    event                next     what is due
-//	idle     Changed              waiting  after Gather, and MinInterval after the last reload
+//	idle     Changed              waiting  after Gather, and MinInterval after the last reload began
 //	idle     Soon                 waiting  now
 //	idle     Failed               waiting  after the pause, which doubles each time
-//	waiting  Changed              waiting  the earlier of the two; of two that are spread, the first
-//	waiting  Soon, Again, Failed  waiting  the earlier of the two
-//	idle     Again                waiting  then
+//	waiting  Changed              waiting  the same; where it may not be put off: without the spread
+//	waiting  Soon, Failed         waiting  the earlier of the two
 //	waiting  Begin                idle     nothing
-//	any      Applied              the same what changes next is MinInterval after this
+//	any      Applied              the same what changes is due MinInterval after that
 //	any      Succeeded            the same the pause after the next failure is the first one again
 package schedule
 
@@ -44,10 +43,11 @@ func (s State) String() string { return [...]string{"idle", "waiting"}[s] }
 // says when it was.
 type Schedule struct {
 	opts   Options
-	due    time.Time // zero: nothing is pending
-	last   time.Time // when the last reload began
+	change time.Time     // when a change that came has been gathered; zero: none has come
+	spread time.Duration // for which it is put off besides
+	urgent time.Time     // when something else is due; zero: nothing is
+	last   time.Time     // when the last reload began
 	pause  time.Duration
-	spread bool // what is due was put off at random
 }
 
 // New makes a Schedule with nothing pending.
@@ -55,53 +55,54 @@ func New(o Options) *Schedule { return &Schedule{opts: o} }
 
 // State is where it stands.
 func (s *Schedule) State() State {
-	if s.due.IsZero() {
+	if s.Due().IsZero() {
 		return Idle
 	}
 	return Waiting
 }
 
 // Due is when what is pending is to be applied; zero where nothing is pending.
-func (s *Schedule) Due() time.Time { return s.due }
-
-// IsDue says whether the time of what is pending has come.
-func (s *Schedule) IsDue(now time.Time) bool { return !s.due.IsZero() && !now.Before(s.due) }
-
-// Pause is the time until the next try of what has failed; 0: nothing has.
-func (s *Schedule) Pause() time.Duration { return s.pause }
-
-// Changed notes a change that came at now, and that may be put off by spread
-// besides. One that may not be brings those before it forward.
-func (s *Schedule) Changed(now time.Time, spread time.Duration) {
-	if spread > 0 && s.spread && !s.due.IsZero() {
-		return // the earliest of many draws would be no random time
+func (s *Schedule) Due() time.Time {
+	if s.change.IsZero() {
+		return s.urgent
 	}
-	due := now.Add(s.opts.Gather)
+	due := s.change
 	if earliest := s.last.Add(s.opts.MinInterval); due.Before(earliest) {
 		due = earliest
 	}
-	if s.bringForward(due.Add(spread)) {
-		s.spread = spread > 0
+	return earlier(due.Add(s.spread), s.urgent)
+}
+
+// earlier is the earlier of two times; zero is no time.
+func earlier(a, b time.Time) time.Time {
+	if a.IsZero() || !b.IsZero() && b.Before(a) {
+		return b
+	}
+	return a
+}
+
+// IsDue says whether the time of what is pending has come.
+func (s *Schedule) IsDue(now time.Time) bool {
+	due := s.Due()
+	return !due.IsZero() && !now.Before(due)
+}
+
+// Changed notes a change that came at now, and that may be put off by spread
+// besides. One that may not brings those before it forward.
+func (s *Schedule) Changed(now time.Time, spread time.Duration) {
+	switch {
+	case s.change.IsZero():
+		s.change, s.spread = now.Add(s.opts.Gather), spread
+	case spread == 0: // of two that are spread the first counts: the earlier of many draws would be no random time
+		s.spread = 0
 	}
 }
 
 // Soon notes something that must not wait at all: BIRD came up.
-func (s *Schedule) Soon(now time.Time) { s.bringForward(now) }
-
-// Again plans a look at a time that no event will tell of.
-func (s *Schedule) Again(at time.Time) { s.bringForward(at) }
-
-// bringForward has what is pending be due at a time, or earlier where it is.
-func (s *Schedule) bringForward(at time.Time) bool {
-	if !s.due.IsZero() && !at.Before(s.due) {
-		return false
-	}
-	s.due, s.spread = at, false
-	return true
-}
+func (s *Schedule) Soon(now time.Time) { s.urgent = earlier(s.urgent, now) }
 
 // Begin notes that what is pending is being looked at.
-func (s *Schedule) Begin() { s.due, s.spread = time.Time{}, false }
+func (s *Schedule) Begin() { s.change, s.spread, s.urgent = time.Time{}, 0, time.Time{} }
 
 // Applied notes that BIRD was made to reload by what began at a time.
 func (s *Schedule) Applied(began time.Time) { s.last = began }
@@ -112,6 +113,6 @@ func (s *Schedule) Succeeded() { s.pause = 0 }
 // Failed plans another try after a pause, which it returns.
 func (s *Schedule) Failed(now time.Time) time.Duration {
 	s.pause = min(max(2*s.pause, firstPause), s.opts.MaxPause)
-	s.bringForward(now.Add(s.pause))
+	s.urgent = earlier(s.urgent, now.Add(s.pause))
 	return s.pause
 }
