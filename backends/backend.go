@@ -37,8 +37,9 @@ type Update struct {
 }
 
 // Event is a change of one resource: it is now Resource; or, where Err is set,
-// it is there and cannot be used; or, where both are nil, it is gone (or, with
-// Warnings, there is something to say about what never was a resource).
+// it is there and cannot be used, and Resource, if any, is what takes its place;
+// or, where both are nil, it is gone (or, with Warnings, there is something to say
+// about what never was a resource).
 type Event struct {
 	Key      Key
 	Resource Resource

@@ -2,6 +2,7 @@ package backends
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -37,12 +38,16 @@ func Kinds() []Kind {
 // group serves it) or of a Kubernetes Service, EndpointSlice or Secret. An
 // empty name stands for the object's own.
 //
-// The error names each field that makes no sense and its value. In a
-// BGPConfiguration such fields count as unset and are listed in Ignored.
+// The error names each field that makes no sense and its value. With it comes
+// what takes the place of the resource, where something must: a BGPFilter that
+// rejects all routes in the directions and address families that it has rules
+// for (all where that is not known), an IPPool of which BIRD puts no routes into
+// the kernel. Fields that a resource can do without count as unset where they
+// make no sense, and are listed in its Ignored.
 func Decode(kind Kind, name string, data []byte) (Resource, error) {
 	object, err := parseJSON(data)
 	if err != nil {
-		return nil, err
+		return StandIn(Key{Kind: kind, Name: name}, err)
 	}
 	return DecodeObject(kind, name, object)
 }
@@ -56,8 +61,14 @@ func DecodeObject(kind Kind, name string, object map[string]any) (Resource, erro
 	if err != nil {
 		return nil, err
 	}
-	if err := r.err(); err != nil {
-		return nil, err
+	setIntent(res, meta.intent)
+	switch n, isNode := res.(*Node); {
+	case meta.name == "":
+		return nil, r.err()
+	case isNode:
+		n.Ignored = r.found.list()
+	case r.err() != nil:
+		return closed(res, r.err())
 	}
 	return res, nil
 }
@@ -73,7 +84,7 @@ func (f field) resource(kind Kind, m metadata) (Resource, error) {
 	spec := f.get("spec")
 	switch kind {
 	case KindNode:
-		return decodeNode(m, spec), nil
+		return decodeNode(m, f), nil
 	case KindBGPConfiguration:
 		return decodeBGPConfiguration(m, spec), nil
 	case KindBGPPeer:
@@ -96,19 +107,35 @@ func (f field) resource(kind Kind, m metadata) (Resource, error) {
 	return nil, fmt.Errorf("kind %s is not one that can be read; known are %v", quoted(string(kind)), Kinds())
 }
 
-// metadata is an object's name and labels.
+// metadata is an object's name, its labels where they matter, and what its
+// annotations say about changes that it makes.
 type metadata struct {
-	namespace   string
-	name        string
-	labels      map[string]string
-	annotations map[string]string
+	namespace string
+	name      string
+	labels    map[string]string
+	intent    Intent
+}
+
+// annotations are those that intent reads.
+func (i Intent) annotations() map[string]string {
+	all := map[string]string{}
+	if i.DisruptionUntil != "" {
+		all[AnnotationDisruption] = i.DisruptionUntil
+	}
+	if i.Approved != "" {
+		all[AnnotationApproved] = i.Approved
+	}
+	return all
 }
 
 // metadata reads an object's metadata; a name that is given wins.
 func (f field) metadata(kind Kind, name string) metadata {
 	meta := f.get("metadata")
-	m := metadata{labels: meta.get("labels").words(), annotations: meta.get("annotations").words()}
-	own := meta.get("name").text()
+	var m metadata
+	if kind == KindNode || kind == KindEndpointSlice {
+		m.labels = meta.get("labels").words()
+	}
+	own, real := meta.get("name").text(), field{}
 	switch kind {
 	case KindService, KindEndpointSlice, KindSecret:
 		m.namespace = meta.get("namespace").text()
@@ -116,10 +143,13 @@ func (f field) metadata(kind Kind, name string) metadata {
 			m.namespace = "default"
 		}
 	default:
-		if stored, ok := m.annotations[realMetadata]; ok {
-			own = m.restore(meta.get("annotations").get(realMetadata), stored, own)
-		}
+		real = meta.get("annotations").get(realMetadata).realMetadata()
+		own = cmp.Or(real.get("name").text(), own)
 	}
+	annotation := func(key string) string {
+		return cmp.Or(real.get("annotations").get(key).soft().word(), meta.get("annotations").get(key).soft().word())
+	}
+	m.intent = Intent{DisruptionUntil: annotation(AnnotationDisruption), Approved: annotation(AnnotationApproved)}
 	m.name = own
 	if name != "" {
 		m.name = name
@@ -130,21 +160,19 @@ func (f field) metadata(kind Kind, name string) metadata {
 	return m
 }
 
-// restore takes over the metadata that Calico keeps in an annotation of its
-// crd.projectcalico.org/v1 objects, and returns the object's real name.
-func (m *metadata) restore(annotation field, stored, own string) string {
-	object, err := parseJSON([]byte(stored))
+// realMetadata is the metadata that Calico keeps in this annotation of its
+// crd.projectcalico.org/v1 objects.
+func (f field) realMetadata() field {
+	if f.empty() {
+		return field{}
+	}
+	object, err := parseJSON([]byte(f.text()))
 	if err != nil {
-		annotation.failf("%v", err)
-		return own
+		f.failf("%v", err)
+		return field{}
 	}
-	real := field{value: object, path: annotation.path, found: annotation.found}
-	m.labels = merged(m.labels, real.get("labels").words())
-	m.annotations = merged(m.annotations, real.get("annotations").words())
-	if name := real.get("name").text(); name != "" {
-		return name
-	}
-	return own
+	f.value = object
+	return f
 }
 
 func merged(a, b map[string]string) map[string]string {

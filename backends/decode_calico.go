@@ -1,29 +1,25 @@
 package backends
 
 import (
+	"math"
 	"net"
 	"net/netip"
 	"strconv"
 	"strings"
-	"time"
-)
-
-// maxRestartTime bounds what makes sense. RFC 4724 has room for 4095 s: what is
-// above that is for the model to cut.
-const maxRestartTime = 65535 * time.Second
-
-// The keepalive time is given to BIRD in whole seconds, 1 to 65535.
-const (
-	minKeepaliveTime = time.Second / 2
-	maxKeepaliveTime = 65535 * time.Second
 )
 
 // maxPriority is the largest route priority: local preference is this minus
 // the priority.
 const maxPriority = 1<<31 - 1
 
-func decodeNode(m metadata, spec field) *Node {
+// decodeNode reads a Node. It can do without any of its fields: those that make
+// no sense count as unset.
+func decodeNode(m metadata, f field) *Node {
+	spec, status := f.get("spec"), f.get("status")
 	bgp, wireguard := spec.get("bgp"), spec.get("wireguard")
+	for _, part := range []field{spec, bgp, wireguard, status} {
+		part.object()
+	}
 	return &Node{
 		Name:          m.name,
 		Labels:        m.labels,
@@ -33,6 +29,10 @@ func decodeNode(m metadata, spec field) *Node {
 		ClusterID:     bgp.get("routeReflectorClusterID").clusterID(),
 		WireguardIPv4: wireguard.get("interfaceIPv4Address").addrOf(4),
 		WireguardIPv6: wireguard.get("interfaceIPv6Address").addrOf(6),
+
+		WireguardKeyIPv4: status.get("wireguardPublicKey").text(),
+		WireguardKeyIPv6: status.get("wireguardPublicKeyV6").text(),
+		PodCIDRs:         prefixes(status.get("podCIDRs").list()),
 	}
 }
 
@@ -74,7 +74,11 @@ func (f field) clusterID() netip.Addr {
 	return a
 }
 
+// decodeBGPPeer reads a BGPPeer. What its sessions can do without counts as unset
+// where it makes no sense: an odd timer must not end a session. What says who the
+// peer is, and what guards the session, must be right.
 func decodeBGPPeer(m metadata, spec field) *BGPPeer {
+	soft := spec.soft()
 	p := &BGPPeer{
 		Name:                  m.name,
 		Node:                  spec.get("node").text(),
@@ -83,26 +87,29 @@ func decodeBGPPeer(m metadata, spec field) *BGPPeer {
 		PeerSelector:          spec.get("peerSelector").text(),
 		LocalWorkloadSelector: spec.get("localWorkloadSelector").text(),
 		LocalASNumber:         spec.get("localASNumber").asNumber(),
-		KeepOriginalNextHop:   spec.get("keepOriginalNextHop").isTrue(),
-		NextHopMode:           oneOf(spec.get("nextHopMode"), NextHopAuto, NextHopSelf, NextHopKeep),
+		KeepOriginalNextHop:   soft.get("keepOriginalNextHop").isTrue(),
+		NextHopMode:           oneOf(soft.get("nextHopMode"), NextHopAuto, NextHopSelf, NextHopKeep),
 		Password:              spec.get("password").secretKeyRef(),
-		NoSourceAddress:       oneOf(spec.get("sourceAddress"), "UseNodeIP", "None") == "None",
-		MaxRestartTime:        spec.get("maxRestartTime").duration(0, maxRestartTime),
-		KeepaliveTime:         spec.get("keepaliveTime").duration(minKeepaliveTime, maxKeepaliveTime),
-		NumAllowedLocalAS:     spec.get("numAllowedLocalASNumbers").uint32(0, 1<<31-1),
-		ReachableBy:           spec.get("reachableBy").unicast(),
-		NoReversePeering:      oneOf(spec.get("reversePeering"), "Auto", "Manual") == "Manual",
+		NoSourceAddress:       oneOf(soft.get("sourceAddress"), "UseNodeIP", "None") == "None",
+		MaxRestartTime:        soft.get("maxRestartTime").duration(),
+		KeepaliveTime:         soft.get("keepaliveTime").positive(),
+		NumAllowedLocalAS:     soft.get("numAllowedLocalASNumbers").uint32(0, math.MaxUint32),
+		ReachableBy:           soft.get("reachableBy").unicast(),
+		NoReversePeering:      oneOf(soft.get("reversePeering"), "Auto", "Manual") == "Manual",
 	}
 	p.PeerIP, p.Port = spec.get("peerIP").addrPort()
 	if hops := spec.get("ttlSecurity").number(0, 255); hops != nil {
 		p.TTLSecurity = uint8(*hops)
 	}
 	for _, f := range spec.get("filters").list() {
-		if name := f.text(); name != "" {
-			p.Filters = append(p.Filters, name)
-		}
+		p.Filters = append(p.Filters, f.word())
+	}
+	if p.ReachableBy.IsValid() && p.PeerIP.IsValid() && p.ReachableBy.Is4() != p.PeerIP.Is4() {
+		soft.get("reachableBy").failf("%s is not of the same address family as peerIP", p.ReachableBy)
+		p.ReachableBy = netip.Addr{}
 	}
 	checkPeer(p, spec)
+	p.Ignored = soft.found.list()
 	return p
 }
 
@@ -123,9 +130,6 @@ func checkPeer(p *BGPPeer, spec field) {
 	}
 	if p.Node != "" && p.NodeSelector != "" {
 		spec.failf("has node and nodeSelector; only one can say which nodes it is for")
-	}
-	if p.ReachableBy.IsValid() && p.PeerIP.IsValid() && p.ReachableBy.Is4() != p.PeerIP.Is4() {
-		spec.get("reachableBy").failf("%s is not of the same address family as peerIP", p.ReachableBy)
 	}
 }
 
@@ -165,15 +169,18 @@ func decodeIPPool(m metadata, spec field) *IPPool {
 	encap := func(name string) Encapsulation {
 		return oneOf(spec.get(name), EncapNever, EncapAlways, EncapCrossSubnet)
 	}
+	spec.object()
+	soft := spec.soft()
 	p := &IPPool{
 		Name:             m.name,
 		CIDR:             spec.get("cidr").required().prefix(),
 		IPIP:             encap("ipipMode"),
 		VXLAN:            encap("vxlanMode"),
-		DisableBGPExport: spec.get("disableBGPExport").isTrue(),
-		Disabled:         spec.get("disabled").isTrue(),
-		NATOutgoing:      spec.get("natOutgoing").isTrue(),
+		DisableBGPExport: spec.get("disableBGPExport").isTrueOrBad(),
+		Disabled:         soft.get("disabled").isTrue(),
+		NATOutgoing:      soft.get("natOutgoing").isTrue(),
 	}
+	p.Ignored = soft.found.list()
 	p.BlockSize = spec.get("blockSize").blockSize(p.CIDR)
 	ipip := p.IPIP != "" && p.IPIP != EncapNever
 	vxlan := p.VXLAN != "" && p.VXLAN != EncapNever

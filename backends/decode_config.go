@@ -14,7 +14,7 @@ var plainWord = regexp.MustCompile(`^[A-Za-z]{1,32}$`)
 func decodeBGPConfiguration(m metadata, spec field) *BGPConfiguration {
 	// Problems of spec's fields are told apart from those of the metadata,
 	// which still make the object unusable.
-	spec.found = &problems{}
+	spec = spec.soft()
 	spec.object()
 	c := &BGPConfiguration{
 		Name:                      m.name,
@@ -29,7 +29,7 @@ func decodeBGPConfiguration(m metadata, spec field) *BGPConfiguration {
 		Communities:               spec.get("communities").namedCommunities(),
 		PrefixAdvertisements:      spec.get("prefixAdvertisements").advertisements(),
 		NodeMeshPassword:          spec.get("nodeMeshPassword").secretKeyRef(),
-		NodeMeshMaxRestartTime:    spec.get("nodeMeshMaxRestartTime").duration(0, maxRestartTime),
+		NodeMeshMaxRestartTime:    spec.get("nodeMeshMaxRestartTime").duration(),
 		BindNodeIP:                oneOf(spec.get("bindMode"), "None", "NodeIP") == "NodeIP",
 		IgnoredInterfaces:         spec.get("ignoredInterfaces").interfaces(),
 		ProgramClusterRoutes: oneOf(spec.get("programClusterRoutes"),
@@ -86,9 +86,14 @@ func (f field) namedCommunities() []NamedCommunity {
 	return named
 }
 
+// advertisements reads a list that overrides another also where it is empty.
 func (f field) advertisements() []PrefixAdvertisement {
-	var ads []PrefixAdvertisement
-	for _, e := range f.list() {
+	list := f.list()
+	if list == nil {
+		return nil
+	}
+	ads := []PrefixAdvertisement{}
+	for _, e := range list {
 		if len(e.object()) == 0 {
 			continue
 		}

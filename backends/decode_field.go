@@ -67,6 +67,13 @@ func (f field) failf(format string, args ...any) {
 // bad notes that the value is not what it should be.
 func (f field) bad(want string) { f.failf("%s is not %s", quoted(f.value), want) }
 
+// soft is the same place with a list of its own for what makes no sense: for
+// fields that the object can do without.
+func (f field) soft() field {
+	f.found = &problems{}
+	return f
+}
+
 func (f field) missing() bool { return f.value == nil }
 
 func (f field) empty() bool { return f.value == nil || f.value == "" }
@@ -127,8 +134,17 @@ func (f field) text() string {
 	return ""
 }
 
-// words reads a map of texts, such as labels. YAML turns an unquoted true or 1
-// into something else than a text; it is taken for the text it was.
+// word reads a name. YAML turns an unquoted true or 1 into something else than
+// a text; it is taken for the text that it was.
+func (f field) word() string {
+	switch v := f.value.(type) {
+	case bool, json.Number:
+		return fmt.Sprint(v)
+	}
+	return f.text()
+}
+
+// words reads a map of texts, such as labels; see word.
 func (f field) words() map[string]string {
 	object := f.object()
 	if len(object) == 0 {
@@ -136,18 +152,22 @@ func (f field) words() map[string]string {
 	}
 	words := make(map[string]string, len(object))
 	for _, k := range slices.Sorted(maps.Keys(object)) {
-		switch v := object[k].(type) {
-		case nil:
-			words[k] = ""
-		case string:
-			words[k] = v
-		case bool, json.Number:
-			words[k] = fmt.Sprint(v)
-		default:
-			f.entry(k).bad("a text")
+		if e := f.entry(k); !isTree(e.value) {
+			words[k] = e.word()
+		} else {
+			e.bad("a text")
 		}
 	}
 	return words
+}
+
+// isTree says whether a value is a list or an object.
+func isTree(v any) bool {
+	switch v.(type) {
+	case []any, map[string]any:
+		return true
+	}
+	return false
 }
 
 // oneOf reads a text that must be one of the values.
@@ -184,6 +204,13 @@ func (f field) boolean() *bool {
 func (f field) isTrue() bool {
 	b := f.boolean()
 	return b != nil && *b
+}
+
+// isTrueOrBad is isTrue for what closes something: so does a value that makes no
+// sense.
+func (f field) isTrueOrBad() bool {
+	b := f.boolean()
+	return b != nil && *b || b == nil && !f.empty()
 }
 
 // number reads a whole number, which may be written as a text.
@@ -258,19 +285,17 @@ func (f field) asDot(s string) uint32 {
 	l, errLow := strconv.ParseUint(low, 10, 16)
 	if errHigh != nil || errLow != nil {
 		f.bad("an AS number")
+		return 0
 	}
 	return uint32(h<<16 | l)
 }
 
-// asNumbers reads the AS numbers of a path, which are never 0 (RFC 7607).
+// asNumbers reads the AS numbers of a path. No path should have a 0 (RFC 7607);
+// BIRD takes it.
 func (f field) asNumbers() []uint32 {
 	var numbers []uint32
 	for _, e := range f.list() {
-		n := e.asNumber()
-		if n == 0 {
-			e.bad("an AS number of a path")
-		}
-		numbers = append(numbers, n)
+		numbers = append(numbers, e.required().asNumber())
 	}
 	return numbers
 }
@@ -347,6 +372,17 @@ func (f field) prefix() netip.Prefix {
 	return p.Masked()
 }
 
+// prefixes reads CIDRs; what is none is noted and left out.
+func prefixes(list []field) []netip.Prefix {
+	var nets []netip.Prefix
+	for _, e := range list {
+		if p := e.prefix(); p.IsValid() {
+			nets = append(nets, p)
+		}
+	}
+	return nets
+}
+
 // parsePrefix reads ADDRESS/LENGTH; IPv4 written as IPv6 becomes IPv4.
 func parsePrefix(s string) (netip.Prefix, bool) {
 	p, err := netip.ParsePrefix(s)
@@ -362,8 +398,19 @@ func parsePrefix(s string) (netip.Prefix, bool) {
 	return netip.PrefixFrom(p.Addr().Unmap(), p.Bits()-96), true
 }
 
-// duration reads a Go duration ("90s", "2m") from low to high.
-func (f field) duration(low, high time.Duration) *time.Duration {
+// positive is duration without 0.
+func (f field) positive() *time.Duration {
+	d := f.duration()
+	if d != nil && *d == 0 {
+		f.bad("longer than 0")
+		return nil
+	}
+	return d
+}
+
+// duration reads a Go duration ("90s", "2m") of 0 or more. How long BGP can wait
+// is for the model to know.
+func (f field) duration() *time.Duration {
 	if f.empty() {
 		return nil
 	}
@@ -378,12 +425,6 @@ func (f field) duration(low, high time.Duration) *time.Duration {
 	case d < 0:
 		f.failf("%s is negative", quoted(s))
 		return nil
-	case d < low:
-		f.failf("%s is shorter than %v", quoted(s), low)
-		return nil
-	case d > high:
-		f.failf("%s is longer than %v", quoted(s), high)
-		return nil
 	}
 	return &d
 }
@@ -395,6 +436,18 @@ func (f field) interfaceName() string {
 	bad := func(r rune) bool { return !unicode.IsPrint(r) || strings.ContainsRune(" \"'`\\", r) }
 	if len(s) > 64 || strings.ContainsFunc(s, bad) || strings.ContainsRune(s, unicode.ReplacementChar) {
 		f.bad("an interface name")
+		return ""
+	}
+	return s
+}
+
+// pattern reads an interface pattern as BIRD's strings can hold it. BIRD 2 and 3
+// crash on strings of thousands of bytes.
+func (f field) pattern() string {
+	s := f.text()
+	bad := func(r rune) bool { return !unicode.IsPrint(r) || strings.ContainsRune("\"\\", r) }
+	if len(s) > 255 || strings.ContainsFunc(s, bad) || strings.ContainsRune(s, unicode.ReplacementChar) {
+		f.bad("an interface pattern")
 		return ""
 	}
 	return s

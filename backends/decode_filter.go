@@ -1,18 +1,11 @@
 package backends
 
-import (
-	"net/netip"
-	"regexp"
-)
-
-// filterName is what becomes part of a BIRD symbol.
-var filterName = regexp.MustCompile(`^[A-Za-z0-9._-]{1,253}$`)
+import "net/netip"
 
 func decodeBGPFilter(m metadata, spec field) *BGPFilter {
-	if m.name != "" && !filterName.MatchString(m.name) {
-		spec.fail("metadata.name: " + quoted(m.name) + ` has other characters than letters, digits, ".", "-" and "_"`)
+	if spec.object() == nil && !spec.missing() {
+		return ClosedFilter(m.name)
 	}
-	spec.object()
 	return &BGPFilter{
 		Name:     m.name,
 		ImportV4: spec.get("importV4").rules(4),
@@ -22,7 +15,13 @@ func decodeBGPFilter(m metadata, spec field) *BGPFilter {
 	}
 }
 
+// rules reads a list of rules. What is no list is noted, and has one that rejects
+// all.
 func (f field) rules(version int) []FilterRule {
+	if _, ok := f.value.([]any); !ok && !f.missing() {
+		f.bad("a list")
+		return []FilterRule{{}}
+	}
 	var rules []FilterRule
 	for _, e := range f.list() {
 		rules = append(rules, e.rule(version))
@@ -35,7 +34,7 @@ func (f field) rule(version int) FilterRule {
 	r := FilterRule{
 		Match:        oneOf(f.get("matchOperator"), MatchEqual, MatchNotEqual, MatchIn, MatchNotIn),
 		RemotePeers:  oneOf(f.get("source"), "RemotePeers") != "",
-		Interface:    f.get("interface").interfaceName(),
+		Interface:    f.get("interface").pattern(),
 		PeerType:     oneOf(f.get("peerType"), PeerExternal, PeerInternal),
 		Community:    f.get("communities").ruleCommunity(),
 		ASPathPrefix: f.get("asPathPrefix").asNumbers(),

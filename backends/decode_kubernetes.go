@@ -10,58 +10,63 @@ import (
 // Annotations of a Kubernetes Node in which Calico keeps what its own Node
 // resource has fields for.
 const (
-	annotationIPv4          = "projectcalico.org/IPv4Address"
-	annotationIPv6          = "projectcalico.org/IPv6Address"
-	annotationAS            = "projectcalico.org/ASNumber"
-	annotationClusterID     = "projectcalico.org/RouteReflectorClusterID"
-	annotationWireguardIPv4 = "projectcalico.org/IPv4WireguardInterfaceAddr"
-	annotationWireguardIPv6 = "projectcalico.org/IPv6WireguardInterfaceAddr"
+	annotationIPv4             = "projectcalico.org/IPv4Address"
+	annotationIPv6             = "projectcalico.org/IPv6Address"
+	annotationAS               = "projectcalico.org/ASNumber"
+	annotationClusterID        = "projectcalico.org/RouteReflectorClusterID"
+	annotationWireguardIPv4    = "projectcalico.org/IPv4WireguardInterfaceAddr"
+	annotationWireguardIPv6    = "projectcalico.org/IPv6WireguardInterfaceAddr"
+	annotationWireguardKeyIPv4 = "projectcalico.org/WireguardPublicKey"
+	annotationWireguardKeyIPv6 = "projectcalico.org/WireguardPublicKeyV6"
 	// annotationLabels holds the labels that were set with calicoctl, as a JSON
 	// object.
 	annotationLabels = "projectcalico.org/labels"
 )
 
 // DecodeKubernetesNode reads the JSON of a Kubernetes v1 Node. An annotation
-// or pod CIDR that does not parse counts as absent; warnings say which, and
-// name the node.
-func DecodeKubernetesNode(data []byte) (node *Node, warnings []string, err error) {
+// or pod CIDR that does not parse counts as absent; Ignored says which.
+func DecodeKubernetesNode(data []byte) (*Node, error) {
 	object, err := parseJSON(data)
 	if err != nil {
-		return nil, nil, err
+		return nil, err
 	}
 	return DecodeKubernetesNodeObject(object)
 }
 
 // DecodeKubernetesNodeObject is DecodeKubernetesNode for an object that is
 // parsed already, as in DecodeObject.
-func DecodeKubernetesNodeObject(object map[string]any) (node *Node, warnings []string, err error) {
+func DecodeKubernetesNodeObject(object map[string]any) (*Node, error) {
 	r := newReader(object)
-	name := r.get("metadata").get("name").required().text()
+	meta := r.get("metadata")
+	name := meta.get("name").required().text()
 	if err := r.err(); err != nil {
-		return nil, nil, err
+		return nil, err
 	}
-	named := func(f field, path string) field {
-		f.path = Key{Kind: KindNode, Name: name}.String() + ": " + path
+	annotations := meta.get("annotations")
+	annotation := func(key string) field {
+		f := annotations.get(key)
+		f.path = "annotation " + key
 		return f
 	}
-	annotations := r.get("metadata").get("annotations")
-	annotation := func(key string) field { return named(annotations.get(key), "annotation "+key) }
-	podCIDRs := named(r.get("spec"), "spec").podCIDRs()
-	node = &Node{
+	n := &Node{
 		Name:          name,
-		Labels:        merged(annotation(annotationLabels).jsonWords(), r.get("metadata").get("labels").words()),
+		Labels:        merged(annotation(annotationLabels).jsonWords(), meta.get("labels").words()),
 		IPv4:          annotation(annotationIPv4).nodeAddress(4),
 		IPv6:          annotation(annotationIPv6).nodeAddress(6),
 		ASNumber:      annotation(annotationAS).asNumber(),
 		ClusterID:     annotation(annotationClusterID).clusterID(),
 		WireguardIPv4: annotation(annotationWireguardIPv4).addrOf(4),
 		WireguardIPv6: annotation(annotationWireguardIPv6).addrOf(6),
-		PodCIDRs:      podCIDRs,
+
+		WireguardKeyIPv4: annotation(annotationWireguardKeyIPv4).text(),
+		WireguardKeyIPv6: annotation(annotationWireguardKeyIPv6).text(),
+		PodCIDRs:         r.get("spec").podCIDRs(),
+		Intent:           Intent{DisruptionUntil: annotation(AnnotationDisruption).text(), Approved: annotation(AnnotationApproved).text()},
 	}
-	return node, r.found.list(), nil
+	n.Ignored = r.found.list()
+	return n, nil
 }
 
-// podCIDRs reads podCIDRs, or podCIDR where an old API server has that alone.
 // jsonWords is words for an object that is written as JSON in a text.
 func (f field) jsonWords() map[string]string {
 	text := f.text()
@@ -77,18 +82,13 @@ func (f field) jsonWords() map[string]string {
 	return f.words()
 }
 
+// podCIDRs reads podCIDRs, or podCIDR where an old API server has that alone.
 func (f field) podCIDRs() []netip.Prefix {
 	list := f.get("podCIDRs").list()
 	if len(list) == 0 {
 		list = []field{f.get("podCIDR")}
 	}
-	var cidrs []netip.Prefix
-	for _, e := range list {
-		if p := e.prefix(); p.IsValid() {
-			cidrs = append(cidrs, p)
-		}
-	}
-	return cidrs
+	return prefixes(list)
 }
 
 func decodeService(m metadata, f field) *Service {
@@ -107,7 +107,7 @@ func decodeService(m metadata, f field) *Service {
 	clusterIP := spec.get("clusterIP")
 	s.ClusterIPs = addresses(odd, append([]field{clusterIP}, spec.get("clusterIPs").list()...))
 	s.ExternalIPs = addresses(odd, spec.get("externalIPs").list())
-	var ingress []field
+	ingress := []field{spec.get("loadBalancerIP")}
 	for _, e := range f.get("status").get("loadBalancer").get("ingress").list() {
 		ingress = append(ingress, e.get("ip"))
 	}

@@ -4,7 +4,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/netip"
-	"strconv"
 	"time"
 	"unicode/utf8"
 )
@@ -27,7 +26,7 @@ type envelope struct {
 	Metadata   metaSpec `json:"metadata"`
 	Spec       any      `json:"spec,omitempty"`
 
-	Status      *serviceStatus    `json:"status,omitempty"`
+	Status      any               `json:"status,omitempty"`
 	AddressType string            `json:"addressType,omitempty"`
 	Endpoints   []endpointSpec    `json:"endpoints,omitempty"`
 	Data        map[string][]byte `json:"data,omitempty"`
@@ -42,13 +41,13 @@ type metaSpec struct {
 }
 
 // Encode writes a resource as the JSON that Decode reads back to an equal one:
-// Calico's v3 form, or Kubernetes' own. A Node that has pod CIDRs is written as
-// Kubernetes' (DecodeKubernetesNode). Only what is set is written; what Ignored
+// Calico's v3 form, or Kubernetes' own. Only what is set is written; what Ignored
 // lists is not. A Secret's values are in it. An EndpointStatus is no object of
 // either API, and an error.
 func Encode(r Resource) ([]byte, error) {
 	key := r.ResourceKey()
 	e := envelope{APIVersion: calicoVersion, Kind: key.Kind, Metadata: metaSpec{Name: key.Name, Namespace: key.Namespace}}
+	e.Metadata.Annotations = IntentOf(r).annotations()
 	switch r := r.(type) {
 	case *Node:
 		e.node(r)
@@ -117,38 +116,21 @@ type nodeWireguard struct {
 	IPv6 netip.Addr `json:"interfaceIPv6Address,omitzero"`
 }
 
-type podCIDRs struct {
-	PodCIDRs []netip.Prefix `json:"podCIDRs"`
+type nodeStatus struct {
+	WireguardKeyIPv4 string         `json:"wireguardPublicKey,omitempty"`
+	WireguardKeyIPv6 string         `json:"wireguardPublicKeyV6,omitempty"`
+	PodCIDRs         []netip.Prefix `json:"podCIDRs,omitempty"`
 }
 
 func (e *envelope) node(n *Node) {
 	e.Metadata.Labels = n.Labels
-	if len(n.PodCIDRs) > 0 {
-		e.APIVersion = coreVersion
-		e.Metadata.Annotations = nodeAnnotations(n)
-		e.Spec = podCIDRs{n.PodCIDRs}
-		return
+	if n.WireguardKeyIPv4 != "" || n.WireguardKeyIPv6 != "" || len(n.PodCIDRs) > 0 {
+		e.Status = nodeStatus{n.WireguardKeyIPv4, n.WireguardKeyIPv6, n.PodCIDRs}
 	}
 	e.Spec = nodeSpec{
 		BGP:       nodeBGP{nodeAddressText(n.IPv4), nodeAddressText(n.IPv6), n.ASNumber, n.ClusterID},
 		Wireguard: nodeWireguard{n.WireguardIPv4, n.WireguardIPv6},
 	}
-}
-
-func nodeAnnotations(n *Node) map[string]string {
-	all := map[string]string{}
-	add := func(key, value string) {
-		if value != "" {
-			all[key] = value
-		}
-	}
-	add(annotationIPv4, nodeAddressText(n.IPv4))
-	add(annotationIPv6, nodeAddressText(n.IPv6))
-	add(annotationAS, word(n.ASNumber != 0, strconv.FormatUint(uint64(n.ASNumber), 10)))
-	add(annotationClusterID, word(n.ClusterID.IsValid(), n.ClusterID.String()))
-	add(annotationWireguardIPv4, word(n.WireguardIPv4.IsValid(), n.WireguardIPv4.String()))
-	add(annotationWireguardIPv6, word(n.WireguardIPv6.IsValid(), n.WireguardIPv6.String()))
-	return all
 }
 
 func nodeAddressText(a NodeAddress) string {
@@ -171,7 +153,7 @@ type configurationSpec struct {
 	ServiceLoadBalancerIPs  []cidrSpec          `json:"serviceLoadBalancerIPs,omitempty"`
 	Aggregation             string              `json:"serviceLoadBalancerAggregation,omitempty"`
 	Communities             []communitySpec     `json:"communities,omitempty"`
-	PrefixAdvertisements    []advertisementSpec `json:"prefixAdvertisements,omitempty"`
+	PrefixAdvertisements    []advertisementSpec `json:"prefixAdvertisements,omitzero"`
 	NodeMeshPassword        *passwordSpec       `json:"nodeMeshPassword,omitempty"`
 	NodeMeshMaxRestartTime  string              `json:"nodeMeshMaxRestartTime,omitempty"`
 	BindMode                string              `json:"bindMode,omitempty"`
@@ -344,8 +326,9 @@ func (e *envelope) service(s *Service) {
 	}
 	e.Spec = spec
 	if len(s.LoadBalancerIPs) > 0 {
-		e.Status = &serviceStatus{}
-		e.Status.LoadBalancer.Ingress = each(s.LoadBalancerIPs, func(a netip.Addr) ingressSpec { return ingressSpec{a} })
+		var status serviceStatus
+		status.LoadBalancer.Ingress = each(s.LoadBalancerIPs, func(a netip.Addr) ingressSpec { return ingressSpec{a} })
+		e.Status = status
 	}
 }
 

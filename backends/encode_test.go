@@ -87,10 +87,15 @@ func (r random) password() *SecretKeyRef {
 	return some(r, &SecretKeyRef{Name: r.word(), Key: r.word()})
 }
 
+func (r random) intent() Intent {
+	return Intent{DisruptionUntil: some(r, r.word()), Approved: some(r, r.word())}
+}
+
 func (r random) node() *Node {
 	n := &Node{
 		Name: "n", IPv4: r.nodeAddress(4), IPv6: r.nodeAddress(6), ASNumber: some(r, r.Uint32()),
-		ClusterID: r.someAddr(4), WireguardIPv4: r.someAddr(4), WireguardIPv6: r.someAddr(6), PodCIDRs: listOf(r, r.anyPrefix),
+		Intent: r.intent(), ClusterID: r.someAddr(4), WireguardIPv4: r.someAddr(4), WireguardIPv6: r.someAddr(6), PodCIDRs: listOf(r, r.anyPrefix),
+		WireguardKeyIPv4: some(r, "a2V5"), WireguardKeyIPv6: some(r, "a2V5"),
 	}
 	if r.yes() {
 		n.Labels = map[string]string{r.word(): r.word(), "b": ""}
@@ -101,7 +106,7 @@ func (r random) node() *Node {
 func (r random) configuration() *BGPConfiguration {
 	mesh := r.yes()
 	return &BGPConfiguration{
-		Name: pick(r, "default", "node.n"), ASNumber: some(r, r.Uint32()), NodeToNodeMesh: some(r, &mesh),
+		Intent: r.intent(), Name: pick(r, "default", "node.n"), ASNumber: some(r, r.Uint32()), NodeToNodeMesh: some(r, &mesh),
 		ListenPort: some(r, uint16(1+r.IntN(65535))), LogSeverity: some(r, "Debug"),
 		ServiceClusterIPs: listOf(r, r.anyPrefix), ServiceExternalIPs: listOf(r, r.anyPrefix), ServiceLoadBalancerIPs: listOf(r, r.anyPrefix),
 		NoLoadBalancerAggregation: r.yes(),
@@ -118,7 +123,7 @@ func (r random) configuration() *BGPConfiguration {
 
 func (r random) peer() *BGPPeer {
 	p := &BGPPeer{
-		Name: "p", ASNumber: some(r, r.Uint32()), LocalASNumber: some(r, r.Uint32()), KeepOriginalNextHop: r.yes(),
+		Intent: r.intent(), Name: "p", ASNumber: some(r, r.Uint32()), LocalASNumber: some(r, r.Uint32()), KeepOriginalNextHop: r.yes(),
 		NextHopMode: pick(r, "", NextHopAuto, NextHopSelf, NextHopKeep), Password: r.password(), NoSourceAddress: r.yes(),
 		MaxRestartTime: r.duration(0), KeepaliveTime: r.duration(time.Second), NumAllowedLocalAS: r.number(1 << 31),
 		TTLSecurity: uint8(r.IntN(256)), Filters: listOf(r, r.word), NoReversePeering: r.yes(),
@@ -143,7 +148,7 @@ func (r random) peer() *BGPPeer {
 
 func (r random) filter() *BGPFilter {
 	rules := func(version int) []FilterRule { return listOf(r, func() FilterRule { return r.rule(version) }) }
-	return &BGPFilter{Name: "f", ImportV4: rules(4), ExportV4: rules(4), ImportV6: rules(6), ExportV6: rules(6)}
+	return &BGPFilter{Intent: r.intent(), Name: "f", ImportV4: rules(4), ExportV4: rules(4), ImportV6: rules(6), ExportV6: rules(6)}
 }
 
 func (r random) rule(version int) FilterRule {
@@ -170,7 +175,7 @@ func (r random) rule(version int) FilterRule {
 }
 
 func (r random) pool() *IPPool {
-	p := &IPPool{Name: "p", CIDR: r.anyPrefix(), DisableBGPExport: r.yes(), Disabled: r.yes(), NATOutgoing: r.yes()}
+	p := &IPPool{Intent: r.intent(), Name: "p", CIDR: r.anyPrefix(), DisableBGPExport: r.yes(), Disabled: r.yes(), NATOutgoing: r.yes()}
 	p.BlockSize = some(r, uint8(max(1, p.CIDR.Bits(), r.IntN(p.CIDR.Addr().BitLen()+1))))
 	mode := pick(r, "", EncapNever, EncapAlways, EncapCrossSubnet)
 	if p.CIDR.Addr().Is4() && r.yes() {
@@ -205,7 +210,7 @@ func (r random) slice() *EndpointSlice {
 }
 
 func (r random) secret() *Secret {
-	return &Secret{Namespace: "ns", Name: "s", Data: map[string]string{r.word(): r.word(), "bytes": "\xff\x00", "empty": ""}}
+	return &Secret{Namespace: "ns", Name: "s", Intent: r.intent(), Data: map[string]string{r.word(): r.word(), "bytes": "\xff\x00", "empty": ""}}
 }
 
 // makers has one maker for each kind that is written.
@@ -257,13 +262,6 @@ func TestEncodeDecode(t *testing.T) {
 
 // decodeEncoded decodes as the file backend does.
 func decodeEncoded(kind Kind, text []byte) (Resource, error) {
-	if kind == KindNode && strings.Contains(string(text), `"apiVersion":"v1"`) {
-		n, warnings, err := DecodeKubernetesNode(text)
-		if len(warnings) > 0 {
-			err = fmt.Errorf("%v", warnings)
-		}
-		return n, err
-	}
 	return Decode(kind, "", text)
 }
 

@@ -26,10 +26,67 @@ const (
 	KindEndpointSlice      Kind = "EndpointSlice"
 	KindSecret             Kind = "Secret"
 	KindEndpointStatus     Kind = "EndpointStatus"
+	// KindFile is of no resource: its keys name documents that cannot be read, and
+	// may hold any.
+	KindFile Kind = "File"
 )
 
 // Resource is one typed resource. Values are never changed once sent.
 type Resource interface{ ResourceKey() Key }
+
+// Intent is what an operator says on a resource, by annotations, about changes
+// that it makes to sessions or routes.
+type Intent struct {
+	// DisruptionUntil announces such changes, until a time (RFC 3339). It is as it
+	// was written: whether it counts depends on when it is asked.
+	DisruptionUntil string
+	// Approved is the ID of a change that is held back, and may go on.
+	Approved string
+}
+
+// The annotations that an Intent is read from.
+const (
+	AnnotationDisruption = "confd-bird.io/disruption-until"
+	AnnotationApproved   = "confd-bird.io/approved"
+)
+
+// IntentOf is what is said on a resource; nothing can be on the kinds that cost
+// no session, and nil is no resource.
+func IntentOf(r Resource) Intent {
+	switch r := r.(type) {
+	case *Node:
+		return r.Intent
+	case *BGPConfiguration:
+		return r.Intent
+	case *BGPPeer:
+		return r.Intent
+	case *BGPFilter:
+		return r.Intent
+	case *IPPool:
+		return r.Intent
+	case *Secret:
+		return r.Intent
+	}
+	return Intent{}
+}
+
+// setIntent notes what is said on a resource that was just made.
+func setIntent(r Resource, in Intent) {
+	switch r := r.(type) {
+	case *Node:
+		r.Intent = in
+	case *BGPConfiguration:
+		r.Intent = in
+	case *BGPPeer:
+		r.Intent = in
+	case *BGPFilter:
+		r.Intent = in
+	case *IPPool:
+		r.Intent = in
+	case *Secret:
+		r.Intent = in
+	}
+}
 
 // Node is a host that runs BIRD (Calico: Node spec.bgp and spec.wireguard).
 type Node struct {
@@ -46,8 +103,15 @@ type Node struct {
 	// interfaces; not valid where it runs none.
 	WireguardIPv4 netip.Addr
 	WireguardIPv6 netip.Addr
-	// PodCIDRs are a Kubernetes Node's spec.podCIDRs.
+	// WireguardKeyIPv4 and WireguardKeyIPv6 are its public keys (base64); empty
+	// where it has none.
+	WireguardKeyIPv4 string
+	WireguardKeyIPv6 string
+	// PodCIDRs are the nets that Kubernetes gave to the node.
 	PodCIDRs []netip.Prefix
+	// Ignored lists what in the resource made no sense and counts as unset.
+	Ignored []string
+	Intent  Intent
 }
 
 // NodeAddress is a node's address of one family. Subnet is the network around
@@ -82,6 +146,7 @@ type BGPConfiguration struct {
 	IPv6NormalPriority     *uint32
 	// Ignored lists what in the resource made no sense and counts as unset.
 	Ignored []string
+	Intent  Intent
 }
 
 // ClusterRoutes says which pools' routes BIRD programs into the kernel.
@@ -173,6 +238,9 @@ type BGPPeer struct {
 	ReachableBy         netip.Addr
 	Filters             []string
 	NoReversePeering    bool // reversePeering: Manual
+	// Ignored lists what in the resource made no sense and counts as unset.
+	Ignored []string
+	Intent  Intent
 }
 
 // NextHopMode is BGPPeer spec.nextHopMode; empty where not set.
@@ -192,6 +260,7 @@ type BGPFilter struct {
 	ExportV4 []FilterRule
 	ImportV6 []FilterRule
 	ExportV6 []FilterRule
+	Intent   Intent
 }
 
 // FilterRule accepts or rejects routes for which all its conditions hold. An
@@ -252,6 +321,9 @@ type IPPool struct {
 	// BlockSize is the prefix length of the pool's blocks; 0 where none is given
 	// (see BlockBits).
 	BlockSize uint8
+	// Ignored lists what in the resource made no sense and counts as unset.
+	Ignored []string
+	Intent  Intent
 }
 
 // Encapsulation is an IPPool's ipipMode or vxlanMode; empty means Never.
@@ -287,7 +359,7 @@ type Service struct {
 	Type            string       // ClusterIP, NodePort, LoadBalancer, ExternalName
 	ClusterIPs      []netip.Addr // none for a headless Service
 	ExternalIPs     []netip.Addr
-	LoadBalancerIPs []netip.Addr // status.loadBalancer.ingress[].ip
+	LoadBalancerIPs []netip.Addr // spec.loadBalancerIP, status.loadBalancer.ingress[].ip
 	Local           bool         // externalTrafficPolicy: Local
 	IPv4, IPv6      bool         // ipFamilies
 	// Ignored lists addresses that are none.
@@ -311,6 +383,7 @@ type Secret struct {
 	Namespace string
 	Name      string
 	Data      map[string]string
+	Intent    Intent
 }
 
 // String names the Secret only.

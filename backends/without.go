@@ -114,29 +114,3 @@ func withRoom(m map[Key]error) map[Key]error {
 	}
 	return maps.Clone(m)
 }
-
-// remains is what stays of a resource that cannot be used, nil where nothing
-// does, and what that means, in words.
-func remains(r Resource) (Resource, string) {
-	switch r := r.(type) {
-	case *BGPFilter:
-		return &BGPFilter{
-			Name:     r.Name,
-			ImportV4: rejectAll(r.ImportV4), ExportV4: rejectAll(r.ExportV4),
-			ImportV6: rejectAll(r.ImportV6), ExportV6: rejectAll(r.ExportV6),
-		}, "so all routes that get to it are rejected"
-	case *IPPool:
-		closed := *r
-		closed.IPIP, closed.VXLAN = EncapNever, EncapAlways
-		return &closed, "so BIRD puts no routes of it into the kernel"
-	}
-	return nil, "so nothing is done for it"
-}
-
-// rejectAll takes the place of rules; no rules stay none.
-func rejectAll(rules []FilterRule) []FilterRule {
-	if len(rules) == 0 {
-		return nil
-	}
-	return []FilterRule{{}}
-}

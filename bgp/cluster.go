@@ -19,7 +19,10 @@ type cluster struct {
 	// nodes are all nodes by name, this one too.
 	nodes     []*backends.Node
 	byAddress map[netip.Addr]*backends.Node
-	selected  map[string]selection
+	// sharing are the nodes, by name, of addresses that several have: a node that
+	// was replaced often stays in the datastore under its old name.
+	sharing  map[netip.Addr][]*backends.Node
+	selected map[string]selection
 }
 
 // selection is what one selector chooses.
@@ -37,17 +40,38 @@ func newCluster(s *backends.State, me *backends.Node) *cluster {
 		own:       configuration(s, "node."+me.Name),
 		nodes:     slices.SortedFunc(maps.Values(s.Nodes), func(a, b *backends.Node) int { return cmp.Compare(a.Name, b.Name) }),
 		byAddress: make(map[netip.Addr]*backends.Node, 2*len(s.Nodes)),
+		sharing:   map[netip.Addr][]*backends.Node{},
 		selected:  map[string]selection{},
 	}
 	for _, n := range c.nodes {
 		for _, version := range []int{4, 6} {
-			a := addressOf(n, version).Addr
-			if _, taken := c.byAddress[a]; a.IsValid() && !taken {
-				c.byAddress[a] = n
-			}
+			c.note(n, addressOf(n, version).Addr)
 		}
 	}
 	return c
+}
+
+func (c *cluster) note(n *backends.Node, a netip.Addr) {
+	first, taken := c.byAddress[a]
+	switch {
+	case !a.IsValid():
+	case !taken:
+		c.byAddress[a] = n
+	case c.sharing[a] == nil:
+		c.sharing[a] = []*backends.Node{first, n}
+	default:
+		c.sharing[a] = append(c.sharing[a], n)
+	}
+}
+
+// at returns the node that has an address; of several the first that suits, or
+// the first.
+func (c *cluster) at(a netip.Addr, suits func(*backends.Node) bool) (*backends.Node, bool) {
+	if i := slices.IndexFunc(c.sharing[a], suits); i >= 0 {
+		return c.sharing[a][i], true
+	}
+	n, ok := c.byAddress[a]
+	return n, ok
 }
 
 func configuration(s *backends.State, name string) *backends.BGPConfiguration {

@@ -37,6 +37,12 @@ type Options struct {
 	LogSeverity string
 	// SecretNamespace is where passwords are.
 	SecretNamespace string
+	// UsePodCIDR takes this node's blocks from its podCIDRs instead of from
+	// BlockAffinities, as where Kubernetes hands out the addresses.
+	UsePodCIDR bool
+	// CloseMissingFilters has sessions reject all routes whose BGPPeer names a
+	// BGPFilter that does not exist; otherwise they go without it, as in Calico.
+	CloseMissingFilters bool
 	// RequirePasswords leaves sessions out whose password is not there, which
 	// otherwise go without one, as in Calico.
 	RequirePasswords bool
@@ -83,8 +89,13 @@ type computer struct {
 	lost []lostSession
 	// underscores makes an address part of a session's name.
 	underscores *strings.Replacer
-	// filters has the names of BGPFilters that sessions use.
-	filters map[string]bool
+	// filters has the names of BGPFilters that sessions use; standIns are those
+	// that are not there and reject all routes.
+	filters  map[string]bool
+	standIns map[string]*backends.BGPFilter
+	// unread names something that cannot be read and may hold any object; empty
+	// where there is nothing.
+	unread string
 	// reported keeps a problem from being listed twice.
 	reported map[Problem]bool
 }
@@ -94,9 +105,11 @@ func newComputer(s *backends.State, o Options, me *backends.Node) *computer {
 		cluster:  newCluster(s, me),
 		options:  o,
 		me:       me,
-		config:   &Config{Node: o.Node, ClusterID: me.ClusterID},
+		config:   &Config{Node: o.Node, ClusterID: me.ClusterID, PodCIDRs: o.UsePodCIDR},
 		taken:    map[endpoint]Reason{},
 		filters:  map[string]bool{},
+		standIns: map[string]*backends.BGPFilter{},
+		unread:   unreadOf(s),
 		reported: map[Problem]bool{},
 
 		underscores: strings.NewReplacer(".", "_", ":", "_"),
@@ -194,19 +207,35 @@ func (c *computer) family(version int, priority *uint32) Family {
 // finish adds what concerns the whole, and puts everything in order.
 func (c *computer) finish() {
 	c.input()
-	for _, b := range []*backends.BGPConfiguration{c.defaults, c.own} {
-		for _, text := range b.Ignored {
-			c.problem(b.ResourceKey(), true, "ignored: %s", text)
-		}
-	}
+	c.reportIgnored()
 	c.reportLost()
 	c.listenEverywhere()
 	for _, name := range slices.Sorted(maps.Keys(c.filters)) {
-		c.config.Filters = append(c.config.Filters, c.state.BGPFilters[name])
+		c.config.Filters = append(c.config.Filters, cmp.Or(c.state.BGPFilters[name], c.standIns[name]))
 	}
 	slices.SortFunc(c.config.Problems, func(a, b Problem) int {
 		return cmp.Or(a.Object.Compare(b.Object), cmp.Compare(a.Text, b.Text), cmp.Compare(a.Place, b.Place))
 	})
+}
+
+// reportIgnored reports what in resources counts as unset.
+func (c *computer) reportIgnored() {
+	report := func(r backends.Resource, ignored []string) {
+		for _, text := range ignored {
+			c.problem(r.ResourceKey(), true, "ignored: %s", text)
+		}
+	}
+	report(c.defaults, c.defaults.Ignored)
+	report(c.own, c.own.Ignored)
+	for _, n := range c.nodes {
+		report(n, n.Ignored)
+	}
+	for _, p := range c.state.BGPPeers {
+		report(p, p.Ignored)
+	}
+	for _, p := range c.state.IPPools {
+		report(p, p.Ignored)
+	}
 }
 
 // input reports what there is to say about the input itself.

@@ -35,7 +35,10 @@ type Config struct {
 	IPv4 Family
 	// IPv6 is what belongs to IPv6.
 	IPv6 Family
-	// Filters are the usable BGPFilters that sessions of this node name, by name.
+	// PodCIDRs is set where the node's blocks are what Kubernetes gave to it.
+	PodCIDRs bool
+	// Filters are the BGPFilters that sessions of this node name, by name. Those
+	// that cannot be used reject all routes.
 	Filters []*backends.BGPFilter
 	// Problems are what was left out, or looks wrong, sorted.
 	Problems []Problem

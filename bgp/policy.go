@@ -30,7 +30,7 @@ func (c *computer) staticsAndPolicies() {
 
 		f.Export.RejectTunnel = !programs.ipip
 		f.Export.Communities = filter(c.advertisements(), func(a Advertisement) bool { return ofFamily(a.CIDR) })
-		f.Kernel.RejectServices = sortedPrefixes(filter(ranges.all(), func(p netip.Prefix) bool { return ofFamily(p) && !p.IsSingleIP() }))
+		f.Kernel.RejectServices = sortedPrefixes(filter(ranges.routes(), ofFamily))
 		if c.me.ClusterID.IsValid() {
 			f.Export.ReflectedServices = sortedPrefixes(filter(slices.Concat(ranges.loadBalancer, ranges.external), ofFamily))
 		}
@@ -46,6 +46,9 @@ func (c *computer) staticsAndPolicies() {
 
 // blocks are this node's blocks, by net.
 func (c *computer) blocks() []*backends.BlockAffinity {
+	if c.options.UsePodCIDR {
+		return c.podBlocks()
+	}
 	mine := filter(slices.Collect(maps.Values(c.state.BlockAffinities)), func(b *backends.BlockAffinity) bool {
 		return b.Node == c.me.Name && !b.Deleted && b.State != "pending"
 	})
@@ -53,6 +56,15 @@ func (c *computer) blocks() []*backends.BlockAffinity {
 		return cmp.Or(comparePrefixes(a.CIDR, b.CIDR), cmp.Compare(a.Name, b.Name))
 	})
 	return mine
+}
+
+// podBlocks are the nets that Kubernetes gave to this node, as blocks.
+func (c *computer) podBlocks() []*backends.BlockAffinity {
+	var blocks []*backends.BlockAffinity
+	for _, net := range sortedPrefixes(slices.Clone(c.me.PodCIDRs)) {
+		blocks = append(blocks, &backends.BlockAffinity{Name: c.me.Name + "/" + net.String(), Node: c.me.Name, CIDR: net, State: "confirmed"})
+	}
+	return blocks
 }
 
 func (c *computer) addBlocks(f *Family, blocks []*backends.BlockAffinity) {
@@ -92,10 +104,7 @@ func (c *computer) advertisements() []Advertisement {
 	if c.own.PrefixAdvertisements != nil {
 		from = c.own
 	}
-	names := map[string]backends.Community{}
-	for _, n := range c.defaults.Communities {
-		names[n.Name] = n.Value
-	}
+	names := communityNames(from)
 	var out []Advertisement
 	for _, p := range from.PrefixAdvertisements {
 		a := Advertisement{CIDR: p.CIDR}
@@ -120,6 +129,18 @@ func (c *computer) advertisements() []Advertisement {
 	return out
 }
 
+// communityNames are the values of the communities that a resource names; of one
+// name the first counts.
+func communityNames(b *backends.BGPConfiguration) map[string]backends.Community {
+	names := map[string]backends.Community{}
+	for _, n := range b.Communities {
+		if _, twice := names[n.Name]; !twice {
+			names[n.Name] = n.Value
+		}
+	}
+	return names
+}
+
 func compareCommunities(a, b backends.Community) int {
 	large := func(c backends.Community) int {
 		if c.Large {
@@ -132,23 +153,27 @@ func compareCommunities(a, b backends.Community) int {
 
 // wireguardPeers are the other nodes that WireGuard reaches from this one.
 func (c *computer) wireguardPeers(version int) []netip.Addr {
-	address := func(n *backends.Node) netip.Addr {
-		if version == 4 {
-			return n.WireguardIPv4
-		}
-		return n.WireguardIPv6
-	}
-	if !address(c.me).IsValid() {
+	if !c.runsWireguard(c.me, version) {
 		return nil
 	}
 	var out []netip.Addr
 	for _, n := range c.nodes {
-		if a := addressOf(n, version).Addr; n != c.me && address(n).IsValid() && a.IsValid() {
+		if a := addressOf(n, version).Addr; n != c.me && c.runsWireguard(n, version) && a.IsValid() {
 			out = append(out, a)
 		}
 	}
 	slices.SortFunc(out, netip.Addr.Compare)
 	return slices.Compact(out)
+}
+
+// runsWireguard says whether a node has a WireGuard interface. With podCIDRs that
+// needs no address of its own, and a key tells.
+func (c *computer) runsWireguard(n *backends.Node, version int) bool {
+	address, key := n.WireguardIPv4, n.WireguardKeyIPv4
+	if version == 6 {
+		address, key = n.WireguardIPv6, n.WireguardKeyIPv6
+	}
+	return address.IsValid() || c.options.UsePodCIDR && key != ""
 }
 
 // programmed says which pools' routes somebody puts into the kernel.

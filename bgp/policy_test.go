@@ -128,7 +128,10 @@ func TestCommunities(t *testing.T) {
 		{CIDR: prefix("10.2.0.0/16"), Communities: []string{"100:1:2", "c", "100:1", "typo"}}, {CIDR: prefix("fd00::/64"), Communities: []string{"c"}},
 	}
 	s := stateOf(d, node("n1", "10.0.0.1/24", ""), node("n2", "10.0.0.2/24", ""),
-		&backends.BGPConfiguration{Name: "node.n2", PrefixAdvertisements: []backends.PrefixAdvertisement{{CIDR: prefix("10.3.0.0/16"), Communities: []string{"c"}}}})
+		&backends.BGPConfiguration{
+			Name: "node.n2", PrefixAdvertisements: []backends.PrefixAdvertisement{{CIDR: prefix("10.3.0.0/16"), Communities: []string{"c", "own", "100:1"}}},
+			Communities: []backends.NamedCommunity{{Name: "own", Value: backends.Community{A: 100, B: 2}}, {Name: "own", Value: backends.Community{A: 100, B: 3}}},
+		}, node("n3", "10.0.0.3/24", ""), &backends.BGPConfiguration{Name: "node.n3", PrefixAdvertisements: []backends.PrefixAdvertisement{}})
 	c := compute(t, s, "n1")
 	if got := fmt.Sprint(c.IPv4.Export.Communities, c.IPv6.Export.Communities); got != "[{10.2.0.0/16 [100:1 100:1:2]}] [{fd00::/64 [100:1]}]" {
 		t.Error(got)
@@ -136,8 +139,15 @@ func TestCommunities(t *testing.T) {
 	if len(c.Problems) != 1 || !strings.Contains(c.Problems[0].Text, `"typo"`) {
 		t.Errorf("problems: %q", problemTexts(c))
 	}
-	if got := fmt.Sprint(compute(t, s, "n2").IPv4.Export.Communities); got != "[{10.3.0.0/16 [100:1]}]" {
+	c = compute(t, s, "n2")
+	if got := fmt.Sprint(c.IPv4.Export.Communities); got != "[{10.3.0.0/16 [100:1 100:2]}]" {
 		t.Error(got)
+	}
+	if len(c.Problems) != 1 || !strings.Contains(c.Problems[0].Text, `"c" is neither`) {
+		t.Errorf("problems: %q", problemTexts(c))
+	}
+	if got := compute(t, s, "n3").IPv4.Export.Communities; len(got) != 0 {
+		t.Errorf("an empty list does not override: %v", got)
 	}
 }
 
@@ -191,8 +201,13 @@ func TestServices(t *testing.T) {
 		{"local with an endpoint of another family", []backends.Resource{ranges(), service("a", local), slice("a", "x", true, true, "n1")}, always},
 		{
 			"cluster, with an address that the configuration names by itself",
-			[]backends.Resource{ranges(), service("a", func(s *backends.Service) { s.ExternalIPs = addresses("198.51.100.7") })},
+			[]backends.Resource{ranges(), service("a", func(s *backends.Service) { s.ExternalIPs = addresses("198.51.100.7") }), slice("a", "x", false, false)},
 			[]string{"10.96.0.0/12", "10.96.0.1/32", "192.0.2.0/24", "198.51.100.7/32", "203.0.113.0/24", "fd96::/112"},
+		},
+		{
+			"cluster, with such an address, and no slice",
+			[]backends.Resource{ranges(), service("a", func(s *backends.Service) { s.ExternalIPs = addresses("198.51.100.7") })},
+			always,
 		},
 		{"cluster, aggregated", []backends.Resource{ranges(), service("a", func(s *backends.Service) {}), slice("a", "x", false, true, "n1")}, always},
 		{

@@ -22,6 +22,16 @@ func (r serviceRanges) all() []netip.Prefix {
 	return slices.Concat(r.cluster, r.external, r.loadBalancer)
 }
 
+// routes are the entries that are static routes: of the cluster's own ranges
+// also single addresses.
+func (r serviceRanges) routes() []netip.Prefix {
+	return slices.Concat(r.cluster, severalAddresses(r.external), severalAddresses(r.loadBalancer))
+}
+
+func severalAddresses(nets []netip.Prefix) []netip.Prefix {
+	return filter(nets, func(p netip.Prefix) bool { return !p.IsSingleIP() })
+}
+
 func (c *computer) serviceRanges() serviceRanges {
 	r := serviceRanges{
 		cluster:      c.defaults.ServiceClusterIPs,
@@ -68,7 +78,6 @@ func (c *computer) serviceRoutes(ranges serviceRanges) []StaticRoute {
 }
 
 func (c *computer) advertiseRanges(r serviceRanges, advertise func([]netip.Prefix, Reason)) {
-	isRange := func(p netip.Prefix) bool { return !p.IsSingleIP() }
 	reason := func(field string) Reason {
 		return Reason{Object: c.defaults.ResourceKey(), Text: "BGPConfiguration default: " + field}
 	}
@@ -76,15 +85,16 @@ func (c *computer) advertiseRanges(r serviceRanges, advertise func([]netip.Prefi
 	if c.options.ClusterIPs != nil {
 		from.Text = "CALICO_ADVERTISE_CLUSTER_IPS"
 	}
-	advertise(filter(r.cluster, isRange), from)
-	advertise(filter(r.external, isRange), reason("serviceExternalIPs"))
+	advertise(r.cluster, from)
+	advertise(severalAddresses(r.external), reason("serviceExternalIPs"))
 	if !c.defaults.NoLoadBalancerAggregation {
-		advertise(filter(r.loadBalancer, isRange), reason("serviceLoadBalancerIPs"))
+		advertise(severalAddresses(r.loadBalancer), reason("serviceLoadBalancerIPs"))
 	}
 }
 
-// serviceEndpoints is where a Service has ready endpoints of its families.
-type serviceEndpoints struct{ anywhere, here bool }
+// serviceEndpoints is where a Service has ready endpoints of its families, and
+// whether it has an EndpointSlice at all.
+type serviceEndpoints struct{ anywhere, here, slices bool }
 
 // endpoints gathers the EndpointSlices of each Service.
 func (c *computer) endpoints() map[backends.Key]serviceEndpoints {
@@ -93,10 +103,15 @@ func (c *computer) endpoints() map[backends.Key]serviceEndpoints {
 	for _, e := range c.state.EndpointSlices {
 		key := backends.Key{Kind: backends.KindService, Namespace: e.Namespace, Name: e.Service}
 		s, ok := c.state.Services[key]
-		if !ok || e.IPv6 && !s.IPv6 || !e.IPv6 && !s.IPv4 {
+		if !ok {
 			continue
 		}
 		all := out[key]
+		all.slices = true
+		out[key] = all
+		if e.IPv6 && !s.IPv6 || !e.IPv6 && !s.IPv4 {
+			continue
+		}
 		all.anywhere = all.anywhere || e.Ready
 		all.here = all.here || slices.Contains(e.Nodes, node)
 		out[key] = all
@@ -109,7 +124,7 @@ func (c *computer) endpoints() map[backends.Key]serviceEndpoints {
 func (c *computer) whyAdvertised(s *backends.Service, r serviceRanges, e serviceEndpoints) string {
 	advertisable := s.Type == "ClusterIP" || s.Type == "NodePort" || s.Type == "LoadBalancer"
 	switch {
-	case !advertisable || len(s.ClusterIPs) == 0:
+	case !advertisable || len(s.ClusterIPs) == 0 || !e.slices:
 		return ""
 	case s.Local && e.here:
 		return "externalTrafficPolicy Local, with a ready endpoint on this node"

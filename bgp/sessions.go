@@ -58,15 +58,11 @@ func inOrder(in []*Session) []Session {
 	return out
 }
 
-// sharedAddresses reports nodes that have another node's address: the first by
-// name keeps it.
+// sharedAddresses reports nodes that have another node's address.
 func (c *computer) sharedAddresses() {
-	for _, n := range c.nodes {
-		for _, version := range []int{4, 6} {
-			a := addressOf(n, version).Addr
-			if first := c.byAddress[a]; a.IsValid() && first != n {
-				c.problem(n.ResourceKey(), true, "has the address %s, which node %q has too: no session with it", a, first.Name)
-			}
+	for a, nodes := range c.sharing {
+		for _, n := range nodes[1:] {
+			c.problem(n.ResourceKey(), true, "has the address %s, which node %q has too: where either could have a session, the first by name has it", a, nodes[0].Name)
 		}
 	}
 }
@@ -74,7 +70,7 @@ func (c *computer) sharedAddresses() {
 // mesh adds a session with every other node that is no route reflector.
 func (c *computer) mesh() {
 	enabled := c.defaults.NodeToNodeMesh == nil || *c.defaults.NodeToNodeMesh
-	if !enabled || c.me.ClusterID.IsValid() {
+	if !enabled || !inMesh(c.me) {
 		return
 	}
 	password, ok := c.password(c.defaults.ResourceKey(), c.defaults.NodeMeshPassword)
@@ -84,7 +80,7 @@ func (c *computer) mesh() {
 	own := [...]string{c.config.IPv4.Address.String(), c.config.IPv6.Address.String()}
 	members := 1
 	for _, n := range c.nodes {
-		if n == c.me || n.ClusterID.IsValid() {
+		if n == c.me || !inMesh(n) {
 			continue
 		}
 		members++
@@ -92,6 +88,9 @@ func (c *computer) mesh() {
 		for i, f := range c.config.Families() {
 			s, ok := c.withNode(MeshSession, f, n)
 			if !ok {
+				continue
+			}
+			if first, _ := c.at(s.Neighbor, inMesh); first != n {
 				continue
 			}
 			s.Reason = reason
@@ -106,11 +105,14 @@ func (c *computer) mesh() {
 	}
 }
 
+// inMesh says whether a node takes part in the mesh where there is one.
+func inMesh(n *backends.Node) bool { return !n.ClusterID.IsValid() }
+
 // withNode begins a session with one of the cluster's nodes; false where they
 // cannot have one in this family.
 func (c *computer) withNode(kind SessionKind, f *Family, n *backends.Node) (Session, bool) {
 	a := addressOf(n, f.Version).Addr
-	if !a.IsValid() || !f.Address.IsValid() || n == c.me || a == f.Address || c.byAddress[a] != n {
+	if !a.IsValid() || !f.Address.IsValid() || n == c.me || a == f.Address {
 		return Session{}, false
 	}
 	return Session{
@@ -220,7 +222,12 @@ func (c *computer) forward(p peer) {
 
 func (c *computer) forwardAddress(p peer) {
 	f := c.familyOf(p.PeerIP)
-	if p.PeerIP == c.config.IPv4.Address || p.PeerIP == c.config.IPv6.Address {
+	if c.isMine(p.PeerIP) {
+		// That all nodes have a peer that is one of them is usual; that a node has
+		// another BGP speaker on its own address is not.
+		if p.Port != 0 && p.Port != cmp.Or(c.listenPort(c.me), bgpPort) {
+			c.problem(p.ResourceKey(), true, "its session with %s port %d is left out: the address is node %q's own, which BIRD has no sessions with", p.PeerIP, p.Port, c.me.Name)
+		}
 		return
 	}
 	if !f.Address.IsValid() {
@@ -232,7 +239,8 @@ func (c *computer) forwardAddress(p peer) {
 		AllowLocalAS: p.NumAllowedLocalAS,
 		Reason:       Reason{Object: p.ResourceKey(), Text: fmt.Sprintf("BGPPeer %s: its peerIP", p.Name)},
 	}
-	if n, ok := c.byAddress[p.PeerIP]; ok {
+	ofItsAS := func(n *backends.Node) bool { return p.ASNumber == 0 || c.asNumber(n) == p.ASNumber }
+	if n, ok := c.at(p.PeerIP, ofItsAS); ok {
 		s.PeerNode, s.PeerClusterID = n.Name, n.ClusterID
 		s.AS = cmp.Or(p.ASNumber, c.asNumber(n))
 		if p.LocalASNumber != 0 && p.LocalASNumber != c.config.ASNumber && !p.NoReversePeering {
@@ -247,6 +255,11 @@ func (c *computer) forwardAddress(p peer) {
 	if c.settings(&s, f, p) {
 		c.add(f, s)
 	}
+}
+
+// isMine says whether an address is this node's.
+func (c *computer) isMine(a netip.Addr) bool {
+	return a.IsValid() && (a == c.config.IPv4.Address || a == c.config.IPv6.Address)
 }
 
 func (c *computer) ownLocalAS(s *Session, p peer) {
@@ -293,7 +306,7 @@ func (c *computer) onRemoteSide(p peer) bool {
 		yes, _ := c.matches(p.PeerSelector, c.me) // usablePeers has read it
 		return yes
 	}
-	if !p.PeerIP.IsValid() || c.byAddress[p.PeerIP] != c.me {
+	if !c.isMine(p.PeerIP) {
 		return false
 	}
 	port := c.listenPort(c.me)

@@ -30,9 +30,7 @@ func (c *computer) settings(s *Session, f *Family, p peer) bool {
 	}
 	s.NextHop = nextHop(p.BGPPeer, s.AS == s.LocalAS)
 	s.GracefulRestartTime = c.restartTime(p.ResourceKey(), p.MaxRestartTime)
-	if p.KeepaliveTime != nil && *p.KeepaliveTime > 0 {
-		s.KeepaliveTime = seconds(*p.KeepaliveTime)
-	}
+	s.KeepaliveTime = c.keepaliveTime(p)
 	c.peerFilters(s, f.Version, p)
 	return true
 }
@@ -53,9 +51,8 @@ func nextHop(p *backends.BGPPeer, internal bool) NextHop {
 
 func (c *computer) peerFilters(s *Session, version int, p peer) {
 	for _, name := range p.Filters {
-		f, ok := c.state.BGPFilters[name]
+		f, ok := c.filter(p, name)
 		if !ok {
-			c.problem(p.ResourceKey(), false, "names the BGPFilter %q, which %s: its sessions go without it", name, c.missingFilter(name))
 			continue
 		}
 		s.Filters = append(s.Filters, name)
@@ -68,11 +65,39 @@ func (c *computer) peerFilters(s *Session, version int, p peer) {
 	}
 }
 
-func (c *computer) missingFilter(name string) string {
-	if _, bad := c.state.Invalid[backends.Key{Kind: backends.KindBGPFilter, Name: name}]; bad {
-		return "cannot be used"
+// filter looks up a BGPFilter of p. One that is known not to be there leaves
+// sessions open, as in Calico, unless the options say otherwise; one that may be
+// among what cannot be read closes them.
+func (c *computer) filter(p peer, name string) (*backends.BGPFilter, bool) {
+	if f, ok := c.state.BGPFilters[name]; ok {
+		return f, true
 	}
-	return "does not exist"
+	if f, ok := c.standIns[name]; ok {
+		return f, true
+	}
+	switch {
+	case c.unread != "":
+		c.problem(p.ResourceKey(), true, "names the BGPFilter %q, which is not there, but may be in what cannot be read (%s): its sessions reject all routes", name, c.unread)
+	case c.options.CloseMissingFilters:
+		c.problem(p.ResourceKey(), true, "names the BGPFilter %q, which does not exist: its sessions reject all routes", name)
+	default:
+		c.problem(p.ResourceKey(), false, "names the BGPFilter %q, which does not exist: its sessions run unfiltered where that would filter (--missing-filters=closed has them reject all routes instead)", name)
+		return nil, false
+	}
+	c.standIns[name] = backends.ClosedFilter(name)
+	return c.standIns[name], true
+}
+
+// unreadOf names the first thing that cannot be read and may hold any object;
+// empty where there is none.
+func unreadOf(s *backends.State) string {
+	first := backends.Key{}
+	for key := range s.Invalid {
+		if key.Kind == backends.KindFile && (first == backends.Key{} || key.Compare(first) < 0) {
+			first = key
+		}
+	}
+	return first.Name
 }
 
 func appendCall(calls []FilterCall, name string, rules []backends.FilterRule) []FilterCall {
@@ -144,12 +169,30 @@ func (c *computer) restartTime(owner backends.Key, t *time.Duration) *uint32 {
 	if t == nil {
 		return nil
 	}
-	n := seconds(*t)
-	if *n > maxRestartTime {
+	if *t > maxRestartTime*time.Second {
 		c.problem(owner, false, "its restart time of %s is more than BGP can say: %d s is used", *t, maxRestartTime)
-		*n = maxRestartTime
+		return seconds(maxRestartTime * time.Second)
 	}
-	return n
+	return seconds(*t)
+}
+
+// maxKeepaliveTime is half of the longest hold time (RFC 4271), in seconds: past
+// that BIRD warns.
+const maxKeepaliveTime = 65535 / 2
+
+func (c *computer) keepaliveTime(p peer) *uint32 {
+	switch t := p.KeepaliveTime; {
+	case t == nil:
+		return nil
+	case *t > maxKeepaliveTime*time.Second:
+		c.problem(p.ResourceKey(), false, "its keepalive time of %s is more than half of the longest hold time that there is: %d s is used", *t, maxKeepaliveTime)
+		return seconds(maxKeepaliveTime * time.Second)
+	case *t < time.Second:
+		c.problem(p.ResourceKey(), false, "its keepalive time of %s is less than BGP can say: 1 s is used", *t)
+		return seconds(time.Second)
+	default:
+		return seconds(*t)
+	}
 }
 
 // seconds rounds to whole seconds, but never a positive time to none.

@@ -11,6 +11,7 @@ import (
 	"confd/internal/birds"
 	"confd/internal/report"
 	"confd/internal/settings"
+	"confd/internal/terminal"
 )
 
 const approveHelp = `Let the change through that the program on this node holds back, because it
@@ -53,10 +54,11 @@ func approve(ctx context.Context, s settings.Settings, stdout io.Writer) error {
 		_, err := fmt.Fprintln(stdout, "nothing is held back")
 		return err
 	}
-	if err := report.Approve(folder, r.Held.Token); err != nil {
+	if err := report.Approve(folder, *r.Held); err != nil {
 		return err
 	}
-	_, err = fmt.Fprintf(stdout, "approved %s, held for %s: %s\n", r.Held.Hash, time.Since(r.Held.Since).Round(time.Second), r.Held)
+	text := fmt.Sprintf("approved %s, held for %s: %s", r.Held.Hash, time.Since(r.Held.Since).Round(time.Second), r.Held)
+	_, err = fmt.Fprintln(stdout, terminal.Line(text))
 	return err
 }
 

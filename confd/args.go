@@ -12,6 +12,7 @@ import (
 	"github.com/spf13/pflag"
 
 	"confd/internal/settings"
+	"confd/internal/terminal"
 )
 
 // The exit codes.
@@ -55,7 +56,7 @@ func (p program) execute(ctx context.Context, args []string) int {
 	root.SetErr(p.stderr)
 	err := root.ExecuteContext(ctx)
 	if err != nil {
-		fmt.Fprintf(p.stderr, "confd: %v\n", err)
+		fmt.Fprintln(p.stderr, "confd: "+terminal.Lines(err.Error()))
 	}
 	return exitCode(err)
 }

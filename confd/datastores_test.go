@@ -197,9 +197,7 @@ func stateOf(t *testing.T, c cluster) *backends.State {
 			t.Fatal(err)
 		}
 		e := backends.Event{Key: k}
-		if e.Resource, e.Err = backends.Decode(k.Kind, k.Name, text); e.Err != nil {
-			e.Resource = nil
-		}
+		e.Resource, e.Err = backends.Decode(k.Kind, k.Name, text)
 		s.Apply(e)
 	}
 	for i := range 12 {

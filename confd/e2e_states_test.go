@@ -443,17 +443,17 @@ func testApprovalLeftOver(t *testing.T, confd string) {
 	c.stop()
 	c = r.start()
 	r.isHeld(c, 1, threeOfThree, isOff)
-	hash := r.report().Held.Hash
+	old := *r.report().Held
 	r.put(meshIs(true))
 	c.awaitOutput("nothing is held back any more")
 	r.awaitReady()
-	if err := report.Approve(r.env["CONFD_BIRD_DIR"], hash); err != nil {
+	if err := report.Approve(r.env["CONFD_BIRD_DIR"], old); err != nil {
 		t.Fatal(err)
 	}
 	r.put(meshIs(false))
 	r.isHeld(c, 1, threeOfThree, switchedOff)
-	if now := r.report().Held.Hash; now != hash {
-		t.Fatalf("it is held as %s, and was as %s: the approval is of something else", now, hash)
+	if now := r.report().Held.Hash; now != old.Hash {
+		t.Fatalf("it is held as %s, and was as %s: the approval is of something else", now, old.Hash)
 	}
 	r.putBlock("10.128.1.0-26") // when that is there, it has looked for approvals
 	r.awaitBlock("10.128.1.0/26")

@@ -8,7 +8,6 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
-	"strings"
 
 	"github.com/google/renameio/v2"
 
@@ -101,16 +100,4 @@ func problemPlace(p bgp.Problem) []any {
 		args = append(args, "code", string(p.Code))
 	}
 	return args
-}
-
-// problemExcerpt shows where in a file a problem is; empty where it is in none.
-func problemExcerpt(p bgp.Problem) string {
-	if p.Place == "" {
-		return ""
-	}
-	text := p.Place + "\n"
-	for line := range strings.Lines(p.Excerpt) {
-		text += "  " + line
-	}
-	return strings.TrimSuffix(text, "\n") + "\n"
 }

@@ -13,6 +13,8 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"confd/internal/birdcheck"
+	"confd/internal/birds"
 	"confd/internal/golden"
 	"confd/internal/settings"
 )
@@ -102,77 +104,109 @@ func (p program) runCases(ctx context.Context, o testOptions) error {
 	if err := o.complete(p.around); err != nil {
 		return settings.Error{Err: err}
 	}
-	targets, err := findTargets(o)
+	match, err := regexp.Compile(o.run)
+	if err != nil {
+		return settings.Error{Err: fmt.Errorf("--run: %w", err)}
+	}
+	if len(o.dirs) == 0 {
+		o.dirs = []string{"."}
+	}
+	cases, err := golden.Find(o.dirs)
 	if err != nil {
 		return settings.Error{Err: err}
 	}
-	checker := birdChecker{mode: o.check, limit: o.checkTimeout}
-	if o.check != checkNever {
-		path, _ := p.around.LookupEnv("PATH")
-		checker.programs, err = findBirds(ctx, o.birdBinary, path)
-		if err != nil {
-			return err
-		}
-	}
-	r, err := newCaseRenderer(ctx, targets, checker)
-	if err != nil {
-		return settings.Error{Err: err}
-	}
-	began := time.Now()
-	results, err := golden.Run(ctx, targets, golden.Options{Render: r.render, Update: o.update})
+	checker, err := p.checker(ctx, o)
 	if err != nil {
 		return err
 	}
-	summary := golden.Summarize(results, time.Since(began))
-	var paint func(string) string
-	if o.format == golden.Text && isTerminal(p.stdout, p.around.LookupEnv) {
-		paint = coloured
-	}
-	if err := golden.Report(p.stdout, o.format, paint, results, summary); err != nil {
+	report, done := p.reporter(o.format)
+	defer done()
+	summary, err := golden.Run(ctx, cases, golden.Options{Match: match, Update: o.update, Checker: checker, Report: report})
+	switch {
+	case errors.Is(err, golden.ErrNoMatch):
+		return settings.Error{Err: fmt.Errorf("--run: %w", err)}
+	case err != nil:
 		return err
-	}
-	return testOutcome(results, summary)
-}
-
-// testOutcome is the error that a run ends with, which decides the exit code.
-func testOutcome(results []golden.Result, s golden.Summary) error {
-	for _, r := range results {
-		if broken := (settings.Error{}); errors.As(r.Err, &broken) {
-			return fmt.Errorf("%d of %d checks failed, some because their case is broken: %w", s.Failed, s.Cases, broken)
-		}
-	}
-	if s.Failed > 0 {
-		return fmt.Errorf("%d of %d checks failed", s.Failed, s.Cases)
+	case summary.Broken != nil:
+		return fmt.Errorf("%d of %d checks failed, some because their case is broken: %w", summary.Failed, summary.Cases, summary.Broken)
+	case summary.Failed > 0:
+		return fmt.Errorf("%d of %d checks failed", summary.Failed, summary.Cases)
 	}
 	return nil
 }
 
-// findTargets finds what o asks to run.
-func findTargets(o testOptions) ([]golden.Target, error) {
-	pattern, err := regexp.Compile(o.run)
-	if err != nil {
-		return nil, fmt.Errorf("--run: %w", err)
+// checker has the BIRDs that o asks for read what is rendered; nil: none.
+func (p program) checker(ctx context.Context, o testOptions) (*birdcheck.Checker, error) {
+	if o.check == checkNever {
+		return nil, nil
 	}
-	dirs := o.dirs
-	if len(dirs) == 0 {
-		dirs = []string{"."}
-	}
-	cases, err := golden.Find(dirs)
-	if err != nil {
-		return nil, err
-	}
-	var targets []golden.Target
-	for _, c := range cases {
-		for _, t := range c.Targets {
-			if pattern.MatchString(t.ID) {
-				targets = append(targets, t)
-			}
+	var programs []birdcheck.Program
+	if o.birdBinary != "" {
+		one, err := birdcheck.NewProgram(ctx, o.birdBinary)
+		if err != nil {
+			return nil, settings.Error{Err: fmt.Errorf("--bird-binary: %w", err)}
+		}
+		programs = append(programs, one)
+	} else {
+		var err error
+		path, _ := p.around.LookupEnv("PATH")
+		if programs, err = birdcheck.OnPath(ctx, path); err != nil {
+			return nil, err
 		}
 	}
-	if len(targets) == 0 {
-		return nil, fmt.Errorf("--run: no check's name matches %q", o.run)
+	return birdcheck.New(programs, o.checkTimeout, o.check == checkAlways), nil
+}
+
+// reporter writes to stdout; with a bar where there is a terminal to see it.
+func (p program) reporter(format string) (r golden.Reporter, done func()) {
+	var paint func(string) string
+	if format == golden.Text && isTerminal(p.stdout, p.around.LookupEnv) {
+		paint = coloured
 	}
-	return targets, nil
+	r = golden.NewReporter(p.stdout, format, paint)
+	if !onTerminal(p.stderr, p.around.LookupEnv) {
+		return r, func() {}
+	}
+	bar := golden.WithProgress(p.stderr, r, format == golden.Text && onTerminal(p.stdout, p.around.LookupEnv))
+	return bar, func() { _ = bar.Close() }
+}
+
+// initCase makes a case of what the datastore says, in a new folder.
+func (p program) initCase(ctx context.Context, o testOptions) error {
+	if len(o.dirs) > 0 || o.update || o.run != "" {
+		return settings.Error{Err: errors.New("--init goes without --update, --run and other folders")}
+	}
+	if empty, err := isFolderEmpty(o.init); err != nil || !empty {
+		return settings.Error{Err: fmt.Errorf("--init: %s is there already, and not an empty folder", o.init)}
+	}
+	s, err := settings.Load(o.flags, p.around)
+	if err != nil {
+		return err
+	}
+	log := newLogger(s.Log)
+	d, err := birds.Find(ctx, s.BIRD)
+	if err != nil {
+		return err
+	}
+	state, err := gatherOnce(ctx, s, log)
+	if err != nil {
+		return err
+	}
+	if err := golden.Create(ctx, o.init, s, d.Version, state, log); err != nil {
+		return fmt.Errorf("making a case: %w", err)
+	}
+	return p.runCases(ctx, testOptions{dirs: []string{o.init}, update: true, check: o.check, format: o.format, flags: o.runFlags()})
+}
+
+// runFlags are the settings that running a case has a use for.
+func (o testOptions) runFlags() settings.Layer {
+	l := settings.Layer{}
+	for _, name := range runSettingNames() {
+		if g, ok := o.flags[name]; ok {
+			l[name] = g
+		}
+	}
+	return l
 }
 
 // isFolderEmpty says whether there is nothing at path, or an empty folder.

@@ -395,28 +395,6 @@ func grep(t *testing.T, dir, text string) []string {
 	return found
 }
 
-// TestCasesCheckCommands tells check commands with BIRD from others.
-func TestCasesCheckCommands(t *testing.T) {
-	for cmd, want := range map[string]string{
-		"bird -p -c {{.src}}":                     "bird",
-		"bird6 -p -c {{ .src }}":                  "bird6",
-		"/usr/sbin/bird -p -c '{{.src}}'":         "bird",
-		"test -s {{.src}} && bird -pc {{.src}}":   "",
-		"test -s {{.src}} && bird -p -c {{.src}}": "bird",
-		"bird -p -c /etc/bird.conf":               "",
-		"bluebird -p -c {{.src}}":                 "",
-		"":                                        "",
-	} {
-		got := ""
-		if m := checksWithBird.FindStringSubmatch(cmd); m != nil {
-			got = m[1]
-		}
-		if got != want {
-			t.Errorf("%q: got %q, want %q", cmd, got, want)
-		}
-	}
-}
-
 // TestCasesOfCalico has BIRD 1.6 read what templates in Calico's manner make:
 // two main files, and those that they include.
 func TestCasesOfCalico(t *testing.T) {

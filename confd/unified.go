@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/rogpeppe/go-internal/diff"
+	"golang.org/x/term"
 )
 
 // passwordText is the value of BIRD's options for passwords, on the same line or,
@@ -66,18 +67,16 @@ func coloured(diff string) string {
 }
 
 // isTerminal says whether w is a terminal, for which a diff is coloured. Where
-// NO_COLOR is set (https://no-color.org) or TERM is dumb, nothing counts as one.
+// NO_COLOR is set (https://no-color.org), nothing counts as one.
 func isTerminal(w io.Writer, lookup func(string) (string, bool)) bool {
-	if text, _ := lookup("NO_COLOR"); text != "" {
-		return false
-	}
-	if term, _ := lookup("TERM"); term == "dumb" {
-		return false
-	}
+	text, _ := lookup("NO_COLOR")
+	return text == "" && onTerminal(w, lookup)
+}
+
+// onTerminal says whether w is a terminal that can do more than go on. Where TERM
+// is dumb, nothing counts as one.
+func onTerminal(w io.Writer, lookup func(string) (string, bool)) bool {
 	f, ok := w.(*os.File)
-	if !ok {
-		return false
-	}
-	info, err := f.Stat()
-	return err == nil && info.Mode()&os.ModeCharDevice != 0 && f.Name() != os.DevNull
+	kind, _ := lookup("TERM")
+	return ok && kind != "dumb" && term.IsTerminal(int(f.Fd()))
 }

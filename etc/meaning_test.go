@@ -116,15 +116,15 @@ func stateOf(t *testing.T, text string) *backends.State {
 func eventOf(t *testing.T, apiVersion string, kind backends.Kind, data []byte) backends.Event {
 	t.Helper()
 	if kind == backends.KindNode && apiVersion == "v1" {
-		n, _, err := backends.DecodeKubernetesNode(data)
+		n, err := backends.DecodeKubernetesNode(data)
 		if err != nil {
 			t.Fatal(err)
 		}
 		return backends.Event{Key: n.ResourceKey(), Resource: n}
 	}
 	r, err := backends.Decode(kind, "", data)
-	if err == nil {
-		return backends.Event{Key: r.ResourceKey(), Resource: r}
+	if r != nil {
+		return backends.Event{Key: r.ResourceKey(), Resource: r, Err: err}
 	}
 	var named struct{ Metadata struct{ Name string } }
 	if jsonErr := kyaml.Unmarshal(data, &named); jsonErr != nil {

@@ -47,11 +47,15 @@ func symbol(name string) (string, error) {
 		return "", fmt.Errorf("%q cannot be a BIRD symbol: it must have 1 to %d characters", name, symbolLength)
 	}
 	for _, r := range name {
-		if !strings.ContainsRune("_-.:", r) && (r > unicode.MaxASCII || !unicode.IsLetter(r) && !unicode.IsDigit(r)) {
+		if !isSymbolRune(r) {
 			return "", fmt.Errorf("%q cannot be a BIRD symbol: it holds %q", name, r)
 		}
 	}
 	return "'" + name + "'", nil
+}
+
+func isSymbolRune(r rune) bool {
+	return strings.ContainsRune("_-.:", r) || r <= unicode.MaxASCII && (unicode.IsLetter(r) || unicode.IsDigit(r))
 }
 
 // functionName is the name of a BGPFilter's function for a direction ("import"
@@ -61,11 +65,30 @@ func functionName(filter, direction string, family int) string {
 	const prefix = "bgp_"
 	suffix := fmt.Sprintf("_%sFilterV%d", direction, family)
 	room := symbolLength - len(prefix) - len(suffix)
-	if len(filter) > room {
-		hash := fmt.Sprintf("_%X", sha256.Sum256([]byte(filter)))[:17]
-		filter = filter[:room-len(hash)] + hash
+	word := filterWord(filter)
+	if len(word) > room {
+		hash := nameHash(word)
+		word = word[:room-len(hash)] + hash
 	}
-	return prefix + filter + suffix
+	return prefix + word + suffix
+}
+
+func nameHash(name string) string { return fmt.Sprintf("_%X", sha256.Sum256([]byte(name)))[:17] }
+
+// filterWord is a BGPFilter's name with nothing in it that BIRD's symbols, or
+// the keys of Calico's templates, cannot hold. An API server refuses other
+// names, etcd and files do not: they are given a hash.
+func filterWord(name string) string {
+	odd := func(r rune) bool { return !isSymbolRune(r) || r == ':' }
+	if name != "" && !strings.ContainsFunc(name, odd) {
+		return name
+	}
+	return strings.Map(func(r rune) rune {
+		if odd(r) {
+			return '_'
+		}
+		return r
+	}, name) + nameHash(name)
 }
 
 // filterRules are the rules of f for a direction and family.
@@ -159,7 +182,11 @@ func netCondition(r backends.FilterRule) string {
 	op := map[backends.MatchOperator]string{
 		backends.MatchEqual: "=", backends.MatchNotEqual: "!=", backends.MatchIn: "~", backends.MatchNotIn: "!~",
 	}[r.Match]
-	if r.PrefixLength == nil || op == "=" || op == "!=" {
+	equal := op == "=" || op == "!="
+	switch l := r.PrefixLength; {
+	case equal && l != nil && (r.CIDR.Bits() < int(l.Min) || r.CIDR.Bits() > int(l.Max)):
+		return fmt.Sprint(op == "!=") // no net is the CIDR and has such a length
+	case equal || l == nil:
 		return fmt.Sprintf("net %s %s", op, r.CIDR)
 	}
 	// A pattern's lower length may lie below the prefix's own and would then

@@ -260,6 +260,7 @@ func plainTypes() map[string]string {
 		"int": "number", "uint8": "number", "uint16": "number", "uint32": "number",
 		"netip.Addr": "address", "netip.Prefix": "network",
 		"backends.Key":         "resource",
+		"backends.Code":        "text",
 		"backends.Community":   "community",
 		"backends.NextHopMode": "text: `Auto`, `Self`, `Keep` or nothing",
 		"backends.BGPFilter":   "BGPFilter: its `.Name`, and the rules that `.FilterFunctions` are made of",

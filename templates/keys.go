@@ -172,7 +172,7 @@ func (b treeBuilder) advertisements(p *pairs, c *backends.BGPConfiguration, key 
 		return nil
 	}
 	values := map[string]string{}
-	for _, named := range b.configuration(defaultName).Communities {
+	for _, named := range slices.Backward(c.Communities) { // of one name the first counts
 		values[named.Name] = named.Value.String()
 	}
 	type advertisement struct {
@@ -277,7 +277,7 @@ func newPeerValue(s bgp.Session) (peerValue, error) {
 		Password: password, SourceAddr: "UseNodeIP",
 		RestartTime: optional(s.GracefulRestartTime), KeepaliveTime: optional(s.KeepaliveTime),
 		Port: s.Port, KeepNextHop: s.NextHop == bgp.NextHopKeep,
-		TTLSecurity: s.TTLHops, Filters: append([]string{}, s.Filters...), ReachableBy: addressText(s.ReachableBy),
+		TTLSecurity: s.TTLHops, Filters: filterWords(s.Filters), ReachableBy: addressText(s.ReachableBy),
 		Passive: s.Passive, LocalBGPPeer: s.Kind == bgp.LocalWorkloadSession, NextHopMode: string(s.NextHopMode),
 	}
 	if s.OwnLocalAS {
@@ -290,6 +290,14 @@ func newPeerValue(s bgp.Session) (peerValue, error) {
 		v.NumAllowLocalAS = *s.AllowLocalAS
 	}
 	return v, nil
+}
+
+func filterWords(names []string) []string {
+	words := make([]string, len(names))
+	for i, name := range names {
+		words[i] = filterWord(name)
+	}
+	return words
 }
 
 // passwordText is a session's password as templates put it between quotation
@@ -326,7 +334,7 @@ func (b treeBuilder) blocks(p *pairs) error {
 	}
 	for _, a := range b.state.BlockAffinities {
 		switch {
-		case a.State == "pending" || a.Deleted || !safeInKey(a.Node):
+		case a.State == "pending" || a.Deleted || !safeInKey(a.Node) || b.config.PodCIDRs && a.Node == b.config.Node:
 		case a.State == "" || a.State == "confirmed":
 			p.add(confirmed, blockKey(a.Node, a.CIDR)...)
 		default:
@@ -356,14 +364,18 @@ func (b treeBuilder) rejects(p *pairs, f *bgp.Family, suffix string) error {
 	return nil
 }
 
-// filters writes the cluster's BGPFilters.
+// filters writes the cluster's BGPFilters, under names that functions can have.
 func (b treeBuilder) filters(p *pairs) error {
-	for _, f := range b.state.BGPFilters {
+	all := maps.Clone(b.state.BGPFilters)
+	for _, f := range b.config.Filters {
+		all[f.Name] = f // also what takes the place of one that is not there
+	}
+	for _, f := range all {
 		text, err := backends.Encode(f)
 		if err != nil {
 			return err
 		}
-		p.add(string(text), filterKeys, "/", f.Name)
+		p.add(string(text), filterKeys, "/", filterWord(f.Name))
 	}
 	return nil
 }

@@ -140,7 +140,7 @@ func (b *Backend) Run(ctx context.Context, out chan<- backends.Update) error {
 		if ctx.Err() != nil {
 			return nil
 		}
-		if !r.failed(ctx, err) || !backends.Sleep(ctx, r.delay()) {
+		if !r.failed(ctx, err) || !backends.Sleep(ctx, r.pauses.NextBackOff()) {
 			return nil
 		}
 	}

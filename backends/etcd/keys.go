@@ -83,9 +83,6 @@ func (b *Backend) putEvent(key string, value []byte) (backends.Event, bool) {
 	}
 	e := backends.Event{Key: backends.Key{Kind: r.kind, Name: name}}
 	e.Resource, e.Err = decode(r.kind, name, value)
-	if e.Err != nil {
-		e.Resource = nil
-	}
 	return e, true
 }
 
@@ -108,7 +105,7 @@ func decode(kind backends.Kind, name string, value []byte) (backends.Resource, e
 		return nil, fmt.Errorf("the key of this %s ends where its name should be", kind)
 	}
 	if err := checkSize(value); err != nil {
-		return nil, err
+		return backends.StandIn(backends.Key{Kind: kind, Name: name}, err)
 	}
 	return backends.Decode(kind, name, value)
 }

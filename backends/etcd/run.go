@@ -5,11 +5,11 @@ import (
 	"errors"
 	"fmt"
 	"hash/maphash"
-	"math/rand/v2"
 	"strconv"
 	"strings"
 	"time"
 
+	"github.com/cenkalti/backoff/v5"
 	"go.etcd.io/etcd/api/v3/v3rpc/rpctypes"
 	clientv3 "go.etcd.io/etcd/client/v3"
 	"google.golang.org/grpc/codes"
@@ -18,12 +18,14 @@ import (
 	"confd/backends"
 )
 
-// Waits between sessions: short, since a server that comes back should be
-// found soon, and spread, since the other nodes look for it too.
-const (
-	minDelay = 250 * time.Millisecond
-	maxDelay = 5 * time.Second
-)
+// newPauses are the pauses between sessions: short, since a server that comes back
+// should be found soon, and spread, since the other nodes look for it too.
+func newPauses() backoff.ExponentialBackOff {
+	return backoff.ExponentialBackOff{InitialInterval: 200 * time.Millisecond, Multiplier: 2, MaxInterval: 4 * time.Second, RandomizationFactor: .3}
+}
+
+// lasting is how long a session must be in step for the pauses to begin anew.
+const lasting = 5 * time.Second
 
 // run is the state of one call of Run. One goroutine owns it.
 type run struct {
@@ -31,13 +33,13 @@ type run struct {
 	out chan<- backends.Update
 	// seen has a hash of the value of every key that was delivered. Revisions
 	// would not do: a store restored from a backup uses them a second time.
-	seen     map[string]uint64
-	seed     maphash.Seed
-	cluster  uint64    // the cluster ID in this session's first answer
-	loaded   bool      // was in step at least once
-	inStep   time.Time // since when it is in step; zero where it is not
-	failures int       // sessions in a row that did not last
-	outage   outage
+	seen    map[string]uint64
+	seed    maphash.Seed
+	cluster uint64    // the cluster ID in this session's first answer
+	loaded  bool      // was in step at least once
+	inStep  time.Time // since when it is in step; zero where it is not
+	pauses  backoff.ExponentialBackOff
+	outage  outage
 }
 
 // outage is what was told about the time out of step.
@@ -48,7 +50,7 @@ type outage struct {
 }
 
 func newRun(b *Backend, out chan<- backends.Update) *run {
-	return &run{Backend: b, out: out, seen: map[string]uint64{}, seed: maphash.MakeSeed()}
+	return &run{Backend: b, out: out, seen: map[string]uint64{}, seed: maphash.MakeSeed(), pauses: newPauses()}
 }
 
 // session connects, lists and watches until something fails; it always
@@ -133,11 +135,10 @@ func (r *run) recovered(revision int64) {
 // failed notes that a session ended, tells the consumer each kind of reason
 // once per outage, and logs at growing intervals. It is false where ctx ended.
 func (r *run) failed(ctx context.Context, err error) bool {
-	if !r.inStep.IsZero() && time.Since(r.inStep) > maxDelay {
-		r.failures = 0
+	if !r.inStep.IsZero() && time.Since(r.inStep) > lasting {
+		r.pauses.Reset()
 	}
 	r.inStep = time.Time{}
-	r.failures++
 	err = r.explain(err)
 	o := &r.outage
 	if o.start.IsZero() {
@@ -153,15 +154,6 @@ func (r *run) failed(ctx context.Context, err error) bool {
 		return backends.Send(ctx, r.out, backends.Update{Source: source, Err: err})
 	}
 	return true
-}
-
-// delay is how long to wait before the next session.
-func (r *run) delay() time.Duration {
-	d := maxDelay
-	if r.failures <= 5 {
-		d = min(maxDelay, minDelay<<(r.failures-1))
-	}
-	return d/2 + rand.N(d/2+1)
 }
 
 // explain says what to do about err, where something is known to help.

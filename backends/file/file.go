@@ -12,6 +12,7 @@ import (
 
 	"confd/backends"
 	"confd/backends/internal/folder"
+	"confd/internal/watch"
 )
 
 // Source is the backend's name in updates.
@@ -19,7 +20,7 @@ const Source = "file"
 
 // KindFile is the kind of the key under which a document that cannot be read
 // is reported. The name is "PATH, document N", or "PATH, document N, item N".
-const KindFile backends.Kind = "File"
+const KindFile = backends.KindFile
 
 // Config says what to read.
 type Config struct {
@@ -88,7 +89,7 @@ type reader struct {
 func newReader(cfg Config) *reader { return &reader{cfg: cfg} }
 
 // Read reads the files that changed.
-func (r *reader) Read(ctx context.Context) (t folder.Targets, moving bool, err error) {
+func (r *reader) Read(ctx context.Context) (t watch.Targets, moving bool, err error) {
 	l, err := list(r.cfg.Paths)
 	if err != nil {
 		return l.targets, false, err

@@ -99,20 +99,22 @@ func ourKind(t typeMeta) (backends.Kind, bool) {
 
 func decode(kind backends.Kind, t typeMeta, tree map[string]any) object {
 	if kind == backends.KindNode && t.apiVersion == "v1" {
-		node, warnings, err := backends.DecodeKubernetesNodeObject(tree)
+		node, err := backends.DecodeKubernetesNodeObject(tree)
 		if err != nil {
 			return unusable(kind, tree, err)
 		}
-		return object{event: &backends.Event{Key: node.ResourceKey(), Resource: node}, warnings: warnings}
+		return object{event: &backends.Event{Key: node.ResourceKey(), Resource: node}}
 	}
 	res, err := backends.DecodeObject(kind, "", tree)
 	switch {
 	case errors.Is(err, backends.ErrNotOurs):
 		return object{}
+	case res != nil:
+		return object{event: &backends.Event{Key: res.ResourceKey(), Resource: res, Err: err}}
 	case err != nil:
 		return unusable(kind, tree, err)
 	}
-	return object{event: &backends.Event{Key: res.ResourceKey(), Resource: res}}
+	return object{}
 }
 
 // unusable reports a bad object under its name, where it has one.

@@ -8,7 +8,7 @@ import (
 	"path/filepath"
 	"strings"
 
-	"confd/backends/internal/folder"
+	"confd/internal/watch"
 )
 
 // listing is which files there are, in the order in which they count, and what
@@ -16,13 +16,13 @@ import (
 type listing struct {
 	files   []string
 	listed  map[string]bool
-	targets folder.Targets
+	targets watch.Targets
 }
 
 // list finds the files of all paths. The listing's targets are usable even
 // with an error.
 func list(paths []string) (*listing, error) {
-	l := &listing{listed: map[string]bool{}, targets: folder.NewTargets()}
+	l := &listing{listed: map[string]bool{}, targets: watch.NewTargets()}
 	var errs []error
 	for _, p := range paths {
 		l.targets.AddName(p)

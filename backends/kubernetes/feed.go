@@ -5,21 +5,11 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"math/rand/v2"
 	"net/http"
 	"slices"
 	"time"
 
 	"confd/backends"
-)
-
-// Waits between sessions that fail: short at first, since a server that comes
-// back should be found soon, and spread, since the other nodes look for it too.
-// One that answers, and refuses, is asked less often than one that is away.
-const (
-	minDelay        = 250 * time.Millisecond
-	maxDelayAway    = 4 * time.Second
-	maxDelayRefused = 15 * time.Second
 )
 
 // holdTime is how long the deletion of a custom resource is held before the
@@ -64,8 +54,7 @@ type feed struct {
 	// streaming says that the server may be asked to begin a watch with the
 	// whole collection.
 	streaming bool
-	failures  int // sessions in a row that did not last, and failed alike
-	code      int // the server's answer then; 0: there was none
+	pauses    pauses
 	started   time.Time
 	warned    map[objectID][]string
 }
@@ -98,14 +87,14 @@ func (f *feed) run(ctx context.Context) {
 			return
 		}
 		lasted := time.Since(began)
-		if code := codeOf(err); lasted > maxDelayRefused || code != f.code {
-			f.failures, f.code = 0, code
+		inOrder := err == nil && lasted > time.Second // a watch that ended
+		if inOrder || lasted > longestPause {
+			f.pauses = pauses{}
 		}
-		if err == nil && lasted > time.Second {
-			continue // a watch that ended in order
+		if inOrder {
+			continue
 		}
-		f.failures++
-		if err != nil && !f.fail(ctx, err) || !backends.Sleep(ctx, delay(f.failures, err)) {
+		if err != nil && !f.fail(ctx, err) || !backends.Sleep(ctx, f.pauses.after(err)) {
 			return
 		}
 	}
@@ -206,7 +195,7 @@ func (f *feed) fail(ctx context.Context, err error) bool {
 	}
 	f.failing = true
 	err = f.explain(err)
-	f.log.Debug("collection is out of step", "error", err, "attempt", f.failures)
+	f.log.Debug("collection is out of step", "error", err)
 	r := report{from: f.name, err: err}
 	c := f.table.change()
 	if f.unreadable(err) {
@@ -252,19 +241,6 @@ func (f *feed) send(ctx context.Context, r report) bool {
 	case <-ctx.Done():
 		return false
 	}
-}
-
-// delay grows with the failures in a row, of which err is the last.
-func delay(failures int, err error) time.Duration {
-	most := maxDelayAway
-	if codeOf(err) != 0 {
-		most = maxDelayRefused
-	}
-	d := most
-	if failures <= 6 {
-		d = min(most, minDelay<<(failures-1))
-	}
-	return max(d/2+rand.N(d/2+1), retryAfter(err))
 }
 
 // warn logs what counts as absent in objects, once for each new text.

@@ -19,7 +19,7 @@ const finderName = "Calico's API group"
 
 // endPatience is how long changes are held in an outage, when it begins and when
 // it ends: as long as collections that have failed take to be asked again.
-const endPatience = maxDelayRefused + 5*time.Second
+const endPatience = longestPause + 5*time.Second
 
 // hub is the state of one call of Run. Its goroutine is the only one that talks
 // to the consumer, and starts and stops the feeds.
@@ -167,13 +167,15 @@ func (h *hub) stop(name string) []backends.Event {
 }
 
 func (h *hub) startCore(ctx context.Context) {
-	h.start(ctx, collection{name: "Nodes", path: "/api/v1/nodes", metadataOnly: true, read: readNode}, false)
+	nodes := collection{name: "Nodes", path: "/api/v1/nodes", metadataOnly: true, read: readNode}
 	if h.cfg.UsePodCIDR {
+		// The podCIDRs are no metadata, and this node's alone matter.
+		nodes.read = only(nodes.read, otherThan(h.cfg.Node))
 		h.start(ctx, collection{
-			name: "podCIDRs of Node " + strconv.Quote(h.cfg.Node), path: "/api/v1/nodes",
-			selector: named(h.cfg.Node), read: readPodCIDRs,
+			name: "Node " + strconv.Quote(h.cfg.Node), path: "/api/v1/nodes", selector: named(h.cfg.Node), read: readNode,
 		}, false)
 	}
+	h.start(ctx, nodes, false)
 }
 
 func (h *hub) startCalico(ctx context.Context, g *group) {
@@ -227,7 +229,8 @@ func (h *hub) startFinder(ctx context.Context) {
 	h.finder = make(chan struct{})
 	go func() {
 		defer close(h.finder)
-		for failures := 1; ; failures++ {
+		var p pauses
+		for {
 			g, err := discover(ctx, h.client, h.cfg)
 			if err != nil {
 				err = fmt.Errorf("%s: %w", h.client.where(), err)
@@ -237,7 +240,7 @@ func (h *hub) startFinder(ctx context.Context) {
 			case <-ctx.Done():
 				return
 			}
-			if g != nil || !backends.Sleep(ctx, delay(failures, err)) {
+			if g != nil || !backends.Sleep(ctx, p.after(err)) {
 				return
 			}
 		}

@@ -2,6 +2,7 @@ package kubernetes
 
 import (
 	"net/netip"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -126,17 +127,15 @@ func podCIDRs(t *testing.T, k *testenv.Kube) {
 		calico(GroupV3, "BlockAffinity", "b", "node: node-1, cidr: 10.9.0.0/26"))
 	f := follow(t, k, Config{CalicoResources: true, APIGroup: GroupV3, UsePodCIDR: true})
 	f.untilInSync()
-	if len(f.state.BlockAffinities) != 0 {
-		t.Errorf("blocks without a podCIDR: %v", names(f.state.BlockAffinities))
+	if len(f.state.BlockAffinities) != 0 || len(f.state.Nodes) != 2 || len(f.state.Nodes["node-1"].PodCIDRs) != 0 {
+		t.Errorf("affinities %v, nodes %v", names(f.state.BlockAffinities), names(f.state.Nodes))
 	}
 	k.Apply(t, docs(withCIDR("node-1", `10.1.0.0/24, "fd00:1::/64"`)))
-	f.until("blocks", func() bool { return len(f.state.BlockAffinities) == 2 })
-	b := f.state.BlockAffinities["node-1/10.1.0.0/24"]
-	if b == nil || b.Node != "node-1" || b.State != "confirmed" || b.CIDR != netip.MustParsePrefix("10.1.0.0/24") {
-		t.Errorf("block is %+v", b)
-	}
+	f.until("nets", func() bool {
+		return slices.Equal(f.state.Nodes["node-1"].PodCIDRs, []netip.Prefix{netip.MustParsePrefix("10.1.0.0/24"), netip.MustParsePrefix("fd00:1::/64")})
+	})
 	k.Delete(t, docs(node("node-1", "")))
-	f.until("no blocks", func() bool { return len(f.state.BlockAffinities) == 0 && f.state.Nodes["node-1"] == nil })
+	f.until("no node", func() bool { return f.state.Nodes["node-1"] == nil && f.state.Nodes["node-2"] != nil })
 }
 
 func badObjects(t *testing.T, k *testenv.Kube) {

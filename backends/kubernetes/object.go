@@ -4,7 +4,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"slices"
 	"strings"
 
 	"confd/backends"
@@ -60,7 +59,7 @@ func (o *object) essence() ([]byte, error) {
 	e.Metadata.ResourceVersion = ""
 	e.Metadata.Annotations = nil
 	for k, v := range o.Metadata.Annotations {
-		if strings.HasPrefix(k, calicoPrefix) {
+		if strings.HasPrefix(k, calicoPrefix) || k == backends.AnnotationDisruption || k == backends.AnnotationApproved {
 			if e.Metadata.Annotations == nil {
 				e.Metadata.Annotations = map[string]string{}
 			}
@@ -76,26 +75,11 @@ type reader func(essence []byte) (events []backends.Event, warnings []string)
 
 // readNode reads a Kubernetes Node.
 func readNode(data []byte) ([]backends.Event, []string) {
-	n, warnings, err := backends.DecodeKubernetesNode(data)
+	n, err := backends.DecodeKubernetesNode(data)
 	if err != nil {
 		return []backends.Event{unusable(backends.KindNode, data, err)}, nil
 	}
-	return []backends.Event{{Key: n.ResourceKey(), Resource: n}}, warnings
-}
-
-// readPodCIDRs makes blocks of a Node's podCIDRs. Warnings are only about
-// those: the Node's annotations are read, and warned about, by readNode.
-func readPodCIDRs(data []byte) ([]backends.Event, []string) {
-	n, warnings, err := backends.DecodeKubernetesNode(data)
-	if err != nil {
-		return nil, []string{err.Error()}
-	}
-	var events []backends.Event
-	for _, cidr := range n.PodCIDRs {
-		a := &backends.BlockAffinity{Name: n.Name + "/" + cidr.String(), Node: n.Name, CIDR: cidr, State: "confirmed"}
-		events = append(events, backends.Event{Key: a.ResourceKey(), Resource: a})
-	}
-	return events, slices.DeleteFunc(warnings, func(w string) bool { return !strings.Contains(w, ": spec.podCIDR") })
+	return []backends.Event{{Key: n.ResourceKey(), Resource: n}}, nil
 }
 
 // readKind reads any resource that backends.Decode knows.
@@ -105,10 +89,10 @@ func readKind(kind backends.Kind) reader {
 		switch {
 		case errors.Is(err, backends.ErrNotOurs):
 			return nil, nil
-		case err != nil:
+		case res == nil:
 			return []backends.Event{unusable(kind, data, err)}, nil
 		}
-		return []backends.Event{{Key: res.ResourceKey(), Resource: res}}, nil
+		return []backends.Event{{Key: res.ResourceKey(), Resource: res, Err: err}}, nil
 	}
 }
 
@@ -133,6 +117,11 @@ func ofNode(node string) func(backends.Event) bool {
 		a, ok := e.Resource.(*backends.BlockAffinity)
 		return !ok || a.Node == node
 	}
+}
+
+// otherThan holds for all but the object of that name.
+func otherThan(name string) func(backends.Event) bool {
+	return func(e backends.Event) bool { return e.Key.Name != name }
 }
 
 // defaultOrNode holds for the names that a BGPConfiguration can have an effect

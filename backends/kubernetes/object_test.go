@@ -2,17 +2,8 @@ package kubernetes
 
 import (
 	"encoding/json"
-	"strings"
 	"testing"
 )
-
-func TestReadPodCIDRsWarnsOnlyOfThem(t *testing.T) {
-	events, warnings := readPodCIDRs([]byte(`{"metadata": {"name": "n", "annotations": {"projectcalico.org/ASNumber": "x"}},
-		"spec": {"podCIDRs": ["10.0.0.0/24", "nonsense"]}}`))
-	if len(events) != 1 || len(warnings) != 1 || !strings.Contains(warnings[0], "nonsense") {
-		t.Errorf("events %v, warnings %q", events, warnings)
-	}
-}
 
 func TestEssenceDropsWhatDoesNotMatter(t *testing.T) {
 	const raw = `{"kind": "Node", "metadata": {"name": "n", "resourceVersion": "7", "managedFields": [{}], "annotations": {"a": "b", "projectcalico.org/x": "y"}},

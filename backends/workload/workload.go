@@ -16,6 +16,7 @@ import (
 
 	"confd/backends"
 	"confd/backends/internal/folder"
+	"confd/internal/watch"
 )
 
 // Source is the backend's name in updates.
@@ -83,8 +84,8 @@ type file struct {
 }
 
 // Read reads the files that changed.
-func (r *reader) Read(ctx context.Context) (t folder.Targets, moving bool, err error) {
-	t = folder.NewTargets()
+func (r *reader) Read(ctx context.Context) (t watch.Targets, moving bool, err error) {
+	t = watch.NewTargets()
 	t.AddName(r.dir)
 	entries, err := os.ReadDir(r.dir)
 	if errors.Is(err, fs.ErrNotExist) {

@@ -163,17 +163,22 @@ func (p *parser) comparison(label string) (node, error) {
 	switch p.word() {
 	case "in":
 		return p.withSet(label)
+	case "notin":
+		return p.withoutSet(label)
 	case "not":
 		if p.word() == "in" {
-			n, err := p.withSet(label)
-			return not{n}, err
+			return p.withoutSet(label)
 		}
 	case "contains":
 		return p.withString(label, contains)
+	case "startswith":
+		return p.withString(label, startsWith)
 	case "starts":
 		if p.word() == "with" {
 			return p.withString(label, startsWith)
 		}
+	case "endswith":
+		return p.withString(label, endsWith)
 	case "ends":
 		if p.word() == "with" {
 			return p.withString(label, endsWith)
@@ -188,20 +193,26 @@ func (p *parser) withString(label string, test operator) (node, error) {
 	return compare{label: label, test: test, values: []string{v}}, err
 }
 
+func (p *parser) withoutSet(label string) (node, error) {
+	n, err := p.withSet(label)
+	return not{n}, err
+}
+
+// withSet reads values in braces; a comma may stand behind the last.
 func (p *parser) withSet(label string) (node, error) {
 	if !p.accept("{") {
 		return nil, p.expected(`"{"`)
 	}
 	n := compare{label: label}
 	for !p.accept("}") {
-		if len(n.values) > 0 && !p.accept(",") {
-			return nil, p.expected(`"," or "}"`)
-		}
 		v, err := p.string()
 		if err != nil {
 			return nil, err
 		}
 		n.values = append(n.values, v)
+		if !p.accept(",") && !strings.HasPrefix(p.in[p.at:], "}") {
+			return nil, p.expected(`"," or "}"`)
+		}
 	}
 	return n, nil
 }

@@ -5,6 +5,9 @@
 //	k not in {'a', 'b'}  k contains 's'  k starts with 's'  k ends with 's'
 //	!x  x && y  x || y  (x)
 //
+// notin, startswith and endswith are other spellings, and a set may end with a
+// comma.
+//
 // && binds tighter than ||. An empty selector matches everything. See Calico's
 // documentation, "Selectors" on the pages of its resources.
 package selector

@@ -13,6 +13,10 @@ import (
 	"strings"
 
 	"github.com/BurntSushi/toml"
+
+	"confd/internal/plan"
+	"confd/internal/settings"
+	"confd/templates"
 )
 
 // The names in a case's folder.
@@ -27,31 +31,36 @@ const (
 type Case struct {
 	// Name is the folder's path, as the folder was found.
 	Name string
-	// Settings are those that confd's other commands have too: texts by name.
-	Settings map[string]string
-	// ConfDir is the folder with conf.d and templates; empty: the built-in one.
-	ConfDir string
-	// EndpointStatus is the folder of the endpoint status files; empty: none.
-	EndpointStatus string
-	// Data are the paths of the files and folders with resources.
-	Data []string
-	// Env is all that templates see of an environment.
-	Env map[string]string
-	// Warnings are those that are expected: codes, or parts of their texts. Any
+
+	plan     plan.Settings // but for the node's name
+	statuses string        // folder of the endpoint status files; empty: none
+	data     []string      // paths of the files and folders with resources
+	env      map[string]string
+	// warnings are those that are expected: codes, or parts of their texts. Any
 	// other one fails.
-	Warnings []string
-	// Targets are the case's nodes and versions of BIRD, each with each.
-	Targets []Target
+	warnings []string
+	// nodes are names and patterns; birds are versions of BIRD. Where they are
+	// lists, they are folders of the wanted files.
+	nodes                    []string
+	birds                    []bird
+	nodeFolders, birdFolders bool
 
 	text []byte // of case.toml
+}
+
+// bird is a version of BIRD, and how it is written in case.toml.
+type bird struct {
+	text    string
+	version templates.Version
 }
 
 // Settings are what a case.toml says. Those that other commands have too have
 // the same names as there. Paths are relative to the case's folder.
 type Settings struct {
-	// Node or Nodes: whose files are wanted.
-	Node  string   `toml:"node,omitempty"`
-	Nodes []string `toml:"nodes,omitempty"`
+	// Node or Nodes: whose files are wanted. Nodes is a pattern, or a list of
+	// names and patterns.
+	Node  string `toml:"node,omitempty"`
+	Nodes any    `toml:"nodes,omitempty"`
 	// Bird is a version of BIRD, or a list of some.
 	Bird any `toml:"bird,omitempty"`
 
@@ -62,6 +71,8 @@ type Settings struct {
 	Namespace   string   `toml:"namespace,omitempty"`
 	Prefix      string   `toml:"prefix,omitempty"`
 	Passwords   bool     `toml:"require-passwords,omitempty"`
+	Filters     string   `toml:"missing-filters,omitempty"`
+	PodCIDRs    bool     `toml:"use-pod-cidr,omitempty"`
 
 	ConfDir        string            `toml:"confdir,omitempty"`
 	EndpointStatus string            `toml:"endpoint-status,omitempty"`
@@ -145,73 +156,118 @@ func read(folder string) (*Case, error) {
 		return nil, fmt.Errorf("%s: %w", file, err)
 	}
 	for _, key := range meta.Undecoded() {
-		return nil, fmt.Errorf("%s: unknown key", c.At(key.String()))
+		return nil, fmt.Errorf("%s: unknown key", c.at(key.String()))
 	}
 	if key, err := c.fill(t); err != nil {
-		return nil, fmt.Errorf("%s: %w", c.At(key), err)
+		if key == "" {
+			return nil, err
+		}
+		return nil, fmt.Errorf("%s: %w", c.at(key), err)
 	}
 	return c, nil
 }
 
 // fill takes over what t says. It returns the key at fault with the error.
 func (c *Case) fill(t Settings) (string, error) {
-	birds, isList, err := texts(t.Bird)
-	if err != nil {
-		return "bird", err
+	if key, err := c.fillNodes(t); err != nil {
+		return key, err
 	}
-	nodes := t.Nodes
+	if err := c.fillSettings(t); err != nil {
+		return "", err // it says itself where it stands
+	}
+	if slices.Contains(t.Warnings, "") {
+		return "warnings", errors.New("an empty text is in the list: give a warning's code, or a part of its text")
+	}
+	c.env, c.warnings = t.Env, t.Warnings
+	return c.fillPaths(t)
+}
+
+// fillNodes takes over whose files are wanted.
+func (c *Case) fillNodes(t Settings) (string, error) {
 	switch {
 	case t.Node != "" && t.Nodes != nil:
 		return "nodes", errors.New("node is given, too: leave out one of them")
-	case t.Node == "" && len(t.Nodes) == 0:
-		return "node", errors.New(`needed: the name of the node, or nodes = ["...", "..."]`)
 	case t.Node != "":
-		nodes = []string{t.Node}
+		c.nodes = []string{t.Node}
+		return "node", checkName(t.Node)
+	}
+	nodes, _, err := texts(t.Nodes)
+	switch {
+	case err != nil:
+		return "node", errors.New(`needed: the name of the node, or nodes = ["...", "..."], or nodes = "*" for all`)
 	case t.K8sNodeRef != "":
 		return "k8s-node-ref", errors.New("goes with one node: use node instead of nodes")
 	case t.RouterID != "" && t.RouterID != "hash":
 		return "router-id", errors.New("goes with one node: use node instead of nodes, or hash")
 	}
-	if err := c.addTargets(nodes, birds, t.Nodes != nil, isList); err != nil {
-		return "", err
+	for i, n := range nodes {
+		_, err := path.Match(n, "")
+		switch {
+		case err != nil:
+			return "nodes", fmt.Errorf("%q: %w", n, err)
+		case slices.Contains(nodes[:i], n):
+			return "nodes", fmt.Errorf("%s is there twice", n)
+		case !isPattern(n):
+			err = checkName(n)
+		}
+		if err != nil {
+			return "nodes", err
+		}
 	}
-	if slices.Contains(t.Warnings, "") {
-		return "warnings", errors.New("an empty text is in the list: give a warning's code, or a part of its text")
-	}
-	c.Env, c.Warnings = t.Env, t.Warnings
-	c.Settings = map[string]string{
-		"router-id": t.RouterID, "k8s-node-ref": t.K8sNodeRef, "bgp-log-severity": t.LogSeverity,
-		"advertise-cluster-ips": strings.Join(t.ClusterIPs, ","), "namespace": t.Namespace, "prefix": t.Prefix,
-		"require-passwords": strconv.FormatBool(t.Passwords),
-	}
-	return c.fillPaths(t)
+	c.nodes, c.nodeFolders = nodes, true
+	return "", nil
 }
+
+// isPattern says whether the name of a node stands for those that it matches.
+func isPattern(name string) bool { return strings.ContainsAny(name, `*?[\`) }
 
 // folderName is what a node's or version's name must be to be a folder's.
 var folderName = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._-]{0,252}$`)
 
-func (c *Case) addTargets(nodes, birds []string, nodeFolders, birdFolders bool) error {
-	for _, node := range nodes {
-		for _, bird := range birds {
-			t := Target{Case: c, Node: node, Bird: bird, first: len(c.Targets) == 0}
-			var below string
-			if nodeFolders {
-				below = path.Join(below, node)
-			}
-			if birdFolders {
-				below = path.Join(below, bird)
-			}
-			for _, name := range []string{node, bird} {
-				if !folderName.MatchString(name) {
-					return fmt.Errorf("%q is not a name of letters, digits, '.', '-' and '_'", name)
-				}
-			}
-			t.ID, t.wantDir = path.Join(filepath.ToSlash(c.Name), below), path.Join(wantFolder, below)
-			if slices.ContainsFunc(c.Targets, func(o Target) bool { return o.ID == t.ID }) {
-				return fmt.Errorf("%s is there twice", below)
-			}
-			c.Targets = append(c.Targets, t)
+func checkName(name string) error {
+	if !folderName.MatchString(name) {
+		return fmt.Errorf("%q is not a name of letters, digits, '.', '-' and '_'", name)
+	}
+	return nil
+}
+
+// fillSettings reads the settings that other commands have too, and the versions
+// of BIRD. Nothing comes from the environment.
+func (c *Case) fillSettings(t Settings) error {
+	values := settings.Layer{}
+	for name, text := range map[string]string{
+		"router-id": t.RouterID, "k8s-node-ref": t.K8sNodeRef, "bgp-log-severity": t.LogSeverity,
+		"advertise-cluster-ips": strings.Join(t.ClusterIPs, ","), "namespace": t.Namespace, "prefix": t.Prefix,
+		"require-passwords": strconv.FormatBool(t.Passwords), "missing-filters": t.Filters,
+		"use-pod-cidr": strconv.FormatBool(t.PodCIDRs),
+	} {
+		if text != "" {
+			values[name] = settings.Given{Text: text, From: c.at(name)}
 		}
+	}
+	values["node"] = settings.Given{Text: "node", From: c.at("node")} // the right one comes later
+	birds, isList, err := texts(t.Bird)
+	if err != nil {
+		return fmt.Errorf("%s: %w", c.at("bird"), err)
+	}
+	for _, text := range birds {
+		values["bird"] = settings.Given{Text: text, From: c.at("bird")}
+		s, err := settings.Alone(values)
+		if err != nil {
+			return err
+		}
+		v, err := templates.ParseVersion(text)
+		if err == nil && slices.ContainsFunc(c.birds, func(o bird) bool { return o.text == text }) {
+			err = fmt.Errorf("%s is there twice", text)
+		}
+		if err != nil {
+			return fmt.Errorf("%s: %w", c.at("bird"), err)
+		}
+		c.birds, c.plan = append(c.birds, bird{text, v}), s.Plan()
+	}
+	c.birdFolders = isList
+	if t.K8sNodeRef == "" {
+		c.plan.BGP.K8sNode = ""
 	}
 	return nil
 }
@@ -219,10 +275,10 @@ func (c *Case) addTargets(nodes, birds []string, nodeFolders, birdFolders bool) 
 // fillPaths looks for the folders and files that the case refers to.
 func (c *Case) fillPaths(t Settings) (string, error) {
 	var err error
-	if c.ConfDir, err = c.folder(t.ConfDir, "conf.d"); err != nil {
+	if c.plan.ConfDir, err = c.folder(t.ConfDir, "conf.d"); err != nil {
 		return "confdir", err
 	}
-	if c.EndpointStatus, err = c.folder(t.EndpointStatus, ""); err != nil {
+	if c.statuses, err = c.folder(t.EndpointStatus, ""); err != nil {
 		return "endpoint-status", err
 	}
 	for _, p := range t.Data {
@@ -230,12 +286,12 @@ func (c *Case) fillPaths(t Settings) (string, error) {
 		if _, err := os.Stat(p); err != nil {
 			return "data", err
 		}
-		c.Data = append(c.Data, p)
+		c.data = append(c.data, p)
 	}
 	if t.Data == nil {
-		c.Data, err = c.ownData()
+		c.data, err = c.ownData()
 	}
-	if err == nil && len(c.Data) == 0 {
+	if err == nil && len(c.data) == 0 {
 		err = fmt.Errorf("the case has no resources: put YAML files beside %s or into %s/, or name them with data = [...]", CaseFile, DataFolder)
 	}
 	return "data", err
@@ -282,10 +338,10 @@ func (c *Case) path(p string) string {
 	return filepath.Join(c.Name, p)
 }
 
-// At says where a key stands in the case's settings, as error messages start:
+// at says where a key stands in the case's settings, as error messages start:
 // "FILE:LINE: KEY", or "FILE: KEY" where it does not stand there. The list nodes
 // counts as node.
-func (c *Case) At(key string) string {
+func (c *Case) at(key string) string {
 	file := filepath.Join(c.Name, CaseFile)
 	if key == "" {
 		return file

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"maps"
 	"os"
@@ -13,120 +14,185 @@ import (
 	"strings"
 )
 
-// comparison has what is wanted of a target, and what was rendered for it:
-// contents by their path below the case's folder.
+// comparison is what was rendered for a target, beside what is wanted. Files go
+// by their path below the case's folder.
 type comparison struct {
-	folder    string
-	want, got map[string][]byte
+	folder string
+	want   map[string]bool // which files are wanted
+	got    map[string][]byte
+	// warnings are the lines of expected warnings, where there is a file of them.
+	warnings []byte
 }
 
-// compare reads what is wanted, and puts what was rendered beside it.
+// compare looks what is wanted, and puts what was rendered beside it.
 func (t Target) compare(r Rendering) (comparison, error) {
-	c := comparison{folder: t.Name, want: map[string][]byte{}, got: map[string][]byte{}}
-	all, err := wantedFiles(t.Name)
-	if err != nil {
-		return c, err
-	}
-	for _, name := range all {
-		if !t.owns(name) {
-			continue
-		}
-		if c.want[name], err = os.ReadFile(filepath.Join(t.Name, name)); err != nil {
-			return c, fmt.Errorf("reading a wanted file: %w", err)
-		}
+	c := comparison{folder: t.Name, got: map[string][]byte{}}
+	var err error
+	if c.want, err = t.wanted(); err != nil {
+		return c, fmt.Errorf("looking for wanted files: %w", err)
 	}
 	for name, data := range r.Files {
 		if !fs.ValidPath(name) || name == "." {
-			return c, fmt.Errorf("file %q cannot be kept below %s", name, t.wantDir)
+			return c, fmt.Errorf("file %q cannot be kept below %s", name, t.Dir)
 		}
-		c.got[path.Join(t.wantDir, name)] = data
+		c.got[path.Join(t.Dir, name)] = data
 	}
-	if file, wanted := c.want[t.warningsFile()]; wanted {
-		c.got[t.warningsFile()] = stillThere(file, r.Warnings)
+	if file := path.Join(t.Dir, warningsFile); c.want[file] {
+		if c.warnings, err = c.read(file); err != nil {
+			return c, err
+		}
+		c.got[file] = stillThere(c.warnings, r.Warnings)
 	}
 	return c, nil
 }
 
-// warningsFile is where the lines of expected warnings are, below the case's
-// folder, in a case that has such a file.
-func (t Target) warningsFile() string { return path.Join(t.wantDir, warningsFile) }
-
-// owns says whether the file of that name is for t: one in t's folder, or, of
-// those that are in no target's folder, all for the first one.
-func (t Target) owns(name string) bool {
-	in := func(o Target) bool { return strings.HasPrefix(name, o.wantDir+"/") }
-	return in(t) || t.first && !slices.ContainsFunc(t.Targets, in)
-}
-
-// wantedFiles are the files in a case's folder want, by their path below the
-// case's. Hidden ones are passed over; there may be no such folder yet.
-func wantedFiles(folder string) ([]string, error) {
-	var names []string
-	err := fs.WalkDir(os.DirFS(folder), wantFolder, func(name string, d fs.DirEntry, err error) error {
+// wanted are the files that are wanted of t: those in its folder and, for the
+// first target, those that are in no target's folder. Hidden ones are passed
+// over; there may be no such folder yet.
+func (t Target) wanted() (map[string]bool, error) {
+	top := t.Dir
+	if t.strays != nil {
+		top = wantFolder
+	}
+	want := map[string]bool{}
+	err := fs.WalkDir(os.DirFS(t.Name), top, func(name string, d fs.DirEntry, err error) error {
 		switch {
-		case errors.Is(err, fs.ErrNotExist) && name == wantFolder:
+		case errors.Is(err, fs.ErrNotExist) && name == top:
 			return nil
 		case err != nil:
 			return err
-		case name == wantFolder && !d.IsDir():
-			return fmt.Errorf("%s is not a folder", filepath.Join(folder, name))
-		case strings.HasPrefix(d.Name(), ".") && d.IsDir():
+		case name == top && !d.IsDir():
+			return fmt.Errorf("%s is not a folder", filepath.Join(t.Name, name))
+		case d.IsDir() && name != t.Dir && (strings.HasPrefix(d.Name(), ".") || t.strays[name]):
 			return fs.SkipDir
 		case !d.IsDir() && !strings.HasPrefix(d.Name(), "."):
-			names = append(names, name)
+			want[name] = true
 		}
 		return nil
 	})
+	return want, err
+}
+
+// read reads a wanted file.
+func (c comparison) read(name string) ([]byte, error) {
+	data, err := os.ReadFile(filepath.Join(c.folder, name))
 	if err != nil {
-		return nil, fmt.Errorf("looking for wanted files: %w", err)
+		err = fmt.Errorf("reading a wanted file: %w", err)
 	}
-	return names, nil
+	return data, err
+}
+
+// asWanted says whether a file that was rendered is there, and the same.
+func (c comparison) asWanted(name string) (bool, error) {
+	if !c.want[name] {
+		return false, nil
+	}
+	f, err := os.Open(filepath.Join(c.folder, name))
+	if err != nil {
+		return false, fmt.Errorf("reading a wanted file: %w", err)
+	}
+	defer f.Close()
+	same, err := equal(f, c.got[name])
+	if err != nil {
+		err = fmt.Errorf("reading a wanted file: %w", err)
+	}
+	return same, err
+}
+
+// equal says whether r holds data and nothing else. It reads no further than to
+// the first difference.
+func equal(r io.Reader, data []byte) (bool, error) {
+	chunk := make([]byte, 32<<10)
+	for {
+		n, err := r.Read(chunk)
+		if n > len(data) || !bytes.Equal(chunk[:n], data[:n]) {
+			return false, nil
+		}
+		data = data[n:]
+		switch {
+		case errors.Is(err, io.EOF):
+			return len(data) == 0, nil
+		case err != nil:
+			return false, err
+		}
+	}
 }
 
 // Diff is how a file differs from what is wanted.
 type Diff struct {
 	File string // below the case's folder
+	// Line is the first line of the wanted file that differs; 0: there is no such
+	// file.
+	Line int
 	Text string // a unified diff or, where there is no such file, a sentence
 }
 
-// diffs are the differences.
-func (c comparison) diffs() []Diff {
+// diffs are the differences, by file.
+func (c comparison) diffs() ([]Diff, error) {
 	var diffs []Diff
-	names := maps.Clone(c.got)
-	maps.Copy(names, c.want)
-	for _, name := range slices.Sorted(maps.Keys(names)) {
-		want, wanted := c.want[name]
-		got, rendered := c.got[name]
-		if wanted && rendered && string(want) == string(got) {
-			continue
-		}
-		text := Unified(name, name+" (rendered)", string(want), string(got))
-		switch {
-		case !wanted:
-			text = fmt.Sprintf("%s is not wanted yet, but rendered, with %s: --update writes it", name, counted(bytes.Count(got, []byte("\n")), "line"))
-		case !rendered:
-			text = fmt.Sprintf("%s is wanted, but not rendered: --update removes it", name)
-		}
-		diffs = append(diffs, Diff{File: name, Text: text})
+	names := maps.Clone(c.want)
+	for name := range c.got {
+		names[name] = true
 	}
-	return diffs
+	for _, name := range slices.Sorted(maps.Keys(names)) {
+		d, err := c.diff(name)
+		if err != nil {
+			return nil, err
+		}
+		if d.Text != "" {
+			diffs = append(diffs, d)
+		}
+	}
+	return diffs, nil
+}
+
+// diff is how one file differs; it has no text where it does not.
+func (c comparison) diff(name string) (Diff, error) {
+	d := Diff{File: name}
+	got, rendered := c.got[name]
+	switch {
+	case !c.want[name]:
+		d.Text = fmt.Sprintf("%s is not wanted yet, but rendered, with %s: --update writes it", name, counted(bytes.Count(got, []byte("\n")), "line"))
+		return d, nil
+	case !rendered:
+		d.Line, d.Text = 1, fmt.Sprintf("%s is wanted, but not rendered: --update removes it", name)
+		return d, nil
+	}
+	same, err := c.asWanted(name)
+	if same || err != nil {
+		return d, err
+	}
+	want, err := c.read(name)
+	d.Text, d.Line = Unified(name, name+" (rendered)", string(want), string(got)), firstDifference(want, got)
+	return d, err
+}
+
+// firstDifference is the number of the first line of a that b has otherwise.
+func firstDifference(a, b []byte) int {
+	line := 1
+	for i := range a {
+		if i >= len(b) || a[i] != b[i] {
+			break
+		}
+		if a[i] == '\n' {
+			line++
+		}
+	}
+	return line
 }
 
 // update makes what was rendered the wanted files, and removes all others.
 func (c comparison) update() ([]string, error) {
 	var updated []string
 	for _, name := range slices.Sorted(maps.Keys(c.got)) {
-		if want, wanted := c.want[name]; wanted && string(want) == string(c.got[name]) {
-			continue
+		same, err := c.asWanted(name)
+		if err == nil && !same {
+			err = c.write(name)
+			updated = append(updated, name)
 		}
-		file := filepath.Join(c.folder, name)
-		if err := os.MkdirAll(filepath.Dir(file), 0o755); err != nil {
+		if err != nil {
 			return updated, fmt.Errorf("updating: %w", err)
 		}
-		if err := os.WriteFile(file, c.got[name], 0o644); err != nil {
-			return updated, fmt.Errorf("updating: %w", err)
-		}
-		updated = append(updated, name)
 	}
 	for _, name := range slices.Sorted(maps.Keys(c.want)) {
 		if _, rendered := c.got[name]; rendered {
@@ -138,6 +204,14 @@ func (c comparison) update() ([]string, error) {
 		updated = append(updated, "-"+name)
 	}
 	return updated, nil
+}
+
+func (c comparison) write(name string) error {
+	file := filepath.Join(c.folder, name)
+	if err := os.MkdirAll(filepath.Dir(file), 0o755); err != nil {
+		return err
+	}
+	return os.WriteFile(file, c.got[name], 0o644)
 }
 
 // remove removes a file, and the folders in which it was the last one.

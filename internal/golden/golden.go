@@ -1,55 +1,51 @@
 // Package golden runs golden checks: cases, which are folders with a cluster's
 // resources, settings, and the files that a node's BIRD should be given.
 //
-// It finds and reads cases, compares what is rendered with what is wanted, and
-// reports. How something is rendered is a function that the caller gives.
+// It finds and reads cases, renders, compares with what is wanted or writes it,
+// and reports. Cases come one after the other, and the nodes of one side by side;
+// what was made for a node is gone when it has been reported.
 package golden
 
 import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
+	"regexp"
 	"runtime"
-	"slices"
+	"sync"
 	"time"
 
-	"golang.org/x/sync/errgroup"
+	"github.com/sourcegraph/conc/stream"
+
+	"confd/backends"
+	"confd/etc"
+	"confd/internal/birdcheck"
+	"confd/internal/plan"
+	"confd/internal/settings"
+	"confd/templates"
 )
 
-// Target is what one case wants for one node and one version of BIRD.
-type Target struct {
-	*Case
-	// ID is the case's name, and node and BIRD version where the case has lists
-	// of them: "examples/rack/node-1/2.17.6".
-	ID string
-	// Node and Bird are as they stand in the case's settings.
-	Node, Bird string
-	// wantDir is the folder of the wanted files, below the case's.
-	wantDir string
-	// first is set for the first target of a case.
-	first bool
-}
-
-// Rendering is what came out for a target.
-type Rendering struct {
-	// Files are the contents by name; names have forward slashes and stay below
-	// the folder that they are put into.
-	Files map[string][]byte
-	// Warnings are what was left out or looks wrong, in order.
-	Warnings []Warning
-	// CheckedBy names the program that read the files; empty: none did, and Note
-	// says why. Refused says what that program did not take; nil: it took all.
-	CheckedBy string
-	Note      string
-	Refused   error
-}
-
-// Options say how to run targets.
+// Options say how to run cases.
 type Options struct {
-	// Render makes the files of a target. It is called from several goroutines.
-	Render func(context.Context, Target) (Rendering, error)
+	// Match picks the targets whose IDs it matches; nil: all.
+	Match *regexp.Regexp
 	// Update writes what was rendered instead of comparing with it.
 	Update bool
+	// Checker has BIRD read what was rendered; nil: none does.
+	Checker *birdcheck.Checker
+	// Report is told of each result, in the order of the cases.
+	Report Reporter
+}
+
+// Reporter is told how targets went. Its methods are called one at a time.
+type Reporter interface {
+	// Planned says that n more targets will come.
+	Planned(n int)
+	// Result says how one went.
+	Result(Result) error
+	// End says that there are no more.
+	End(Summary) error
 }
 
 // Result is how a target went. It is good where Err is nil and there are no
@@ -61,77 +57,218 @@ type Result struct {
 	// Diffs are the differences, by file; with Update there are none.
 	Diffs []Diff
 	// Updated are the files that were written or, as "-NAME", removed.
-	Updated   []string
-	CheckedBy string
-	Note      string
-	Took      time.Duration
+	Updated []string
+	// CheckedBy names the program that read the files; empty: none did, and Note
+	// says why, where it was asked for.
+	CheckedBy, Note string
+	Took            time.Duration
 }
 
 // Good says whether the target is as it should be.
 func (r Result) Good() bool { return r.Err == nil && len(r.Diffs) == 0 }
 
-// Run runs the targets side by side, and returns a result for each, in order.
-// Its own error is that of ctx.
-func Run(ctx context.Context, targets []Target, o Options) ([]Result, error) {
-	results := make([]Result, len(targets))
-	var g errgroup.Group
-	g.SetLimit(runtime.GOMAXPROCS(0))
-	for i, t := range targets {
-		g.Go(func() error {
-			began := time.Now()
-			results[i] = runTarget(ctx, t, o)
-			results[i].Took = time.Since(began)
-			return ctx.Err()
-		})
+// ErrNoMatch is returned where no target has an ID that matches.
+var ErrNoMatch = errors.New("no check's name matches")
+
+// Run runs the cases, and reports. Its error is that of ctx or of the report, or
+// says that no target matches; what is wrong with targets is in their results.
+func Run(ctx context.Context, cases []*Case, o Options) (Summary, error) {
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	r := &runner{Options: o, builtIn: sync.OnceValues(builtInTemplates), began: time.Now()}
+	r.stop = cancel
+	s := stream.New().WithMaxGoroutines(runtime.GOMAXPROCS(0))
+	for _, c := range cases {
+		if ctx.Err() != nil {
+			break
+		}
+		r.start(ctx, s, c)
 	}
-	return results, g.Wait()
+	s.Wait()
+	r.summary.Took = time.Since(r.began)
+	if ctx.Err() != nil {
+		return r.summary, context.Cause(ctx)
+	}
+	if r.summary.Cases == 0 {
+		return r.summary, fmt.Errorf("%w %q", ErrNoMatch, o.Match)
+	}
+	return r.summary, o.Report.End(r.summary)
 }
 
-func runTarget(ctx context.Context, t Target, o Options) Result {
-	r := Result{Target: t}
-	got, err := o.Render(ctx, t)
-	r.CheckedBy, r.Note = got.CheckedBy, got.Note
+// builtInTemplates are those inside the program. They look nothing up that
+// depends on the node.
+func builtInTemplates() (plan.Templates, error) {
+	builtIn, err := fs.Sub(etc.Confd, "confd")
 	if err != nil {
-		r.Err = err
-		return r
+		return plan.Templates{}, err
 	}
-	if got.Refused != nil {
-		r.Err = fmt.Errorf("%s does not take it: %w", got.CheckedBy, got.Refused)
+	engine, err := templates.Load(builtIn, templates.Options{})
+	return plan.Templates{Engine: engine, BuiltIn: true}, err
+}
+
+// runner is one run of cases.
+type runner struct {
+	Options
+	builtIn func() (plan.Templates, error)
+	began   time.Time
+	stop    context.CancelCauseFunc
+	mu      sync.Mutex // of Report and summary
+	summary Summary
+}
+
+// start runs a case's targets in s. What the case's data are is read when it is
+// needed first, once.
+func (r *runner) start(ctx context.Context, s *stream.Stream, c *Case) {
+	load := sync.OnceValues(func() (*backends.State, error) { return c.load(ctx) })
+	names := c.nodes
+	var err error
+	if c.nodeFolders { // what is wrong with its data is wrong for all of them
+		names, err = c.nodeNames(load)
+	}
+	if err != nil {
+		// The case is broken as a whole, and that is one failure.
+		if t := (Target{Case: c, ID: c.Name}); r.picks(t) {
+			r.planned(1)
+			s.Go(func() stream.Callback { return func() { r.report([]Result{{Target: t, Err: err}}) } })
+		}
+		return
+	}
+	for _, targets := range c.targets(names) {
+		if targets = r.picked(targets); len(targets) == 0 {
+			continue
+		}
+		r.planned(len(targets))
+		s.Go(func() stream.Callback {
+			results := r.run(ctx, targets, load)
+			return func() { r.report(results) }
+		})
+	}
+}
+
+func (r *runner) picks(t Target) bool { return r.Match == nil || r.Match.MatchString(t.ID) }
+
+func (r *runner) picked(targets []Target) []Target {
+	var out []Target
+	for _, t := range targets {
+		if r.picks(t) {
+			out = append(out, t)
+		}
+	}
+	return out
+}
+
+func (r *runner) planned(n int) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.Report.Planned(n)
+}
+
+// report counts results, and reports them.
+func (r *runner) report(results []Result) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for _, result := range results {
+		if errors.Is(result.Err, context.Canceled) {
+			return // it was stopped, and is no result
+		}
+		r.summary.add(result)
+		if err := r.Report.Result(result); err != nil {
+			r.stop(err)
+			return
+		}
+	}
+}
+
+// run runs the targets of one node.
+func (r *runner) run(ctx context.Context, targets []Target, load func() (*backends.State, error)) []Result {
+	results := make([]Result, len(targets))
+	began := time.Now()
+	render, err := r.prepare(targets[0], load)
+	for i, t := range targets {
+		results[i] = Result{Target: t, Err: err}
+		if err == nil {
+			r.compare(ctx, &results[i], render)
+		}
+		results[i].Took = time.Since(began)
+		began = time.Now()
+	}
+	return results
+}
+
+// renderer makes the files of one of a node's targets.
+type renderer func(context.Context, Target) (Rendering, error)
+
+// prepare computes what the node of t should speak: that is the same for every
+// BIRD.
+func (r *runner) prepare(t Target, load func() (*backends.State, error)) (renderer, error) {
+	builtIn, err := r.builtIn()
+	if err != nil {
+		return nil, err
+	}
+	p, err := t.planner(t.Node, builtIn)
+	if err != nil {
+		return nil, err
+	}
+	state, err := load()
+	if err != nil {
+		return nil, err
+	}
+	cfg, err := p.Compute(state)
+	if err != nil {
+		return nil, err
+	}
+	return func(ctx context.Context, t Target) (Rendering, error) {
+		return t.render(ctx, p, cfg, state, r.Checker)
+	}, nil
+}
+
+// compare renders a target, and compares or updates what is wanted.
+func (r *runner) compare(ctx context.Context, out *Result, render renderer) {
+	t := out.Target
+	got, err := render(ctx, t)
+	out.CheckedBy, out.Note = got.Verdict.By, got.Verdict.Note
+	if err != nil {
+		out.Err = err
+		return
+	}
+	if got.Verdict.Refused != nil {
+		out.Err = fmt.Errorf("%s does not take it: %w", out.CheckedBy, got.Verdict.Refused)
 	}
 	c, err := t.compare(got)
 	switch {
 	case err != nil:
-		r.Err = err
-	case !o.Update:
-		r.Diffs = c.diffs()
-	case r.Err == nil: // what BIRD refuses is nothing to want
-		r.Updated, r.Err = c.update()
+		out.Err = err
+		return
+	case !r.Update:
+		out.Diffs, err = c.diffs()
+	case out.Err == nil: // what BIRD refuses is nothing to want
+		out.Updated, err = c.update()
 	}
-	r.Err = errors.Join(r.Err, t.unlisted(got.Warnings, c.want[t.warningsFile()]))
-	return r
+	out.Err = errors.Join(out.Err, err, t.unlisted(got.Warnings, c.warnings))
 }
 
 // Summary counts results.
 type Summary struct {
 	Cases, Failed, Updated, Checked int
-	Took                            time.Duration
+	// Broken is what is wrong with a case itself; nil: nothing.
+	Broken error
+	Took   time.Duration
 }
 
-// Summarize counts results; took is how long all of them took together.
-func Summarize(results []Result, took time.Duration) Summary {
-	s := Summary{Cases: len(results), Took: took}
-	for _, r := range results {
-		if !r.Good() {
-			s.Failed++
-		}
-		if len(r.Updated) > 0 {
-			s.Updated++
-		}
-		if r.CheckedBy != "" {
-			s.Checked++
-		}
+func (s *Summary) add(r Result) {
+	s.Cases++
+	if !r.Good() {
+		s.Failed++
 	}
-	return s
+	if len(r.Updated) > 0 {
+		s.Updated++
+	}
+	if r.CheckedBy != "" {
+		s.Checked++
+	}
+	if broken := (settings.Error{}); s.Broken == nil && errors.As(r.Err, &broken) {
+		s.Broken = broken
+	}
 }
 
 // String is one line.
@@ -148,9 +285,4 @@ func counted(n int, what string) string {
 		return "1 " + what
 	}
 	return fmt.Sprintf("%d %ss", n, what)
-}
-
-// Failed are the results that are not good.
-func Failed(results []Result) []Result {
-	return slices.DeleteFunc(slices.Clone(results), Result.Good)
 }

@@ -1,10 +1,10 @@
 package golden
 
 import (
-	"encoding/xml"
+	"bytes"
 	"fmt"
 	"io"
-	"path"
+	"os"
 	"strings"
 )
 
@@ -18,25 +18,18 @@ const (
 // Formats are the names of all formats.
 func Formats() []string { return []string{Text, TAP, JUnit} }
 
-// Report writes results and their summary to w in a format: text for people,
-// TAP (version 14), or JUnit's XML. Text is in colour where colourDiff, which
-// gives colours to a unified diff, is not nil.
-func Report(w io.Writer, format string, colourDiff func(string) string, results []Result, s Summary) error {
-	var text string
+// NewReporter returns a reporter that writes to w in a format: text for people,
+// as results come, or TAP (version 14), or JUnit's XML, all at the end. Text is
+// in colour where colourDiff, which gives colours to a unified diff, is not nil.
+func NewReporter(w io.Writer, format string, colourDiff func(string) string) Reporter {
 	switch format {
 	case TAP:
-		text = tapReport(results, s)
+		return &tapReporter{w: w}
 	case JUnit:
-		t, err := junitReport(results, s)
-		if err != nil {
-			return err
-		}
-		text = t
+		return &junitReporter{w: w}
 	default:
-		text = textReport(painter{colourDiff}, results, s)
+		return &textReporter{painter: painter{colourDiff}, w: w}
 	}
-	_, err := io.WriteString(w, text)
-	return err
 }
 
 // painter gives text colours; without a function for diffs it gives none.
@@ -62,27 +55,41 @@ func (p painter) diff(text string) string {
 	return p.colourDiff(text)
 }
 
-func textReport(p painter, results []Result, s Summary) string {
+// textReporter writes a line for each result, and what is wrong with it.
+type textReporter struct {
+	painter
+	w      io.Writer
+	failed []string // the IDs
+}
+
+// Planned does nothing.
+func (*textReporter) Planned(int) {}
+
+// Result writes how a target went.
+func (t *textReporter) Result(r Result) error {
+	var err error
+	switch {
+	case !r.Good():
+		t.failed = append(t.failed, r.Target.ID)
+		_, err = fmt.Fprintf(t.w, "%s %s\n%s", t.in(red, "FAIL   "), r.Target.ID, t.details(r))
+	case len(r.Updated) > 0:
+		_, err = fmt.Fprintf(t.w, "%s %s: %s\n", t.in(cyan, "updated"), r.Target.ID, strings.Join(r.Updated, ", "))
+	default:
+		_, err = fmt.Fprintf(t.w, "%s %s%s\n", t.in(green, "ok     "), r.Target.ID, checkNote(r))
+	}
+	return err
+}
+
+// End names what failed once more, and counts.
+func (t *textReporter) End(s Summary) error {
 	var b strings.Builder
-	for _, r := range results {
-		switch {
-		case !r.Good():
-			fmt.Fprintf(&b, "%s %s\n%s", p.in(red, "FAIL   "), r.Target.ID, p.details(r))
-		case len(r.Updated) > 0:
-			fmt.Fprintf(&b, "%s %s: %s\n", p.in(cyan, "updated"), r.Target.ID, strings.Join(r.Updated, ", "))
-		default:
-			fmt.Fprintf(&b, "%s %s%s\n", p.in(green, "ok     "), r.Target.ID, checkNote(r))
-		}
-	}
 	colour := green
-	if s.Failed > 0 {
+	for _, id := range t.failed {
 		colour = red
-		for _, r := range Failed(results) {
-			fmt.Fprintf(&b, "%s %s\n", p.in(red, "failed:"), r.Target.ID)
-		}
+		fmt.Fprintf(&b, "%s %s\n", t.in(red, "failed:"), id)
 	}
-	fmt.Fprintf(&b, "%s\n", p.in(colour, s.String()))
-	return b.String()
+	_, err := fmt.Fprintf(t.w, "%s%s\n", b.String(), t.in(colour, s.String()))
+	return err
 }
 
 // checkNote says in brackets who checked, or why nobody did.
@@ -108,75 +115,69 @@ func (p painter) details(r Result) string {
 	return b.String()
 }
 
-func tapReport(results []Result, s Summary) string {
-	var b strings.Builder
-	fmt.Fprintf(&b, "TAP version 14\n1..%d\n", len(results))
-	for i, r := range results {
-		status := "ok"
-		if !r.Good() {
-			status = "not ok"
-		}
-		fmt.Fprintf(&b, "%s %d - %s%s\n", status, i+1, strings.ReplaceAll(r.Target.ID, "#", `\#`), checkNote(r))
-		if !r.Good() {
-			for line := range strings.Lines(painter{}.details(r)) {
-				b.WriteString("# " + line)
-			}
-		}
-	}
-	fmt.Fprintf(&b, "# %s\n", s)
-	return b.String()
+// spool keeps, in a file, what must follow a head that is known at the end. The
+// file has no name any more when somebody could see it.
+type spool struct {
+	file *os.File
 }
 
-// The elements of JUnit's XML, as CI systems read them.
-type (
-	junitSuites struct {
-		XMLName  xml.Name   `xml:"testsuites"`
-		Tests    int        `xml:"tests,attr"`
-		Failures int        `xml:"failures,attr"`
-		Time     string     `xml:"time,attr"`
-		Suite    junitSuite `xml:"testsuite"`
+func (s *spool) write(text []byte) error {
+	if s.file == nil {
+		f, err := os.CreateTemp("", "confd-report-")
+		if err != nil {
+			return fmt.Errorf("keeping the report: %w", err)
+		}
+		s.file = f
+		if err := os.Remove(f.Name()); err != nil {
+			return fmt.Errorf("keeping the report: %w", err)
+		}
 	}
-	junitSuite struct {
-		Name     string      `xml:"name,attr"`
-		Tests    int         `xml:"tests,attr"`
-		Failures int         `xml:"failures,attr"`
-		Time     string      `xml:"time,attr"`
-		Cases    []junitCase `xml:"testcase"`
-	}
-	junitCase struct {
-		Name    string        `xml:"name,attr"`
-		Class   string        `xml:"classname,attr"`
-		Time    string        `xml:"time,attr"`
-		Failure *junitFailure `xml:"failure"`
-		Output  string        `xml:"system-out,omitempty"`
-	}
-	junitFailure struct {
-		Message string `xml:"message,attr"`
-		Text    string `xml:",chardata"`
-	}
-)
+	_, err := s.file.Write(text)
+	return err
+}
 
-func junitReport(results []Result, s Summary) (string, error) {
-	seconds := fmt.Sprintf("%.3f", s.Took.Seconds())
-	suite := junitSuite{Name: "confd test", Tests: s.Cases, Failures: s.Failed, Time: seconds}
-	for _, r := range results {
-		c := junitCase{
-			Name: path.Base(r.Target.ID), Class: path.Dir(r.Target.ID),
-			Time: fmt.Sprintf("%.3f", r.Took.Seconds()), Output: strings.TrimSpace(checkNote(r)),
+// flush writes head, what was kept, and tail.
+func (s *spool) flush(w io.Writer, head, tail string) error {
+	var kept io.Reader = bytes.NewReader(nil)
+	if s.file != nil {
+		defer s.file.Close()
+		if _, err := s.file.Seek(0, io.SeekStart); err != nil {
+			return fmt.Errorf("reading the report: %w", err)
 		}
-		if !r.Good() {
-			text := painter{}.details(r)
-			first, _, _ := strings.Cut(text, "\n")
-			if r.Err == nil {
-				first = counted(len(r.Diffs), "file") + " not as wanted"
-			}
-			c.Failure = &junitFailure{Message: first, Text: text}
+		kept = s.file
+	}
+	_, err := io.Copy(w, io.MultiReader(strings.NewReader(head), kept, strings.NewReader(tail)))
+	return err
+}
+
+// tapReporter writes the Test Anything Protocol, version 14.
+type tapReporter struct {
+	w     io.Writer
+	kept  spool
+	count int
+}
+
+// Planned does nothing.
+func (*tapReporter) Planned(int) {}
+
+// Result keeps how a target went.
+func (t *tapReporter) Result(r Result) error {
+	var b bytes.Buffer
+	status := "ok"
+	if !r.Good() {
+		status = "not ok"
+	}
+	t.count++
+	fmt.Fprintf(&b, "%s %d - %s%s\n", status, t.count, strings.ReplaceAll(r.Target.ID, "#", `\#`), checkNote(r))
+	if !r.Good() {
+		for line := range strings.Lines(painter{}.details(r)) {
+			b.WriteString("# " + line)
 		}
-		suite.Cases = append(suite.Cases, c)
 	}
-	out, err := xml.MarshalIndent(junitSuites{Tests: s.Cases, Failures: s.Failed, Time: seconds, Suite: suite}, "", "  ")
-	if err != nil {
-		return "", fmt.Errorf("writing JUnit's XML: %w", err)
-	}
-	return xml.Header + string(out) + "\n", nil
+	return t.kept.write(b.Bytes())
+}
+
+// End writes all of it.
+func (t *tapReporter) End(s Summary) error {
+	return t.kept.flush(t.w, fmt.Sprintf("TAP version 14\n1..%d\n", t.count), fmt.Sprintf("# %s\n", s))
 }

@@ -6,6 +6,8 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+
+	"confd/bgp"
 )
 
 // Warning is something that was left out or looks wrong.
@@ -16,6 +18,22 @@ type Warning struct {
 	Text string
 	// Detail is what more there is to show, in lines; may be empty.
 	Detail string
+}
+
+func warningOf(p bgp.Problem) Warning {
+	return Warning{Code: string(p.Code), Text: fmt.Sprintf("%s: %s", p.Object, p.Text), Detail: excerpt(p)}
+}
+
+// excerpt shows where in a file a problem is; empty where it is in none.
+func excerpt(p bgp.Problem) string {
+	if p.Place == "" {
+		return ""
+	}
+	text := p.Place + "\n"
+	for line := range strings.Lines(p.Excerpt) {
+		text += "  " + line
+	}
+	return strings.TrimSuffix(text, "\n") + "\n"
 }
 
 // isListed says whether one of the entries is the warning's code, or a part of
@@ -30,7 +48,7 @@ func (t Target) unlisted(warnings []Warning, file []byte) error {
 	var b strings.Builder
 	count := 0
 	for _, w := range warnings {
-		if w.isListed(t.Warnings) || slices.Contains(fileLines(file), w.Text) {
+		if w.isListed(t.warnings) || slices.Contains(fileLines(file), w.Text) {
 			continue
 		}
 		count++
@@ -43,7 +61,7 @@ func (t Target) unlisted(warnings []Warning, file []byte) error {
 	if count == 0 {
 		return nil
 	}
-	return fmt.Errorf("%s that %s does not list:\n%s", counted(count, "warning"), t.At("warnings"), strings.TrimRight(b.String(), "\n"))
+	return fmt.Errorf("%s that %s does not list:\n%s", counted(count, "warning"), t.at("warnings"), strings.TrimRight(b.String(), "\n"))
 }
 
 // name is what stands for the warning in a list, where nobody chose better.

@@ -14,7 +14,6 @@
 package hold
 
 import (
-	"crypto/rand"
 	"time"
 
 	"confd/internal/report"
@@ -93,7 +92,7 @@ func (h *Hold) begin(now time.Time, held *report.Held) {
 		held.Until = held.Since.Add(h.limit)
 	}
 	if held.Token == "" {
-		held.Token = rand.Text()[:12]
+		held.Token = report.NewToken()
 	}
 }
 

@@ -30,7 +30,7 @@ func (h Host) Find(ctx context.Context) (birds.Daemons, error) { return birds.Fi
 func (h Host) Left(folder string) agent.Left {
 	var l agent.Left
 	var errReport, errRecords error
-	l.Report, errReport = report.Read(folder)
+	l.Report, errReport = report.ReadOwn(folder)
 	l.Records, errRecords = reload.Records(folder)
 	if errors.Is(errRecords, fs.ErrNotExist) {
 		errRecords = nil
@@ -82,4 +82,4 @@ func (h Host) Approved(folder, token string) bool {
 }
 
 // Forget takes an approval away.
-func (h Host) Forget(folder, token string) { report.Forget(folder) }
+func (h Host) Forget(folder, token string) { report.Forget(folder, token) }

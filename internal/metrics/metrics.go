@@ -77,6 +77,7 @@ type Stages struct{ Gather, Compute, Render, Check, Swap, Confirm, Total time.Du
 type Metrics struct {
 	registry *prometheus.Registry
 	ipam     *ipam
+	sessions *sessions
 
 	total, stages            *prometheus.HistogramVec
 	renders, checks, reloads *prometheus.CounterVec
@@ -95,6 +96,7 @@ func New(o Options) *Metrics {
 	defs := byName(Definitions())
 	m := &Metrics{
 		registry:      prometheus.NewRegistry(),
+		sessions:      newSessions(o, defs),
 		total:         defs.histograms("confd_apply_duration_seconds"),
 		stages:        defs.histograms("confd_apply_stage_duration_seconds"),
 		renders:       defs.counters("confd_renders_total"),
@@ -110,7 +112,7 @@ func New(o Options) *Metrics {
 		collectors.NewGoCollector(),
 		collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
 		m.total, m.stages, m.renders, m.checks, m.reloads, m.drifts, m.childRestarts, m.retries, m.holds,
-		newState(o, defs), newSessions(o, defs),
+		newState(o, defs), m.sessions,
 	)
 	if o.IPAM != nil {
 		m.ipam = newIPAM(o, defs)

@@ -28,6 +28,7 @@ type sessions struct {
 	report     func() *report.Report
 	perSession bool
 	log        *slog.Logger
+	limit      time.Duration // for BIRD's answer
 	answers    cached[[]answer]
 }
 
@@ -45,7 +46,7 @@ type session struct {
 }
 
 func newSessions(o Options, defs definitions) *sessions {
-	s := &sessions{report: o.Report, perSession: o.PerSession, log: o.Log}
+	s := &sessions{report: o.Report, perSession: o.PerSession, log: o.Log, limit: askLimit}
 	names := []string{"confd_bird_up", "confd_sessions"}
 	if o.PerSession {
 		names = append(names, "confd_session_up", "confd_session_state_changed_timestamp_seconds", "confd_session_routes")
@@ -114,7 +115,7 @@ func (s *sessions) askAll() []answer {
 	if r == nil {
 		return nil
 	}
-	ctx, cancel := context.WithTimeout(context.Background(), askLimit)
+	ctx, cancel := context.WithTimeout(context.Background(), s.limit)
 	defer cancel()
 	known := map[string]report.Session{}
 	for _, session := range r.Sessions {

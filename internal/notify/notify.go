@@ -12,6 +12,8 @@ import (
 
 	"github.com/coreos/go-systemd/v22/daemon"
 	"golang.org/x/sys/unix"
+
+	"confd/internal/foreign"
 )
 
 // Notifier tells systemd (sd_notify(3)) what the program is doing. Where systemd
@@ -119,20 +121,23 @@ func (n *Notifier) fail(err error) {
 
 // ReadyFile makes an empty file at path, or removes it: it is there while the
 // program is ready. An empty path stands for no file. Where the file is already
-// as it should be nothing is done.
+// as it should be nothing is done. The folder may be another user's: what else lies
+// in the file's place is replaced, and no link is followed.
 func ReadyFile(path string, ready bool) error {
 	if path == "" {
 		return nil
 	}
 	if !ready {
-		if err := os.Remove(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		if err := foreign.Remove(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
 			return fmt.Errorf("removing the file that says ready: %w", err)
 		}
 		return nil
 	}
-	f, err := os.OpenFile(path, os.O_CREATE|os.O_WRONLY, 0o644)
-	if err != nil {
+	if info, err := os.Lstat(path); err == nil && info.Mode().IsRegular() {
+		return nil
+	}
+	if err := foreign.WriteFile(path, nil, foreign.Attr{Mode: 0o644, UID: -1, GID: -1}); err != nil {
 		return fmt.Errorf("making the file that says ready (its folder must be there, and writable): %w", err)
 	}
-	return f.Close()
+	return nil
 }

@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"regexp"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -133,15 +134,51 @@ func TestReadyFile(t *testing.T) {
 		if err := ReadyFile(path, ready); err != nil {
 			t.Fatal(err)
 		}
-		if _, err := os.Stat(path); (err == nil) != ready {
+		info, err := os.Stat(path)
+		if (err == nil) != ready {
 			t.Errorf("ready is %v, and looking for the file gives %v", ready, err)
+		}
+		if err == nil && info.Mode() != 0o644 {
+			t.Errorf("its mode is %v", info.Mode())
 		}
 	}
 	if err := ReadyFile("", true); err != nil {
 		t.Error(err)
 	}
+	if err := ReadyFile(filepath.Join(path, "below", "nothing"), false); err != nil {
+		t.Errorf("there is no file in a folder that is not there: %v", err)
+	}
 	err := ReadyFile(filepath.Join(path, "below", "nothing"), true)
 	if !errors.Is(err, fs.ErrNotExist) || !strings.Contains(err.Error(), "folder") {
 		t.Errorf("in a folder that is not there: %v", err)
+	}
+}
+
+// What somebody plants in the file's place leads us nowhere.
+func TestPlantedReadyFile(t *testing.T) {
+	outside := filepath.Join(t.TempDir(), "outside")
+	for name, plant := range map[string]func(path string) error{
+		"dangling link": func(path string) error { return os.Symlink(outside, path) },
+		"link":          func(path string) error { return os.Symlink(os.Args[0], path) },
+		"FIFO":          func(path string) error { return syscall.Mkfifo(path, 0o666) },
+	} {
+		for _, ready := range []bool{true, false} {
+			path := filepath.Join(t.TempDir(), "ready")
+			if err := plant(path); err != nil {
+				t.Fatal(err)
+			}
+			if err := ReadyFile(path, ready); err != nil {
+				t.Errorf("%s: %v", name, err)
+			}
+			info, err := os.Lstat(path)
+			if (err == nil) != ready || ready && (!info.Mode().IsRegular() || info.Size() > 0) {
+				t.Errorf("%s: ready is %v, and there is %v, %v", name, ready, info, err)
+			}
+			for path, want := range map[string]bool{outside: false, os.Args[0]: true} {
+				if _, err := os.Stat(path); (err == nil) != want {
+					t.Errorf("%s: %s is there: %v", name, path, !want)
+				}
+			}
+		}
 	}
 }

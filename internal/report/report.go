@@ -1,30 +1,23 @@
 // Package report is what the running program says of itself: for confd status,
 // for readiness, and for metrics. The loop makes a new Report whenever something
 // in it changes; nobody changes one that was made.
+//
+// The newest lies as a file in BIRD's folder, and so does, as an empty file whose
+// name says it all, the approval of what is held. The folder may belong to the user
+// that BIRD runs as, who can put there what he likes: links are not followed,
+// nothing is opened that could block, and a report is read as one that may be forged,
+// but for the program's own (ReadOwn).
 package report
 
-import (
-	"encoding/json"
-	"errors"
-	"fmt"
-	"io/fs"
-	"os"
-	"path/filepath"
-	"strings"
-	"time"
+import "time"
 
-	"github.com/google/renameio/v2"
-)
-
-// File is the name of the file with the report, in BIRD's folder. Approval is
-// that of the file in which somebody approves what is held.
-const (
-	File     = ".confd-report.json"
-	Approval = ".confd-approved"
-)
+// Format is the format of reports that this program writes, and the newest that it
+// reads. It grows where what a report has means something else.
+const Format = 1
 
 // Report is where the program stands. It has no passwords in it.
 type Report struct {
+	Format  int       `json:"format"`  // Write fills it in
 	Program string    `json:"program"` // the version
 	Node    string    `json:"node"`
 	PID     int       `json:"pid"`
@@ -113,10 +106,12 @@ type Listening struct {
 
 // Held is a configuration that was kept back.
 type Held struct {
-	Hash  string    `json:"hash"` // what confd approve approves
+	Hash string `json:"hash"` // of what is held
+	// Token names this very hold, which an approval does, too: the same may be held
+	// again later, and is another hold then (NewToken).
+	Token string    `json:"token,omitempty"`
 	Since time.Time `json:"since"`
-	Token string    `json:"token,omitempty"` // what an approval must say: it is of this hold alone
-	Until time.Time `json:"until,omitzero"`  // zero: until it is approved, or the input changes
+	Until time.Time `json:"until,omitzero"` // zero: until it is approved, or the input changes
 	Why   string    `json:"why"`
 	// Lost are the sessions that are established and would go; Objects are what
 	// changed, the likely cause first.
@@ -163,60 +158,4 @@ type Session struct {
 	Passive  bool   `json:"passive,omitempty"`
 	Object   string `json:"object"` // that asks for it, such as BGPPeer rack-1
 	Why      string `json:"why"`
-}
-
-// Write puts the report into BIRD's folder, at once.
-func (r *Report) Write(folder string) error {
-	data, err := json.Marshal(r)
-	if err != nil {
-		return err
-	}
-	if err := renameio.WriteFile(filepath.Join(folder, File), append(data, '\n'), 0o640); err != nil {
-		return fmt.Errorf("writing the report: %w", err)
-	}
-	return nil
-}
-
-// Read reads the report that is in BIRD's folder; nil where there is none.
-func Read(folder string) (*Report, error) {
-	data, err := os.ReadFile(filepath.Join(folder, File))
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil, nil
-	}
-	if err != nil {
-		return nil, fmt.Errorf("reading the report: %w", err)
-	}
-	var r Report
-	if err := json.Unmarshal(data, &r); err != nil {
-		return nil, fmt.Errorf("%s: not a report: %w", filepath.Join(folder, File), err)
-	}
-	return &r, nil
-}
-
-// Approve has the program go ahead with the held configuration of that hash.
-func Approve(folder, hash string) error {
-	if err := renameio.WriteFile(filepath.Join(folder, Approval), []byte(hash+"\n"), 0o640); err != nil {
-		return fmt.Errorf("approving: %w", err)
-	}
-	return nil
-}
-
-// Approved is the hash that was approved last, since a time; empty where none was.
-func Approved(folder string, since time.Time) string {
-	path := filepath.Join(folder, Approval)
-	info, err := os.Stat(path)
-	if err != nil || info.ModTime().Before(since) {
-		return ""
-	}
-	data, err := os.ReadFile(path)
-	if err != nil {
-		return ""
-	}
-	return strings.TrimSpace(string(data))
-}
-
-// Forget takes an approval away: it holds for one time.
-func Forget(folder string) {
-	// Where it stays, it approves no more than what was approved once.
-	_ = os.Remove(filepath.Join(folder, Approval))
 }

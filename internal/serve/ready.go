@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"confd/internal/report"
+	"confd/internal/terminal"
 )
 
 // readyz says whether the program is ready, or what is missing, a line each.
@@ -25,7 +26,7 @@ func (h Handlers) readyz(w http.ResponseWriter, r *http.Request) {
 	if now != nil && r.URL.Query().Has("verbose") {
 		text += details(now)
 	}
-	answer(w, code, text)
+	answer(w, code, terminal.Lines(text))
 }
 
 // details are the sources and sets of a report, a line each.

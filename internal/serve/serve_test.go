@@ -150,7 +150,7 @@ func TestReadyz(t *testing.T) {
 			{Name: "bird", State: "hung", Rendered: "ab", Installed: "ab", RestartNeeded: []string{"listen port"}, Error: "no answer"},
 			{Name: "bird6", State: "up", Rendered: "cd", Installed: "ab", Confirmed: "ab"},
 		},
-		Held:  &report.Held{Hash: "ef", Why: "2 of 2 sessions would go"},
+		Held:  &report.Held{Hash: "ef", Why: "2 of 2 sessions\x1b[2J would go"},
 		Stale: &report.Stale{Confirmed: at},
 	}
 	for _, c := range []struct {
@@ -174,7 +174,7 @@ set bird is not confirmed
 [-] set bird: waits for a restart of BIRD: listen port
 [-] set bird6: rendered, not installed, hash ab, BIRD up
 [-] stale: BIRD runs on what was confirmed 2026-01-02T03:04:05Z
-[-] held: 2 of 2 sessions would go, hash ef
+[-] held: 2 of 2 sessions?[2J would go, hash ef
 `},
 	} {
 		t.Run(c.name, func(t *testing.T) {

@@ -223,7 +223,7 @@ func kubernetesSettings() []Setting {
 		},
 		{
 			Name: "use-pod-cidr", Env: "USE_POD_CIDR", Field: "k8sUsePodCIDR", Default: "false", Group: GroupKubernetes,
-			Help: "take each node's blocks from its podCIDRs instead of Calico's IPAM",
+			Help: "take each node's blocks from its podCIDRs instead of Calico's IPAM, in any datastore",
 			bind: func(s *Settings) value { return boolean(&s.Kubernetes.UsePodCIDR) },
 		},
 		{
@@ -265,6 +265,13 @@ func bgpSettings() []Setting {
 			Name: "require-passwords", Env: "CONFD_REQUIRE_PASSWORDS", Default: "false", Group: GroupBGP,
 			Help: "leave sessions out whose password is missing, instead of making them without one",
 			bind: func(s *Settings) value { return boolean(&s.BGP.RequirePasswords) },
+		},
+		{
+			Name: "missing-filters", Env: "CONFD_MISSING_FILTERS", Default: "open", Group: GroupBGP,
+			Help: "what sessions do whose BGPPeer names a BGPFilter that does not exist: open (go without it, as in Calico) or closed (reject all routes)",
+			bind: func(s *Settings) value {
+				return choice(&s.BGP.MissingFilters, MissingFiltersOpen, MissingFiltersClosed)
+			},
 		},
 	}
 }

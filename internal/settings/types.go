@@ -6,7 +6,9 @@ import (
 	"net/netip"
 	"time"
 
+	"confd/bgp"
 	"confd/internal/birds"
+	"confd/internal/plan"
 )
 
 // Settings are all settings of a run, read and checked. The table of settings
@@ -47,6 +49,15 @@ const (
 	DatastoreFile       Datastore = "file"
 )
 
+// MissingFilters says what becomes of sessions whose BGPFilter does not exist.
+type MissingFilters string
+
+// Sessions go without a BGPFilter that does not exist, or reject all routes.
+const (
+	MissingFiltersOpen   MissingFilters = "open"
+	MissingFiltersClosed MissingFilters = "closed"
+)
+
 // Etcd says how to reach etcd. Exactly one of Endpoints and DiscoverySRV is set
 // where the datastore is etcd.
 type Etcd struct {
@@ -79,6 +90,9 @@ type BGP struct {
 	RouterID    string // empty, "hash" or an IPv4 address
 	ClusterIPs  []netip.Prefix
 	LogSeverity string // empty: as the datastore says
+	// MissingFilters says what sessions do that name a BGPFilter that does not
+	// exist.
+	MissingFilters MissingFilters
 	// RequirePasswords leaves sessions out whose password is not there.
 	RequirePasswords bool
 	// EndpointStatusPrefix is the folder that holds endpoint-status/.
@@ -132,4 +146,21 @@ type Log struct {
 	Level  slog.Level
 	Given  bool   // somebody gave the level: the datastore's does not count
 	Format string // text or json
+}
+
+// Plan are those of the settings that a candidate depends on.
+func (s Settings) Plan() plan.Settings {
+	return plan.Settings{
+		BGP: bgp.Options{
+			Node: s.Node, K8sNode: s.NodeRef, RouterID: s.BGP.RouterID,
+			ClusterIPs: s.BGP.ClusterIPs, LogSeverity: s.BGP.LogSeverity,
+			SecretNamespace: s.Kubernetes.Namespace, RequirePasswords: s.BGP.RequirePasswords,
+			UsePodCIDR: s.Kubernetes.UsePodCIDR, CloseMissingFilters: s.BGP.MissingFilters == MissingFiltersClosed,
+		},
+		ConfDir: s.Templates.ConfDir, Prefix: s.Templates.Prefix,
+		Files: plan.FileSettings{
+			Mode: s.Templates.Mode, Owner: s.Templates.Owner, Group: s.Templates.Group,
+			KeepStage: s.Templates.KeepStageFile, SyncOnly: s.Templates.SyncOnly,
+		},
+	}
 }

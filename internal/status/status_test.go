@@ -14,6 +14,7 @@ import (
 	"strings"
 	"testing"
 	"time"
+	"unicode"
 
 	"confd/internal/report"
 	"confd/internal/testenv"
@@ -75,7 +76,7 @@ func recordedReport() *report.Report {
 		PeerNode: "node-3", Object: "BGPConfiguration default", Why: "node-to-node mesh with node node-3",
 	}
 	return &report.Report{
-		Program: "3.32.0", Node: "node-1", PID: 4711, Started: at(1, 0, 0), At: at(1, 9, 30), Ready: true, BIRD: "2",
+		Format: report.Format, Program: "3.32.0", Node: "node-1", PID: 4711, Started: at(1, 0, 0), At: at(1, 9, 30), Ready: true, BIRD: "2",
 		Sources: []report.Source{{Name: "etcd", InSync: true, Since: at(1, 0, 1), Revision: "120"}},
 		Sets: []report.Set{{
 			Name: "bird", Files: []string{"/etc/calico/confd/config/bird.cfg"}, Socket: "/run/bird.ctl", State: "up",
@@ -115,6 +116,21 @@ func troubledReport() *report.Report {
 	return r
 }
 
+// heldReport is in step, with what was before a change that is held for ever, and
+// heldOver with one whose time is over.
+func heldReport() *report.Report {
+	r := recordedReport()
+	r.Ready, r.NotReady = false, []string{"a change is held back"}
+	r.Held = &report.Held{Hash: "bb22", Token: "T", Since: at(1, 9, 0), Why: "it would end 6 of 8 established sessions"}
+	return r
+}
+
+func heldOver() *report.Report {
+	r := heldReport()
+	r.Held.Until, r.Failure = at(1, 9, 30), "set bird: BIRD refuses it"
+	return r
+}
+
 // twoSets are those of BIRD 1.6 without IPv6: bird6 is not there.
 func twoSets() *report.Report {
 	r := recordedReport()
@@ -135,6 +151,8 @@ func TestGolden(t *testing.T) {
 	}{
 		{"in-step", recordedReport(), "2.17.6", Formats(), true, nil, false},
 		{"troubled", troubledReport(), "3.1.8", []string{Table}, false, nil, false},
+		{"held", heldReport(), "2.17.6", []string{Table}, true, nil, false},
+		{"held-over", heldOver(), "2.17.6", []string{Table}, true, nil, false},
 		{"two-sets", twoSets(), "1.6.8", []string{Table, JSON}, true, []daemon{{name: "bird6", socket: "/run/bird6.ctl", err: control.ErrNotRunning}}, true},
 		{"no-report", nil, "1.6.8", []string{Wide}, false, []daemon{{name: "bird6", socket: "/run/bird6.ctl", err: control.ErrHung}}, false},
 		{"no-bird", recordedReport(), "", []string{Table}, true, []daemon{{name: "bird", socket: "/run/bird.ctl", err: control.ErrNotRunning}}, false},
@@ -289,11 +307,79 @@ func TestShowErrors(t *testing.T) {
 	if allUp || err != nil || !strings.Contains(out.String(), "not a report") || !strings.Contains(out.String(), "bird is not running") {
 		t.Errorf("a broken report: %t, %v, %s", allUp, err, &out)
 	}
+	if got := out.String(); !strings.HasPrefix(got, "confd's report cannot be read") {
+		t.Errorf("a broken report: %s", got)
+	}
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
 	if _, err := Show(ctx, &out, Options{Folder: dir}); !errors.Is(err, context.Canceled) {
 		t.Errorf("cancelled: %v", err)
 	}
+}
+
+// Sessions that are all up are not enough where a report cannot be read: it may
+// ask for others.
+func TestUnreadableReport(t *testing.T) {
+	up := control.SessionState{Name: "x", State: "up", BGPState: "Established"}
+	o := observed{birds: []daemon{{name: "bird", sessions: []control.SessionState{up}}}}
+	if !o.view().AllUp {
+		t.Error("without a report what BIRD has is all")
+	}
+	if o.reportError = errors.New("empty"); o.view().AllUp {
+		t.Error("all is up, with a report that nobody can read")
+	}
+}
+
+// A report that somebody forged does nothing to the terminal, in no format.
+func TestForgedReport(t *testing.T) {
+	data, err := json.Marshal(troubledReport())
+	if err != nil {
+		t.Fatal(err)
+	}
+	var forged any
+	if err := json.Unmarshal(data, &forged); err != nil {
+		t.Fatal(err)
+	}
+	if data, err = json.Marshal(forge(forged)); err != nil {
+		t.Fatal(err)
+	}
+	dir := t.TempDir()
+	if err := os.WriteFile(filepath.Join(dir, report.File), data, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for _, format := range Formats() {
+		var out bytes.Buffer
+		if _, err := Show(t.Context(), &out, Options{Folder: dir, Format: format}); err != nil {
+			t.Fatal(err)
+		}
+		if text := out.String(); !strings.Contains(text, "node-1") || !strings.Contains(text, "BGPConfiguration") {
+			t.Errorf("%s lacks what the report says:\n%q", format, text)
+		}
+		for line := range strings.Lines(out.String()) {
+			if strings.ContainsFunc(strings.TrimSuffix(line, "\n"), func(r rune) bool { return !unicode.IsPrint(r) }) {
+				t.Errorf("%s: %q", format, line)
+			}
+		}
+	}
+}
+
+// forge puts commands for the terminal into every text that is no time.
+func forge(v any) any {
+	switch v := v.(type) {
+	case map[string]any:
+		for k, x := range v {
+			v[k] = forge(x)
+		}
+	case []any:
+		for i, x := range v {
+			v[i] = forge(x)
+		}
+	case string:
+		if _, err := time.Parse(time.RFC3339, v); err != nil {
+			return v + "\x1b[2J\a\u009b31m\u202e\r\x7f\n! all is well"
+		}
+	}
+	return v
 }
 
 func TestMeaning(t *testing.T) {

@@ -9,9 +9,9 @@ import (
 	"strings"
 	"text/tabwriter"
 	"time"
-	"unicode"
 
 	"confd/internal/report"
+	"confd/internal/terminal"
 )
 
 // write prints the view in a format.
@@ -38,16 +38,16 @@ func (v *View) json(indent bool) ([]byte, error) {
 		e.SetIndent("", "  ")
 	}
 	err := e.Encode(v)
-	return text.Bytes(), err
+	return terminal.JSON(text.Bytes()), err
 }
 
 func (v *View) text(wide bool) ([]byte, error) {
 	var b bytes.Buffer
 	for _, line := range v.summary() {
-		fmt.Fprintln(&b, printable(line))
+		fmt.Fprintln(&b, terminal.Line(line))
 	}
 	for _, warning := range v.Warnings {
-		fmt.Fprintln(&b, "!", printable(warning.Text))
+		fmt.Fprintln(&b, "!", terminal.Line(warning.Text))
 	}
 	for _, family := range []int{4, 6} {
 		if err := v.table(&b, family, wide); err != nil {
@@ -60,22 +60,15 @@ func (v *View) text(wide bool) ([]byte, error) {
 	return b.Bytes(), nil
 }
 
-// printable keeps texts that others wrote from doing things to the terminal.
-func printable(text string) string {
-	return strings.Map(func(r rune) rune {
-		if unicode.IsPrint(r) {
-			return r
-		}
-		return '?'
-	}, text)
-}
-
 // summary is what runs, and whether that is what should, a line each.
 func (v *View) summary() []string {
 	var lines []string
-	if r := v.Report; r != nil {
+	switch r := v.Report; {
+	case r != nil:
 		lines = append(lines, fmt.Sprintf("Node %s: confd %s, %s", r.Node, r.Program, v.programState()))
-	} else {
+	case v.warns("report"):
+		lines = append(lines, "confd's report cannot be read: only what BIRD says is known")
+	default:
 		lines = append(lines, "confd has left no report here: only what BIRD says is known")
 	}
 	for _, b := range v.BIRDs {
@@ -118,9 +111,11 @@ func (v *View) setLine(b BIRD, set report.Set) string {
 		line += ", of revision " + set.Revision
 	}
 	switch {
+	case v.Report.Held != nil:
+		return line + ", and NOT what should run: that is held back"
 	case !b.InStep:
 		return line + ", and NOT what should run"
-	case v.warns("bird_restarted", "bird_reconfigured", "stale"):
+	case v.warns("bird_restarted", "bird_reconfigured", "stale", "source", "pending", "failure", "templates"):
 		return line + "; whether that is what should run is not known"
 	}
 	return line + ", and what should run"
@@ -182,7 +177,7 @@ func (s Session) cells(wide bool) []string {
 		if cell == "" {
 			cell = "-"
 		}
-		cells[i] = printable(cell)
+		cells[i] = terminal.Line(cell)
 	}
 	return cells
 }

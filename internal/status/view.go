@@ -15,7 +15,8 @@ import (
 // View is how things stand. Its JSON names stay as they are.
 type View struct {
 	At time.Time `json:"at"`
-	// AllUp: BIRD runs, and every session that should be up is.
+	// AllUp: BIRD runs, and every session that should be up is. Where there is a
+	// report that cannot be read nobody knows which these are.
 	AllUp bool `json:"all_up"`
 	// Program is running, not seen (it ended, or runs in another container), or
 	// no report.
@@ -135,7 +136,7 @@ func (o observed) view() *View {
 	for _, d := range o.birds {
 		v.BIRDs = append(v.BIRDs, o.bird(d, v.Sessions))
 	}
-	v.AllUp = allUp(v)
+	v.AllUp = o.reportError == nil && allUp(v)
 	v.Warnings = append(v.Warnings, o.warnings(v)...)
 	return v
 }
@@ -290,7 +291,7 @@ func (o observed) bird(d daemon, sessions []Session) BIRD {
 		return s.Required && s.BIRD == d.name
 	})
 	if set := o.set(d.name); set != nil {
-		b.InStep = set.Confirmed != "" && set.Confirmed == set.Installed && set.Confirmed == set.Rendered
+		b.InStep = set.Confirmed != "" && set.Confirmed == set.Installed && set.Confirmed == set.Rendered && o.report.Held == nil
 	}
 	if d.err != nil {
 		b.Error = d.err.Error()

@@ -148,9 +148,13 @@ func (w *warner) held(h *report.Held) {
 	if h == nil {
 		return
 	}
-	until := "until it is approved or the input changes"
-	if !h.Until.IsZero() {
+	until, advice := "until it is approved or the input changes", ". If it is meant: confd approve"
+	switch {
+	case h.Until.IsZero():
+	case h.Until.After(w.now):
 		until = "until " + w.when(h.Until)
+	default:
+		until, advice = "and goes on as soon as it can: its time was over at "+w.when(h.Until), ""
 	}
 	var more string
 	if len(h.Lost) > 0 {
@@ -159,7 +163,7 @@ func (w *warner) held(h *report.Held) {
 	if len(h.Objects) > 0 {
 		more += "; likely because of " + some(h.Objects)
 	}
-	w.add("held", "a new configuration is held back since %s, %s: %s%s. If it is meant: confd approve", w.when(h.Since), until, h.Why, more)
+	w.add("held", "a new configuration is held back since %s, %s: %s%s%s", w.when(h.Since), until, h.Why, more, advice)
 }
 
 // some lists the first few.

@@ -26,7 +26,7 @@ func Init(logger *slog.Logger) (exitCode int, err error) {
 	signals := make(chan os.Signal, 8)
 	signal.Notify(signals, syscall.SIGTERM, syscall.SIGINT, syscall.SIGQUIT, syscall.SIGHUP, syscall.SIGUSR1, syscall.SIGUSR2)
 	defer signal.Stop(signals)
-	delay := delays{min: 200 * time.Millisecond, max: 30 * time.Second, settled: time.Minute}
+	delay := newDelays(200*time.Millisecond, 30*time.Second, time.Minute)
 	for {
 		began := time.Now()
 		status, told, err := runChild(program, signals)

@@ -25,16 +25,16 @@ const (
 	shellStarts = 500 * time.Millisecond
 )
 
-// startProcess starts command in a process group of its own, so that a Ctrl-C
-// at the terminal reaches only us, who then tell it. Nothing ties its life to
-// ours.
-func startProcess(command string, out io.Writer) (*process, error) {
+// startProcess starts command with the variables env, in a process group of its
+// own, so that a Ctrl-C at the terminal reaches only us, who then tell it. Nothing
+// ties its life to ours.
+func startProcess(command string, env []string, out io.Writer) (*process, error) {
 	r, w, err := os.Pipe()
 	if err != nil {
 		return nil, fmt.Errorf("cannot be started: %w", err)
 	}
 	p := &process{cmd: exec.Command("/bin/sh", "-c", shell+command), tail: &tail{out: out}, done: make(chan struct{})}
-	p.cmd.Stdout, p.cmd.Stderr = w, w
+	p.cmd.Env, p.cmd.Stdout, p.cmd.Stderr = env, w, w
 	p.cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	err = p.cmd.Start()
 	neverBlock(w)

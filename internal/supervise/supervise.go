@@ -13,6 +13,8 @@ import (
 	"strings"
 	"sync"
 	"time"
+
+	"github.com/cenkalti/backoff/v5"
 )
 
 // Options say how a daemon is run. The zero value of each means its default.
@@ -25,6 +27,11 @@ type Options struct {
 	// Output is given what the daemon prints on stdout and stderr, unchanged. It
 	// must be safe for concurrent use. Default: os.Stderr.
 	Output io.Writer
+	// Environment are the variables of this program, as NAME=value. The daemon
+	// gets of them what every program needs, such as PATH, and those that its
+	// command names, as in $NAME; not the rest, in which there are secrets.
+	// Default: os.Environ().
+	Environment []string
 	// StopTimeout is how long the daemon may take to end on SIGTERM before it is
 	// killed; default 10 s.
 	StopTimeout time.Duration
@@ -83,6 +90,9 @@ func New(command string, o Options) (*Child, error) {
 	if o.Output == nil {
 		o.Output = os.Stderr
 	}
+	if o.Environment == nil {
+		o.Environment = os.Environ()
+	}
 	if o.Logger == nil {
 		o.Logger = slog.New(slog.DiscardHandler)
 	}
@@ -130,12 +140,12 @@ func (c *Child) Retry() {
 func (c *Child) Run(ctx context.Context, start <-chan struct{}) {
 	c.adopt(ctx)
 	c.await(ctx, start)
-	delay := delays{min: c.opts.MinDelay, max: c.opts.MaxDelay, settled: c.opts.Settled}
+	delay := newDelays(c.opts.MinDelay, c.opts.MaxDelay, c.opts.Settled)
 	for ctx.Err() == nil {
 		if c.adopt(ctx) {
 			c.pause(ctx, lookInterval)
 		} else {
-			c.once(ctx, &delay)
+			c.once(ctx, delay)
 		}
 	}
 }
@@ -158,7 +168,7 @@ func (c *Child) await(ctx context.Context, start <-chan struct{}) {
 // again.
 func (c *Child) once(ctx context.Context, delay *delays) {
 	began := time.Now()
-	p, err := startProcess(c.command, c.opts.Output)
+	p, err := startProcess(c.command, environment(c.command, c.opts.Environment), c.opts.Output)
 	if err != nil {
 		c.ended(ctx, Event{Exit: err.Error(), RetryIn: delay.after(0)})
 		return
@@ -238,16 +248,23 @@ func (c *Child) pause(ctx context.Context, d time.Duration) {
 }
 
 // delays counts the pauses between starts.
-type delays struct{ min, max, settled, last time.Duration }
+type delays struct {
+	backoff.ExponentialBackOff
+	settled time.Duration
+}
+
+// newDelays makes pauses of which each is twice the one before, from the first to
+// the longest, and which begin anew after a run that was as long as settled.
+func newDelays(first, longest, settled time.Duration) *delays {
+	return &delays{backoff.ExponentialBackOff{InitialInterval: first, Multiplier: 2, MaxInterval: longest}, settled}
+}
 
 // after is the pause after a run of that length.
 func (d *delays) after(ran time.Duration) time.Duration {
-	if ran >= d.settled || d.last == 0 {
-		d.last = d.min
-	} else {
-		d.last = min(2*d.last, d.max)
+	if ran >= d.settled {
+		d.Reset()
 	}
-	return d.last
+	return d.NextBackOff()
 }
 
 // tail passes what is written on, and keeps the last lines.

@@ -269,7 +269,7 @@ func TestCommands(t *testing.T) {
 }
 
 func TestDelays(t *testing.T) {
-	d := delays{min: 1, max: 5, settled: 100}
+	d := newDelays(1, 5, 100)
 	for i, want := range []time.Duration{1, 2, 4, 5, 5} {
 		if got := d.after(99); got != want {
 			t.Errorf("pause %d is %d, want %d", i, got, want)

@@ -5,10 +5,11 @@ import (
 	"errors"
 	"io"
 	"log/slog"
-	"path/filepath"
 	"time"
 
-	"github.com/fsnotify/fsnotify"
+	"github.com/cenkalti/backoff/v5"
+
+	"confd/internal/watch"
 )
 
 // How long Watch waits for a greeting, and between two looks for a socket that
@@ -33,7 +34,7 @@ type Event struct {
 // whenever BIRD comes or goes, and where it is not there the reason whenever
 // that changes; each restart gives an event with Up. It returns when ctx ends.
 func Watch(ctx context.Context, socket string, out chan<- Event, logger *slog.Logger) {
-	poll := pollFirst
+	poll := backoff.ExponentialBackOff{InitialInterval: pollFirst, Multiplier: 2, MaxInterval: pollMax}
 	var reported error
 	for ctx.Err() == nil {
 		c, err := dialIn(ctx, socket, greetTimeout)
@@ -44,7 +45,8 @@ func Watch(ctx context.Context, socket string, out chan<- Event, logger *slog.Lo
 				return
 			}
 			err = c.waitForEnd(ctx)
-			poll, reported = pollFirst, nil
+			reported = nil
+			poll.Reset()
 		}
 		if ctx.Err() == nil && !sameReason(err, reported) {
 			logger.Warn("BIRD is not up", "socket", socket, "error", err)
@@ -53,8 +55,7 @@ func Watch(ctx context.Context, socket string, out chan<- Event, logger *slog.Lo
 			}
 			reported = err
 		}
-		waitForSocket(ctx, socket, poll)
-		poll = min(2*poll, pollMax)
+		watch.For(ctx, socket, poll.NextBackOff())
 	}
 }
 
@@ -93,37 +94,4 @@ func (c *Client) waitForEnd(ctx context.Context) error {
 		err = io.EOF
 	}
 	return c.describe(ctx, "watching", err)
-}
-
-// waitForSocket waits until something is made at the socket's path, for limit
-// at most. The folder may not be there, or not tell: then it only waits.
-func waitForSocket(ctx context.Context, socket string, limit time.Duration) {
-	timer := time.NewTimer(limit)
-	defer timer.Stop()
-	var events chan fsnotify.Event
-	var failed chan error
-	if w, err := fsnotify.NewWatcher(); err == nil {
-		defer w.Close()
-		if err := w.Add(filepath.Dir(socket)); err == nil {
-			events, failed = w.Events, w.Errors
-		}
-	}
-	for {
-		select {
-		case <-ctx.Done():
-			return
-		case <-timer.C:
-			return
-		case e, open := <-events:
-			if !open {
-				events = nil
-			} else if filepath.Base(e.Name) == filepath.Base(socket) && e.Has(fsnotify.Create) {
-				return
-			}
-		case _, open := <-failed:
-			if !open {
-				failed = nil
-			}
-		}
-	}
 }

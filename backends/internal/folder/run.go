@@ -1,3 +1,5 @@
+// Package folder is what backends that read files have in common: not to read
+// files that did not change, and to tell only the difference.
 package folder
 
 import (
@@ -6,6 +8,7 @@ import (
 	"time"
 
 	"confd/backends"
+	"confd/internal/watch"
 )
 
 // Files that are in the middle of being written are read again this often,
@@ -19,7 +22,7 @@ const (
 type Reader interface {
 	// Read reads what changed, and tells what to watch, also with an error.
 	// Moving tells that files seem to be in the middle of being written.
-	Read(ctx context.Context) (t Targets, moving bool, err error)
+	Read(ctx context.Context) (t watch.Targets, moving bool, err error)
 	// State takes what was last read without an error for true, and returns it.
 	State() map[backends.Key]backends.Event
 }
@@ -42,48 +45,43 @@ func Load(ctx context.Context, r Reader) ([]backends.Event, error) {
 // Run sends the state and then the differences, until ctx ends. While
 // something cannot be read the last state stays: it is unknown, not empty.
 func Run(ctx context.Context, o Options, r Reader, out chan<- backends.Update) error {
-	w := NewWatcher(o.Log, o.Poll)
-	defer w.Close()
-	var t Tracker
-	said := "nothing"
-	for {
-		err := readWatched(ctx, w, r)
-		if ctx.Err() != nil {
-			return nil
+	s := sender{source: o.Source, out: out}
+	watch.Run(ctx, watch.Options{Log: o.Log, Poll: o.Poll}, func() watch.Targets {
+		t, err := read(ctx, r)
+		if ctx.Err() == nil {
+			s.send(ctx, r, err)
 		}
-		u := backends.Update{Source: o.Source, InSync: err == nil, Err: err}
-		status := ""
-		if err != nil {
-			status = "error: " + err.Error()
-		} else {
-			u.Events = t.Changes(r.State())
-		}
-		if (len(u.Events) > 0 || status != said) && !backends.Send(ctx, out, u) {
-			return nil
-		}
-		said = status
-		if !w.Wait(ctx) {
-			return nil
-		}
-	}
+		return t
+	})
+	return nil
 }
 
-// readWatched reads, and watches what it read. Something may have changed before
-// it was watched, so then it reads again; not for ever, as folders may come
-// faster than they can be watched.
-func readWatched(ctx context.Context, w *Watcher, r Reader) (err error) {
-	for range 3 {
-		var t Targets
-		t, err = read(ctx, r)
-		if ctx.Err() != nil || !w.Watch(t) {
-			break
-		}
+// sender sends what is new.
+type sender struct {
+	source string
+	out    chan<- backends.Update
+	known  Tracker
+	said   *string // how reading went, as it was told last; nil: nothing was told yet
+}
+
+// send sends what is new since it was called last, where there is something: err
+// says why r could not read.
+func (s *sender) send(ctx context.Context, r Reader, err error) {
+	u := backends.Update{Source: s.source, InSync: err == nil, Err: err}
+	status := ""
+	if err != nil {
+		status = err.Error()
+	} else {
+		u.Events = s.known.Changes(r.State())
 	}
-	return err
+	if len(u.Events) > 0 || s.said == nil || *s.said != status {
+		backends.Send(ctx, s.out, u) // false: ctx has ended
+	}
+	s.said = &status
 }
 
 // read reads until nothing moves, or long enough.
-func read(ctx context.Context, r Reader) (Targets, error) {
+func read(ctx context.Context, r Reader) (watch.Targets, error) {
 	for try := 1; ; try++ {
 		t, moving, err := r.Read(ctx)
 		if !moving || try > rereads {

@@ -33,11 +33,8 @@ func (t *Tracker) Changes(now map[backends.Key]backends.Event) []backends.Event 
 }
 
 func same(a, b backends.Event) bool {
-	if !slices.Equal(a.Warnings, b.Warnings) {
+	if !slices.Equal(a.Warnings, b.Warnings) || (a.Err == nil) != (b.Err == nil) || a.Err != nil && a.Err.Error() != b.Err.Error() {
 		return false
-	}
-	if a.Err != nil || b.Err != nil {
-		return a.Err != nil && b.Err != nil && a.Err.Error() == b.Err.Error()
 	}
 	return a.Resource == b.Resource || reflect.DeepEqual(a.Resource, b.Resource)
 }

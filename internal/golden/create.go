@@ -1,4 +1,4 @@
-package main
+package golden
 
 import (
 	"bytes"
@@ -16,42 +16,16 @@ import (
 	"github.com/BurntSushi/toml"
 
 	"confd/backends"
-	"confd/internal/birds"
-	"confd/internal/golden"
+	"confd/internal/export"
 	"confd/internal/settings"
 	"confd/templates"
 )
 
-// initCase makes a case of what the datastore says, in a new folder.
-func (p program) initCase(ctx context.Context, o testOptions) error {
-	if len(o.dirs) > 0 || o.update || o.run != "" {
-		return settings.Error{Err: errors.New("--init goes without --update, --run and other folders")}
-	}
-	if empty, err := isFolderEmpty(o.init); err != nil || !empty {
-		return settings.Error{Err: fmt.Errorf("--init: %s is there already, and not an empty folder", o.init)}
-	}
-	s, err := settings.Load(o.flags, p.around)
-	if err != nil {
-		return err
-	}
-	log := newLogger(s.Log)
-	d, err := birds.Find(ctx, s.BIRD)
-	if err != nil {
-		return err
-	}
-	state, err := gatherOnce(ctx, s, log)
-	if err != nil {
-		return err
-	}
-	if err := makeCase(ctx, o.init, s, d.Version, state, log); err != nil {
-		return fmt.Errorf("making a case: %w", err)
-	}
-	return p.runCases(ctx, testOptions{dirs: []string{o.init}, update: true, check: o.check, format: o.format, flags: o.runFlags()})
-}
-
-// makeCase writes all of a case but the files that it wants. What confd warns of
-// now is what the case expects.
-func makeCase(ctx context.Context, dir string, s settings.Settings, v templates.Version, state *backends.State, log *slog.Logger) error {
+// Create writes a case of a state into a new folder: all but the files that it
+// wants. s are the settings of the node whose case it is, and v is its BIRD's
+// version. What confd warns of now is what the case expects. Passwords are
+// replaced; log is told of what cannot be in a case.
+func Create(ctx context.Context, dir string, s settings.Settings, v templates.Version, state *backends.State, log *slog.Logger) error {
 	out, err := writeCase(dir, s, state, log)
 	if err != nil {
 		return err
@@ -60,49 +34,50 @@ func makeCase(ctx context.Context, dir string, s settings.Settings, v templates.
 	if err := writeCaseFile(dir, out); err != nil {
 		return err
 	}
-	targets, err := findTargets(testOptions{dirs: []string{dir}})
-	if err != nil {
-		return err
-	}
-	r, err := newCaseRenderer(ctx, targets, birdChecker{mode: checkNever})
-	if err != nil {
-		return err
-	}
-	made, err := r.render(ctx, targets[0])
+	warnings, err := warningsOf(ctx, dir)
 	if err != nil {
 		return nil // running the case tells of it
 	}
-	for _, w := range made.Warnings {
+	for _, w := range warnings {
 		out.Warnings = append(out.Warnings, w.Text)
 	}
 	return writeCaseFile(dir, out)
 }
 
-func writeCaseFile(dir string, c golden.Settings) error {
+// warningsOf are the warnings that come with a case of one node.
+func warningsOf(ctx context.Context, dir string) ([]Warning, error) {
+	cases, err := Find([]string{dir})
+	if err != nil {
+		return nil, err
+	}
+	t := cases[0].targets(cases[0].nodes)[0][0]
+	r := &runner{builtIn: builtInTemplates}
+	render, err := r.prepare(t, func() (*backends.State, error) { return t.load(ctx) })
+	if err != nil {
+		return nil, err
+	}
+	made, err := render(ctx, t)
+	return made.Warnings, err
+}
+
+func writeCaseFile(dir string, c Settings) error {
 	var text bytes.Buffer
-	fmt.Fprintf(&text, "# Made by confd test --init. Passwords are replaced by %q.\n", hiddenSecret)
+	fmt.Fprintf(&text, "# Made by confd test --init. Passwords are replaced by %q.\n", export.Hidden)
 	if err := toml.NewEncoder(&text).Encode(c); err != nil {
 		return err
 	}
-	return os.WriteFile(filepath.Join(dir, golden.CaseFile), text.Bytes(), 0o644)
-}
-
-// runFlags are the settings that running a case has a use for.
-func (o testOptions) runFlags() settings.Layer {
-	l := settings.Layer{}
-	for _, name := range runSettingNames() {
-		if g, ok := o.flags[name]; ok {
-			l[name] = g
-		}
-	}
-	return l
+	return os.WriteFile(filepath.Join(dir, CaseFile), text.Bytes(), 0o644)
 }
 
 // writeCase writes the data and templates of a case, and returns its settings.
-func writeCase(dir string, s settings.Settings, state *backends.State, log *slog.Logger) (golden.Settings, error) {
-	out := golden.Settings{
+func writeCase(dir string, s settings.Settings, state *backends.State, log *slog.Logger) (Settings, error) {
+	out := Settings{
 		Node: s.Node, RouterID: s.BGP.RouterID, LogSeverity: s.BGP.LogSeverity,
 		Namespace: s.Kubernetes.Namespace, Prefix: s.Templates.Prefix, Passwords: s.BGP.RequirePasswords,
+		PodCIDRs: s.Kubernetes.UsePodCIDR,
+	}
+	if s.BGP.MissingFilters != settings.MissingFiltersOpen {
+		out.Filters = string(s.BGP.MissingFilters)
 	}
 	if s.NodeRef != s.Node {
 		out.K8sNodeRef = s.NodeRef
@@ -110,7 +85,7 @@ func writeCase(dir string, s settings.Settings, state *backends.State, log *slog
 	for _, c := range s.BGP.ClusterIPs {
 		out.ClusterIPs = append(out.ClusterIPs, c.String())
 	}
-	if err := writeData(filepath.Join(dir, golden.DataFolder), s, state, log); err != nil {
+	if err := writeData(filepath.Join(dir, DataFolder), s, state, log); err != nil {
 		return out, err
 	}
 	if len(state.EndpointStatuses) > 0 {
@@ -140,7 +115,7 @@ func writeData(dir string, s settings.Settings, state *backends.State, log *slog
 		log.Warn("not in the case: it cannot be used", "object", key.String(), "error", state.Invalid[key])
 	}
 	var text bytes.Buffer
-	if err := writeState(&text, state, exportOptions{node: s}); err != nil {
+	if err := export.Write(&text, state, export.Options{Namespace: s.Kubernetes.Namespace}); err != nil {
 		return err
 	}
 	return os.WriteFile(filepath.Join(dir, "cluster.yaml"), text.Bytes(), 0o644)

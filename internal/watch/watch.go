@@ -1,7 +1,7 @@
-// Package folder is what backends that read files have in common: noticing
-// that files changed, without reading those that did not, and telling only the
-// difference.
-package folder
+// Package watch notices that files change, come or go: the kernel tells, and a slow
+// poll beneath finds what the kernel does not tell. It stands on nothing of ours, so
+// that whatever watches files can use it.
+package watch
 
 import (
 	"context"
@@ -13,59 +13,53 @@ import (
 	"github.com/fsnotify/fsnotify"
 )
 
-// How long the files must be quiet before they are looked at, and how long a
-// writer that never pauses can put that off.
-const (
-	settle    = 20 * time.Millisecond
-	settleMax = 200 * time.Millisecond
-)
-
-// Targets are the places where a change matters.
-type Targets struct {
-	dirs  map[string]bool // every change inside counts
-	names map[string]bool // this very name counts
+// Options say how to watch.
+type Options struct {
+	// Log is told what the kernel cannot watch; nil: nobody is.
+	Log *slog.Logger
+	// Poll is how often to look without being told. It must be given.
+	Poll time.Duration
+	// Settle is how long the files must be quiet before they are looked at, as who
+	// writes one may write more; default 20 ms. A writer that never pauses can put
+	// that off for ten times as long.
+	Settle time.Duration
 }
 
-// NewTargets returns an empty set.
-func NewTargets() Targets {
-	return Targets{dirs: map[string]bool{}, names: map[string]bool{}}
-}
-
-// AddDir adds everything directly in a folder that is there.
-func (t Targets) AddDir(dir string) { t.dirs[filepath.Clean(dir)] = true }
-
-// AddName adds the coming, going and changing of one file or folder, which
-// need not be there: nor need the folders above it.
-func (t Targets) AddName(name string) {
-	name = filepath.Clean(name)
+// Run calls look, and again whenever something may have changed in the targets that
+// it has returned last, or the poll interval is over. It returns when ctx ends.
+func Run(ctx context.Context, o Options, look func() Targets) {
+	w := New(o)
+	defer w.Close()
 	for {
-		t.names[name] = true
-		parent := filepath.Dir(name)
-		if info, err := os.Stat(parent); err == nil && info.IsDir() || parent == name {
+		// Something may have changed before it was watched, so then it is looked at
+		// again; not for ever, as folders may come faster than they can be watched.
+		for range 3 {
+			if t := look(); ctx.Err() != nil || !w.Watch(t) {
+				break
+			}
+		}
+		if !w.Wait(ctx) {
 			return
 		}
-		name = parent
 	}
 }
 
-// watched returns the folders to watch for all this.
-func (t Targets) watched() map[string]bool {
-	dirs := make(map[string]bool, len(t.dirs)+len(t.names))
-	for d := range t.dirs {
-		dirs[d] = true
-	}
-	for n := range t.names {
-		dirs[filepath.Dir(n)] = true
-	}
-	return dirs
+// For waits until the file or folder of that name, which need not be there, comes,
+// goes or changes, for limit at most, or until ctx ends.
+func For(ctx context.Context, name string, limit time.Duration) {
+	w := New(Options{Poll: limit})
+	defer w.Close()
+	t := NewTargets()
+	t.AddName(name)
+	w.Watch(t)
+	w.Wait(ctx)
 }
 
 // Watcher waits for changes in files: told by the kernel, and with a slow poll
 // beneath for what the kernel does not tell (network file systems, a watch
 // that could not be had).
 type Watcher struct {
-	log     *slog.Logger
-	poll    time.Duration
+	Options
 	notify  *fsnotify.Watcher // nil: poll only
 	events  <-chan fsnotify.Event
 	errors  <-chan error
@@ -76,13 +70,19 @@ type Watcher struct {
 	failed  map[string]bool
 }
 
-// NewWatcher returns a watcher that watches nothing yet. Close ends it.
-func NewWatcher(log *slog.Logger, poll time.Duration) *Watcher {
-	w := &Watcher{log: log, poll: poll, targets: NewTargets(), failed: map[string]bool{}}
+// New returns a Watcher that watches nothing yet. Close ends it.
+func New(o Options) *Watcher {
+	if o.Log == nil {
+		o.Log = slog.New(slog.DiscardHandler)
+	}
+	if o.Settle <= 0 {
+		o.Settle = 20 * time.Millisecond
+	}
+	w := &Watcher{Options: o, targets: NewTargets(), failed: map[string]bool{}}
 	notify, err := fsnotify.NewWatcher()
 	if err != nil {
-		log.Warn("cannot have the kernel tell of changed files; looking at them from time to time instead",
-			"interval", poll, "error", err)
+		o.Log.Warn("cannot have the kernel tell of changed files; looking at them from time to time instead",
+			"interval", o.Poll, "error", err)
 		return w
 	}
 	w.notify, w.events, w.errors = notify, notify.Events, notify.Errors
@@ -155,8 +155,8 @@ func (w *Watcher) add(dir string) bool {
 		return true
 	case !w.failed[dir] && !os.IsNotExist(err):
 		w.failed[dir] = true
-		w.log.Warn("cannot watch a folder; looking at it from time to time instead",
-			"folder", dir, "interval", w.poll, "error", err)
+		w.Log.Warn("cannot watch a folder; looking at it from time to time instead",
+			"folder", dir, "interval", w.Poll, "error", err)
 	}
 	return false
 }
@@ -164,7 +164,7 @@ func (w *Watcher) add(dir string) bool {
 // Wait returns true once something may have changed and the files were quiet
 // for a moment, or the poll interval is over; false when ctx ends.
 func (w *Watcher) Wait(ctx context.Context) bool {
-	poll := time.NewTimer(w.poll)
+	poll := time.NewTimer(w.Poll)
 	defer poll.Stop()
 	for {
 		select {
@@ -174,7 +174,7 @@ func (w *Watcher) Wait(ctx context.Context) bool {
 			return true
 		case err := <-w.errors:
 			// The kernel dropped events: anything may have changed.
-			w.log.Debug("watching files", "error", err)
+			w.Log.Debug("watching files", "error", err)
 			return w.quiet(ctx)
 		case e := <-w.events:
 			if w.matters(e) {
@@ -185,9 +185,9 @@ func (w *Watcher) Wait(ctx context.Context) bool {
 }
 
 func (w *Watcher) quiet(ctx context.Context) bool {
-	last := time.NewTimer(settleMax)
+	last := time.NewTimer(10 * w.Settle)
 	defer last.Stop()
-	still := time.NewTimer(settle)
+	still := time.NewTimer(w.Settle)
 	defer still.Stop()
 	for {
 		select {
@@ -198,11 +198,11 @@ func (w *Watcher) quiet(ctx context.Context) bool {
 		case <-still.C:
 			return true
 		case err := <-w.errors:
-			w.log.Debug("watching files", "error", err)
-			still.Reset(settle)
+			w.Log.Debug("watching files", "error", err)
+			still.Reset(w.Settle)
 		case e := <-w.events:
 			if w.matters(e) {
-				still.Reset(settle)
+				still.Reset(w.Settle)
 			}
 		}
 	}
