@@ -45,7 +45,7 @@ func (j *journal) computed(cfg *bgp.Config) {
 func setOf(list []bgp.Problem) map[bgp.Problem]bool {
 	m := make(map[bgp.Problem]bool, len(list))
 	for _, p := range list {
-		m[p] = true
+		m[p.Anywhere()] = true
 	}
 	return m
 }
@@ -54,11 +54,11 @@ func setOf(list []bgp.Problem) map[bgp.Problem]bool {
 func (j *journal) differing(list []bgp.Problem, others map[bgp.Problem]bool, level slog.Level, prefix, more string) {
 	count := 0
 	for _, p := range list {
-		if others[p] {
+		if others[p.Anywhere()] {
 			continue
 		}
 		if count++; count <= mostProblems {
-			j.log.Log(context.Background(), level, prefix+p.Text, "object", p.Object.String())
+			j.log.Log(context.Background(), level, prefix+p.Text, p.Attributes()...)
 		}
 	}
 	if count > mostProblems {

@@ -58,7 +58,7 @@ func (p *reporter) pending() time.Time {
 func problems(list []bgp.Problem) []report.Problem {
 	var out []report.Problem
 	for _, p := range list {
-		out = append(out, report.Problem{Object: p.Object.String(), Text: p.Text, LeftOut: p.LeftOut})
+		out = append(out, report.Problem{Object: p.Object.String(), Code: string(p.Code), Text: p.Text, LeftOut: p.LeftOut, Place: p.Place})
 	}
 	return out
 }
