@@ -71,7 +71,7 @@ func (c *outcomes) succeeded(now time.Time) {
 func (c *outcomes) holdOver() {
 	if was := c.hold.Over(); was != nil {
 		c.journal.holdOver(was)
-		c.world.Forget(c.birds.daemon.Dir, was.Token)
+		c.world.Forget(c.birds.daemon.Dir)
 	}
 }
 

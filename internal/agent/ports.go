@@ -52,9 +52,9 @@ type World interface {
 	// Run runs reload commands.
 	Run(ctx context.Context, commands []string) error
 	// Approved says whether what has that token was approved in BIRD's folder, and
-	// Forget takes an approval away.
+	// Forget takes all approvals away.
 	Approved(folder, token string) bool
-	Forget(folder, token string)
+	Forget(folder string)
 }
 
 // Left is what lies in BIRD's folder at a start.

@@ -80,5 +80,5 @@ func (h Host) Approved(folder, token string) bool {
 	return report.Approved(folder, token)
 }
 
-// Forget takes an approval away.
-func (h Host) Forget(folder, token string) { report.Forget(folder, token) }
+// Forget takes approvals away.
+func (h Host) Forget(folder string) { report.Forget(folder) }
