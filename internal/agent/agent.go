@@ -95,7 +95,7 @@ func newAgent(ctx context.Context, g *errgroup.Group, o Options) *Agent {
 	care := &care{desk: d, start: start}
 	jobs := jobs{ctx: ctx, lanes: d.lanes, world: o.World}
 	outcomes := &outcomes{
-		desk: d, judge: &judge{desk: d}, care: care,
+		desk: d, judge: &judge{desk: d, start: start}, care: care,
 		journal: &journal{log: o.Log, level: o.Level, given: o.Settings.Log.Given, metrics: observer.metrics},
 	}
 	conduct := &conductor{installer: &installer{outcomes}, planner: o.Planner, jobs: jobs}
@@ -186,6 +186,9 @@ func (a *Agent) look(ctx context.Context, now time.Time) {
 	a.care.approvals(now)
 	a.care.retellUnasked(now)
 	a.care.verify(now)
+	if a.conduct.isTimeToSurvey(now) {
+		a.jobs.survey(a.runs.InUse())
+	}
 }
 
 // take takes an update of a source.
@@ -207,7 +210,11 @@ func (a *Agent) take(now time.Time, u backends.Update) {
 
 // birdEvent notes that a BIRD came or went.
 func (a *Agent) birdEvent(now time.Time, e control.Event) {
+	wasUp := a.known.Of(a.setAt(e.Socket)).BIRD.Health() == control.Up
 	a.noteEvent(e)
+	if !e.Up && wasUp {
+		a.conduct.lost(now, a.setAt(e.Socket))
+	}
 	if !e.Up || !a.known.Of(a.setAt(e.Socket)).BIRD.MustTell() {
 		return
 	}

@@ -126,12 +126,10 @@ func (c *care) noteHealth(now time.Time, s reload.Set, drift reload.Drift) {
 		return
 	}
 	c.news = true
-	switch {
-	case drift.BIRD == control.Hung:
+	if drift.BIRD == control.Hung {
 		c.log.Error("BIRD does not answer: it takes connections only", "set", s.Name, "socket", s.Daemon.Socket)
-	case was == control.Hung || was == control.Busy:
-		c.log.Info("BIRD answers again", "set", s.Name, "state", drift.BIRD.String(), "was", was.String())
 	}
+	c.logAnswers(s, was)
 	if drift.BIRD == control.Up && c.failures.failing() {
 		c.schedule.Soon(now)
 	}

@@ -115,20 +115,18 @@ func (c *conductor) planned(now time.Time, p planned) {
 
 // survey asks which sessions there are, where the candidate is judged by them.
 func (c *conductor) survey(now time.Time, candidate *plan.Candidate) {
-	if candidate.IsRest() && c.runs.IsRunning(candidate.Hash) {
-		c.end(now)
-		return
-	}
 	c.rollout.Planned(candidate)
-	if held := c.failedBefore(candidate); held != nil && !c.runs.IsRunning(candidate.Hash) {
+	held := c.failedBefore(candidate)
+	switch same := c.runs.IsRunning(candidate.Hash); {
+	case same && candidate.IsRest():
+		c.restDone(now)
+	case held != nil && !same:
 		c.keep(now, *held)
-		return
-	}
-	if !c.mustSurvey(candidate) {
+	case c.mustSurvey(candidate):
+		c.jobs.survey(candidate.Sets)
+	default:
 		c.pass()
-		return
 	}
-	c.jobs.survey(candidate.Sets)
 }
 
 // surveyed has the sessions, by which the candidate is judged.
@@ -144,7 +142,7 @@ func (c *conductor) surveyed(now time.Time, seen surveyed) {
 		return
 	}
 	c.watched(candidate, v)
-	if !v.Approved && !candidate.IsRest() && c.hold.State() != hold.None && c.failed == nil {
+	if !candidate.IsRest() && c.hold.State() == hold.Held { // what was held is not asked for any more
 		c.holdOver()
 	}
 	c.pass()
@@ -161,7 +159,7 @@ func (c *conductor) keep(now time.Time, held report.Held) {
 	candidate := c.rollout.Candidate()
 	out := c.heldBack(candidate)
 	if len(out) == 0 {
-		c.end(now)
+		c.restDone(now)
 		return
 	}
 	c.rollout.Anew()

@@ -30,12 +30,12 @@ type failures struct {
 	tries  int
 }
 
-// numbers are what differs between two errors of one kind: names of temporary
+// varying is what differs between two errors of one kind: names of temporary
 // files, durations.
-var numbers = regexp.MustCompile(`\d+`)
+var varying = regexp.MustCompile(`\.confd-new-[A-Z0-9]+|\d+`)
 
 // sameKind is a text without what differs between two errors of one kind.
-func sameKind(text string) string { return numbers.ReplaceAllString(text, "N") }
+func sameKind(text string) string { return varying.ReplaceAllString(text, "N") }
 
 // failing says whether the last try has failed.
 func (f *failures) failing() bool { return f.tries > 0 }

@@ -127,11 +127,14 @@ func (c *installer) finish(now time.Time) {
 		c.journal.left(candidate, c.runs.Running())
 		c.live(candidate, err == nil)
 	}
-	if err != nil {
+	switch {
+	case err != nil:
 		c.stop(now, err)
-		return
+	case candidate.IsRest():
+		c.restDone(now)
+	default:
+		c.succeeded(now)
 	}
-	c.end(now)
 }
 
 // onTrial are the sets of a candidate that are on trial now.

@@ -17,7 +17,9 @@ import (
 // though BIRD, or this program, may have been restarted since. That is no approval.
 type judge struct {
 	*desk
+	start    *startup
 	sessions known.Sessions
+	surveyAt time.Time // not before
 	// failed is what did not pass its trial; nil: nothing has failed.
 	failed *failed
 }
@@ -28,6 +30,19 @@ func (j *judge) saw(now time.Time, seen surveyed) {
 		j.sessions.Saw(now, set, names)
 	}
 	j.sessions.Forget(now.Add(-guard.DefaultWindow))
+}
+
+// surveyEvery is how often it is looked which sessions are established, while
+// nothing is rolled out: what was up minutes ago counts.
+const surveyEvery = 15 * time.Second
+
+// isTimeToSurvey says whether to look now, and that this is done.
+func (j *judge) isTimeToSurvey(now time.Time) bool {
+	if !j.settings.Safety.Hold || now.Before(j.surveyAt) || j.runs.InUse() == nil {
+		return false
+	}
+	j.surveyAt = now.Add(surveyEvery)
+	return true
 }
 
 // mustSurvey says whether a candidate is judged by the sessions that there are:
@@ -94,22 +109,62 @@ func (j *judge) running() *guard.Side {
 	return nil
 }
 
-// otherTemplates says whether c is made by other templates than what runs.
+// otherTemplates says whether only texts tell what c changes: it is made by other
+// templates than what runs, or by a user's, which may make of the model what they
+// like.
 func (j *judge) otherTemplates(c *plan.Candidate) bool {
 	running := j.runs.Running()
-	return running != nil && running.Templates.Engine != c.Templates.Engine
+	return running != nil && (running.Templates.Engine != c.Templates.Engine || !c.Templates.BuiltIn)
 }
 
-// seen are the sessions that are established now, or were within the window. Of a
-// BIRD that could not be asked those are known that it had before.
+// seen are the sessions that are established now, or were within the window, and
+// those that the program before had. Of a BIRD that could not be asked, or went
+// away, those are known that it had before.
 func (j *judge) seen(now surveyed) []guard.Seen {
-	var list []guard.Seen
+	list := j.before()
 	for _, s := range j.sessions.All() {
 		list = append(list, guard.Seen{
 			Name: s.Name, Set: s.Set, Last: s.At, Established: slices.Contains(now[s.Set], s.Name),
 		})
 	}
 	return list
+}
+
+// before are the sessions that the program had which ran here before, where nothing
+// runs that this one has put in place.
+func (j *judge) before() []guard.Seen {
+	report := j.start.before()
+	if report == nil || j.runs.Running() != nil {
+		return nil
+	}
+	var list []guard.Seen
+	for _, s := range report.Sessions {
+		set := "bird"
+		if s.Family == 6 && j.birds.daemon.Version.Major == 1 {
+			set = "bird6"
+		}
+		list = append(list, guard.Seen{Name: s.Name, Set: set})
+	}
+	return list
+}
+
+// lost notes that a BIRD went away: a change that comes while it is restarted must
+// not pass for harmless, so that all the sessions that it should have count.
+func (j *judge) lost(now time.Time, set string) {
+	running := j.runs.Config()
+	if running == nil {
+		return
+	}
+	var names []string
+	for _, f := range running.Families() {
+		if j.birds.daemon.Version.Major == 1 && f.Version != known.FamilyOf(set, running).Version {
+			continue
+		}
+		for _, s := range f.Sessions {
+			names = append(names, s.Name)
+		}
+	}
+	j.sessions.Saw(now, set, names)
 }
 
 // held is what is held back by the guard, here or by the program before.

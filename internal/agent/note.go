@@ -31,10 +31,19 @@ func (d *desk) note(now time.Time, done Done) {
 	}
 	of.Files.Done(now, r, s.Mark)
 	if s.Daemon != nil {
+		was := of.BIRD.Health()
 		of.BIRD.Told(r)
+		d.logAnswers(s, was)
 	}
 	if len(r.Commands) > 0 {
 		d.lanes.run(s, r.Commands)
+	}
+}
+
+// logAnswers says that a BIRD answers again which did not.
+func (d *desk) logAnswers(s reload.Set, was control.Health) {
+	if is := d.of(s).BIRD.Health(); is != was && is != control.Hung && (was == control.Hung || was == control.Busy) {
+		d.log.Info("BIRD answers again", "set", s.Name, "state", is.String(), "was", was.String())
 	}
 }
 

@@ -45,16 +45,13 @@ func (c *outcomes) live(candidate *plan.Candidate, sure bool) {
 	c.news = true
 }
 
-// end ends a rollout of which nothing has failed. Where something is held, what else
-// there was is in place.
-func (c *outcomes) end(now time.Time) {
-	if held := c.hold.Current(); held != nil {
-		c.inbox.Return(c.rollout.Batch())
-		c.rollout.End()
-		c.care.notInPlace(now)
-		return
-	}
-	c.succeeded(now)
+// restDone ends a rollout of which something is held: what else there was is in
+// place.
+func (c *outcomes) restDone(now time.Time) {
+	c.inbox.Return(c.rollout.Batch())
+	c.rollout.End()
+	c.recovered(now)
+	c.care.notInPlace(now)
 }
 
 // succeeded notes that what the state asks for is in place, on trial at least.
