@@ -86,6 +86,7 @@ func (g generator) cluster() cluster {
 		}
 		c.add(&backends.Secret{Namespace: "kube-system", Name: name, Data: data})
 	}
+	g.oddly(c)
 	return c
 }
 
@@ -99,7 +100,7 @@ func (g generator) node(i int) *backends.Node {
 		return out
 	}
 	if g.chance(90) {
-		n.IPv4 = address(addr("10.1.%d.%d", g.IntN(2), i), 24)
+		n.IPv4 = address(addr("10.1.%d.%d", g.IntN(2), pick(g, i, i, i, i, i+1)), 24)
 	}
 	if g.chance(60) {
 		n.IPv6 = address(addr("fd01::%x", i), pick(g, 64, 112))
@@ -126,8 +127,11 @@ func (g generator) node(i int) *backends.Node {
 }
 
 func (g generator) advertisements() []backends.PrefixAdvertisement {
-	if g.chance(50) {
+	switch {
+	case g.chance(50):
 		return nil
+	case g.chance(20):
+		return []backends.PrefixAdvertisement{}
 	}
 	return []backends.PrefixAdvertisement{{
 		CIDR:        net1(pick(g, "10.8.0.0/16", "fd08::/48")),
@@ -139,7 +143,7 @@ func (g generator) configuration() *backends.BGPConfiguration {
 	return &backends.BGPConfiguration{
 		Name: "default", ASNumber: pick[uint32](g, 0, 64513, 65000), NodeToNodeMesh: some(g, true, false),
 		ListenPort: pick(g, uint16(0), 0, 1179), LogSeverity: pick(g, "", "Info", "Debug", "Error"),
-		ServiceClusterIPs:         pick(g, nil, []netip.Prefix{net1("10.0.0.0/16"), net1("fd00::/112")}),
+		ServiceClusterIPs:         pick(g, nil, []netip.Prefix{net1("10.0.0.0/16"), net1("fd00::/112")}, []netip.Prefix{net1("10.0.0.52/32")}),
 		ServiceExternalIPs:        subset(g, net1("192.0.2.0/24"), net1("198.51.100.1/32"), net1("2001:db8::/64")),
 		ServiceLoadBalancerIPs:    subset(g, net1("203.0.113.0/24"), net1("203.0.113.9/32")),
 		NoLoadBalancerAggregation: g.chance(40),

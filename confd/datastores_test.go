@@ -9,6 +9,7 @@ import (
 	"math/rand/v2"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -192,7 +193,7 @@ func stateOf(t *testing.T, c cluster) *backends.State {
 		if a, ok := r.(*backends.BlockAffinity); ok && a.Node != "node-1" {
 			continue
 		}
-		text, err := backends.Encode(r)
+		text, err := encoded(r)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -230,13 +231,15 @@ func renderedText(n *node, s *backends.State) string {
 			fmt.Fprintf(&b, "### %s\n%s", f.Dest, f.Data)
 		}
 	}
+	var problems []string
 	for _, p := range cfg.Problems {
 		// etcd's affinities have no names.
 		if p.Object.Kind != backends.KindBlockAffinity {
-			fmt.Fprintf(&b, "%s: %s\n", p.Object, p.Text)
+			problems = append(problems, fmt.Sprintf("%s: %s\n", p.Object, said(p.Object, p.Text)))
 		}
 	}
-	return b.String()
+	slices.Sort(problems)
+	return b.String() + strings.Join(problems, "")
 }
 
 // keyTemplates is a folder with the program's own templates, and one that

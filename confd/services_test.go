@@ -131,8 +131,11 @@ func (r *servicesRig) stories(t *testing.T) {
 		{"one outside the ranges", func() { r.set(ingress("203.0.114.6")) }, ""},
 		{"and back", func() { r.set(ingress("203.0.113.7")) }, "203.0.113.7/32"},
 		{"no address", func() { r.set(balanced) }, ""},
-		{"an address that the configuration names singly", func() { r.set(everywhere) }, "198.51.100.1/32"},
-		{"all gone", func() { r.remove(web, balanced, everywhere, slice("m", ""), slice("b", ""), slice("other", "")) }, ""},
+		{"an address that the configuration names singly, and no slice", func() { r.set(everywhere) }, ""},
+		{"a slice with no endpoint ready", func() { r.set(slice("e", "everywhere")) }, "198.51.100.1/32"},
+		{"all gone", func() {
+			r.remove(web, balanced, everywhere, slice("m", ""), slice("b", ""), slice("e", ""), slice("other", ""))
+		}, ""},
 	} {
 		step.do()
 		r.awaitServer(t)
@@ -277,12 +280,12 @@ func (r *servicesRig) awaitServer(t *testing.T) (services, endpoints []unstructu
 	want := backends.NewState()
 	decode(t, want, backends.KindService, services)
 	decode(t, want, backends.KindEndpointSlice, endpoints)
-	node, config := r.list(t, backends.KindNode), r.list(t, backends.KindBGPConfiguration)
-	decode(t, want, backends.KindBGPConfiguration, config)
+	labels := r.labels(t)
+	decode(t, want, backends.KindBGPConfiguration, r.list(t, backends.KindBGPConfiguration))
 	in := r.w.in
 	same := func() bool {
 		n := in.State().Nodes["node-1"]
-		return in.Complete() && n != nil && maps.Equal(n.Labels, node[0].GetLabels()) &&
+		return in.Complete() && n != nil && maps.Equal(n.Labels, labels) &&
 			reflect.DeepEqual(in.State().BGPConfigurations, want.BGPConfigurations) &&
 			(!in.Needs().Services || reflect.DeepEqual(in.State().Services, want.Services) && reflect.DeepEqual(in.State().EndpointSlices, want.EndpointSlices))
 	}
@@ -296,6 +299,20 @@ func (r *servicesRig) awaitServer(t *testing.T) (services, endpoints []unstructu
 		}
 	}
 	return services, endpoints
+}
+
+// labels are those of the server's only node.
+func (r *servicesRig) labels(t *testing.T) map[string]string {
+	t.Helper()
+	text, err := r.list(t, backends.KindNode)[0].MarshalJSON()
+	if err != nil {
+		t.Fatal(err)
+	}
+	n, err := backends.DecodeKubernetesNode(text)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return n.Labels
 }
 
 func equalAddr(a, b netip.Addr) bool { return a == b }
@@ -333,11 +350,14 @@ func (r *servicesRig) advertised(services, endpoints []unstructured.Unstructured
 	if len(ranges) == 0 || node.Labels["node.kubernetes.io/exclude-from-external-load-balancers"] == "true" {
 		return []string{}
 	}
-	for _, p := range slices.Concat(r.config.ServiceClusterIPs, r.config.ServiceExternalIPs) {
-		nets[p.String()] = !p.IsSingleIP()
+	for _, p := range r.config.ServiceClusterIPs {
+		nets[p.String()] = true
+	}
+	for _, p := range r.config.ServiceExternalIPs {
+		nets[p.String()] = nets[p.String()] || !p.IsSingleIP()
 	}
 	for _, p := range r.config.ServiceLoadBalancerIPs {
-		nets[p.String()] = !p.IsSingleIP() && !r.config.NoLoadBalancerAggregation
+		nets[p.String()] = nets[p.String()] || !p.IsSingleIP() && !r.config.NoLoadBalancerAggregation
 	}
 	for _, s := range services {
 		for _, a := range r.addressesOf(s, endpoints) {
@@ -362,6 +382,9 @@ func (r *servicesRig) addressesOf(s unstructured.Unstructured, endpoints []unstr
 	ingress, _, _ := unstructured.NestedSlice(s.Object, "status", "loadBalancer", "ingress")
 	for _, i := range ingress {
 		balancers = append(balancers, i.(map[string]any)["ip"].(string))
+	}
+	if !slices.ContainsFunc(endpoints, func(e unstructured.Unstructured) bool { return isOf(e, s) }) {
+		return nil
 	}
 	anywhere, here := readiness(s.GetNamespace(), s.GetName(), at("spec", "ipFamilies"), endpoints)
 	single := func(list []string, ranges []netip.Prefix) bool {
@@ -394,6 +417,11 @@ func (r *servicesRig) addressesOf(s unstructured.Unstructured, endpoints []unstr
 	add(external, r.config.ServiceExternalIPs)
 	add(balancers, r.config.ServiceLoadBalancerIPs)
 	return out
+}
+
+// isOf says whether a slice is one of a Service's.
+func isOf(slice, service unstructured.Unstructured) bool {
+	return slice.GetNamespace() == service.GetNamespace() && slice.GetLabels()["kubernetes.io/service-name"] == service.GetName()
 }
 
 // readiness looks for a Service's ready endpoints: on any node, and on node-1.
