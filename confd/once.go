@@ -47,19 +47,20 @@ type rendering struct {
 // holdOnce refuses to take most of the established sessions away.
 func holdOnce(ctx context.Context, n *node, sets []reload.Set, made rendering) error {
 	q := guard.Question{
-		Node: n.settings.Node, Now: time.Now(), BIRD: made.daemons.Version.Major,
-		Candidate: guard.Side{Config: made.config, State: made.state, Hash: plan.Hash(sets)},
+		Options: n.Planner.Settings.BGP, Now: time.Now(), BIRD: made.daemons.Version.Major,
+		Candidate: guard.Side{Config: made.config, State: made.state, Hash: plan.Hash(sets), Sets: plan.Texts(sets)},
 	}
 	for _, s := range sets {
 		if s.Daemon == nil || s.Daemon.Socket == "" {
 			continue
 		}
-		names, err := (host.Host{}).Sessions(ctx, s.Daemon.Socket)
+		seen, _, err := (host.Host{}).Survey(ctx, s.Daemon.Socket, false)
 		if err != nil {
 			return fmt.Errorf("listing the sessions of set %s: %w", s.Name, err)
 		}
-		for _, name := range names {
-			q.Seen = append(q.Seen, guard.Seen{Name: name, Set: s.Name, Established: true})
+		for _, one := range seen {
+			one.Set, one.Established = s.Name, true
+			q.Seen = append(q.Seen, one)
 		}
 	}
 	if v := guard.Judge(q); v.Held {

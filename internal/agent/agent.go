@@ -12,6 +12,7 @@ import (
 
 	"confd/backends"
 	"confd/internal/edition"
+	"confd/internal/guard"
 	"confd/internal/hold"
 	"confd/internal/inbox"
 	"confd/internal/known"
@@ -95,7 +96,8 @@ func newAgent(ctx context.Context, g *errgroup.Group, o Options) *Agent {
 	care := &care{desk: d, start: start}
 	jobs := jobs{ctx: ctx, lanes: d.lanes, world: o.World}
 	outcomes := &outcomes{
-		desk: d, judge: &judge{desk: d, start: start}, care: care,
+		desk: d, care: care,
+		judge:   &judge{desk: d, start: start, options: o.Planner.Settings.BGP, memory: newMemory(o.Settings.Node, now)},
 		journal: &journal{log: o.Log, level: o.Level, given: o.Settings.Log.Given, metrics: observer.metrics},
 	}
 	conduct := &conductor{installer: &installer{outcomes}, planner: o.Planner, jobs: jobs}
@@ -187,13 +189,15 @@ func (a *Agent) look(ctx context.Context, now time.Time) {
 	a.care.retellUnasked(now)
 	a.care.verify(now)
 	if a.conduct.isTimeToSurvey(now) {
-		a.jobs.survey(a.runs.InUse())
+		a.jobs.survey(a.runs.InUse(), false)
 	}
+	a.remember(now)
 }
 
 // take takes an update of a source.
 func (a *Agent) take(now time.Time, u backends.Update) {
 	was := a.inbox.InSync(u.Source)
+	a.conduct.memory.note(now, u.Events)
 	changed := a.inbox.Take(u)
 	if was != u.InSync || changed {
 		a.news = true
@@ -296,6 +300,18 @@ func (a *Agent) came(now time.Time, event any) {
 		a.conduct.surveyed(now, e)
 	case searched:
 		a.conduct.searched(now, e)
+	case remembered:
+		a.observer.complain("what the next start must know to judge changes is not written down", e.err)
+	}
+}
+
+// remember has written down what the next start must know, where it is time.
+func (a *Agent) remember(now time.Time) {
+	if a.runs.Running() == nil || a.settings.Templates.SyncOnly || !a.conduct.memory.isTimeToWrite(now) {
+		return
+	}
+	if m := guard.Remember(a.conduct.question(now, nil, surveyed{})); m != nil {
+		a.jobs.remember(a.birds.daemon.Dir, m, a.conduct.memory.salt)
 	}
 }
 
@@ -339,6 +355,7 @@ func (a *Agent) found(now time.Time, f found) {
 	}
 	if first {
 		a.start.leaves(f.left)
+		a.conduct.memory.remembered(f.left)
 	}
 	if err := a.children.Prepare(f.birds.Sockets()); err != nil {
 		a.fail(now, err)

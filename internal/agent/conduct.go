@@ -8,6 +8,7 @@ import (
 	"confd/backends"
 	"confd/bgp"
 	"confd/internal/edition"
+	"confd/internal/guard"
 	"confd/internal/hold"
 	"confd/internal/metrics"
 	"confd/internal/plan"
@@ -31,7 +32,7 @@ func (c *conductor) begin(now time.Time) {
 	c.schedule.Begin()
 	c.edition.Retry()
 	c.rollout.Begin(c.inbox.Batch())
-	c.plan(now, c.inbox.State(), nil)
+	c.plan(now, c.inbox.State(), false, nil)
 }
 
 // using is the planner with the templates in use.
@@ -41,19 +42,19 @@ func (c *conductor) using() plan.Planner {
 	return p
 }
 
-// plan computes and renders a state; without some objects, which are held, where
-// there are any.
-func (c *conductor) plan(now time.Time, state *backends.State, held []backends.Key) {
+// plan computes and renders a state; or the rest of one, in which some objects are
+// as they were, which are held.
+func (c *conductor) plan(now time.Time, state *backends.State, rest bool, held []backends.Key) {
 	cfg, err := c.planner.Compute(state)
 	if err != nil {
 		c.stop(now, err)
 		return
 	}
-	if held == nil {
+	if !rest {
 		c.runs.Asked(cfg)
 		c.journal.computed(cfg)
 	}
-	switch same := held == nil && c.isRunning(cfg); {
+	switch same := !rest && c.isRunning(cfg); {
 	case c.edition.State() == edition.Missing:
 		c.stop(now, errNoTemplates)
 	case same && len(c.known.MustTell()) == 0:
@@ -61,7 +62,7 @@ func (c *conductor) plan(now time.Time, state *backends.State, held []backends.K
 	case same:
 		c.again(now)
 	default:
-		c.render(now, cfg, state, held)
+		c.render(now, cfg, state, rest, held)
 	}
 }
 
@@ -84,13 +85,13 @@ func (c *conductor) again(now time.Time) {
 	c.planned(now, planned{candidate: &same})
 }
 
-func (c *conductor) render(now time.Time, cfg *bgp.Config, state *backends.State, held []backends.Key) {
+func (c *conductor) render(now time.Time, cfg *bgp.Config, state *backends.State, rest bool, held []backends.Key) {
 	batch := c.rollout.Batch()
 	base := plan.Candidate{
 		Full: cfg, Revision: c.inbox.Revision(), Changed: batch.Keys,
 		Times: plan.Times{Event: batch.Since, Began: now, Computed: time.Now()},
 	}
-	if held != nil { // what waits since long ago is what is held
+	if rest { // what waits since long ago is what is held
 		base.Full, base.Times.Event, base.Changed = nil, time.Time{}, withoutKeys(batch.Keys, held)
 	} else {
 		state = state.Clone()
@@ -121,9 +122,9 @@ func (c *conductor) survey(now time.Time, candidate *plan.Candidate) {
 	case same && candidate.IsRest():
 		c.restDone(now)
 	case held != nil && !same:
-		c.keep(now, *held)
+		c.keep(now, *held, c.restOfFailed(candidate))
 	case c.mustSurvey(candidate):
-		c.jobs.survey(candidate.Sets)
+		c.jobs.survey(candidate.Sets, false)
 	default:
 		c.pass()
 	}
@@ -136,11 +137,19 @@ func (c *conductor) surveyed(now time.Time, seen surveyed) {
 		return
 	}
 	candidate := c.rollout.Candidate()
-	v := c.verdict(now, candidate, seen)
-	if v.Held && c.settings.Safety.Hold {
-		c.keep(now, report.Held{Hash: v.ID, Why: v.Why, Lost: v.Lost, Objects: v.Objects})
+	q := c.question(now, candidate, seen)
+	v := guard.Judge(q)
+	c.memory.judged(candidate, v)
+	switch {
+	case v.NeedRoutes && !seen.whole:
+		c.jobs.survey(candidate.Sets, true)
+		return
+	case v.Held && c.settings.Safety.Hold:
+		c.journal.notes(v.Notes)
+		c.keep(now, report.Held{Hash: v.ID, Why: v.Why, Lost: v.Lost, Objects: v.Objects}, guard.Rest(q))
 		return
 	}
+	c.journal.passes(v)
 	c.watched(candidate, v)
 	if !candidate.IsRest() && c.hold.State() == hold.Held { // what was held is not asked for any more
 		c.holdOver()
@@ -149,35 +158,39 @@ func (c *conductor) surveyed(now time.Time, seen surveyed) {
 }
 
 // keep holds the candidate back. What has nothing to do with it goes on.
-func (c *conductor) keep(now time.Time, held report.Held) {
+func (c *conductor) keep(now time.Time, held report.Held, rest *backends.State) {
 	c.waiting = ""
 	if c.hold.Keep(now, held) {
 		c.metrics.Held()
 		c.journal.held(*c.hold.Current())
 	}
 	c.news = true
-	candidate := c.rollout.Candidate()
-	out := c.heldBack(candidate)
-	if len(out) == 0 {
+	candidate, running := c.rollout.Candidate(), c.runs.Running()
+	if rest == nil || candidate.IsRest() || running != nil && running.Templates.Engine != candidate.Templates.Engine {
 		c.restDone(now)
 		return
 	}
 	c.rollout.Anew()
-	c.plan(now, without(candidate.State, c.runs.Running().State, out), out)
+	c.plan(now, rest, true, c.heldObjects(candidate.State, rest))
 }
 
-// heldBack are the objects that stay as they were where a candidate is held: those
-// that failed their trial, or all that changed and can have to do with sessions.
-// None where nothing can go on without them.
-func (c *conductor) heldBack(candidate *plan.Candidate) []backends.Key {
+// heldObjects are those that are others in a state than in what is left of it.
+func (c *conductor) heldObjects(state, rest *backends.State) []backends.Key {
+	return slices.DeleteFunc(slices.Clone(c.rollout.Batch().Keys), func(k backends.Key) bool {
+		is, _ := state.Get(k)
+		left, _ := rest.Get(k)
+		return is == left
+	})
+}
+
+// restOfFailed is a candidate's state without the objects that failed their trial;
+// nil where nothing can go on without them.
+func (c *conductor) restOfFailed(candidate *plan.Candidate) *backends.State {
 	running := c.runs.Running()
-	switch {
-	case running == nil || candidate.IsRest() || running.Templates.Engine != candidate.Templates.Engine:
+	if running == nil || c.failed == nil || len(c.failed.objects) == 0 {
 		return nil
-	case c.failed != nil:
-		return c.failed.objects
 	}
-	return ofSessions(candidate.Changed)
+	return without(candidate.State, running.State, c.failed.objects)
 }
 
 // answer has a set's answer.

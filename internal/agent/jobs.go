@@ -3,6 +3,7 @@ package agent
 import (
 	"context"
 	"errors"
+	"net/netip"
 	"slices"
 	"sync"
 	"time"
@@ -10,6 +11,7 @@ import (
 	"confd/backends"
 	"confd/bgp"
 	"confd/internal/birds"
+	"confd/internal/guard"
 	"confd/internal/plan"
 	"confd/internal/quarantine"
 	"confd/reload"
@@ -35,9 +37,15 @@ type planned struct {
 	err       error
 }
 
-// surveyed are the sessions that are established, by set. Of a set that is missing
-// they are not known.
-type surveyed map[string][]string
+// surveyed is what a look at the BIRDs has shown.
+type surveyed struct {
+	// sessions are those that are established, by set. Of a set that is missing they
+	// are not known.
+	sessions map[string][]guard.Seen
+	whole    bool         // with their routes
+	routes   []bgp.Route  // nil: not known
+	local    []netip.Addr // of this machine's interfaces; nil: not known
+}
 
 // searched is a candidate without the objects that BIRD refuses, or why there is
 // none.
@@ -86,29 +94,38 @@ func (j jobs) plan(p plan.Planner, cfg *bgp.Config, state *backends.State, d bir
 	})
 }
 
-// survey asks the BIRDs of sets which sessions are established, all at once.
-func (j jobs) survey(sets []reload.Set) {
+// survey asks the BIRDs of sets which sessions are established, all at once; with
+// their routes where whole is set.
+func (j jobs) survey(sets []reload.Set, whole bool) {
 	sets = slices.DeleteFunc(slices.Clone(sets), func(s reload.Set) bool { return !hasDaemon(s) })
 	j.start(func(ctx context.Context) any {
 		ctx, cancel := context.WithTimeout(ctx, surveyLimit)
 		defer cancel()
 		var mu sync.Mutex
 		var wg sync.WaitGroup
-		seen := surveyed{}
+		out := surveyed{sessions: map[string][]guard.Seen{}, whole: whole, local: j.world.Local()}
 		for _, s := range sets {
 			wg.Go(func() {
-				names, err := j.world.Sessions(ctx, s.Daemon.Socket)
+				seen, routes, err := j.world.Survey(ctx, s.Daemon.Socket, whole)
 				if err == nil {
 					mu.Lock()
 					defer mu.Unlock()
-					seen[s.Name] = names
+					out.sessions[s.Name], out.routes = seen, append(out.routes, routes...)
 				}
 			})
 		}
 		wg.Wait()
-		return seen
+		return out
 	})
 }
+
+// remember writes a memory down.
+func (j jobs) remember(folder string, m *guard.Memory, salt guard.Salt) {
+	j.start(func(context.Context) any { return remembered{j.world.Remember(folder, m, salt)} })
+}
+
+// remembered says whether a memory could be written.
+type remembered struct{ err error }
 
 // search looks for the objects for which a check refuses c.
 func (j jobs) search(p plan.Planner, c *plan.Candidate, refused error, remembered map[backends.Key]string) {

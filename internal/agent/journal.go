@@ -11,6 +11,7 @@ import (
 	"confd/backends"
 	"confd/bgp"
 	"confd/internal/edition"
+	"confd/internal/guard"
 	"confd/internal/metrics"
 	"confd/internal/plan"
 	"confd/internal/report"
@@ -104,6 +105,21 @@ func (j *journal) held(h report.Held) {
 		attributes = append(attributes, "until", h.Until.Format(time.RFC3339))
 	}
 	j.log.Error("a change is held back: the old configuration stays until this is approved (confd approve), or the input changes", attributes...)
+}
+
+// notes says what an operator should know besides.
+func (j *journal) notes(list []string) {
+	for _, text := range list {
+		j.log.Warn(text)
+	}
+}
+
+// passes says what lets a change through that would be held.
+func (j *journal) passes(v guard.Verdict) {
+	j.notes(v.Notes)
+	if len(v.Announced) > 0 {
+		j.log.Warn("a change goes on that takes sessions or routes away: it is announced", "objects", few(keyTexts(v.Announced)))
+	}
 }
 
 // holdOver says that nothing is held back any more; nil: nothing was.

@@ -1,9 +1,11 @@
 package agent
 
 import (
+	"net/netip"
 	"slices"
 	"time"
 
+	"confd/bgp"
 	"confd/internal/guard"
 	"confd/internal/known"
 	"confd/internal/plan"
@@ -18,18 +20,20 @@ import (
 type judge struct {
 	*desk
 	start    *startup
-	sessions known.Sessions
+	memory   *memory
+	options  bgp.Options
+	sessions sightings
 	surveyAt time.Time // not before
 	// failed is what did not pass its trial; nil: nothing has failed.
 	failed *failed
 }
 
-// saw notes which sessions are established.
-func (j *judge) saw(now time.Time, seen surveyed) {
-	for set, names := range seen {
-		j.sessions.Saw(now, set, names)
+// saw notes what a survey has seen.
+func (j *judge) saw(now time.Time, s surveyed) {
+	for set, sessions := range s.sessions {
+		j.sessions.saw(now, set, sessions)
 	}
-	j.sessions.Forget(now.Add(-guard.DefaultWindow))
+	j.sessions.forget(now.Add(-guard.DefaultWindow))
 }
 
 // surveyEvery is how often it is looked which sessions are established, while
@@ -52,13 +56,53 @@ func (j *judge) mustSurvey(c *plan.Candidate) bool {
 	return (s.Hold || s.Guard > 0) && !j.runs.IsRunning(c.Hash)
 }
 
-// verdict says what would become of the sessions that are established, seen now.
-func (j *judge) verdict(now time.Time, c *plan.Candidate, seen surveyed) guard.Verdict {
-	return guard.Judge(guard.Question{
-		Node: j.settings.Node, Now: now, BIRD: c.Birds.Version.Major,
-		Running: j.running(), Candidate: side(c), OtherTemplates: j.otherTemplates(c),
-		Seen: j.seen(seen), Held: j.held(), Approved: j.approved(),
+// question is what a candidate is judged by; c is nil where only what runs is asked
+// for.
+func (j *judge) question(now time.Time, c *plan.Candidate, s surveyed) guard.Question {
+	q := guard.Question{
+		Options: j.options, Now: now, Salt: j.memory.salt, BIRD: j.birds.daemon.Version.Major, History: j.memory.history,
+		Seen: append(j.before(), j.sessions.all()...), Booted: j.known.Of("bird").BIRD.Rebooted(), Routes: s.routes, Local: j.local(s.local),
+		Held: j.held(), Approved: j.approved(), Announced: j.memory.announced, Running: j.running(),
+	}
+	if c != nil {
+		q.Candidate, q.OtherTemplates = side(c), j.otherTemplates(c)
+	}
+	if r, ok := j.recalled(); ok {
+		q.History, q.Seen = r.History, append(q.Seen, j.unseen(r.Seen)...)
+	}
+	return q
+}
+
+// recalled is what the program before knew, where nothing runs that this one has
+// put in place; false: nothing.
+func (j *judge) recalled() (guard.Recalled, bool) {
+	if j.runs.Running() != nil {
+		return guard.Recalled{}, false
+	}
+	return j.memory.recall(j.inbox.State())
+}
+
+// unseen are those sessions that were not seen since.
+func (j *judge) unseen(before []guard.Seen) []guard.Seen {
+	return slices.DeleteFunc(before, func(s guard.Seen) bool {
+		_, seen := j.sessions.of(s.Set)[s.Name]
+		return seen
 	})
+}
+
+// local are the addresses of this machine's interfaces, where what runs shows that
+// they are those that BIRD sees, too: it has a session from one of them.
+func (j *judge) local(addresses []netip.Addr) []netip.Addr {
+	running := j.runs.Config()
+	if running == nil {
+		return nil
+	}
+	for _, f := range running.Families() {
+		if f.Address.IsValid() && slices.Contains(addresses, f.Address) {
+			return addresses
+		}
+	}
+	return nil
 }
 
 // failedBefore says what holds c since it comes from the same objects as what has
@@ -101,9 +145,18 @@ func (j *judge) settled() { j.failed = nil }
 func (j *judge) running() *guard.Side {
 	if c := j.runs.Running(); c != nil {
 		s := side(c)
+		s.Outline = j.memory.outline
 		return &s
 	}
-	if found := j.runs.Before(); len(found) > 0 {
+	found := j.runs.Before()
+	r, recalled := j.recalled()
+	switch {
+	case recalled:
+		if plan.Hash(found) == r.Running.Hash {
+			r.Running.Sets = plan.Texts(found)
+		}
+		return &r.Running
+	case len(found) > 0:
 		return &guard.Side{Hash: plan.Hash(found), Sets: plan.Texts(found)}
 	}
 	return nil
@@ -117,24 +170,11 @@ func (j *judge) otherTemplates(c *plan.Candidate) bool {
 	return running != nil && (running.Templates.Engine != c.Templates.Engine || !c.Templates.BuiltIn)
 }
 
-// seen are the sessions that are established now, or were within the window, and
-// those that the program before had. Of a BIRD that could not be asked, or went
-// away, those are known that it had before.
-func (j *judge) seen(now surveyed) []guard.Seen {
-	list := j.before()
-	for _, s := range j.sessions.All() {
-		list = append(list, guard.Seen{
-			Name: s.Name, Set: s.Set, Last: s.At, Established: slices.Contains(now[s.Set], s.Name),
-		})
-	}
-	return list
-}
-
 // before are the sessions that the program had which ran here before, where nothing
 // runs that this one has put in place.
 func (j *judge) before() []guard.Seen {
 	report := j.start.before()
-	if report == nil || j.runs.Running() != nil {
+	if report == nil || j.runs.Running() != nil || j.memory.left != nil {
 		return nil
 	}
 	var list []guard.Seen
@@ -164,7 +204,7 @@ func (j *judge) lost(now time.Time, set string) {
 			names = append(names, s.Name)
 		}
 	}
-	j.sessions.Saw(now, set, names)
+	j.sessions.lost(now, set, names)
 }
 
 // held is what is held back by the guard, here or by the program before.
@@ -176,7 +216,7 @@ func (j *judge) held() *guard.Held {
 	if held == nil {
 		return nil
 	}
-	return &guard.Held{ID: held.Hash, Lost: held.Lost}
+	return &guard.Held{Lost: held.Lost}
 }
 
 // approved are the holds that may go on.

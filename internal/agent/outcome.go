@@ -38,6 +38,12 @@ func (c *outcomes) isStuck() bool {
 // live notes that BIRD uses a candidate, or will when it starts. sure says that all
 // of it is in place.
 func (c *outcomes) live(candidate *plan.Candidate, sure bool) {
+	was := c.runs.Running()
+	if r, ok := c.recalled(); ok {
+		c.memory.live(time.Now(), candidate, was, &r)
+	} else {
+		c.memory.live(time.Now(), candidate, was, nil)
+	}
 	c.runs.Live(candidate, sure)
 	c.edition.Worked(candidate.Templates)
 	c.care.live()

@@ -13,11 +13,14 @@ package agent
 
 import (
 	"context"
+	"net/netip"
 	"os"
 	"time"
 
 	"confd/backends"
+	"confd/bgp"
 	"confd/internal/birds"
+	"confd/internal/guard"
 	"confd/internal/report"
 	"confd/reload"
 	"confd/reload/control"
@@ -43,9 +46,13 @@ type World interface {
 	Left(folder string) Left
 	// Target is what is done to a set of that name.
 	Target(set string) Target
-	// Sessions are the names of the sessions that are established at a control
-	// socket.
-	Sessions(ctx context.Context, socket string) ([]string, error)
+	// Survey lists the sessions that are established at a control socket; where whole
+	// is set with their counts of routes, and the routes that BIRD has.
+	Survey(ctx context.Context, socket string, whole bool) ([]guard.Seen, []bgp.Route, error)
+	// Local are the addresses of this machine's interfaces; nil: not known.
+	Local() []netip.Addr
+	// Remember writes down what a next program must know, in BIRD's folder.
+	Remember(folder string, m *guard.Memory, salt guard.Salt) error
 	// Watch sends an event whenever the BIRD of a control socket comes or goes,
 	// until ctx ends.
 	Watch(ctx context.Context, socket string, out chan<- control.Event)
@@ -61,7 +68,9 @@ type World interface {
 type Left struct {
 	Report  *report.Report // of the program that ran here before; nil: none
 	Records []reload.Record
-	Err     error // why some of it could not be read
+	Memory  *guard.Memory // nil: none
+	Salt    guard.Salt    // of Memory
+	Err     error         // why some of it could not be read
 }
 
 // Children are the BIRDs that the program runs itself.

@@ -55,6 +55,6 @@ func (c *conductor) oldTemplates(now time.Time, why error) bool {
 	}
 	c.journal.templatesKept(c.edition)
 	c.rollout.Anew()
-	c.plan(now, c.inbox.State(), nil)
+	c.plan(now, c.inbox.State(), false, nil)
 	return true
 }

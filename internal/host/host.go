@@ -7,9 +7,13 @@ import (
 	"errors"
 	"io/fs"
 	"log/slog"
+	"net"
+	"net/netip"
 
+	"confd/bgp"
 	"confd/internal/agent"
 	"confd/internal/birds"
+	"confd/internal/guard"
 	"confd/internal/report"
 	"confd/reload"
 	"confd/reload/control"
@@ -28,41 +32,80 @@ func (h Host) Find(ctx context.Context) (birds.Daemons, error) { return birds.Fi
 // Left reads what a program has left in a folder that ran here before.
 func (h Host) Left(folder string) agent.Left {
 	var l agent.Left
-	var errReport, errRecords error
+	var errReport, errRecords, errMemory error
 	l.Report, errReport = report.ReadOwn(folder)
 	l.Records, errRecords = reload.Records(folder)
+	l.Memory, l.Salt, errMemory = readMemory(folder)
 	if errors.Is(errRecords, fs.ErrNotExist) {
 		errRecords = nil
 	}
-	l.Err = errors.Join(errReport, errRecords)
+	l.Err = errors.Join(errReport, errRecords, errMemory)
 	return l
 }
 
 // Target is what is done to a set.
 func (h Host) Target(string) agent.Target { return reload.New(h.Reload) }
 
-// Sessions are the names of the sessions that are established at a control socket.
-// A BIRD that is not there has none.
-func (h Host) Sessions(ctx context.Context, socket string) ([]string, error) {
+// Survey lists the sessions that are established at a control socket; where whole is
+// set with their counts of routes, and the routes that BIRD has. A BIRD that is not
+// there has none.
+func (h Host) Survey(ctx context.Context, socket string, whole bool) ([]guard.Seen, []bgp.Route, error) {
 	c, err := control.Dial(ctx, socket)
 	if errors.Is(err, control.ErrNotRunning) {
-		return nil, nil
+		return nil, nil, nil
 	}
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	defer c.Close()
-	sessions, err := c.SessionsBrief(ctx)
-	if err != nil {
-		return nil, err
+	list := c.SessionsBrief
+	if whole {
+		list = c.Sessions
 	}
-	var names []string
+	sessions, err := list(ctx)
+	if err != nil {
+		return nil, nil, err
+	}
+	return established(sessions, whole), nil, nil
+}
+
+func established(sessions []control.SessionState, whole bool) []guard.Seen {
+	var seen []guard.Seen
 	for _, s := range sessions {
-		if s.Established() {
-			names = append(names, s.Name)
+		if !s.Established() {
+			continue
+		}
+		one := guard.Seen{Name: s.Name, Neighbor: s.Neighbor.WithZone("")}
+		if whole {
+			one.Counts = &guard.Counts{}
+			for _, r := range s.Routes {
+				one.Counts.Imported += r.Imported
+				one.Counts.Exported += r.Exported
+			}
+		}
+		seen = append(seen, one)
+	}
+	return seen
+}
+
+// Local are the addresses of this machine's interfaces; nil where they are not known.
+func (h Host) Local() []netip.Addr {
+	addresses, err := net.InterfaceAddrs()
+	if err != nil {
+		return nil
+	}
+	var local []netip.Addr
+	for _, a := range addresses {
+		if p, err := netip.ParsePrefix(a.String()); err == nil {
+			local = append(local, p.Addr().Unmap())
 		}
 	}
-	return names, nil
+	return local
+}
+
+// Remember writes down what a next program must know.
+func (h Host) Remember(folder string, m *guard.Memory, salt guard.Salt) error {
+	return writeMemory(folder, m, salt)
 }
 
 // Watch tells of the BIRD of a control socket coming and going.
