@@ -149,12 +149,12 @@ func (d *Folder) Write(name string, data []byte, a Attr) error {
 		if _, err := f.Write(data); err != nil {
 			return err
 		}
-		return a.set(f)
+		return a.Set(f)
 	})
 }
 
-// set sets owner and mode; the owner first, as a new owner clears bits.
-func (a Attr) set(f *os.File) error {
+// Set sets owner and mode; the owner first, as a new owner clears bits.
+func (a Attr) Set(f *os.File) error {
 	if a.UID >= 0 || a.GID >= 0 {
 		if err := f.Chown(a.UID, a.GID); err != nil {
 			return err
@@ -174,7 +174,7 @@ func (d *Folder) Replace(name string, fill func(*os.File) error) error {
 		_ = d.root.Remove(temp) // it goes with the next Tidy
 		return err
 	}
-	if err := d.Rename(temp, name); err != nil {
+	if err := d.Move(temp, d, name); err != nil {
 		_ = d.root.Remove(temp)
 		return err
 	}
@@ -195,18 +195,6 @@ func (d *Folder) Create(name string, fill func(*os.File) error) (err error) {
 		return err
 	}
 	return f.Sync()
-}
-
-// Rename puts an entry of the folder in the place of another, which may be there.
-func (d *Folder) Rename(from, to string) error {
-	if err := errors.Join(valid(from), valid(to)); err != nil {
-		return err
-	}
-	err := d.root.Rename(from, to)
-	if info, statErr := d.root.Lstat(to); err != nil && statErr == nil && info.IsDir() {
-		return inTheWay(filepath.Join(d.path, to), "it is a folder")
-	}
-	return err
 }
 
 // Remove removes a file or link. That there is none is no error.
