@@ -12,7 +12,6 @@ import (
 	clientv3 "go.etcd.io/etcd/client/v3"
 	"go.uber.org/zap"
 
-	"confd/backends"
 	"confd/internal/settings"
 	"confd/internal/testenv"
 )
@@ -268,26 +267,4 @@ func TestDiffAllNodesOfEtcd(t *testing.T) {
 		"  nodes: node-2\n1 session refiltered, 2 IPv4 static routes gained, 2 IPv4 blocks gained\n  sessions refiltered: Mesh_10_0_0_1\n  IPv4 static routes gained: 10.128.0.64/26 blackhole, 10.128.0.128/26 blackhole\n",
 		" (live, node node-2)\n", "\n2 of 2 nodes change\n",
 	})
-}
-
-// needing is a backend that notes what is needed of it.
-type needing struct {
-	backends.Backend
-	needs backends.Needs
-}
-
-func (n *needing) Need(needs backends.Needs) { n.needs = needs }
-
-// TestNeedsMore: of a live state more is needed where resources are laid over it
-// that refer to more.
-func TestNeedsMore(t *testing.T) {
-	secret := func(name string) backends.Key {
-		return backends.Key{Kind: backends.KindSecret, Namespace: "kube-system", Name: name}
-	}
-	inner := &needing{}
-	outer := needsMore{inner, inner, backends.Needs{Services: true, Secrets: []backends.Key{secret("a"), secret("c")}}}
-	outer.Need(backends.Needs{Secrets: []backends.Key{secret("b"), secret("c")}})
-	if want := (backends.Needs{Services: true, Secrets: []backends.Key{secret("a"), secret("b"), secret("c")}}); !inner.needs.Equal(want) {
-		t.Errorf("got %v, want %v", inner.needs, want)
-	}
 }
