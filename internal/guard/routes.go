@@ -274,11 +274,22 @@ func (j *judgement) left(s session, other map[string]bool) (routes int, changed 
 		return 0, changed
 	case !changed:
 		return s.imported, false
-	case j.from == nil:
+	case j.routes == nil:
 		j.needRoutes = true
 		return s.imported, true
 	}
 	return j.taking(*s.is), true
+}
+
+// from are the routes that BIRD has from a session.
+func (j *judgement) from(session string) []bgp.Route {
+	if j.bySession == nil {
+		j.bySession = map[string][]bgp.Route{}
+		for _, r := range j.q.Routes {
+			j.bySession[r.Session] = append(j.bySession[r.Session], r)
+		}
+	}
+	return j.bySession[session]
 }
 
 // taking is how many of the routes that BIRD has from a session the candidate
@@ -290,7 +301,7 @@ func (j *judgement) taking(l Line) int {
 	if !ok {
 		return 0
 	}
-	for _, r := range j.from[l.Name] {
+	for _, r := range j.from(l.Name) {
 		if j.policies[f].Takes(&sessions[i], r) {
 			n++
 		}

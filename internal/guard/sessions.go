@@ -19,13 +19,15 @@ type judgement struct {
 	// them away.
 	heldLost map[string]bool
 
-	then, now book // of was, and of is
+	then, now *book // of was, and of is
 	seen      map[string]Seen
-	// from has the routes that BIRD has by session; nil: not known.
-	from     map[string][]bgp.Route
+	// routes counts the routes that BIRD has by session; nil: not known.
+	routes   map[string]int
 	policies [2]bgp.Policies // of config, by family
-	cluster  *cluster
-	sessions []session
+	// bySession has the routes themselves, once somebody asked for them.
+	bySession map[string][]bgp.Route
+	cluster   *cluster
+	sessions  []session
 	// needRoutes: with BIRD's routes the judgement may be another one.
 	needRoutes bool
 }
@@ -50,7 +52,7 @@ func (s session) lost() bool { return s.fate != kept }
 func (q Question) judgement(config *bgp.Config, state *backends.State, is *Outline, changes bgp.Changes) *judgement {
 	j := &judgement{
 		q: q, config: config, state: state, is: is, was: q.Running.outline(q.Salt), changes: changes,
-		now: bookOf(is), seen: make(map[string]Seen, len(q.Seen)), from: q.routesBySession(), cluster: newCluster(state),
+		now: bookOf(is), seen: make(map[string]Seen, len(q.Seen)), routes: q.countRoutes(), cluster: newCluster(state),
 	}
 	for i, f := range config.Families() {
 		j.policies[i] = bgp.PoliciesOf(config, f)
@@ -73,8 +75,8 @@ func (q Question) judgement(config *bgp.Config, state *backends.State, is *Outli
 
 // look finds the sessions that count, and what becomes of each.
 func (j *judgement) look() {
-	j.sessions = nil
-	base := map[string]bool{} // what runs of it, by name
+	j.sessions = make([]session, 0, len(j.was.Lines))
+	base := make(map[string]bool, len(j.was.Lines)) // what runs of it, by name
 	if past, ok := j.q.History.oldest(j.q); ok {
 		pardoned := setOf(past.Pardoned)
 		for _, l := range past.Outline.Lines {
@@ -100,6 +102,9 @@ func (j *judgement) look() {
 func (j *judgement) addOthers() {
 	var names map[string]bool
 	for _, s := range j.q.Seen {
+		if j.then.has(s.Name) || j.now.has(s.Name) {
+			continue
+		}
 		l := lineOfSeen(s)
 		if l.Kind != "" || !j.counts(l, j.was) {
 			continue
@@ -110,7 +115,7 @@ func (j *judgement) addOthers() {
 		out := session{Line: l, up: s.Established, imported: j.imported(s.Name)}
 		if len(names) > 0 && !names[l.Name] {
 			out.fate, out.step = removed, true
-			if l.Neighbor.IsValid() && len(j.now.byNeighbor[l.Neighbor]) > 0 {
+			if l.Neighbor.IsValid() && j.now.at(l.Neighbor) {
 				out.fate = remade
 			}
 		}
@@ -225,24 +230,25 @@ func (j *judgement) reflectors(family int) []string {
 func (j *judgement) imported(name string) int {
 	s := j.seen[name]
 	switch {
-	case s.Established && j.from != nil:
-		return len(j.from[name])
+	case s.Established && j.routes != nil:
+		return j.routes[name]
 	case s.Counts != nil:
 		return s.Counts.Imported
 	}
 	return -1
 }
 
-// routesBySession are the routes that BIRD has from peers; nil: not known.
-func (q Question) routesBySession() map[string][]bgp.Route {
+// countRoutes counts the routes that BIRD has from peers, by session; nil: they are
+// not known.
+func (q Question) countRoutes() map[string]int {
 	if q.Routes == nil {
 		return nil
 	}
-	from := map[string][]bgp.Route{}
+	counts := map[string]int{}
 	for _, r := range q.Routes {
 		if r.Session != "" {
-			from[r.Session] = append(from[r.Session], r)
+			counts[r.Session]++
 		}
 	}
-	return from
+	return counts
 }
