@@ -20,6 +20,9 @@ type Changes struct {
 	Restarted []string
 	// Refiltered are sessions that stay up, and whose routes are looked at again.
 	Refiltered []string
+	// Reimporting are those of Refiltered that may take other routes; not known
+	// where only texts tell.
+	Reimporting []string
 	// Families has what differs besides the sessions; IPv4 first.
 	Families [2]FamilyChanges
 	// Settings names what else differs, in words and sorted.
@@ -103,6 +106,9 @@ func (x comparison) sessions(c *Changes) {
 				c.Restarted = append(c.Restarted, new[0].Name)
 			case x.refilters(old[0], new[0]):
 				c.Refiltered = append(c.Refiltered, new[0].Name)
+				if takesOthers(&old[0], &new[0], x.rules) {
+					c.Reimporting = append(c.Reimporting, new[0].Name)
+				}
 			}
 			old, new = old[1:], new[1:]
 		}

@@ -43,6 +43,9 @@ type Options struct {
 	// CloseMissingFilters has sessions reject all routes whose BGPPeer names a
 	// BGPFilter that does not exist; otherwise they go without it, as in Calico.
 	CloseMissingFilters bool
+	// Datastore are the addresses of the datastore's servers, as far as they are
+	// known: no route of this node's may cover them.
+	Datastore []netip.Addr
 	// RequirePasswords leaves sessions out whose password is not there, which
 	// otherwise go without one, as in Calico.
 	RequirePasswords bool

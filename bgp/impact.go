@@ -88,6 +88,15 @@ func (s namedSession) address() netip.Addr {
 
 var sessionName = regexp.MustCompile(`^(Mesh|Global|Node|Local_Workload)_([0-9a-f_]+?)(?:_port_([0-9]+))?$`)
 
+// ParseSessionName reads the name that Compute gave a session: its kind, and its
+// neighbor's address and port (0: a Mesh session's name does not tell the port).
+// It is false of other names.
+func ParseSessionName(name string) (kind SessionKind, neighbor netip.Addr, port uint16, ok bool) {
+	s, ok := parseName(name)
+	a := s.address()
+	return s.kind, a, s.port, ok && a.IsValid()
+}
+
 // parseName reads a session's name; false: it is none of the model's.
 func parseName(name string) (namedSession, bool) {
 	m := sessionName.FindStringSubmatch(name)

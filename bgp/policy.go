@@ -33,6 +33,7 @@ func (c *computer) staticsAndPolicies() {
 			f.Export.ReflectedServices = sortedPrefixes(filter(slices.Concat(ranges.loadBalancer, ranges.external), ofFamily))
 		}
 		f.Kernel.RejectNextHops = c.wireguardPeers(f.Version)
+		c.dropCovering(f)
 		for _, p := range pools {
 			if ofFamily(p.CIDR) {
 				f.addPool(p, programs)

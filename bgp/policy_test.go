@@ -241,7 +241,7 @@ func TestServices(t *testing.T) {
 		})
 	}
 	t.Run("a node that is excluded advertises nothing", func(t *testing.T) {
-		n := node("n1", "10.0.0.1/24", "", excludeLabel+"=true")
+		n := node("n1", "10.0.0.1/24", "", ExcludeLabel+"=true")
 		c := compute(t, stateOf(ranges(), n, service("a", local), slice("a", "x", false, true, "n1")), "n1")
 		if len(statics(c)) != 0 || len(c.IPv4.Kernel.RejectServices) != 3 {
 			t.Errorf("statics %v, kernel rejects %v", statics(c), c.IPv4.Kernel.RejectServices)

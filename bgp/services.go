@@ -10,8 +10,8 @@ import (
 	"confd/backends"
 )
 
-// excludeLabel keeps a node from advertising service addresses.
-const excludeLabel = "node.kubernetes.io/exclude-from-external-load-balancers"
+// ExcludeLabel keeps a node from advertising service addresses, where it is "true".
+const ExcludeLabel = "node.kubernetes.io/exclude-from-external-load-balancers"
 
 // serviceRanges are the ranges whose service addresses are advertised.
 type serviceRanges struct {
@@ -47,7 +47,7 @@ func (c *computer) serviceRanges() serviceRanges {
 // serviceRoutes are the service addresses that this node advertises: the
 // ranges, and single addresses, sorted by net, each once.
 func (c *computer) serviceRoutes(ranges serviceRanges) []StaticRoute {
-	if len(ranges.all()) == 0 || c.me.Labels[excludeLabel] == "true" {
+	if len(ranges.all()) == 0 || c.me.Labels[ExcludeLabel] == "true" {
 		return nil
 	}
 	routes := map[netip.Prefix]Reason{}

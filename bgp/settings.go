@@ -203,3 +203,6 @@ func seconds(d time.Duration) *uint32 {
 	}
 	return &n
 }
+
+// UsablePassword says whether a session can have that password.
+func UsablePassword(p string) bool { return badPassword(p) == "" }

@@ -3,7 +3,8 @@
 // it, and puts the old set back where BIRD refuses. A set may be on trial first:
 // it counts when sessions have stayed up. What BIRD has confirmed is proven by
 // BIRD's own word, looked after (Verify), and recorded on disk for a start
-// without anybody who renders (Record, Boot).
+// without anybody who renders (Record, Boot, Resume). BIRD's folder may be another
+// user's, and what lies there hostile.
 package reload
 
 import (
@@ -11,7 +12,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"path/filepath"
 	"time"
 )
 
@@ -37,7 +37,9 @@ type Options struct {
 	// TrialMargin is how much later than the end of a trial BIRD goes back by
 	// itself: the time there is for Trial to confirm. Default 15 s.
 	TrialMargin time.Duration
-	Now         func() time.Time // for the times in Result and Record; default time.Now
+	// Now is the clock of trials, of Result and of Record; default time.Now. How
+	// long BIRD may take to answer is real time.
+	Now func() time.Time
 }
 
 // Applier installs sets and remembers what BIRD has confirmed. It is for one
@@ -48,21 +50,13 @@ type Applier struct {
 	sets map[string]*memory
 }
 
-// memory is what an Applier knows of a set between two calls.
+// memory is what an Applier remembers of a set.
 type memory struct {
-	generation Generation // the set that Apply was given last
-	inPlace    bool       // a set was put, or found, on disk
-	confirmed  bool       // BIRD uses what is on disk
-	waits      bool       // BIRD was not up: Reconfigure tells it when it is
-	unsure     bool       // the last call broke off: what BIRD uses is not known
-	commands   commandState
-	version    string
-	proof      *observation // BIRD's word for the configuration that it uses
-	backup     *backup      // the way back to what was there when BIRD last agreed
-	trial      *trial       // nil: nothing is on trial
-	record     *Record
-	prints     map[string]fingerprint // of files that were as they should be
-	passed     passedCheck
+	known
+	record  *Record
+	takenUp bool                   // what the process before knew, is
+	prints  map[string]fingerprint // of files that were as they should be
+	checked passedCheck
 }
 
 // New makes an Applier.
@@ -90,17 +84,19 @@ func New(opts Options) *Applier {
 // finds the old set or the new one, where all files of the set are in one
 // folder and no file is a mount point. A Dest that is a symbolic link of
 // somebody else's is replaced, not followed. One process at a time may apply a
-// set.
+// set: see Lock.
 //
 // Its reload commands are not run: see Result.Commands.
 //
 // A set with a Guard comes back OnTrial: call Trial then, some times a second.
-// While it is on trial Apply of another set is refused with ErrOnTrial.
+// While it is on trial Apply of another set is refused with ErrOnTrial. A trial
+// that a process before this one began goes on: see Resume.
 //
 // Errors: *CheckError and ErrCannotCheck (nothing was changed); *RefusedError
-// (the old files are back); ErrHung, ErrBusy, ErrWentAway (the files are in
-// place, BIRD has not confirmed them); others name the file and the step. After
-// an error Apply may be called again with the same set: it does what is left.
+// (the old files are back); control.ErrHung, ErrBusy, ErrWentAway (the files are
+// in place, BIRD has not confirmed them); others name the file and the step.
+// After an error Apply may be called again with the same set: it does what is
+// left.
 func (a *Applier) Apply(ctx context.Context, s Set) (Result, error) {
 	res, err := a.apply(ctx, s)
 	return res, naming(s.Name, err)
@@ -119,31 +115,37 @@ func (a *Applier) apply(ctx context.Context, s Set) (Result, error) {
 	if err := s.validate(); err != nil {
 		return Result{}, err
 	}
+	mem, generation := a.memory(s.Name), newGeneration(s)
+	if err := a.takeUp(ctx, s, mem); err != nil {
+		return Result{}, err
+	}
 	targets, err := readTargets(s)
 	if err != nil {
 		return Result{}, err
 	}
-	mem, generation := a.memory(s.Name), newGeneration(s)
 	res := Result{Hash: generation.Hash, Changed: changed(targets)}
-	if t := mem.trial; t != nil {
-		if t.hash != res.Hash || len(res.Changed) > 0 {
-			return res, ErrOnTrial
-		}
-		return mem.onTrial(res), nil
+	same := mem.generation.Hash == res.Hash && len(res.Changed) == 0
+	if same {
+		mem.generation.Mark = s.Mark
 	}
-	mem.generation = generation
-	if len(res.Changed) > 0 {
+	switch {
+	case mem.phase == onTrial && same:
+		return mem.trialResult(res), nil
+	case mem.phase == onTrial:
+		return res, ErrOnTrial
+	case mem.phase == confirmed && same:
+		res.Commands = mem.giveAgain(s)
+		return mem.proven(res), nil
+	case mem.phase == installed && same:
+		res.State, res.Commands = Installed, mem.giveAgain(s)
+		return res, nil
+	case len(res.Changed) > 0:
 		if err := a.install(ctx, s, targets, mem, &res); err != nil {
 			return res, err
 		}
-	} else if mem.confirmed {
-		res.Commands = mem.giveAgain(s)
-		return mem.proven(res), nil
-	} else if mem.waits || mem.commands != noCommands {
-		res.State, res.Commands = Installed, mem.giveAgain(s)
-		return res, nil
+	default:
+		mem.found(generation)
 	}
-	mem.inPlace = true
 	return a.tell(ctx, s, mem, res)
 }
 
@@ -160,11 +162,14 @@ func (a *Applier) reconfigure(ctx context.Context, s Set) (Result, error) {
 		return Result{}, err
 	}
 	mem := a.memory(s.Name)
-	if mem.trial != nil {
+	if err := a.takeUp(ctx, s, mem); err != nil {
+		return Result{}, err
+	}
+	if mem.phase == onTrial {
 		return Result{}, ErrOnTrial
 	}
 	s.Guard = nil
-	mem.generation = newGeneration(s)
+	mem.found(newGeneration(s))
 	return a.tell(ctx, s, mem, Result{Hash: mem.generation.Hash})
 }
 
@@ -183,36 +188,44 @@ func (a *Applier) install(ctx context.Context, s Set, targets []*target, mem *me
 	if err != nil {
 		return err
 	}
-	defer st.close(s.KeepStage)
+	keep := s.KeepStage
+	defer func() { st.close(keep) }()
 	res.Staged = a.opts.Now()
 	if err := a.checked(ctx, s, st, targets, res); err != nil {
 		return err
 	}
 	if s.KeepStage { // the swap uses a staging folder up
-		a.log.Info("the staged files are kept", "set", s.Name, "folder", st.dirs[0].path)
+		a.log.Info("the staged files are kept", "set", s.Name, "folder", st.dirs[0].dir.Path())
+		st.close(true)
+		keep = false
 		if st, err = a.stage(s, targets); err != nil {
 			return err
 		}
-		defer st.close(false)
 	}
 	if ctx.Err() != nil {
 		return context.Cause(ctx)
 	}
-	agreed := mem.confirmed || a.confirmedOnDisk(s, mem)
+	return a.replace(s, st, targets, mem, res)
+}
+
+// replace swaps a staged set that has passed its check, where it could be checked.
+func (a *Applier) replace(s Set, st *stage, targets []*target, mem *memory, res *Result) error {
+	generation := newGeneration(s)
+	agreed := a.agreedOnDisk(s, mem)
 	if !res.Unchecked {
-		a.noteChecked(s, mem, res.Checked)
+		if err := a.noteChecked(s, mem, generation, targets, agreed, res.Checked); err != nil {
+			return err
+		}
 	}
 	back, err := a.swap(s, st)
 	mem.prints = nil
 	if err != nil {
-		a.noteGone(s, mem, res.Hash)
+		a.noteGone(s, mem, generation.Hash)
 		return err
 	}
+	back.agreed = agreed
 	res.Swapped = a.opts.Now()
-	mem.confirmed, mem.inPlace = false, true
-	if mem.backup == nil {
-		mem.backup, back.agreed = back, agreed
-	}
+	mem.swapped(generation, back)
 	a.collect(s, mem)
 	return nil
 }
@@ -235,21 +248,4 @@ func (a *Applier) checked(ctx context.Context, s Set, st *stage, targets []*targ
 	a.log.Warn("installing a first set without a check", "set", s.Name, "error", err)
 	res.Unchecked = true
 	return nil
-}
-
-// collect removes what no longer belongs to an installed set: generations that
-// are neither in use nor needed to go back.
-func (a *Applier) collect(s Set, mem *memory) {
-	folders := map[string]bool{}
-	for _, f := range s.Files {
-		folders[filepath.Dir(f.Dest)] = true
-	}
-	for folder := range folders {
-		store := &store{folder, s.Name}
-		current := store.current()
-		removeDead(store.path(), func(name string) bool {
-			needed := mem.backup != nil && mem.backup.gens[filepath.Join(store.path(), name)]
-			return name != currentLink && name != current && !needed
-		})
-	}
 }

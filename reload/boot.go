@@ -10,12 +10,13 @@ import (
 // Boot has BIRD use what lies on disk, for a start at which there is nobody to
 // say what should: the files must be those of one of the record's generations
 // (Result.Hash says which), and pass their check as a whole. d is the BIRD that
-// reads them; its Main may be empty. Nothing is written, and there
-// are no reload commands. Apply of a rendered set works as usual after that.
+// reads them; its Main may be empty. There are no reload commands. Apply of a
+// rendered set works as usual after that.
 //
 // The state is Confirmed, or Installed where BIRD is not up. Errors: one that
 // names the first file that is not as recorded; *CheckError; those of the
-// control socket, as from Apply. Files that cannot be checked, as there is no
+// control socket, as from Apply; ErrOnTrial where a trial that a process before
+// this one began goes on, see Resume. Files that cannot be checked, as there is no
 // binary and BIRD is not up, are Installed and Unchecked: they were checked when
 // they were written.
 func (a *Applier) Boot(ctx context.Context, r Record, d Daemon) (Result, error) {
@@ -24,20 +25,23 @@ func (a *Applier) Boot(ctx context.Context, r Record, d Daemon) (Result, error) 
 }
 
 func (a *Applier) boot(ctx context.Context, r Record, d Daemon) (Result, error) {
-	if err := r.validate(filepath.Dir(r.Main), r.Set); err != nil {
-		return Result{}, fmt.Errorf("its record: %w", err)
-	}
-	if d.Main != "" && d.Main != r.Main {
-		return Result{}, fmt.Errorf("its record is that of %s, and BIRD reads %s", r.Main, d.Main)
-	}
-	d.Main = r.Main
-	s, _, err := r.OnDisk()
+	s, err := r.setOf(d)
 	if err != nil {
 		return Result{}, err
 	}
-	s.Daemon = &d
 	mem := a.memory(s.Name)
-	mem.generation, mem.inPlace = newGeneration(s), true
+	if err := a.takeUp(ctx, s, mem); err != nil {
+		return Result{}, err
+	}
+	if mem.phase == onTrial {
+		return Result{}, ErrOnTrial
+	}
+	daemon := s.Daemon
+	if s, _, err = a.recordOf(s, mem).OnDisk(); err != nil {
+		return Result{}, err
+	}
+	s.Daemon = daemon
+	mem.found(newGeneration(s))
 	res := Result{Hash: mem.generation.Hash}
 	err = a.checkDaemon(ctx, s, &stage{}) // nothing is staged: the files are where they go
 	switch {
@@ -50,6 +54,18 @@ func (a *Applier) boot(ctx context.Context, r Record, d Daemon) (Result, error) 
 		return res, err
 	}
 	return a.tell(ctx, s, mem, res)
+}
+
+// setOf is a set with a daemon and without files, as a record knows it.
+func (r Record) setOf(d Daemon) (Set, error) {
+	if err := r.validate(filepath.Dir(r.Main), r.Set); err != nil {
+		return Set{}, fmt.Errorf("its record: %w", err)
+	}
+	if d.Main != "" && d.Main != r.Main {
+		return Set{}, fmt.Errorf("its record is that of %s, and BIRD reads %s", r.Main, d.Main)
+	}
+	d.Main = r.Main
+	return Set{Name: r.Set, Daemon: &d}, nil
 }
 
 // OnDisk reads the set whose files lie on disk, without its Daemon, and says which
@@ -67,6 +83,12 @@ func (r Record) OnDisk() (Set, Generation, error) {
 		}
 	}
 	return Set{}, Generation{}, fmt.Errorf("what is on disk was not written as a whole by us: %w", err)
+}
+
+// onDisk says why a generation's files do not lie on disk.
+func (g Generation) onDisk() error {
+	_, err := g.fromDisk()
+	return err
 }
 
 // fromDisk reads a generation's files; the error names one that is not as

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"os"
 	"regexp"
 	"strings"
 	"time"
@@ -52,7 +51,7 @@ func (a *Applier) checkOnly(ctx context.Context, s Set) error {
 		return err
 	}
 	by.at = time.Now()
-	a.memory(s.Name).passed = by
+	a.memory(s.Name).checked = by
 	return nil
 }
 
@@ -67,7 +66,7 @@ func (a *Applier) checker(ctx context.Context, s Set) passedCheck {
 
 // passedBefore says that Check has just let this very set pass.
 func (a *Applier) passedBefore(ctx context.Context, s Set) bool {
-	passed := a.memory(s.Name).passed
+	passed := a.memory(s.Name).checked
 	if passed.at.IsZero() || time.Since(passed.at) > checkHolds {
 		return false
 	}
@@ -215,10 +214,34 @@ func (a *Applier) checkOverSocket(ctx context.Context, s Set, st *stage) error {
 // checkError names a place in the staged files by where they go.
 func (st *stage) checkError(set string, at control.Position) *CheckError {
 	e := &CheckError{Set: set, File: st.unstaged(at.File), Line: at.Line, Col: at.Col, Message: st.unstaged(maskSecrets(at.Message))}
-	if at.File != "" {
-		if data, err := os.ReadFile(at.File); err == nil {
-			e.Excerpt = excerpt(data, at.Line, at.Col)
-		}
+	if data := st.text(at.File); data != nil {
+		e.Excerpt = excerpt(data, at.Line, at.Col)
 	}
 	return e
+}
+
+// text is what is in a file that BIRD was given, for an excerpt: one of the set, or
+// one of ours or root's beside it. Where a link of somebody else's led BIRD is not
+// for the log.
+func (st *stage) text(path string) []byte {
+	for _, d := range st.dirs {
+		for _, t := range d.targets {
+			if path == st.path(t.Dest) {
+				return t.Data
+			}
+		}
+	}
+	if path == "" {
+		return nil
+	}
+	folder, base, err := find(st.unstaged(path))
+	if err != nil {
+		return nil
+	}
+	defer folder.Close()
+	data, _, err := folder.Read(base, maxFile)
+	if err != nil {
+		return nil
+	}
+	return data
 }

@@ -32,21 +32,21 @@ func (s Set) commands() []string {
 }
 
 // give hands the caller a set's commands.
-func (m *memory) give(s Set) []string {
+func (k *known) give(s Set) []string {
 	list := s.commands()
-	m.commands = noCommands
+	k.commands = noCommands
 	if len(list) > 0 {
-		m.commands = commandsGiven
+		k.commands = commandsGiven
 	}
 	return list
 }
 
 // giveAgain is give where the commands have failed.
-func (m *memory) giveAgain(s Set) []string {
-	if m.commands != commandsFailed {
+func (k *known) giveAgain(s Set) []string {
+	if k.commands != commandsFailed {
 		return nil
 	}
-	return m.give(s)
+	return k.give(s)
 }
 
 // RunCommands runs reload commands one after the other, each for limit at most.
@@ -79,15 +79,17 @@ func (a *Applier) Ran(ctx context.Context, s Set, err error) (Result, error) {
 	}
 	mem.commands = noCommands
 	if s.socket() == "" {
-		res.State = Confirmed
-		return a.confirmed(s, mem, res), nil
+		mem.ran()
+		return a.confirm(s, mem, res), nil
 	}
 	if mem.proof != nil {
 		a.renewProof(ctx, s, mem)
 	}
-	res.State = Installed
-	if mem.confirmed {
+	switch mem.phase {
+	case confirmed:
 		res.State = Confirmed
+	case installed:
+		res.State = Installed
 	}
 	return mem.proven(res), nil
 }

@@ -3,13 +3,16 @@ package reload
 import (
 	"bytes"
 	"errors"
-	"fmt"
 	"io/fs"
-	"os"
 	"path/filepath"
 	"slices"
 	"syscall"
+
+	"confd/internal/foreign"
 )
+
+// maxFile is how large a file on disk may be: more than BIRD is ever given.
+const maxFile = 256 << 20
 
 // onDisk is a file as it is now.
 type onDisk struct {
@@ -51,19 +54,28 @@ func readTarget(f File) (*target, error) {
 	return &target{File: f, base: filepath.Base(f.Dest), was: was}, nil
 }
 
-// readOnDisk reads a file through symbolic links; nil where there is none.
+// find opens the folder of what lies at path. Links that are ours or root's are
+// followed; base is the file's name in that folder.
+func find(path string) (folder *foreign.Folder, base string, err error) {
+	path, err = foreign.Resolve(path)
+	if err != nil {
+		return nil, "", err
+	}
+	folder, err = foreign.Open(filepath.Dir(path))
+	return folder, filepath.Base(path), err
+}
+
+// readOnDisk reads a file, of whoever it is; nil where there is none.
 func readOnDisk(path string) (*onDisk, error) {
-	info, err := os.Stat(path)
+	folder, base, err := find(path)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, nil
 	}
 	if err != nil {
 		return nil, err
 	}
-	if !info.Mode().IsRegular() {
-		return nil, fmt.Errorf("%s is in the way: it is not a regular file", path)
-	}
-	data, err := os.ReadFile(path)
+	defer folder.Close()
+	data, info, err := folder.ReadOfAnyone(base, maxFile)
 	if err != nil {
 		return nil, err
 	}

@@ -18,10 +18,10 @@ type observation struct {
 const proofSlack = 3 * time.Second
 
 // observe asks for BIRD's status.
-func observe(ctx context.Context, c *control.Client) (observation, error) {
-	from := time.Now()
+func (a *Applier) observe(ctx context.Context, c *control.Client) (observation, error) {
+	from := a.opts.Now()
 	status, err := c.Status(ctx)
-	return observation{status, from, time.Now()}, err
+	return observation{status, from, a.opts.Now()}, err
 }
 
 // Ages are compared, not times: they hold when the clock is set.
@@ -47,10 +47,10 @@ func (o observation) stepped(now observation) time.Duration {
 }
 
 // proven adds what BIRD said to a result.
-func (m *memory) proven(res Result) Result {
-	res.Version = m.version
-	if m.proof != nil {
-		res.Reconfigured, res.Rebooted = m.proof.status.LastReconfiguration, m.proof.status.LastReboot
+func (k *known) proven(res Result) Result {
+	res.Version = k.version
+	if k.proof != nil {
+		res.Reconfigured, res.Rebooted = k.proof.status.LastReconfiguration, k.proof.status.LastReboot
 	}
 	return res
 }

@@ -8,23 +8,42 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"os"
 	"path/filepath"
 	"slices"
 	"strings"
 	"time"
+
+	"confd/internal/foreign"
 )
 
+// recordVersion is that of the records that are written. Up to it they are
+// understood; those of before they had one are 0.
+const recordVersion = 2
+
+// ErrNewer is wrapped where what is on disk was written by a newer version of the
+// program. It counts for nothing then.
+var ErrNewer = errors.New("written by a newer version of the program")
+
+// maxRecord is how large a record may be: one with some ten thousand sessions.
+const maxRecord = 16 << 20
+
 // Record says what of a set lies on disk, for a start at which nobody can render
-// it. It is a hidden file beside the set's main file; sets without a Daemon have
-// none. It has no passwords in it.
+// it, and for what a process leaves unfinished when it is killed. It is a hidden
+// file beside the set's main file; sets without a Daemon have none. It has no
+// passwords in it.
 type Record struct {
-	Set  string `json:"set"`
-	Main string `json:"main"` // the Dest of the file that BIRD reads
+	Version int    `json:"version"`
+	Set     string `json:"set"`
+	Main    string `json:"main"` // the Dest of the file that BIRD reads
 	// Generations are those that may lie on disk, the newest first: the one that
 	// was checked last, the one before it (until BIRD has confirmed a later one),
 	// and the one that BIRD confirmed last.
 	Generations []Generation `json:"generations"`
+	// Before is what lay on disk when BIRD last agreed, while it is not known
+	// whether BIRD agrees to what lies there now; nil: it does, or nothing did.
+	Before *Before `json:"before,omitempty"`
+	// Trial is a trial that has begun; nil: there is none.
+	Trial *RecordedTrial `json:"trial,omitempty"`
 }
 
 // Generation is one state of a set's files.
@@ -98,10 +117,15 @@ const (
 func recordName(set string) string { return recordPrefix + set + recordSuffix }
 
 // Records reads the records in a folder, sorted by the names of the sets. The
-// error says which could not be read, or are not of this folder; the others
-// come all the same.
+// error says which could not be read, are not ours or not of this folder, or are
+// too new (ErrNewer); the others come all the same.
 func Records(folder string) ([]Record, error) {
-	entries, err := os.ReadDir(folder)
+	d, err := foreign.Open(folder)
+	if err != nil {
+		return nil, err
+	}
+	defer d.Close()
+	entries, err := d.Entries()
 	if err != nil {
 		return nil, err
 	}
@@ -125,18 +149,32 @@ func Records(folder string) ([]Record, error) {
 
 func readRecord(folder, set string) (Record, error) {
 	path := filepath.Join(folder, recordName(set))
-	data, err := os.ReadFile(path)
+	data, _, err := foreign.ReadFile(path, maxRecord)
 	if err != nil {
 		return Record{}, err
 	}
-	var r Record
-	if err := json.Unmarshal(data, &r); err != nil {
-		return Record{}, fmt.Errorf("record %s: %w: remove the file", path, err)
+	r, err := parseRecord(data)
+	if err == nil {
+		err = r.validate(folder, set)
 	}
-	if err := r.validate(folder, set); err != nil {
-		return Record{}, fmt.Errorf("record %s: %w: remove the file", path, err)
+	if err != nil {
+		return Record{}, fmt.Errorf("record %q: %w: remove the file", path, err)
 	}
 	return r, nil
+}
+
+// parseRecord reads the version first: a newer record may be of another form.
+func parseRecord(data []byte) (Record, error) {
+	var r struct{ Version int }
+	if err := json.Unmarshal(data, &r); err != nil {
+		return Record{}, err
+	}
+	if r.Version > recordVersion {
+		return Record{}, fmt.Errorf("its version is %d, and %d is understood: it was %w", r.Version, recordVersion, ErrNewer)
+	}
+	var whole Record
+	err := json.Unmarshal(data, &whole)
+	return whole, err
 }
 
 // validate says why a record is not that of a set in a folder.
@@ -160,104 +198,8 @@ func (r Record) validate(folder, set string) error {
 			}
 		}
 	}
+	if r.Before != nil {
+		return r.Before.validate(r.Set)
+	}
 	return nil
-}
-
-// recordOf is the record of a set that has a daemon: as remembered, or from
-// disk. One that is bad is forgotten.
-func (a *Applier) recordOf(s Set, mem *memory) *Record {
-	if mem.record != nil && mem.record.Main == s.Daemon.Main {
-		return mem.record
-	}
-	r, err := readRecord(filepath.Dir(s.Daemon.Main), s.Name)
-	if err != nil && !errors.Is(err, fs.ErrNotExist) {
-		a.log.Warn("starting a new record of what is on disk", "set", s.Name, "error", err)
-	}
-	if err != nil || r.Main != s.Daemon.Main {
-		r = Record{Set: s.Name, Main: s.Daemon.Main}
-	}
-	mem.record = &r
-	return mem.record
-}
-
-// confirmedOnDisk says that what is on disk is what BIRD confirmed last, as far
-// as the record knows.
-func (a *Applier) confirmedOnDisk(s Set, mem *memory) bool {
-	if s.Daemon == nil {
-		return false
-	}
-	last, ok := a.recordOf(s, mem).LastConfirmed()
-	if !ok {
-		return false
-	}
-	_, err := last.fromDisk()
-	return err == nil
-}
-
-// noteChecked writes down that a set is about to be on disk, and forgets what
-// can no longer be there.
-func (a *Applier) noteChecked(s Set, mem *memory, at time.Time) {
-	if s.Daemon == nil {
-		return
-	}
-	g := mem.generation
-	g.Checked = at
-	old := a.recordOf(s, mem)
-	if was, known := old.Find(g.Hash); known && was.Mark == g.Mark {
-		g.Confirmed, g.Version = was.Confirmed, was.Version
-	}
-	generations := []Generation{g}
-	last, _ := old.LastConfirmed()
-	for _, was := range old.Generations {
-		if was.Hash != g.Hash && (len(generations) == 1 || was.Hash == last.Hash) {
-			generations = append(generations, was)
-		}
-	}
-	a.writeRecord(s, mem, generations)
-}
-
-// noteConfirmed writes down that BIRD uses the set, where that is news.
-func (a *Applier) noteConfirmed(s Set, mem *memory, at time.Time, version string) {
-	if s.Daemon == nil {
-		return
-	}
-	g := mem.generation
-	g.Confirmed, g.Version = at, version
-	old := a.recordOf(s, mem)
-	if was, known := old.Find(g.Hash); known {
-		g.Checked = was.Checked
-		if was.Mark == g.Mark && !was.Confirmed.IsZero() {
-			g.Confirmed = was.Confirmed
-		}
-		if len(old.Generations) == 1 && was.Mark == g.Mark && was.Version == g.Version && was.Confirmed.Equal(g.Confirmed) {
-			return
-		}
-	}
-	a.writeRecord(s, mem, []Generation{g})
-}
-
-// noteGone writes down that a set is not on disk after all.
-func (a *Applier) noteGone(s Set, mem *memory, hash string) {
-	if s.Daemon == nil {
-		return
-	}
-	old := a.recordOf(s, mem).Generations
-	if generations := slices.DeleteFunc(slices.Clone(old), func(g Generation) bool { return g.Hash == hash }); len(generations) < len(old) {
-		a.writeRecord(s, mem, generations)
-	}
-}
-
-// writeRecord must not fail a set: without a record only a start without a
-// datastore is worse off.
-func (a *Applier) writeRecord(s Set, mem *memory, generations []Generation) {
-	mem.record.Generations = generations
-	data, err := json.MarshalIndent(mem.record, "", "  ")
-	if err == nil {
-		folder := filepath.Dir(s.Daemon.Main)
-		err = replace(folder, s.Name, content{base: recordName(s.Name), data: append(data, '\n'), mode: 0o600, uid: -1, gid: -1})
-	}
-	if err != nil {
-		a.log.Warn("the record of what is on disk was not written: a start without the datastore may not find it",
-			"set", s.Name, "error", advise(err))
-	}
 }

@@ -106,7 +106,7 @@ func TestRecord(t *testing.T) {
 	if _, err := b.a.Apply(b.ctx, bad); !wantRefused(Result{}, err) {
 		t.Fatal(err)
 	}
-	b.wantOnDisk("E") // which is what was there when this Applier began
+	b.wantOnDisk("B") // which is what BIRD confirmed last
 	if _, ok := theRecord(t, b.dir).Find(bad.Hash()); ok {
 		t.Error("what was refused is still recorded")
 	}
@@ -189,9 +189,9 @@ func TestBoot(t *testing.T) {
 			t.Errorf("the same set after Boot: %+v, %v", res, err)
 		}
 		// A process that dies between the record and the swap.
-		mem := a.memory("bird")
-		mem.generation = newGeneration(two)
-		a.noteChecked(two, mem, time.Now())
+		if err := a.noteChecked(two, a.memory("bird"), newGeneration(two), nil, false, time.Now()); err != nil {
+			t.Fatal(err)
+		}
 		a = New(a.opts)
 		if res, err := boot(a); err != nil || res.Hash != one.Hash() {
 			t.Errorf("after a crash: %+v, %v", res, err)

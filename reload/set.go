@@ -6,6 +6,7 @@ import (
 	"io/fs"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"time"
 )
@@ -40,13 +41,18 @@ type Set struct {
 	Guard *Guard
 }
 
-// Guard says how a set is tried: it counts when the sessions have stayed up.
+// Guard says how a set is tried: it counts when the sessions have stayed up. The
+// names of sessions are those of BIRD's protocols.
 type Guard struct {
 	Within time.Duration // how long the trial lasts; 0 or less: there is none
-	// Stay are the names (BIRD's protocols) of the sessions that the change
-	// should not touch. Those that are not established beforehand are not
-	// watched; where none is, the set counts at once.
+	// Stay are the sessions that must not go down, be it for a moment: those that
+	// the change can have touched, and should not take down. The ones that are not
+	// established beforehand are not watched.
 	Stay []string
+	// Return are the sessions that the change makes or remakes by intent, and that
+	// must be established when the trial ends.
+	Return []string
+	// Where there is nothing to watch for the set counts at once.
 }
 
 // Daemon is the BIRD that reads a set.
@@ -79,7 +85,7 @@ func (s State) String() string {
 	return [...]string{"unchanged", "installed", "confirmed", "on trial"}[s]
 }
 
-// Result is what Apply, Reconfigure, Trial, Ran and Boot have done. Times are zero
+// Result is what Apply, Reconfigure, Trial, Ran, Boot and Resume have done. Times are zero
 // for what was not done.
 type Result struct {
 	Hash      string   // of the set: see Set.Hash
@@ -142,15 +148,19 @@ func (s Set) validate() error {
 	return nil
 }
 
-// validName says whether a set may have that name: one that starts like the
-// names of records and stages would be taken for one of those.
+// ours are beginnings of names that are not those of sets, but of what else we put
+// beside the files.
+func ours() []string { return []string{"record-", "stage-", "before-", "new-", "lock"} }
+
+// validName says whether a set may have that name.
 func validName(name string) error {
-	if !setName.MatchString(name) || strings.HasPrefix(name, "record-") || strings.HasPrefix(name, "stage-") {
-		return fmt.Errorf("the name %q: want letters, digits, dots, dashes, underscores, not starting with record- or stage-", name)
+	taken := slices.ContainsFunc(ours(), func(prefix string) bool { return strings.HasPrefix(name, prefix) })
+	if !setName.MatchString(name) || taken {
+		return fmt.Errorf("the name %q: want letters, digits, dots, dashes, underscores, not starting with %s", name, strings.Join(ours(), ", "))
 	}
 	return nil
 }
 
 func validDest(dest string) bool {
-	return filepath.IsAbs(dest) && filepath.Clean(dest) == dest && !strings.HasPrefix(filepath.Base(dest), hiddenPrefix)
+	return filepath.IsAbs(dest) && filepath.Clean(dest) == dest && !strings.ContainsRune(dest, 0) && !strings.HasPrefix(filepath.Base(dest), hiddenPrefix)
 }

@@ -8,6 +8,8 @@ import (
 	"path/filepath"
 	"strings"
 	"syscall"
+
+	"confd/internal/foreign"
 )
 
 // A set is staged beside where it goes, in a folder for each folder that it has
@@ -21,54 +23,25 @@ import (
 type stage struct{ dirs []*stagedDir }
 
 type stagedDir struct {
-	folder  string // where the files go
-	path    string // where they are now
+	folder  string          // where the files go
+	in      *foreign.Folder // that folder
+	dir     *foreign.Folder // where the files are now
 	lock    *os.File
 	targets []*target
 	moved   bool // it has become the installed set
 }
 
-// content is a file to be written.
-type content struct {
-	base     string
-	data     []byte
-	mode     fs.FileMode
-	uid, gid int  // -1: whatever a new file gets
-	strict   bool // failing to set the owner is an error
-}
-
-// content is the new version of a target; an owner that the set leaves open
-// is that of the installed file, where we may give files away.
-func (t *target) content() content {
-	c := content{base: t.base, data: t.Data, mode: t.Mode, uid: t.UID, gid: t.GID, strict: t.UID >= 0 || t.GID >= 0}
-	if t.was != nil && c.uid < 0 {
-		c.uid = t.was.uid
-	}
-	if t.was != nil && c.gid < 0 {
-		c.gid = t.was.gid
-	}
-	return c
-}
-
-func (w *onDisk) content(base string) content {
-	return content{base: base, data: w.data, mode: w.mode, uid: w.uid, gid: w.gid}
-}
-
 // stage writes a set's files into new staging folders.
 func (a *Applier) stage(s Set, targets []*target) (*stage, error) {
 	st := &stage{dirs: byFolder(targets)}
-	prefix := hiddenPrefix + "stage-" + s.Name + "-"
 	for _, d := range st.dirs {
-		if !s.KeepStage {
-			removeDead(d.folder, func(name string) bool { return strings.HasPrefix(name, prefix) })
-		}
-		if err := d.write(prefix, s.Name); err != nil {
+		if err := d.stage(s); err != nil {
 			st.close(false)
 			return nil, fmt.Errorf("staging in %s (nothing was changed): %w", d.folder, advise(err))
 		}
 	}
 	main := st.dirs[0]
-	if err := st.overlay(main.path, main.folder); err != nil {
+	if err := st.overlay(main.dir, main.in); err != nil {
 		st.close(false)
 		return nil, fmt.Errorf("staging in %s (nothing was changed): %w", main.folder, advise(err))
 	}
@@ -89,40 +62,49 @@ func byFolder(targets []*target) []*stagedDir {
 	return dirs
 }
 
-// write makes d's folder and its files. Files that were once in the set and are
+// stage makes d's folder and its files. Files that were once in the set and are
 // linked into its store stay as they are: they move along.
-func (d *stagedDir) write(prefix, set string) error {
-	files, err := (&store{d.folder, set}).retired(d.targets)
+func (d *stagedDir) stage(s Set) (err error) {
+	if d.in, err = foreign.Open(d.folder); err != nil {
+		return err
+	}
+	prefix := hiddenPrefix + "stage-" + s.Name + "-"
+	if !s.KeepStage {
+		removeDead(d.in, func(name string) bool { return strings.HasPrefix(name, prefix) })
+		d.in.Tidy()
+	}
+	store := &store{d.in, s.Name}
+	files, err := store.retired(d.targets)
 	if err != nil {
 		return err
 	}
 	for _, t := range d.targets {
 		files = append(files, t.content())
 	}
-	if d.path, err = os.MkdirTemp(d.folder, prefix); err != nil {
+	if d.dir, err = d.in.MakeTemp(prefix); err != nil {
 		return err
 	}
-	if d.lock, err = lockDir(d.path); err != nil {
+	if d.lock, err = lockDir(d.dir); err != nil {
 		return err
 	}
-	return writeFiles(d.path, files)
+	return writeFiles(d.dir, files)
 }
 
 // overlay links into dir whatever folder has and dir does not.
-func (st *stage) overlay(dir, folder string) error {
-	entries, err := os.ReadDir(folder)
+func (st *stage) overlay(dir, folder *foreign.Folder) error {
+	entries, err := folder.Entries()
 	if err != nil {
 		return err
 	}
 	for _, e := range entries {
-		path := filepath.Join(folder, e.Name())
+		path := filepath.Join(folder.Path(), e.Name())
 		if strings.HasPrefix(e.Name(), hiddenPrefix) {
 			continue
 		}
 		if st.below(path) {
-			err = st.overlayFolder(filepath.Join(dir, e.Name()), path)
+			err = st.overlayFolder(dir, e.Name(), path)
 		} else {
-			err = os.Symlink(path, filepath.Join(dir, e.Name()))
+			err = dir.Symlink(path, e.Name())
 		}
 		if err != nil && !errors.Is(err, fs.ErrExist) {
 			return err
@@ -133,31 +115,50 @@ func (st *stage) overlay(dir, folder string) error {
 
 // overlayFolder is overlay for a folder below the main one that has files of
 // the set in it, or below it.
-func (st *stage) overlayFolder(dir, folder string) error {
-	main, err := os.Stat(st.dirs[0].path)
+func (st *stage) overlayFolder(in *foreign.Folder, name, path string) error {
+	folder, err := foreign.Open(path)
 	if err != nil {
 		return err
 	}
-	if err := os.Mkdir(dir, 0o700); err != nil {
+	defer folder.Close()
+	dir, err := in.Make(name)
+	if err != nil {
 		return err
 	}
-	if sys, ok := main.Sys().(*syscall.Stat_t); ok {
-		_ = os.Chown(dir, int(sys.Uid), int(sys.Gid)) // as good as it goes
-	}
-	if err := os.Chmod(dir, main.Mode().Perm()); err != nil {
+	defer dir.Close()
+	if err := st.dirs[0].openLike(dir); err != nil {
 		return err
 	}
 	for _, d := range st.dirs {
-		if d.folder != folder {
+		if d.folder != path {
 			continue
 		}
 		for _, t := range d.targets {
-			if err := os.Symlink(filepath.Join(d.path, t.base), filepath.Join(dir, t.base)); err != nil {
+			if err := dir.Symlink(filepath.Join(d.dir.Path(), t.base), t.base); err != nil {
 				return err
 			}
 		}
 	}
 	return st.overlay(dir, folder)
+}
+
+// openLike gives a folder the mode of d's stage, and its owner, as good as it goes.
+func (d *stagedDir) openLike(dir *foreign.Folder) error {
+	f, err := d.dir.Handle()
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	info, err := f.Stat()
+	if err != nil {
+		return err
+	}
+	if sys, ok := info.Sys().(*syscall.Stat_t); ok {
+		if err := dir.Give(foreign.Attr{Mode: info.Mode().Perm(), UID: int(sys.Uid), GID: int(sys.Gid)}); err == nil {
+			return nil
+		}
+	}
+	return dir.Give(foreign.Attr{Mode: info.Mode().Perm(), UID: -1, GID: -1})
 }
 
 // below says that files of the set go into folder or below it.
@@ -174,7 +175,7 @@ func (st *stage) below(folder string) bool {
 func (st *stage) path(dest string) string {
 	for _, d := range st.dirs {
 		if d.folder == filepath.Dir(dest) {
-			return filepath.Join(d.path, filepath.Base(dest))
+			return filepath.Join(d.dir.Path(), filepath.Base(dest))
 		}
 	}
 	return dest
@@ -183,7 +184,7 @@ func (st *stage) path(dest string) string {
 // unstaged replaces staged paths in text by where the files go.
 func (st *stage) unstaged(text string) string {
 	for _, d := range st.dirs {
-		text = strings.ReplaceAll(text, d.path+"/", strings.TrimSuffix(d.folder, "/")+"/")
+		text = strings.ReplaceAll(text, d.dir.Path()+"/", strings.TrimSuffix(d.folder, "/")+"/")
 	}
 	return text
 }
@@ -191,132 +192,60 @@ func (st *stage) unstaged(text string) string {
 // close lets go of the stage and removes what has not been installed of it.
 func (st *stage) close(keep bool) {
 	for _, d := range st.dirs {
-		if d.path != "" && !d.moved && !keep {
-			os.RemoveAll(d.path)
-		}
-		if d.lock != nil {
-			d.lock.Close()
-			d.lock = nil
-		}
+		d.close(keep)
 	}
 }
 
-// writeFiles writes files into dir, syncs all to disk, and opens dir to those
-// who may read the files.
-func writeFiles(dir string, files []content) error {
-	for _, f := range files {
-		if err := f.write(filepath.Join(dir, f.base)); err != nil {
-			return err
+func (d *stagedDir) close(keep bool) {
+	if d.lock != nil {
+		defer d.lock.Close()
+	}
+	if d.dir != nil {
+		defer d.dir.Close()
+		if !d.moved && !keep {
+			_ = d.in.RemoveAll(d.dir.Name()) // else it goes with the next stage
 		}
 	}
-	if err := openTo(dir, files); err != nil {
-		return err
+	if d.in != nil {
+		d.in.Close()
 	}
-	return syncDir(dir)
-}
-
-func (c content) write(path string) (err error) {
-	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
-	if err != nil {
-		return err
-	}
-	defer func() { err = errors.Join(err, f.Close()) }()
-	if _, err = f.Write(c.data); err != nil {
-		return err
-	}
-	if err := c.own(f); err != nil {
-		return err
-	}
-	return f.Sync()
-}
-
-// own sets owner and mode; the owner first, as a new owner clears bits.
-func (c content) own(f *os.File) error {
-	if c.uid >= 0 || c.gid >= 0 {
-		if err := f.Chown(c.uid, c.gid); err != nil && c.strict {
-			return err
-		}
-	}
-	return f.Chmod(c.mode)
-}
-
-// openTo gives dir the owner of the first file (the main one comes after what is
-// retired, so the last counts), and lets those in who may read a file.
-func openTo(dir string, files []content) error {
-	if len(files) == 0 {
-		return os.Chmod(dir, 0o700)
-	}
-	owner := files[len(files)-1]
-	same := func(f content) bool {
-		return idOr(f.uid, os.Geteuid()) == idOr(owner.uid, os.Geteuid()) && idOr(f.gid, os.Getegid()) == idOr(owner.gid, os.Getegid())
-	}
-	mode := fs.FileMode(0o700)
-	for _, f := range files {
-		if f.mode&0o040 != 0 {
-			mode |= 0o050
-		}
-		if f.mode&0o004 != 0 || !same(f) {
-			mode |= 0o055
-		}
-	}
-	if owner.uid >= 0 || owner.gid >= 0 {
-		if err := os.Chown(dir, owner.uid, owner.gid); err != nil && owner.strict {
-			return err
-		}
-	}
-	return os.Chmod(dir, mode)
-}
-
-func idOr(id, own int) int {
-	if id < 0 {
-		return own
-	}
-	return id
-}
-
-func syncDir(path string) error {
-	d, err := os.Open(path)
-	if err != nil {
-		return err
-	}
-	defer d.Close()
-	// Some file systems cannot sync a folder, and say so.
-	if err := d.Sync(); err != nil && !errors.Is(err, syscall.EINVAL) {
-		return err
-	}
-	return nil
+	d.lock, d.dir, d.in = nil, nil, nil
 }
 
 // lockDir marks a folder as used for as long as the file is open.
-func lockDir(path string) (*os.File, error) {
-	d, err := os.Open(path)
+func lockDir(dir *foreign.Folder) (*os.File, error) {
+	f, err := dir.Handle()
 	if err != nil {
 		return nil, err
 	}
-	if err := syscall.Flock(int(d.Fd()), syscall.LOCK_EX|syscall.LOCK_NB); errors.Is(err, syscall.EWOULDBLOCK) {
-		d.Close()
-		return nil, fmt.Errorf("%s is in use by another process", path)
+	if err := syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB); errors.Is(err, syscall.EWOULDBLOCK) {
+		f.Close()
+		return nil, fmt.Errorf("%s is in use by another process", dir.Path())
 	}
-	return d, nil
+	return f, nil
 }
 
-// removeDead removes those entries of folder that match and that nobody has
+// removeDead removes those entries of a folder that match and that nobody has
 // locked. What cannot be removed is left for the next time.
-func removeDead(folder string, match func(name string) bool) {
-	entries, _ := os.ReadDir(folder)
+func removeDead(folder *foreign.Folder, match func(name string) bool) {
+	entries, _ := folder.Entries()
 	for _, e := range entries {
-		if !match(e.Name()) {
-			continue
+		if match(e.Name()) {
+			removeUnlocked(folder, e.Name())
 		}
-		path := filepath.Join(folder, e.Name())
-		if !e.IsDir() {
-			os.Remove(path)
-			continue
-		}
-		if lock, err := lockDir(path); err == nil {
-			os.RemoveAll(path)
-			lock.Close()
-		}
+	}
+}
+
+func removeUnlocked(folder *foreign.Folder, name string) {
+	dir, err := folder.SubOfAnyone(name)
+	if err != nil { // no folder
+		_ = folder.Remove(name)
+		return
+	}
+	defer dir.Close()
+	if lock, err := lockDir(dir); err == nil {
+		_ = folder.RemoveAll(name)
+		lock.Close()
 	}
 }
 

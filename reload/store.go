@@ -3,55 +3,64 @@ package reload
 import (
 	"errors"
 	"io/fs"
-	"os"
 	"path/filepath"
 	"strings"
+
+	"confd/internal/foreign"
 )
 
 // store is the hidden folder that holds the generations of one set's files in
 // one folder.
-type store struct{ folder, set string }
+type store struct {
+	in  *foreign.Folder
+	set string
+}
 
 // currentLink is the name of the link to the generation in use.
 const currentLink = "current"
 
-func (s *store) path() string { return filepath.Join(s.folder, hiddenPrefix+s.set) }
+func (s *store) name() string { return hiddenPrefix + s.set }
+
+// open opens the store: a folder of ours.
+func (s *store) open() (*foreign.Folder, error) { return s.in.Sub(s.name()) }
 
 // target is what the link in the place of a file says: relative, so that it
 // holds wherever the folder is mounted.
-func (s *store) target(base string) string {
-	return filepath.Join(hiddenPrefix+s.set, currentLink, base)
-}
+func (s *store) target(base string) string { return filepath.Join(s.name(), currentLink, base) }
 
 // linked says that a file is a link into the store.
-func (s *store) linked(base string) bool {
-	to, err := os.Readlink(filepath.Join(s.folder, base))
-	return err == nil && to == s.target(base)
-}
+func (s *store) linked(base string) bool { return s.in.Readlink(base) == s.target(base) }
 
 // current is the name of the generation in use; empty where there is none.
 func (s *store) current() string {
-	to, err := os.Readlink(filepath.Join(s.path(), currentLink))
+	dir, err := s.open()
 	if err != nil {
 		return ""
 	}
-	return to
+	defer dir.Close()
+	return dir.Readlink(currentLink)
 }
 
-func (s *store) create() error {
-	if err := os.Mkdir(s.path(), 0o755); err != nil && !errors.Is(err, fs.ErrExist) {
-		return err
+// create opens the store, and makes it where there is none.
+func (s *store) create() (*foreign.Folder, error) {
+	dir, err := s.open()
+	if errors.Is(err, fs.ErrNotExist) {
+		dir, err = s.in.Make(s.name())
 	}
-	// The umask may have taken bits: who may read a file must get at it.
-	if err := os.Chmod(s.path(), 0o755); err != nil {
-		return err
+	if err != nil {
+		return nil, err
 	}
-	return syncDir(s.folder)
+	// Who may read a file must get at it.
+	if err := errors.Join(dir.Give(foreign.Attr{Mode: 0o755, UID: -1, GID: -1}), s.in.Sync()); err != nil {
+		dir.Close()
+		return nil, err
+	}
+	return dir, nil
 }
 
 // retired are the files that are linked into the store and not among targets.
 func (s *store) retired(targets []*target) ([]content, error) {
-	entries, err := os.ReadDir(s.folder)
+	entries, err := s.in.Entries()
 	if err != nil {
 		return nil, err
 	}
@@ -64,7 +73,7 @@ func (s *store) retired(targets []*target) ([]content, error) {
 		if mine[e.Name()] || e.Type() != fs.ModeSymlink || !s.linked(e.Name()) {
 			continue
 		}
-		was, err := readOnDisk(filepath.Join(s.folder, e.Name()))
+		was, err := readOnDisk(filepath.Join(s.in.Path(), e.Name()))
 		if err != nil {
 			return nil, err
 		}
@@ -79,7 +88,7 @@ func (s *store) retired(targets []*target) ([]content, error) {
 // they hold at any moment: first the store gets copies of what is there, then
 // each file is replaced by a link to its copy. It returns the files that cannot
 // be replaced.
-func (s *store) adopt(targets []*target) (unlinkable []*target, err error) {
+func (s *store) adopt(dir *foreign.Folder, targets []*target) (unlinkable []*target, err error) {
 	var missing []*target
 	for _, t := range targets {
 		if !s.linked(t.base) {
@@ -93,7 +102,7 @@ func (s *store) adopt(targets []*target) (unlinkable []*target, err error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := s.keep(files); err != nil {
+	if err := s.keep(dir, files); err != nil {
 		return nil, err
 	}
 	for _, t := range missing {
@@ -104,7 +113,7 @@ func (s *store) adopt(targets []*target) (unlinkable []*target, err error) {
 			return nil, err
 		}
 	}
-	return unlinkable, syncDir(s.folder)
+	return unlinkable, s.in.Sync()
 }
 
 // installed is what the folder holds of the set, past and present. A file that
@@ -128,22 +137,26 @@ func (s *store) installed(targets []*target) ([]content, error) {
 	return files, nil
 }
 
+// generationPrefix starts the names of generations in a store.
+const generationPrefix = "set-"
+
 // keep makes a generation of files and puts it to use.
-func (s *store) keep(files []content) error {
-	gen, err := os.MkdirTemp(s.path(), "set-")
+func (s *store) keep(dir *foreign.Folder, files []content) error {
+	gen, err := dir.MakeTemp(generationPrefix)
 	if err != nil {
 		return err
 	}
+	defer gen.Close()
 	if err := writeFiles(gen, files); err != nil {
-		return errors.Join(err, os.RemoveAll(gen))
+		return errors.Join(err, dir.RemoveAll(gen.Name()))
 	}
-	return s.flip(filepath.Base(gen))
+	return s.flip(dir, gen.Name())
 }
 
 // take moves a staged folder into the store as a generation, without what was
 // linked into it for the check.
-func (s *store) take(d *stagedDir) (gen string, err error) {
-	entries, err := os.ReadDir(d.path)
+func (s *store) take(dir *foreign.Folder, d *stagedDir) (gen string, err error) {
+	entries, err := d.dir.Entries()
 	if err != nil {
 		return "", err
 	}
@@ -151,63 +164,52 @@ func (s *store) take(d *stagedDir) (gen string, err error) {
 		if e.Type().IsRegular() {
 			continue
 		}
-		if err := os.RemoveAll(filepath.Join(d.path, e.Name())); err != nil {
+		if err := d.dir.RemoveAll(e.Name()); err != nil {
 			return "", err
 		}
 	}
-	if err := syncDir(d.path); err != nil {
+	if err := d.dir.Sync(); err != nil {
 		return "", err
 	}
-	gen = "set" + strings.TrimPrefix(filepath.Base(d.path), hiddenPrefix+"stage-"+s.set)
-	to := filepath.Join(s.path(), gen)
-	if err := os.Rename(d.path, to); err != nil {
+	staged := d.dir.Name()
+	gen = generationPrefix + strings.TrimPrefix(staged, hiddenPrefix+"stage-"+s.set+"-")
+	if err := d.in.Move(staged, dir, gen); err != nil {
 		return "", err
 	}
-	d.path, d.moved = to, true
+	d.moved = true
 	return gen, nil
 }
 
 // flip puts a generation to use.
-func (s *store) flip(gen string) error {
-	if err := s.symlink(gen, filepath.Join(s.path(), currentLink)); err != nil {
+func (s *store) flip(dir *foreign.Folder, gen string) error {
+	if err := dir.Link(gen, currentLink); err != nil {
 		return err
 	}
-	return syncDir(s.path())
+	return dir.Sync()
 }
 
 // link puts a link into the store in a file's place.
-func (s *store) link(base string) error {
-	return s.symlink(s.target(base), filepath.Join(s.folder, base))
-}
-
-// symlink makes a link, or replaces what is at path by it, in one step.
-func (s *store) symlink(to, path string) error {
-	tmp, err := os.MkdirTemp(s.path(), "link-")
-	if err != nil {
-		return err
-	}
-	defer os.RemoveAll(tmp)
-	name := filepath.Join(tmp, "link")
-	if err := os.Symlink(to, name); err != nil {
-		return err
-	}
-	return os.Rename(name, path)
-}
+func (s *store) link(base string) error { return s.in.Link(s.target(base), base) }
 
 // undo goes back to a generation, takes away the links to files that were not
 // there before, and restores those that are not links.
 func (s *store) undo(gen string, targets, unlinkable []*target) error {
-	if err := s.flip(gen); err != nil {
+	dir, err := s.open()
+	if err != nil {
+		return err
+	}
+	defer dir.Close()
+	if err := s.flip(dir, gen); err != nil {
 		return err
 	}
 	var errs []error
 	for _, t := range unlinkable {
-		errs = append(errs, t.restoreInPlace())
+		errs = append(errs, t.restoreInPlace(s.in))
 	}
 	for _, t := range targets {
 		if t.was == nil && s.linked(t.base) {
-			errs = append(errs, os.Remove(t.Dest))
+			errs = append(errs, s.in.Remove(t.base))
 		}
 	}
-	return errors.Join(append(errs, syncDir(s.folder))...)
+	return errors.Join(append(errs, s.in.Sync())...)
 }

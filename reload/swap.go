@@ -3,10 +3,10 @@ package reload
 import (
 	"errors"
 	"fmt"
-	"io/fs"
-	"os"
 	"path/filepath"
 	"syscall"
+
+	"confd/internal/foreign"
 )
 
 // One file is swapped by renaming the new one over it. Several files of one
@@ -15,11 +15,13 @@ import (
 // set, which a single rename replaces. (A BIRD that happens to be reading its
 // files at that very moment may see both; it is told to read them again.)
 
-// backup is the way back from a swap.
+// backup is the way back to what was on disk before.
 type backup struct {
 	undo   func() error
-	gens   map[string]bool // folders that it needs
+	gens   map[string]bool // generations in stores that it needs, by their paths
 	agreed bool            // it leads to what BIRD has confirmed
+	before known           // what was known of that
+	direct bool            // there was nothing else on disk since
 }
 
 // swap installs a staged set. Once it has begun nothing interrupts it. Where a
@@ -51,24 +53,36 @@ func (a *Applier) swap(s Set, st *stage) (*backup, error) {
 }
 
 func (a *Applier) swapDir(s Set, d *stagedDir, back *backup) (undo func() error, err error) {
-	store := &store{d.folder, s.Name}
+	store := &store{d.in, s.Name}
 	if len(d.targets) == 1 && !store.linked(d.targets[0].base) {
-		return a.swapFile(s, d, d.targets[0])
+		return a.swapFile(d, d.targets[0])
 	}
 	return a.swapLinks(store, d, back)
 }
 
+// later has something done in a folder at another time.
+func later(folder string, do func(*foreign.Folder) error) func() error {
+	return func() error {
+		in, err := foreign.Open(folder)
+		if err != nil {
+			return err
+		}
+		defer in.Close()
+		return do(in)
+	}
+}
+
 // swapFile renames one file into its place.
-func (a *Applier) swapFile(s Set, d *stagedDir, t *target) (undo func() error, err error) {
-	err = os.Rename(filepath.Join(d.path, t.base), t.Dest)
+func (a *Applier) swapFile(d *stagedDir, t *target) (undo func() error, err error) {
+	err = d.dir.Move(t.base, d.in, t.base)
 	if cannotRename(err) {
 		a.log.Warn("the file is a mount point: it is written in place, which is not atomic", "file", t.Dest)
-		return func() error { return t.restoreInPlace() }, t.content().writeInPlace(t.Dest)
+		return later(d.folder, t.restoreInPlace), t.content().writeInPlace(d.in)
 	}
 	if err != nil {
 		return nil, err
 	}
-	return func() error { return t.restore(d.folder, s.Name) }, syncDir(d.folder)
+	return later(d.folder, t.restore), d.in.Sync()
 }
 
 // cannotRename says that the place is a mount point (of a file in a container,
@@ -78,96 +92,84 @@ func cannotRename(err error) bool {
 }
 
 // restore puts a single file's old version back.
-func (t *target) restore(folder, set string) error {
+func (t *target) restore(in *foreign.Folder) error {
 	if t.was == nil {
-		if err := os.Remove(t.Dest); err != nil && !errors.Is(err, fs.ErrNotExist) {
-			return err
-		}
-		return syncDir(folder)
+		return errors.Join(in.Remove(t.base), in.Sync())
 	}
-	return replace(folder, set, t.was.content(t.base))
+	return in.Replace(t.base, t.was.content(t.base).fill)
 }
 
-// replace writes a file of a folder in one step: it is the old or the new one,
-// whatever happens. What a killed process leaves behind goes with the next stage.
-func replace(folder, set string, c content) error {
-	tmp, err := os.MkdirTemp(folder, hiddenPrefix+"stage-"+set+"-")
-	if err != nil {
-		return err
-	}
-	defer os.RemoveAll(tmp)
-	path := filepath.Join(tmp, c.base)
-	if err := c.write(path); err != nil {
-		return err
-	}
-	if err := os.Rename(path, filepath.Join(folder, c.base)); err != nil {
-		return err
-	}
-	return syncDir(folder)
-}
-
-func (t *target) restoreInPlace() error {
+func (t *target) restoreInPlace(in *foreign.Folder) error {
 	if t.was == nil {
 		return nil // a mount point is always there
 	}
 	if now, err := readOnDisk(t.Dest); err == nil && now != nil && now.equal(t.was) {
 		return nil // it may be one that nobody can write
 	}
-	return t.was.content(t.base).writeInPlace(t.Dest)
-}
-
-// writeInPlace overwrites a file. It does not cut the file short before the new
-// text is written, so that a full disk leaves the room to write the old one.
-func (c content) writeInPlace(path string) (err error) {
-	f, err := os.OpenFile(path, os.O_RDWR, 0)
-	if err != nil {
-		return err
-	}
-	defer func() { err = errors.Join(err, f.Close()) }()
-	old, err := os.ReadFile(path)
-	if err != nil {
-		return err
-	}
-	if err := overwrite(f, c.data); err != nil {
-		return errors.Join(err, overwrite(f, old))
-	}
-	return c.own(f)
-}
-
-func overwrite(f *os.File, data []byte) error {
-	if _, err := f.WriteAt(data, 0); err != nil {
-		return err
-	}
-	if err := f.Truncate(int64(len(data))); err != nil {
-		return err
-	}
-	return f.Sync()
+	return t.was.content(t.base).writeInPlace(in)
 }
 
 // swapLinks installs the files of one folder as one.
 func (a *Applier) swapLinks(s *store, d *stagedDir, back *backup) (undo func() error, err error) {
-	if err := s.create(); err != nil {
+	dir, err := s.create()
+	if err != nil {
 		return nil, err
 	}
-	unlinkable, err := s.adopt(d.targets)
+	defer dir.Close()
+	unlinkable, err := s.adopt(dir, d.targets)
 	if err != nil {
 		return nil, err
 	}
 	old := s.current()
-	back.gens[filepath.Join(s.path(), old)] = true
-	gen, err := s.take(d)
+	back.gens[filepath.Join(dir.Path(), old)] = true
+	gen, err := s.take(dir, d)
 	if err != nil {
 		return nil, err
 	}
-	if err := s.flip(gen); err != nil {
+	if err := s.flip(dir, gen); err != nil {
 		return nil, err
 	}
-	undo = func() error { return s.undo(old, d.targets, unlinkable) }
+	undo = later(d.folder, func(in *foreign.Folder) error {
+		return (&store{in, s.set}).undo(old, d.targets, unlinkable)
+	})
 	for _, t := range unlinkable {
 		a.log.Warn("the file is a mount point: it is written in place, which is not atomic", "file", t.Dest)
-		if err := t.content().writeInPlace(t.Dest); err != nil {
+		if err := t.content().writeInPlace(d.in); err != nil {
 			return undo, fmt.Errorf("%s: %w", t.Dest, err)
 		}
 	}
 	return undo, nil
+}
+
+// collect removes what no longer belongs to an installed set: generations, and
+// copies, that are neither in use nor needed to go back.
+func (a *Applier) collect(s Set, mem *memory) {
+	folders := map[string]bool{}
+	for _, f := range s.Files {
+		folders[filepath.Dir(f.Dest)] = true
+	}
+	for folder := range folders {
+		in, err := foreign.Open(folder)
+		if err != nil {
+			continue // another time
+		}
+		mem.collectIn(&store{in, s.Name})
+		if s.Daemon != nil && folder == filepath.Dir(s.Daemon.Main) {
+			mem.forgetBefore(s.Name, in)
+		}
+		in.Close()
+	}
+}
+
+func (m *memory) collectIn(s *store) {
+	dir, err := s.open()
+	if err != nil {
+		return // there is none, or it is not ours
+	}
+	defer dir.Close()
+	current := dir.Readlink(currentLink)
+	removeDead(dir, func(name string) bool {
+		needed := m.back != nil && m.back.gens[filepath.Join(dir.Path(), name)]
+		return name != currentLink && name != current && !needed
+	})
 }

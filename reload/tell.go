@@ -5,7 +5,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"os"
 	"path/filepath"
 	"strings"
 	"time"
@@ -29,39 +28,62 @@ const (
 // within its first second.
 const bird3Settles = 2 * time.Second
 
-// tell has BIRD read what is on disk. Where BIRD refuses, the files go back to what they were when it last agreed.
+// tell has BIRD read what is on disk. Where BIRD refuses, the files go back to
+// what they were when it last agreed. What is known of the set is unsure before,
+// and after every error but a refusal.
 func (a *Applier) tell(ctx context.Context, s Set, mem *memory, res Result) (Result, error) {
-	before := mem.proof
-	mem.confirmed, mem.waits, mem.unsure, mem.proof = false, false, true, nil
-	res.State = Confirmed
-	if s.socket() != "" {
-		told, err := a.tellDaemon(ctx, s)
-		res.Version = told.version
-		var refused *control.RefusedError
-		switch {
-		case errors.As(err, &refused):
-			mem.proof = before // it goes on with what it had
-			e := &RefusedError{Position: refused.Position}
-			e.File = s.dest(e.File)
-			return res, a.undo(s, mem, e)
-		case errors.Is(err, control.ErrNotRunning):
-			a.log.Info("BIRD is not up: it will read the set when it starts", "set", s.Name, "error", err)
-			res.State = Installed
-		case err != nil:
-			return res, err
-		default:
-			if err := s.otherFile(told.reads); err != nil {
-				mem.unsure = true
-				return res, err
-			}
-			mem.version, mem.proof, mem.trial = told.version, &told.proof, told.trial
-		}
-		if mem.trial != nil {
-			mem.trial.hash, mem.unsure = res.Hash, false
-			return mem.onTrial(res), nil
-		}
+	if s.socket() == "" {
+		return a.settle(s, mem, res), nil
 	}
-	return a.settle(s, mem, res), nil
+	told, err := a.tellDaemon(ctx, s, mem)
+	res.Version = told.version
+	var refused *control.RefusedError
+	switch {
+	case errors.As(err, &refused):
+		e := &RefusedError{Position: refused.Position}
+		e.File = s.dest(e.File)
+		return res, a.undo(s, mem, e)
+	case errors.Is(err, control.ErrNotRunning):
+		a.log.Info("BIRD is not up: it will read the set when it starts", "set", s.Name, "error", err)
+		mem.waits()
+		res.State, res.Commands = Installed, mem.give(s)
+		return res, nil
+	case err != nil:
+		return res, err
+	}
+	if err := s.otherFile(told.reads); err != nil {
+		return res, err
+	}
+	if told.trial != nil {
+		mem.tried(told.version, &told.proof, told.trial)
+		a.noteTrial(s, mem, told.trial, &told.proof)
+		return mem.trialResult(res), nil
+	}
+	mem.agreed(told.version, &told.proof)
+	return a.confirm(s, mem, res), nil
+}
+
+// settle is tell where there is no control socket: the commands tell BIRD, where
+// there are any.
+func (a *Applier) settle(s Set, mem *memory, res Result) Result {
+	if res.Commands = mem.give(s); len(res.Commands) > 0 {
+		mem.waits()
+		res.State = Installed
+		return res
+	}
+	mem.agreed("", nil)
+	return a.confirm(s, mem, res)
+}
+
+// confirm brings to disk that a set is in use.
+func (a *Applier) confirm(s Set, mem *memory, res Result) Result {
+	if s.socket() != "" {
+		res.Commands = mem.give(s)
+	}
+	res.State, res.Confirmed = Confirmed, a.opts.Now()
+	a.noteConfirmed(s, mem, res.Confirmed)
+	a.collect(s, mem)
+	return mem.proven(res)
 }
 
 // otherFile says that BIRD has read another file than the set's. A path that is
@@ -71,42 +93,18 @@ func (s Set) otherFile(path string) error {
 	if !filepath.IsAbs(path) || path == s.Daemon.Main {
 		return nil
 	}
-	ours, err := os.ReadFile(s.Daemon.Main)
-	theirs, err2 := os.ReadFile(path)
-	if err != nil || err2 != nil || bytes.Equal(ours, theirs) {
+	ours, err := readOnDisk(s.Daemon.Main)
+	theirs, err2 := readOnDisk(path)
+	if err != nil || err2 != nil || ours == nil || theirs == nil || bytes.Equal(ours.data, theirs.data) {
 		return nil
 	}
 	return fmt.Errorf("%w: it reads %s, and %s was written: start it with -c %s, or set the folder", ErrOtherFile, path, s.Daemon.Main, s.Daemon.Main)
 }
 
-// settle remembers what has been reached. Without a control socket the commands
-// are what tells BIRD, where there are any.
-func (a *Applier) settle(s Set, mem *memory, res Result) Result {
-	res.Commands = mem.give(s)
-	mem.unsure, mem.waits = false, res.State == Installed
-	if s.socket() == "" && len(res.Commands) > 0 {
-		res.State = Installed
-		return res
-	}
-	return a.confirmed(s, mem, res)
-}
-
-// confirmed remembers that a set is in use, where it is.
-func (a *Applier) confirmed(s Set, mem *memory, res Result) Result {
-	if res.State != Confirmed {
-		return res
-	}
-	res.Confirmed = a.opts.Now()
-	mem.confirmed, mem.waits, mem.version, mem.backup = true, false, res.Version, nil
-	a.collect(s, mem)
-	a.noteConfirmed(s, mem, res.Confirmed, res.Version)
-	return mem.proven(res)
-}
-
 // renewProof takes BIRD's word again; without an answer there is none.
 func (a *Applier) renewProof(ctx context.Context, s Set, mem *memory) {
 	mem.proof = nil
-	if now, _, err := look(ctx, s.socket()); err == nil {
+	if now, _, err := a.look(ctx, s.socket()); err == nil {
 		mem.proof = &now
 	}
 }
@@ -127,14 +125,18 @@ func (s Set) dest(path string) string {
 
 // undo puts the old files back.
 func (a *Applier) undo(s Set, mem *memory, refused *RefusedError) error {
-	if mem.backup == nil {
-		mem.unsure = false
+	if mem.back == nil {
 		return refused
 	}
 	if err := a.restore(s, mem); err != nil {
 		return errors.Join(refused, err)
 	}
-	mem.unsure = false
+	if mem.back.direct {
+		mem.undone() // BIRD uses them
+	} else {
+		mem.restored()
+	}
+	a.collect(s, mem)
 	refused.Undone = true
 	a.log.Warn("BIRD refused a set that had passed its check: the old files are back", "set", s.Name, "error", refused)
 	return refused
@@ -142,13 +144,11 @@ func (a *Applier) undo(s Set, mem *memory, refused *RefusedError) error {
 
 // restore puts back what was on disk when BIRD last agreed.
 func (a *Applier) restore(s Set, mem *memory) error {
-	err := mem.backup.undo()
+	err := mem.back.undo()
 	mem.prints = nil
 	if err != nil {
 		return fmt.Errorf("putting the old files back: %w", advise(err))
 	}
-	mem.backup = nil
-	a.collect(s, mem)
 	a.noteGone(s, mem, mem.generation.Hash)
 	return nil
 }
@@ -163,7 +163,7 @@ type told struct {
 
 // tellDaemon sends "configure" and waits until BIRD uses what it has read. A set
 // with a guard is on trial then.
-func (a *Applier) tellDaemon(ctx context.Context, s Set) (told, error) {
+func (a *Applier) tellDaemon(ctx context.Context, s Set, mem *memory) (told, error) {
 	ctx, cancel := context.WithTimeout(ctx, a.opts.ReloadTimeout)
 	defer cancel()
 	c, err := control.Dial(ctx, s.Daemon.Socket)
@@ -175,11 +175,15 @@ func (a *Applier) tellDaemon(ctx context.Context, s Set) (told, error) {
 	if err := letSettle(ctx, c); err != nil {
 		return t, err
 	}
-	if t.trial, err = prepareTrial(ctx, c, s.Guard, a.opts.TrialMargin); err != nil {
+	if t.trial, err = a.prepareTrial(ctx, c, s, mem.generation.Hash); err != nil {
 		return t, err
 	}
-	sent := time.Now()
-	answer, err := send(ctx, c, t.trial)
+	if t.trial != nil {
+		// From now on, whoever comes after us must know.
+		a.noteTrial(s, mem, t.trial, nil)
+	}
+	sent := a.opts.Now()
+	answer, err := a.send(ctx, c, t.trial)
 	if err != nil {
 		return t, inTheMiddle(err)
 	}
@@ -188,16 +192,16 @@ func (a *Applier) tellDaemon(ctx context.Context, s Set) (told, error) {
 		return t, fmt.Errorf("control socket %s: %w: it is shutting down", s.Daemon.Socket, control.ErrNotRunning)
 	}
 	t.reads = c.Reads()
-	t.proof, err = waitConfigured(ctx, c, sent)
+	t.proof, err = a.waitConfigured(ctx, c, sent)
 	return t, err
 }
 
 // send sends the "configure" that a set without or with a trial needs.
-func send(ctx context.Context, c *control.Client, t *trial) (control.Reconfigure, error) {
+func (a *Applier) send(ctx context.Context, c *control.Client, t *trial) (control.Reconfigure, error) {
 	if t == nil {
 		return c.Configure(ctx)
 	}
-	return c.ConfigureTimeout(ctx, time.Until(t.deadline))
+	return c.ConfigureTimeout(ctx, t.deadline.Sub(a.opts.Now()))
 }
 
 // inTheMiddle turns the end of a connection into the end of a BIRD that was
@@ -232,9 +236,9 @@ func letSettle(ctx context.Context, c *control.Client) error {
 // configuration that it took after sent. BIRD's own two times are compared, so
 // that its clock does not matter. A configuration that is queued is not taken
 // for one in use: BIRD says that it is reconfiguring until the queue is empty.
-func waitConfigured(ctx context.Context, c *control.Client, sent time.Time) (observation, error) {
+func (a *Applier) waitConfigured(ctx context.Context, c *control.Client, sent time.Time) (observation, error) {
 	for patience := time.Now().Add(oldPatience); ; {
-		now, err := observe(ctx, c)
+		now, err := a.observe(ctx, c)
 		if err != nil {
 			return now, inTheMiddle(err)
 		}

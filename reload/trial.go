@@ -3,30 +3,20 @@ package reload
 import (
 	"context"
 	"errors"
-	"fmt"
-	"slices"
 	"strings"
-	"time"
 
 	"confd/reload/control"
 )
 
-// trial is a set that BIRD uses until further notice.
-type trial struct {
-	hash     string
-	ends     time.Time                       // when the sessions have stayed up for long enough
-	deadline time.Time                       // when BIRD goes back by itself
-	stay     map[string]control.SessionState // the sessions that must stay up, as they were before
-}
-
-// UndoneError says that a trial has failed. BIRD is back to what it used before.
+// UndoneError says that a trial has failed: BIRD was seen to lose what it must
+// keep while it used the set. BIRD is back to what it used before.
 type UndoneError struct {
 	Hash     string   // of the set that was tried
-	Sessions []string // those that did not stay up; empty where it was something else
+	Sessions []string // those that did not stay up, or are not up again; empty where it was something else
 	Reason   string   // in words
 	// Restored says that the files from before are back on disk too. They are not
-	// where nobody knows what BIRD agreed to before, as after a restart of confd
-	// in the middle of a trial: a BIRD that starts reads the set then.
+	// where nobody knows what BIRD agreed to before: a BIRD that starts reads the
+	// set then.
 	Restored bool
 }
 
@@ -36,47 +26,56 @@ func (e *UndoneError) Error() string {
 	if len(e.Sessions) > 0 {
 		text += ": " + strings.Join(e.Sessions, ", ")
 	}
-	if !e.Restored {
-		text += " (its files are still on disk)"
+	return text + whereFilesAre(e.Restored)
+}
+
+// LapsedError says that a trial has ended without a verdict: nobody looked while
+// BIRD used the set, or somebody else had BIRD use something else. Nothing speaks
+// against the set: apply it again.
+type LapsedError struct {
+	Hash     string // of the set that was tried
+	Reason   string // in words
+	Restored bool   // the files from before are back on disk, and what BIRD uses, where it runs
+}
+
+// Error is one line.
+func (e *LapsedError) Error() string {
+	return "the trial of the configuration " + e.Hash + " ended without a verdict: " + e.Reason + whereFilesAre(e.Restored)
+}
+
+func whereFilesAre(restored bool) string {
+	if restored {
+		return ""
 	}
-	return text
+	return " (its files are still on disk)"
 }
 
 // ErrNoTrial says that there was nothing that Trial could look at. Where Trial ended with
 // another error before, the trial is over, and Apply goes on from there.
 var ErrNoTrial = errors.New("no configuration is on trial")
 
-// onTrial adds where the trial stands to a result.
-func (m *memory) onTrial(res Result) Result {
-	res.State, res.TrialEnds = OnTrial, m.trial.ends
-	return m.proven(res)
+// trialResult adds where the trial stands to a result.
+func (k *known) trialResult(res Result) Result {
+	res.State, res.TrialEnds = OnTrial, k.trial.ends
+	return k.proven(res)
 }
 
-// prepareTrial notes how the sessions are that must stay up; nil where there is
-// none, so that nothing could be learned from a trial.
-func prepareTrial(ctx context.Context, c *control.Client, g *Guard, margin time.Duration) (*trial, error) {
-	if g == nil || g.Within <= 0 || len(g.Stay) == 0 {
+// prepareTrial notes how the sessions are that must stay up; nil where nothing
+// could be learned from a trial.
+func (a *Applier) prepareTrial(ctx context.Context, c *control.Client, s Set, hash string) (*trial, error) {
+	g := s.Guard
+	if g == nil || g.Within <= 0 || len(g.Stay)+len(g.Return) == 0 {
 		return nil, nil
 	}
 	sessions, err := c.SessionsBrief(ctx)
 	if err != nil {
 		return nil, err
 	}
-	must := map[string]bool{}
-	for _, name := range g.Stay {
-		must[name] = true
-	}
-	stay := map[string]control.SessionState{}
-	for _, s := range sessions {
-		if must[s.Name] && s.Established() {
-			stay[s.Name] = s
-		}
-	}
-	if len(stay) == 0 {
+	t := newTrial(hash, *g, a.opts.TrialMargin, sessions, a.opts.Now())
+	if len(t.stay)+len(t.back) == 0 {
 		return nil, nil
 	}
-	ends := time.Now().Add(g.Within)
-	return &trial{ends: ends, deadline: ends.Add(margin), stay: stay}, nil
+	return t, nil
 }
 
 // Trial looks how a set on trial does: call it some two to four times a second
@@ -84,15 +83,19 @@ func prepareTrial(ctx context.Context, c *control.Client, g *Guard, margin time.
 // when the sessions have stayed up for the whole time and BIRD was told to keep
 // the set; only then are there reload commands to be run.
 //
-// A session that must stay up and goes down, even for a moment, ends the trial
-// at once; so does a BIRD that ends, is started again or is reconfigured by
-// somebody else, as nobody can tell whether the set did it. BIRD is then told to
-// go back, the files that were there when it last agreed are put back and read
-// again, and an *UndoneError says so. Apply may be called again with any set.
+// A session of Guard.Stay that goes down, even for a moment, ends the trial at
+// once, and so does a BIRD that ends or is started again; one of Guard.Return that
+// is not established ends it when its time is over. BIRD is then told to go back,
+// the files that were there when it last agreed are put back and read again, and
+// an *UndoneError says so. Apply may be called again with any set. A BIRD that does
+// not answer stays on trial until it has gone back by itself; that is a failure
+// where it was asked all the time.
 //
-// A BIRD that does not answer stays on trial until it has gone back by itself.
-// Where the process ends in the middle, BIRD goes back some time later; the new
-// files stay on disk, and the next Apply tries them again.
+// Where Trial was not called until BIRD had gone back by itself, or where somebody
+// else had BIRD use another configuration, nobody knows how the set did: a
+// *LapsedError says so, and the files from before are back, too.
+//
+// Where the process ends in the middle, the next one goes on: see Resume.
 func (a *Applier) Trial(ctx context.Context, s Set) (Result, error) {
 	res, err := a.watchTrial(ctx, s)
 	return res, naming(s.Name, err)
@@ -100,109 +103,114 @@ func (a *Applier) Trial(ctx context.Context, s Set) (Result, error) {
 
 func (a *Applier) watchTrial(ctx context.Context, s Set) (Result, error) {
 	mem := a.memory(s.Name)
-	if mem.trial == nil {
+	if mem.phase != onTrial {
 		return Result{}, ErrNoTrial
 	}
 	s.Guard = nil
 	res := Result{Hash: mem.trial.hash, State: Confirmed, Version: mem.version}
-	verdict, err := a.judge(ctx, s, mem)
+	v := mem.trial.judge(a.lookAtTrial(ctx, s.socket()), *mem.proof)
 	switch {
-	case err != nil:
-		return res, err
-	case verdict.reason != "":
-		return res, a.endTrial(ctx, s, mem, verdict)
-	case !verdict.passed:
-		return mem.onTrial(res), nil
-	}
-	mem.trial = nil
-	if !verdict.confirmed {
-		// Somebody else confirmed, or BIRD went back at this very moment.
-		return a.tell(ctx, s, mem, res)
-	}
-	mem.unsure = true
-	return a.settle(s, mem, res), nil
-}
-
-// verdict is what a look at a trial says. Without a reason it has not failed.
-type verdict struct {
-	passed    bool // its time is over
-	confirmed bool // BIRD knows that it passed
-	reason    string
-	sessions  []string
-	deaf      bool // BIRD cannot be told to go back
-}
-
-// judge looks at BIRD, and confirms a set whose time is over.
-func (a *Applier) judge(ctx context.Context, s Set, mem *memory) (verdict, error) {
-	limited, cancel := context.WithTimeout(ctx, lookLimit)
-	defer cancel()
-	v, err := mem.examine(limited, s.socket())
-	switch {
-	case err == nil:
-		return v, nil
 	case ctx.Err() != nil:
-		return verdict{}, context.Cause(ctx)
-	case errors.Is(err, control.ErrNotRunning):
-		return verdict{reason: "BIRD ended", deaf: true}, nil
-	case time.Now().After(mem.trial.deadline):
-		return verdict{reason: fmt.Sprintf("BIRD has not answered until it went back by itself: %v", err), deaf: true}, nil
+		return res, context.Cause(ctx)
+	case v.outcome == failed, v.outcome == lapsed:
+		return res, a.endTrial(ctx, s, mem, v)
+	case v.outcome == passed:
+		return a.passTrial(ctx, s, mem, res)
 	}
-	a.log.Debug("the set stays on trial", "set", s.Name, "error", err)
-	return verdict{}, nil
+	return mem.trialResult(res), nil
 }
 
-func (m *memory) examine(ctx context.Context, socket string) (verdict, error) {
+// lookAtTrial is one look at BIRD and its sessions.
+func (a *Applier) lookAtTrial(ctx context.Context, socket string) look {
+	ctx, cancel := context.WithTimeout(ctx, lookLimit)
+	defer cancel()
+	l := look{began: a.opts.Now()}
+	c, err := control.Dial(ctx, socket)
+	if err == nil {
+		defer c.Close()
+		l.bird, err = a.observe(ctx, c)
+	}
+	if err == nil {
+		l.sessions, err = c.SessionsBrief(ctx)
+	}
+	l.ended, l.err = a.opts.Now(), err
+	return l
+}
+
+// passTrial tells BIRD to stay.
+func (a *Applier) passTrial(ctx context.Context, s Set, mem *memory, res Result) (Result, error) {
+	waiting, err := a.tellToStay(ctx, s.socket())
+	switch {
+	case ctx.Err() != nil:
+		return res, context.Cause(ctx)
+	case err != nil:
+		a.log.Debug("the set stays on trial", "set", s.Name, "error", err)
+		return mem.trialResult(res), nil
+	case waiting:
+		mem.passed()
+		return a.confirm(s, mem, res), nil
+	case !a.opts.Now().Before(mem.trial.deadline):
+		return res, a.endTrial(ctx, s, mem, mem.trial.tooLate(false))
+	}
+	// Somebody else has told it to stay.
+	mem.ended()
+	return a.tell(ctx, s, mem, res)
+}
+
+func (a *Applier) tellToStay(ctx context.Context, socket string) (waiting bool, err error) {
+	ctx, cancel := context.WithTimeout(ctx, lookLimit)
+	defer cancel()
 	c, err := control.Dial(ctx, socket)
 	if err != nil {
-		return verdict{}, err
+		return false, err
 	}
 	defer c.Close()
-	now, err := observe(ctx, c)
-	if err != nil {
-		return verdict{}, err
-	}
-	if m.proof.restarted(now) {
-		return verdict{reason: "BIRD was restarted"}, nil
-	}
-	sessions, err := c.SessionsBrief(ctx)
-	if err != nil {
-		return verdict{}, err
-	}
-	if fallen := m.trial.fallen(sessions, m.proof.stepped(now)); len(fallen) > 0 {
-		return verdict{reason: "sessions that it should not have touched went down", sessions: fallen}, nil
-	}
-	if m.proof.replaced(now) {
-		return verdict{reason: "BIRD went back, or was reconfigured by somebody else"}, nil
-	}
-	if time.Now().Before(m.trial.ends) {
-		return verdict{}, nil
-	}
-	confirmed, err := c.Confirm(ctx)
-	return verdict{passed: err == nil, confirmed: confirmed}, err
+	return c.Confirm(ctx)
 }
 
-// endTrial takes a failed set back.
+// endTrial takes a set back, after a verdict or without one.
 func (a *Applier) endTrial(ctx context.Context, s Set, mem *memory, v verdict) error {
-	undone := &UndoneError{Hash: mem.trial.hash, Sessions: v.sessions, Reason: v.reason}
-	mem.trial, mem.proof, mem.unsure = nil, nil, true
-	if !v.deaf {
+	if v.outcome == failed && !v.deaf {
 		if err := a.goBack(ctx, s); err != nil {
 			a.log.Warn("BIRD was not told to go back: it does so by itself", "set", s.Name, "error", err)
 		}
 	}
-	if mem.backup == nil || !mem.backup.agreed {
-		a.renewProof(ctx, s, mem)
-		mem.unsure = mem.proof == nil
-		return undone
+	hash := mem.trial.hash
+	mem.ended()
+	restored, err := a.takeBack(ctx, s, mem, v.deaf)
+	if v.outcome == failed {
+		return errors.Join(&UndoneError{Hash: hash, Sessions: v.sessions, Reason: v.reason, Restored: restored}, err)
+	}
+	return errors.Join(&LapsedError{Hash: hash, Reason: v.reason, Restored: restored}, err)
+}
+
+// takeBack puts the files from before back, where BIRD has agreed to them, and has
+// BIRD read them: it uses what is on disk then, whatever it had gone back to. One
+// that is deaf reads them when it starts.
+func (a *Applier) takeBack(ctx context.Context, s Set, mem *memory, deaf bool) (restored bool, err error) {
+	if mem.back == nil || !mem.back.agreed {
+		return false, nil
 	}
 	if err := a.restore(s, mem); err != nil {
-		return errors.Join(undone, err)
+		return false, err
 	}
-	undone.Restored = true
-	if err := a.tellOld(ctx, s, mem, v); err != nil {
+	mem.restored()
+	a.collect(s, mem)
+	if deaf {
+		mem.waits() // Verify says when it is there again
+		return true, nil
+	}
+	told, err := a.tellDaemon(ctx, s, mem)
+	switch {
+	case err == nil:
+		mem.agreed(told.version, &told.proof)
+	case errors.Is(err, control.ErrNotRunning):
+		mem.waits()
+	}
+	if err != nil {
 		a.log.Warn("BIRD has not read the files from before again", "set", s.Name, "error", err)
 	}
-	return undone
+	return true, nil
 }
 
 func (a *Applier) goBack(ctx context.Context, s Set) error {
@@ -216,40 +224,4 @@ func (a *Applier) goBack(ctx context.Context, s Set) error {
 	answer, err := c.Undo(ctx)
 	a.log.Debug("BIRD was told to go back", "set", s.Name, "answer", answer)
 	return err
-}
-
-// tellOld has BIRD read the files from before: it uses what is on disk then,
-// whatever it had gone back to.
-func (a *Applier) tellOld(ctx context.Context, s Set, mem *memory, v verdict) error {
-	if v.deaf {
-		mem.waits, mem.unsure = true, false // Verify says when it is there again
-		return nil
-	}
-	told, err := a.tellDaemon(ctx, s)
-	if err != nil {
-		mem.waits = errors.Is(err, control.ErrNotRunning)
-		mem.unsure = !mem.waits
-		return err
-	}
-	mem.confirmed, mem.unsure, mem.version, mem.proof = true, false, told.version, &told.proof
-	return nil
-}
-
-// fallen are the sessions that are not up, or were not for a moment, sorted.
-// stepped is by how much BIRD's clock was set meanwhile.
-func (t *trial) fallen(now []control.SessionState, stepped time.Duration) []string {
-	up := map[string]control.SessionState{}
-	for _, s := range now {
-		if s.Established() {
-			up[s.Name] = s
-		}
-	}
-	var names []string
-	for name, was := range t.stay {
-		if is, there := up[name]; !there || !is.SameSince(was, stepped) {
-			names = append(names, name)
-		}
-	}
-	slices.Sort(names)
-	return names
 }

@@ -18,9 +18,19 @@ import (
 // trialRig is a BIRD that we reconfigure, with sessions to two others.
 type trialRig struct {
 	*bench
-	lab  *testenv.Lab
-	bird *testenv.BirdDaemon
+	lab    *testenv.Lab
+	bird   *testenv.BirdDaemon
+	within time.Duration
 }
+
+// BIRD goes back by itself soon after short trials, and long after the others.
+const (
+	shortMargin = time.Second
+	// someMargin is more than BIRD's times waver: 3.1.8 calls the moment in which it
+	// went back that of its last reconfiguration.
+	someMargin = 4 * time.Second
+	longMargin = 2 * time.Minute
+)
 
 var trialHosts = []string{"a", "b", "c"}
 
@@ -35,10 +45,10 @@ func newTrialRig(t *testing.T, version string) *trialRig {
 	b := &bench{
 		t: t, ctx: testContext(t), dir: testFolder(t), binary: binary, version: version,
 		socket: filepath.Join(testFolder(t), "s"),
-		a:      New(Options{Logger: testLogger(t), TrialMargin: time.Second}),
+		a:      New(Options{Logger: testLogger(t), TrialMargin: longMargin}),
 	}
 	b.main = filepath.Join(b.dir, "bird.conf")
-	r := &trialRig{bench: b, lab: lab}
+	r := &trialRig{bench: b, lab: lab, within: 700 * time.Millisecond}
 	for i, name := range trialHosts[1:] {
 		conf := filepath.Join(testFolder(t), "bird.conf")
 		write(t, conf, fmt.Sprintf("router id 192.0.2.%d;\nprotocol device {}\n", i+2)+r.session("a", i+2, 1, "", ""))
@@ -79,7 +89,7 @@ func (r *trialRig) text(word string) string {
 
 func (r *trialRig) set(text string, stay ...string) Set {
 	s := set([]File{file(r.main, text)}, r.main, r.socket, r.binary)
-	s.Guard = &Guard{Within: 700 * time.Millisecond, Stay: stay}
+	s.Guard = &Guard{Within: r.within, Stay: stay}
 	return s
 }
 
@@ -190,6 +200,7 @@ func TestTrial(t *testing.T) {
 			}
 
 			// A session that goes down and comes back between two looks.
+			r.within = longMargin
 			s := r.set(r.text("four"), "b", "c")
 			time.Sleep(2 * time.Second) // it was up for longer than times waver
 			r.begin(s)
@@ -200,20 +211,184 @@ func TestTrial(t *testing.T) {
 			_, err = r.end(s)
 			r.wantUndone(s, err, three, "c")
 			r.wantSettled(three)
+			if _, err := r.a.Trial(r.ctx, s); !errors.Is(err, ErrNoTrial) {
+				t.Errorf("there is nothing on trial: %v", err)
+			}
 
-			if _, err := r.a.Trial(r.ctx, s); err == nil {
-				t.Error("there is nothing on trial")
+			// One that the change remakes must come back, and does or does not.
+			r.within = 700 * time.Millisecond
+			returns := func(options string) Set {
+				s := r.set(strings.Replace(three, r.session("c", 1, 3, "", "f"), r.session("c", 1, 3, options, "f"), 1), "b")
+				s.Guard.Return = []string{"c"}
+				return s
+			}
+			s = returns(`password "x";`)
+			r.begin(s)
+			_, err = r.end(s)
+			r.wantUndone(s, err, three, "c")
+			r.wantSettled(three)
+			s = returns("hold time 100;")
+			r.begin(s)
+			r.awaitSessions("c")
+			if res, err := r.end(s); err != nil || res.State != Confirmed {
+				t.Errorf("a session that came back: %+v, %v", res, err)
 			}
 		})
 	}
 }
 
-// Whoever dies in the middle of a trial, what comes after it is clear.
+// Nobody looks until BIRD has gone back by itself: nothing speaks against the set.
+func TestTrialLapses(t *testing.T) {
+	for _, version := range []string{"1.6.8", "2.0.12", "3.1.8"} {
+		t.Run(version, func(t *testing.T) {
+			t.Parallel()
+			r := newTrialRig(t, version)
+			s := r.set(r.text("three"), "b", "c")
+			r.abandon(s)
+			_, err := r.a.Trial(r.ctx, s)
+			r.wantLapsed(s, err, r.text("two"))
+			r.wantSettled(r.text("two"))
+
+			r.begin(s)
+			if res, err := r.end(s); err != nil || res.State != Confirmed {
+				t.Errorf("%+v, %v", res, err)
+			}
+			r.wantSettled(r.text("three"))
+		})
+	}
+}
+
+// abandon puts a set on trial, and waits until BIRD has gone back by itself.
+func (r *trialRig) abandon(s Set) {
+	r.t.Helper()
+	r.a.opts.TrialMargin = someMargin
+	const expired = "onfig timeout expired"
+	before := strings.Count(r.bird.Log(), expired)
+	r.begin(s)
+	eventually(r.t, func() error {
+		if strings.Count(r.bird.Log(), expired) == before {
+			return errors.New("BIRD does not go back")
+		}
+		return nil
+	})
+	r.a.opts.TrialMargin = longMargin
+}
+
+// wantLapsed fails unless err says that nobody knows how s did, and all is as before.
+func (r *trialRig) wantLapsed(s Set, err error, before string) {
+	r.t.Helper()
+	var lapsed *LapsedError
+	if !errors.As(err, &lapsed) || lapsed.Hash != s.Hash() || !lapsed.Restored {
+		r.t.Fatalf("%#v, %v", lapsed, err)
+	}
+	r.t.Log(err)
+	if got := read(r.t, r.main); got != before {
+		r.t.Errorf("on disk is %q", got)
+	}
+}
+
+// A process that is killed in the middle of a trial: the next one goes on with it.
+func TestResume(t *testing.T) {
+	for _, version := range []string{"1.6.8", "2.0.12", "2.17.6", "3.1.8"} {
+		t.Run(version, func(t *testing.T) {
+			t.Parallel()
+			r := newTrialRig(t, version)
+			two, three := r.text("two"), r.text("three")
+			resume := func() (Result, error) {
+				t.Helper()
+				r.a = New(r.a.opts)
+				return r.a.Resume(r.ctx, theRecord(t, r.dir), Daemon{Socket: r.socket, Binary: r.binary})
+			}
+			if _, err := resume(); !errors.Is(err, ErrNoTrial) {
+				t.Errorf("without a trial: %v", err)
+			}
+
+			// BIRD still uses it: it is watched to its end.
+			s := r.set(three, "b", "c")
+			r.begin(s)
+			if res, err := resume(); err != nil || res.State != OnTrial || res.Hash != s.Hash() || res.TrialEnds.IsZero() {
+				t.Fatalf("%+v, %v", res, err)
+			}
+			onDisk, _, err := theRecord(t, r.dir).OnDisk()
+			if err != nil {
+				t.Fatal(err)
+			}
+			onDisk.Daemon = s.Daemon
+			if res, err := r.end(onDisk); err != nil || res.State != Confirmed {
+				t.Fatalf("%+v, %v", res, err)
+			}
+			if waiting, err := client(t, r.socket).Confirm(r.ctx); waiting || err != nil {
+				t.Errorf("BIRD still waits for a word: %v", err)
+			}
+			r.wantSettled(three)
+
+			// Apply knows, too; and a session that went down counts.
+			r.within = longMargin
+			s = r.set(two, "b", "c")
+			time.Sleep(2 * time.Second) // it was up for longer than times waver
+			r.begin(s)
+			r.a = New(r.a.opts)
+			r.begin(s)
+			r.a = New(r.a.opts)
+			if _, err := r.a.Apply(r.ctx, r.set(three)); !errors.Is(err, ErrOnTrial) {
+				t.Errorf("another set: %v", err)
+			}
+			if _, err := r.bird.Birdc("restart c"); err != nil {
+				t.Fatal(err)
+			}
+			r.awaitSessions("c")
+			_, err = r.end(s)
+			r.wantUndone(s, err, three, "c")
+			r.wantSettled(three)
+
+			// BIRD has gone back.
+			r.within = 700 * time.Millisecond
+			s = r.set(two, "b", "c")
+			r.abandon(s)
+			_, err = resume()
+			r.wantLapsed(s, err, three)
+			r.wantSettled(three)
+
+			// BIRD was started again meanwhile, on what it had not agreed to; or is away.
+			r.within = longMargin
+			for _, away := range []bool{false, true} {
+				time.Sleep(proofSlack) // so that a restart shows
+				r.begin(s)
+				r.bird.Kill()
+				if !away {
+					r.bird.Restart()
+				}
+				_, err = resume()
+				r.wantLapsed(s, err, three)
+				if away {
+					r.bird.Restart()
+					if res, err := r.a.Reconfigure(r.ctx, r.set(three)); err != nil || res.State != Confirmed {
+						t.Errorf("%+v, %v", res, err)
+					}
+				}
+				r.wantSettled(three)
+			}
+		})
+	}
+}
+
+// Whatever becomes of BIRD in the middle of a trial, what comes after it is clear.
 func TestTrialBroken(t *testing.T) {
 	t.Parallel()
 	r := newTrialRig(t, "2.0.12")
 	two, three := r.text("two"), r.text("three")
+	r.within = longMargin
 	s := r.set(three, "b", "c")
+	reconfigure := func() {
+		t.Helper()
+		if drift, err := r.a.Verify(r.ctx, r.set(two)); err != nil || !drift.Restarted {
+			t.Errorf("%+v, %v", drift, err)
+		}
+		if res, err := r.a.Reconfigure(r.ctx, r.set(two)); err != nil || res.State != Confirmed {
+			t.Errorf("%+v, %v", res, err)
+		}
+		r.wantSettled(two)
+	}
 
 	time.Sleep(proofSlack) // so that a restart shows
 	r.begin(s)
@@ -227,29 +402,31 @@ func TestTrialBroken(t *testing.T) {
 	_, err = r.end(s)
 	r.wantUndone(s, err, two)
 	r.bird.Restart()
-	if drift, err := r.a.Verify(r.ctx, r.set(two)); err != nil || !drift.Restarted {
-		t.Errorf("%+v, %v", drift, err)
+	reconfigure()
+
+	// Somebody else has it use something else.
+	time.Sleep(proofSlack) // so that it shows
+	r.begin(s)
+	time.Sleep(proofSlack)
+	if _, err := client(t, r.socket).Configure(r.ctx); err != nil {
+		t.Fatal(err)
 	}
-	if res, err := r.a.Reconfigure(r.ctx, r.set(two)); err != nil || res.State != Confirmed {
-		t.Errorf("%+v, %v", res, err)
-	}
+	_, err = r.end(s)
+	r.wantLapsed(s, err, two)
 	r.wantSettled(two)
 
 	// It hangs until it has gone back by itself.
+	r.within, r.a.opts.TrialMargin = 700*time.Millisecond, shortMargin
+	s = r.set(three, "b", "c")
 	r.begin(s)
 	syscall.Kill(r.bird.Pid(), syscall.SIGSTOP)
 	_, err = r.end(s)
 	syscall.Kill(r.bird.Pid(), syscall.SIGCONT)
 	r.wantUndone(s, err, two)
-	if drift, err := r.a.Verify(r.ctx, r.set(two)); err != nil || !drift.Restarted {
-		t.Errorf("%+v, %v", drift, err)
-	}
-	if res, err := r.a.Reconfigure(r.ctx, r.set(two)); err != nil || res.State != Confirmed {
-		t.Errorf("%+v, %v", res, err)
-	}
-	r.wantSettled(two)
+	reconfigure()
 
 	// Somebody else confirms.
+	r.a.opts.TrialMargin = longMargin
 	r.begin(s)
 	if confirmed, err := client(t, r.socket).Confirm(r.ctx); !confirmed || err != nil {
 		t.Fatal(err)
@@ -259,38 +436,12 @@ func TestTrialBroken(t *testing.T) {
 	}
 	r.wantSettled(three)
 
-	// We die: BIRD goes back, and the next of us tries again, or something else.
-	abandon := func(word string) {
-		t.Helper()
-		const expired = "Config timeout expired"
-		before := strings.Count(r.bird.Log(), expired)
-		r.begin(r.set(r.text(word), "b", "c"))
-		eventually(t, func() error {
-			if strings.Count(r.bird.Log(), expired) == before {
-				return errors.New("BIRD does not go back")
-			}
-			return nil
-		})
-		r.a = New(r.a.opts)
-	}
-	for abandoned, next := range map[string]string{"four": "four", "six": "five"} {
-		abandon(abandoned)
-		s := r.set(r.text(next), "b", "c")
-		r.begin(s)
-		if res, err := r.end(s); err != nil || res.State != Confirmed {
-			t.Errorf("%+v, %v", res, err)
-		}
-		r.wantSettled(r.text(next))
-	}
-
 	// What was abandoned is not what one goes back to.
-	abandon("seven")
+	r.abandon(r.set(r.text("seven"), "b", "c"))
+	r.a = New(r.a.opts)
 	s = r.set(strings.Replace(r.text("eight"), r.session("c", 1, 3, "", "f"), "", 1), "b", "c")
 	r.begin(s)
 	_, err = r.end(s)
-	var undone *UndoneError
-	if !errors.As(err, &undone) || undone.Restored || read(t, r.main) != string(s.Files[0].Data) {
-		t.Errorf("%v", err)
-	}
-	r.awaitSessions("b", "c")
+	r.wantUndone(s, err, three, "c")
+	r.wantSettled(three)
 }

@@ -53,7 +53,7 @@ func (d Drift) String() string {
 func (a *Applier) Verify(ctx context.Context, s Set) (Drift, error) {
 	var d Drift
 	mem := a.memory(s.Name)
-	if mem.inPlace && !mem.unsure {
+	if mem.phase != absent && mem.phase != unsure {
 		for _, f := range s.Files {
 			if mem.drifted(f) {
 				d.Files = append(d.Files, f.Dest)
@@ -63,7 +63,7 @@ func (a *Applier) Verify(ctx context.Context, s Set) (Drift, error) {
 	if s.socket() == "" {
 		return d, nil
 	}
-	now, version, err := look(ctx, s.socket())
+	now, version, err := a.look(ctx, s.socket())
 	d.BIRD, d.Version = control.HealthOf(err), version
 	if err != nil {
 		if d.BIRD != control.HealthUnknown {
@@ -74,7 +74,7 @@ func (a *Applier) Verify(ctx context.Context, s Set) (Drift, error) {
 	if now.status.InProgress() {
 		d.BIRD = control.Busy
 	}
-	d.Restarted = mem.waits
+	d.Restarted = mem.phase == installed
 	if mem.proof != nil {
 		d.Restarted = d.Restarted || mem.proof.restarted(now)
 		d.Reconfigured = !d.Restarted && d.BIRD == control.Up && mem.proof.replaced(now)
@@ -83,7 +83,7 @@ func (a *Applier) Verify(ctx context.Context, s Set) (Drift, error) {
 }
 
 // look asks BIRD how it is.
-func look(ctx context.Context, socket string) (observation, string, error) {
+func (a *Applier) look(ctx context.Context, socket string) (observation, string, error) {
 	ctx, cancel := context.WithTimeout(ctx, lookLimit)
 	defer cancel()
 	c, err := control.Dial(ctx, socket)
@@ -91,7 +91,7 @@ func look(ctx context.Context, socket string) (observation, string, error) {
 		return observation{}, "", err
 	}
 	defer c.Close()
-	now, err := observe(ctx, c)
+	now, err := a.observe(ctx, c)
 	return now, c.Version(), err
 }
 

@@ -3,6 +3,7 @@ package templates
 import (
 	"fmt"
 	"net/netip"
+	"strconv"
 	"strings"
 
 	"confd/bgp"
@@ -38,8 +39,22 @@ type Family struct {
 }
 
 // Session is one session, ready to print. The fields of bgp.Session are reached
-// directly.
+// directly. What our own templates print of every session is text here: a cluster
+// has very many sessions, and each thing that a template works out takes longer
+// than all of these texts.
 type Session struct {
+	// Why is why the session is there, fit for a comment.
+	Why string
+	// Local is what follows "local": source address, port and AS number.
+	Local string
+	// Remote is what follows "neighbor": its address, port and AS number.
+	Remote string
+	// From is the address to speak from; empty where BIRD may choose.
+	From string
+	// HasOptions is set where the definition "options" prints something.
+	HasOptions bool
+	// HasChannel is set where the next hop or a filter is not the usual one.
+	HasChannel bool
 	// Session is what was computed; its fields are reached directly.
 	*bgp.Session
 	// ImportFilter is what follows "import filter": a name, or a body in braces.
@@ -74,21 +89,24 @@ func newFamily(cfg *bgp.Config, f *bgp.Family, v Version) Family {
 	}
 	out.Sessions = make([]Session, len(f.Sessions))
 	for i := range f.Sessions {
-		out.Sessions[i] = newSession(&f.Sessions[i], f.Version)
+		out.Sessions[i] = newSession(&f.Sessions[i], f)
 	}
 	return out
 }
 
-func newSession(s *bgp.Session, version int) Session {
-	side := "external"
-	if s.Internal {
-		side = "internal"
-	}
+func newSession(s *bgp.Session, f *bgp.Family) Session {
+	version := f.Version
 	out := Session{
-		Session:      s,
-		ImportFilter: fmt.Sprintf("calico_import%d", version),
-		ExportFilter: fmt.Sprintf("calico_export_%s%d", side, version),
-		Usual:        s.Internal && len(s.Import) == 0 && len(s.Export) == 0,
+		Session: s, Why: comment(s.Reason.Text), Remote: endpoint(s.Neighbor.String(), s.Port, s.AS),
+		ImportFilter: "calico_import" + strconv.Itoa(version), ExportFilter: "calico_export_external" + strconv.Itoa(version),
+		Usual: s.Internal && len(s.Import) == 0 && len(s.Export) == 0,
+	}
+	if s.Source.IsValid() {
+		out.From = s.Source.String()
+	}
+	out.Local = endpoint(out.From, f.ListenPort, s.LocalAS)
+	if s.Internal {
+		out.ExportFilter = "calico_export_internal" + strconv.Itoa(version)
 	}
 	if len(s.Import) > 0 {
 		out.ImportFilter = fmt.Sprintf("{ %scalico_from_peer%d(); }", filterCalls(s.Import, "import", version, s.Internal), version)
@@ -99,7 +117,22 @@ func newSession(s *bgp.Session, version int) Session {
 	if s.KeepaliveTime != nil && *s.KeepaliveTime > 80 {
 		out.HoldTime = min(3**s.KeepaliveTime, 65535)
 	}
+	out.HasOptions = s.TTLHops != 0 || s.RRClient || s.AllowLocalAS != nil || s.GracefulRestartTime != nil || s.KeepaliveTime != nil
+	out.HasChannel = s.NextHop != "" || !out.Usual
 	return out
+}
+
+// endpoint is one end of a session as BIRD writes it: address and port only where
+// they are given.
+func endpoint(address string, port uint16, as uint32) string {
+	text := make([]byte, 0, 64)
+	if address != "" {
+		text = append(append(text, address...), ' ')
+	}
+	if port != 0 {
+		text = append(strconv.AppendUint(append(text, "port "...), uint64(port), 10), ' ')
+	}
+	return string(strconv.AppendUint(append(text, "as "...), uint64(as), 10))
 }
 
 // filterCalls are the statements that call BGPFilters' functions.

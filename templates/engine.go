@@ -311,8 +311,18 @@ func (s *shared) dataFor(family int) Data {
 	return d
 }
 
+// sizeHint is about how many bytes our own templates make of data: most of a
+// large file is sessions.
+func sizeHint(data Data) int {
+	size := 4 << 10
+	for _, f := range data.Families {
+		size += 200 * len(f.Sessions)
+	}
+	return size
+}
+
 // render makes one file.
-func (e *Engine) render(ctx context.Context, c compiled, s *shared) (data []byte, err error) {
+func (e *Engine) render(ctx context.Context, c compiled, s *shared) (text []byte, err error) {
 	limit := fmt.Errorf("took longer than %s", e.options.Timeout)
 	ctx, cancel := context.WithTimeoutCause(ctx, e.options.Timeout, limit)
 	defer cancel()
@@ -329,7 +339,9 @@ func (e *Engine) render(ctx context.Context, c compiled, s *shared) (data []byte
 		ctx: ctx, in: s.in, out: &limitedBuffer{max: e.options.MaxOutput},
 		keys: keyView{source: s.keys, prefix: c.Prefix, selected: c.Keys, resource: c.File},
 	}
-	if err := t.Funcs(r.functions()).Execute(r.out, s.dataFor(c.Family)); err != nil {
+	data := s.dataFor(c.Family)
+	r.out.buf.Grow(sizeHint(data))
+	if err := t.Funcs(r.functions()).Execute(r.out, data); err != nil {
 		return nil, err
 	}
 	if r.out.full {

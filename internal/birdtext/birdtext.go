@@ -39,6 +39,17 @@ func Compare(old, new []Set, bird int) bgp.Changes {
 	return c
 }
 
+// Sessions are the names of the BGP sessions that the files define.
+func Sessions(sets []Set) map[string]bool {
+	names := map[string]bool{}
+	for _, s := range sets {
+		for _, session := range readBirdText(s).sessions {
+			names[session.name] = true
+		}
+	}
+	return names
+}
+
 // birdText is what the files of one BIRD define, by name.
 type birdText struct {
 	// family is the one of statements that do not say it: BIRD 1.6 has a daemon

@@ -10,7 +10,6 @@ import (
 )
 
 const (
-	goesLive    = "goes live"
 	switchedOff = "BGPConfiguration default: the mesh was switched off"
 )
 
@@ -31,7 +30,7 @@ func TestHeld(t *testing.T) {
 			want: goesLive},
 		"lost long ago, and held since": {nodes: 4, change: off, ask: func(q *Question) {
 			first := Judge(*q)
-			q.Held, q.Seen = &Held{ID: first.ID, Lost: first.Lost}, downSince(q.Seen, time.Hour)
+			q.Held, q.Seen = &Held{Lost: first.Lost}, downSince(q.Seen, time.Hour)
 		}, want: "it would take away 3 of 3 established sessions"},
 		"what runs is not known": {nodes: 4, change: off, ask: func(q *Question) { q.Running = nil }, want: "it would take away 3 of 3 established sessions"},
 		"it is what runs": {nodes: 4, change: off, ask: func(q *Question) {

@@ -94,13 +94,8 @@ func question(t testing.TB, before *backends.State, change func(*backends.State)
 	change(after)
 	running := side(t, before)
 	return Question{
-		Node: "node-1", Now: now(), BIRD: 2, Running: &running, Candidate: side(t, after), Seen: upNow(running.Config),
+		Options: options(), Now: now(), BIRD: 2, Running: &running, Candidate: side(t, after), Seen: upNow(running.Config),
 	}
-}
-
-// only keeps what is seen of these sessions.
-func only(seen []Seen, names ...string) []Seen {
-	return slices.DeleteFunc(slices.Clone(seen), func(s Seen) bool { return !slices.Contains(names, s.Name) })
 }
 
 // downSince makes a session one that was lost some time ago.

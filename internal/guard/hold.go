@@ -1,100 +1,137 @@
 package guard
 
 import (
-	"crypto/sha256"
-	"encoding/hex"
-	"fmt"
+	"maps"
 	"slices"
 	"strings"
 
+	"confd/backends"
 	"confd/bgp"
 )
 
-// hold says whether the candidate takes most of the sessions away that count as
-// established, although what is behind them is still there.
+// hold says whether the candidate may go live.
 func (q Question) hold(v *Verdict) {
-	if q.Running != nil && q.Running.Config != nil && !q.OtherTemplates && len(v.Changes.Removed) == 0 {
-		return // what else is lost has been so before
-	}
-	id := q.id(v.Changes.Removed)
-	impact := bgp.ImpactOf(q.established(id), q.config(), q.Candidate.Config, q.Candidate.State)
-	if !impact.TooMuch() {
+	j := q.judgement(q.Candidate.Config, q.Candidate.State, v.Outline, v.Changes)
+	list := j.findings()
+	v.NeedRoutes = j.needRoutes && q.Routes == nil
+	if len(list) == 0 {
 		return
 	}
-	v.ID, v.Lost = id, impact.Lost
-	v.Why = fmt.Sprintf("it would take away %d of %d established sessions", len(impact.Lost), impact.Counted)
-	v.Approved = slices.Contains(q.Approved, id)
+	id, reasons := j.identify(list)
+	rest, left := q.unannounced(v, j, list, reasons)
+	v.NeedRoutes = v.NeedRoutes || rest.needRoutes && q.Routes == nil
+	if left == nil {
+		v.Pardoned = pardoned(list, nil)
+		return
+	}
+	if rest != j {
+		v.Pardoned = pardoned(list, left)
+		id, reasons = rest.identify(left)
+	}
+	v.ID = id
+	v.fill(rest, left, reasons)
+	v.Approved = slices.Contains(q.Approved, id) || q.approvedByAnnotation(id, reasons)
 	v.Held = !v.Approved
-	v.Objects = q.objects(impact.Lost)
+	if v.Approved {
+		v.Pardoned = pardoned(list, nil)
+	} else {
+		v.Pardoned = nil
+	}
 }
 
-func (q Question) config() *bgp.Config {
-	if q.Running == nil {
-		return nil
-	}
-	return q.Running.Config
+// identify says which objects are the reason for what was found, and names it.
+func (j *judgement) identify(list []finding) (string, map[backends.Key]aspect) {
+	reasons := j.reasons(list)
+	return j.idOf(reasons, list), reasons
 }
 
-func (q Question) objects(lost []string) []string {
-	var texts []string
-	side := Side{}
-	if q.Running != nil {
-		side = *q.Running
+// unannounced judges what is left of a candidate when the objects whose changes are
+// announced stay as they were; nil: nothing that is to be held.
+func (q Question) unannounced(v *Verdict, j *judgement, list []finding, reasons map[backends.Key]aspect) (*judgement, []finding) {
+	keys, notes := q.announcedChanges()
+	v.Notes = append(v.Notes, notes...)
+	if len(keys) == 0 {
+		return j, list
 	}
-	for _, c := range bgp.Causes(side.Config, side.State, q.Candidate.State, q.Node, lost) {
-		texts = append(texts, c.Text)
+	if q.stateBefore() == nil {
+		return q.standingAnnounced(v, j, list, keys, reasons)
 	}
-	return texts
+	state := q.without(keys)
+	config, err := bgp.Compute(state, q.Options)
+	if err != nil { // it announces the node itself
+		v.Announced = keys
+		return j, nil
+	}
+	rest := q.judgement(config, state, OutlineOf(config, q.Salt), q.compare(config))
+	left := rest.findings()
+	if len(left) < len(list) || len(left) == 0 {
+		v.Announced = keys
+	}
+	if len(left) == 0 {
+		return rest, nil
+	}
+	return rest, left
 }
 
-// established are the sessions that count as such, sorted by name.
-func (q Question) established(id string) []string {
+// standingAnnounced is unannounced where nobody knows what was before: what is the
+// reason then must be announced, all of it.
+func (q Question) standingAnnounced(v *Verdict, j *judgement, list []finding, keys []backends.Key, reasons map[backends.Key]aspect) (*judgement, []finding) {
+	if len(reasons) == 0 {
+		return j, list
+	}
+	for key := range reasons {
+		if !slices.Contains(keys, key) {
+			return j, list
+		}
+	}
+	v.Announced = slices.SortedFunc(maps.Keys(reasons), backends.Key.Compare)
+	return j, nil
+}
+
+// compare says what a configuration does differently from what runs.
+func (q Question) compare(c *bgp.Config) bgp.Changes {
+	if q.Running == nil || q.Running.Config == nil {
+		return bgp.Changes{}
+	}
+	return bgp.Compare(q.Running.Config, c, q.BIRD)
+}
+
+// pardoned are the sessions and routes of list that are not in left.
+func pardoned(list, left []finding) []string {
+	stays := map[string]bool{}
+	for _, f := range left {
+		maps.Copy(stays, setOf(slices.Concat(f.lost, f.routes)))
+	}
 	var names []string
-	for _, s := range q.Seen {
-		if q.counts(s) {
-			names = append(names, s.Name)
+	for _, f := range list {
+		for _, name := range slices.Concat(f.lost, f.routes) {
+			if !stays[name] {
+				names = append(names, name)
+			}
 		}
 	}
-	if q.Held != nil && q.Held.ID == id {
-		names = append(names, q.Held.Lost...)
-	}
-	slices.Sort(names)
-	return slices.Compact(names)
+	return merged(names, nil)
 }
 
-// id names what is held: the sessions that would go. What changes besides does
-// not make it something else.
-func (q Question) id(removed []string) string {
-	if len(removed) == 0 {
-		removed = q.gone()
-	}
-	if len(removed) == 0 {
-		return q.Candidate.Hash
-	}
-	return shortHash(strings.Join(removed, "\n"))
-}
-
-// gone are the sessions that were seen and that the candidate does not have, where
-// nothing else is known of what was there.
-func (q Question) gone() []string {
-	has := map[string]bool{}
-	for _, f := range q.Candidate.Config.Families() {
-		for _, s := range f.Sessions {
-			has[s.Name] = true
+// fill says what was found.
+func (v *Verdict) fill(j *judgement, list []finding, reasons map[backends.Key]aspect) {
+	v.Why = list[0].why
+	for _, f := range list {
+		v.Lost, v.Remade = append(v.Lost, f.lost...), append(v.Remade, f.remade...)
+		if f.ofRoutes && !strings.Contains(v.Why, f.why) {
+			v.Why += "; " + f.why
 		}
 	}
-	var names []string
-	for _, s := range q.Seen {
-		if !has[s.Name] {
-			names = append(names, s.Name)
-		}
-	}
-	slices.Sort(names)
-	return slices.Compact(names)
+	v.Lost, v.Remade = merged(v.Lost, nil), merged(v.Remade, nil)
+	v.Objects = j.describe(reasons, v.Lost)
 }
 
-// shortHash is 16 hexadecimal digits of the text's SHA-256.
-func shortHash(text string) string {
-	sum := sha256.Sum256([]byte(text))
-	return hex.EncodeToString(sum[:])[:16]
+// approvedByAnnotation says whether somebody has approved what is held for all
+// nodes: on the default BGPConfiguration, or on an object that is the reason.
+func (q Question) approvedByAnnotation(id string, reasons map[backends.Key]aspect) bool {
+	keys := append(slices.Collect(maps.Keys(reasons)), backends.Key{Kind: backends.KindBGPConfiguration, Name: "default"})
+	return slices.ContainsFunc(keys, func(k backends.Key) bool {
+		r, _ := q.Candidate.State.Get(k)
+		return strings.TrimSpace(backends.IntentOf(r).Approved) == id
+	})
 }

@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"reflect"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -232,5 +233,19 @@ func TestSettingsValues(t *testing.T) {
 	got := fmt.Sprint(s.Datastore, s.Kubernetes.QPS, s.Templates.Mode, s.Node, s.Log.Level, s.Templates.Group)
 	if got != fmt.Sprint(DatastoreEtcd, float32(7.5), os.FileMode(0o600), "Node.One", slog.LevelWarn, 12) {
 		t.Error(got)
+	}
+}
+
+func TestDatastoreAddresses(t *testing.T) {
+	s := Settings{
+		Etcd:       Etcd{Endpoints: []string{"https://10.0.0.1:2379", "http://[fd00::1]:2379", "https://etcd.example:2379", "10.0.0.2:2379"}},
+		Kubernetes: Kubernetes{APIEndpoint: "https://10.0.0.3:6443"},
+	}
+	var got []string
+	for _, a := range s.Plan().BGP.Datastore {
+		got = append(got, a.String())
+	}
+	if want := []string{"10.0.0.1", "fd00::1", "10.0.0.2", "10.0.0.3"}; !slices.Equal(got, want) {
+		t.Errorf("got %v, want %v", got, want)
 	}
 }

@@ -3,7 +3,10 @@ package settings
 import (
 	"io/fs"
 	"log/slog"
+	"net"
 	"net/netip"
+	"net/url"
+	"slices"
 	"time"
 
 	"confd/bgp"
@@ -148,6 +151,24 @@ type Log struct {
 	Format string // text or json
 }
 
+// datastoreAddresses are the addresses of the datastore's servers that are given as
+// such: no name is looked up.
+func (s Settings) datastoreAddresses() []netip.Addr {
+	var addrs []netip.Addr
+	for _, server := range append(slices.Clone(s.Etcd.Endpoints), s.Kubernetes.APIEndpoint) {
+		host := server
+		if u, err := url.Parse(server); err == nil && u.Host != "" {
+			host = u.Hostname()
+		} else if h, _, err := net.SplitHostPort(server); err == nil {
+			host = h
+		}
+		if a, err := netip.ParseAddr(host); err == nil {
+			addrs = append(addrs, a)
+		}
+	}
+	return addrs
+}
+
 // Plan are those of the settings that a candidate depends on.
 func (s Settings) Plan() plan.Settings {
 	return plan.Settings{
@@ -155,6 +176,7 @@ func (s Settings) Plan() plan.Settings {
 			Node: s.Node, K8sNode: s.NodeRef, RouterID: s.BGP.RouterID,
 			ClusterIPs: s.BGP.ClusterIPs, LogSeverity: s.BGP.LogSeverity,
 			SecretNamespace: s.Kubernetes.Namespace, RequirePasswords: s.BGP.RequirePasswords,
+			Datastore:  s.datastoreAddresses(),
 			UsePodCIDR: s.Kubernetes.UsePodCIDR, CloseMissingFilters: s.BGP.MissingFilters == MissingFiltersClosed,
 		},
 		ConfDir: s.Templates.ConfDir, Prefix: s.Templates.Prefix,

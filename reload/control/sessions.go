@@ -303,6 +303,10 @@ func parseProtocol(row string) (protocol, bool) {
 	}, true
 }
 
+// Timed says that Since is in a format that we know, so that it is another one
+// after the session was down.
+func (s SessionState) Timed() bool { return !parseTime(s.Since).IsZero() }
+
 // sinceSlack is by how much one session's time may waver.
 const sinceSlack = 2 * time.Second
 

@@ -1,0 +1,117 @@
+package foreign
+
+import (
+	"crypto/rand"
+	"encoding/binary"
+	"errors"
+	"io/fs"
+	"path/filepath"
+	"strconv"
+
+	"golang.org/x/sys/unix"
+)
+
+// Make makes a folder that only we may enter, and opens it. That there is one
+// already is an error.
+func (d *Folder) Make(name string) (*Folder, error) {
+	if err := valid(name); err != nil {
+		return nil, err
+	}
+	if err := d.root.Mkdir(name, 0o700); err != nil {
+		return nil, d.of(name, err)
+	}
+	return d.Sub(name)
+}
+
+// MakeTemp is Make with a name that starts with prefix and that nobody can guess.
+func (d *Folder) MakeTemp(prefix string) (*Folder, error) {
+	sub, err := d.Make(prefix + random())
+	return sub, d.of(prefix+"*", err)
+}
+
+// random is a number that nobody can guess.
+func random() string {
+	var b [8]byte
+	_, _ = rand.Read(b[:]) // it never fails
+	return strconv.FormatUint(binary.NativeEndian.Uint64(b[:]), 10)
+}
+
+// Name is the folder's own, without what it is in.
+func (d *Folder) Name() string { return filepath.Base(d.path) }
+
+// Give sets who owns the folder, and who may enter it; the owner first, as a new
+// one clears bits.
+func (d *Folder) Give(a Attr) error {
+	f, err := d.Handle()
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	return a.Set(f)
+}
+
+// RemoveAll removes whatever lies under a name, and what is in it. Links are
+// removed, not followed.
+func (d *Folder) RemoveAll(name string) error {
+	if err := valid(name); err != nil {
+		return err
+	}
+	return d.of(name, d.root.RemoveAll(name))
+}
+
+// Readlink is where a link leads to, as it says; empty where there is no link.
+func (d *Folder) Readlink(name string) string {
+	if valid(name) != nil {
+		return ""
+	}
+	to, _ := d.root.Readlink(name) // whatever the reason, there is no link to be read
+	return to
+}
+
+// Symlink makes a symbolic link. That something is there already is an error.
+func (d *Folder) Symlink(to, name string) error {
+	if err := valid(name); err != nil {
+		return err
+	}
+	return d.of(name, d.root.Symlink(to, name))
+}
+
+// Link puts a symbolic link in a place, in one step: what was there is replaced.
+func (d *Folder) Link(to, name string) error {
+	temp := tempPrefix + random()
+	if err := d.Symlink(to, temp); err != nil {
+		return d.of(name, err)
+	}
+	if err := d.Move(temp, d, name); err != nil {
+		_ = d.root.Remove(temp)
+		return err
+	}
+	return nil
+}
+
+// Move puts an entry into a folder, under another name, and in the place of what
+// is there. A folder there, where a file comes, is an error that wraps ErrInTheWay.
+func (d *Folder) Move(from string, to *Folder, name string) error {
+	if err := errors.Join(valid(from), valid(name)); err != nil {
+		return err
+	}
+	source, err := d.Handle()
+	if err != nil {
+		return err
+	}
+	defer source.Close()
+	target, err := to.Handle()
+	if err != nil {
+		return err
+	}
+	defer target.Close()
+	err = unix.Renameat(int(source.Fd()), from, int(target.Fd()), name)
+	path := filepath.Join(to.path, name)
+	switch {
+	case err == nil:
+		return nil
+	case errors.Is(err, unix.EISDIR):
+		return inTheWay(path, "it is a folder")
+	}
+	return &fs.PathError{Op: "rename", Path: path, Err: err}
+}

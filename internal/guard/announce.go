@@ -1,0 +1,132 @@
+package guard
+
+import (
+	"fmt"
+	"slices"
+	"time"
+
+	"confd/backends"
+)
+
+// How far ahead an announcement may be, and by how much clocks may differ.
+const (
+	maxAnnouncement = 24 * time.Hour
+	clockSkew       = 5 * time.Minute
+)
+
+// Announcements are the announcements of disruptions that were read, the last one
+// of each object. It is a value: what changes it returns another one.
+type Announcements []Announcement
+
+// Announcement says until when the changes of an object are announced.
+type Announcement struct {
+	Object backends.Key `json:"object"`
+	Until  time.Time    `json:"until"`
+}
+
+// Noted notes what a resource that has arrived announces, if anything; those that
+// are over are forgotten. Have it note every event: a resource that is deleted next
+// has its announcement in the version before, which nothing else may know.
+func (a Announcements) Noted(r backends.Resource, now time.Time) Announcements {
+	until, _, ok := announced(r, now)
+	if !ok {
+		return a
+	}
+	key := r.ResourceKey()
+	out := slices.DeleteFunc(slices.Clone(a), func(x Announcement) bool { return x.Object == key || !now.Before(x.Until) })
+	return append(out, Announcement{key, until})
+}
+
+// announced reads what a resource announces; why says what is wrong with it, where
+// it does not count although it should.
+func announced(r backends.Resource, now time.Time) (until time.Time, why string, ok bool) {
+	text := backends.IntentOf(r).DisruptionUntil
+	if text == "" {
+		return until, "", false
+	}
+	until, err := time.Parse(time.RFC3339, text)
+	switch {
+	case err != nil:
+		return until, fmt.Sprintf("%q is no time as in 2006-01-02T15:04:05Z", printed(text)), false
+	case until.After(now.Add(maxAnnouncement + clockSkew)):
+		return until, fmt.Sprintf("%s is more than a day ahead", until.Format(time.RFC3339)), false
+	}
+	return until, "", now.Before(until)
+}
+
+// printed is the start of a text that can be long.
+func printed(text string) string { return text[:min(len(text), 60)] }
+
+// announcedChanges are the objects that changed and whose changes are announced, as
+// well as notes on announcements of theirs that do not count.
+func (q Question) announcedChanges() (keys []backends.Key, notes []string) {
+	said := map[backends.Key]bool{}
+	for _, a := range q.Announced {
+		said[a.Object] = q.Now.Before(a.Until)
+	}
+	for _, key := range q.changedObjects() {
+		ok := said[key]
+		for _, s := range []*backends.State{q.Candidate.State, q.stateBefore()} {
+			if s == nil {
+				continue
+			}
+			r, _ := s.Get(key)
+			_, why, counts := announced(r, q.Now)
+			ok = ok || counts
+			if why != "" && s == q.Candidate.State {
+				notes = append(notes, fmt.Sprintf("%s: %s does not count: %s", key, backends.AnnotationDisruption, why))
+			}
+		}
+		if ok {
+			keys = append(keys, key)
+		}
+	}
+	return keys, notes
+}
+
+// changedObjects are the objects of those kinds that announcements are for that
+// changed since what runs was made, sorted; where that is not known, all.
+func (q Question) changedObjects() []backends.Key {
+	before, after := q.stateBefore(), q.Candidate.State
+	if before == nil {
+		before = &backends.State{}
+	}
+	var keys []backends.Key
+	keys = differing(keys, before.Nodes, after.Nodes)
+	keys = differing(keys, before.BGPConfigurations, after.BGPConfigurations)
+	keys = differing(keys, before.BGPPeers, after.BGPPeers)
+	keys = differing(keys, before.BGPFilters, after.BGPFilters)
+	keys = differing(keys, before.IPPools, after.IPPools)
+	keys = differing(keys, before.Secrets, after.Secrets)
+	slices.SortFunc(keys, backends.Key.Compare)
+	return keys
+}
+
+// differing adds the keys of what differs: resources are never changed in place,
+// so that it is enough to compare pointers.
+func differing[K comparable, R interface {
+	comparable
+	backends.Resource
+}](keys []backends.Key, before, after map[K]R) []backends.Key {
+	for k, r := range after {
+		if was, ok := before[k]; !ok || was != r {
+			keys = append(keys, r.ResourceKey())
+		}
+	}
+	for k, r := range before {
+		if _, ok := after[k]; !ok {
+			keys = append(keys, r.ResourceKey())
+		}
+	}
+	return keys
+}
+
+// without is the candidate's state with these objects as they were before.
+func (q Question) without(keys []backends.Key) *backends.State {
+	before, s := q.stateBefore(), q.Candidate.State.Clone()
+	for _, key := range keys {
+		was, _ := before.Get(key)
+		s.Apply(backends.Event{Key: key, Resource: was, Err: before.Invalid[key]})
+	}
+	return s
+}

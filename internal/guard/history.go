@@ -1,0 +1,65 @@
+package guard
+
+import (
+	"slices"
+	"time"
+)
+
+// History are configurations that ran until a short while ago, the oldest first:
+// what a row of changes does is judged against the oldest that still counts. It is
+// a value: what changes it returns another one. The zero value is empty.
+type History struct {
+	Past []Past `json:"past,omitempty"`
+}
+
+// Past is a configuration that ran.
+type Past struct {
+	Outline *Outline `json:"outline"`
+	// Until is when something else was confirmed.
+	Until time.Time `json:"until"`
+	// Pardoned are sessions and routes of it whose loss was approved or announced.
+	Pardoned []string `json:"pardoned,omitempty"`
+}
+
+// slots is how many parts the window has for this: of configurations that were
+// replaced within the same one, only the first is kept, until the last was. Many
+// changes in a row do not fill the memory that way, and none is forgotten early.
+const slots = 5
+
+// Replaced is the history once something else runs than was: was is nil where that
+// is not known. pardoned is the Verdict's on what runs now, window the Question's.
+func (h History) Replaced(was *Outline, now time.Time, window time.Duration, pardoned []string) History {
+	if window <= 0 {
+		window = DefaultWindow
+	}
+	past := slices.DeleteFunc(slices.Clone(h.Past), func(p Past) bool { return now.Sub(p.Until) >= window })
+	slot := window / slots
+	switch last := len(past) - 1; {
+	case was == nil:
+	case last >= 0 && past[last].Until.Truncate(slot).Equal(now.Truncate(slot)):
+		past[last].Until = now
+	default:
+		past = append(past, Past{Outline: was, Until: now})
+	}
+	for i := range past {
+		past[i].Pardoned = merged(past[i].Pardoned, pardoned)
+	}
+	return History{past}
+}
+
+// merged are the texts of both lists, sorted, each once.
+func merged(a, b []string) []string {
+	all := slices.Concat(a, b)
+	slices.Sort(all)
+	return slices.Compact(all)
+}
+
+// oldest is the oldest configuration that still counts; false: none does.
+func (h History) oldest(q Question) (Past, bool) {
+	for _, p := range h.Past {
+		if q.within(p.Until) {
+			return p, true
+		}
+	}
+	return Past{}, false
+}

@@ -1,0 +1,165 @@
+package guard
+
+import (
+	"maps"
+	"reflect"
+	"slices"
+	"strings"
+	"time"
+
+	"confd/backends"
+)
+
+// Memory is what a program that starts must know of the one before, to judge
+// changes as if there had been no end: what ran, what it was made from, and what
+// was established. There are no secrets in it, but salted. It is written as JSON.
+type Memory struct {
+	Node string `json:"node"`
+	// At is until when it was so.
+	At        time.Time     `json:"at"`
+	Hash      string        `json:"hash"` // of the files that ran
+	Outline   *Outline      `json:"outline"`
+	History   History       `json:"history,omitzero"`
+	Seen      []Seen        `json:"seen,omitempty"`
+	Announced Announcements `json:"announced,omitempty"`
+	Objects   Objects       `json:"objects,omitzero"`
+}
+
+// Objects are those of a state that a judgement asks about, sorted by name. The
+// values of Secrets are salted.
+type Objects struct {
+	Nodes             []*backends.Node             `json:"nodes,omitempty"`
+	BGPConfigurations []*backends.BGPConfiguration `json:"bgp_configurations,omitempty"`
+	BGPPeers          []*backends.BGPPeer          `json:"bgp_peers,omitempty"`
+	BGPFilters        []*backends.BGPFilter        `json:"bgp_filters,omitempty"`
+	IPPools           []*backends.IPPool           `json:"ip_pools,omitempty"`
+	BlockAffinities   []*backends.BlockAffinity    `json:"block_affinities,omitempty"` // this node's
+	Secrets           []*backends.Secret           `json:"secrets,omitempty"`
+}
+
+// Remember is what is to be remembered while q.Running runs: nil where that is not
+// known.
+func Remember(q Question) *Memory {
+	outline := q.Running.outline(q.Salt)
+	if outline == nil || q.Running.State == nil {
+		return nil
+	}
+	m := &Memory{Node: q.Options.Node, At: q.Now, Hash: q.Running.Hash, Outline: outline, Announced: q.Announced}
+	m.Objects = objectsOf(q.Running.State, q.Options.Node, q.Salt)
+	if past, ok := q.History.oldest(q); ok {
+		m.History.Past = []Past{past}
+	}
+	for _, s := range q.Seen {
+		if s.Established {
+			s.Last = q.Now
+		}
+		if q.within(s.Last) {
+			m.Seen = append(m.Seen, s)
+		}
+	}
+	slices.SortFunc(m.Seen, func(a, b Seen) int { return strings.Compare(a.Set+" "+a.Name, b.Set+" "+b.Name) })
+	return m
+}
+
+func objectsOf(s *backends.State, node string, salt Salt) Objects {
+	o := Objects{
+		Nodes: sorted(s.Nodes), BGPConfigurations: sorted(s.BGPConfigurations), BGPPeers: sorted(s.BGPPeers),
+		BGPFilters: sorted(s.BGPFilters), IPPools: sorted(s.IPPools),
+	}
+	o.BlockAffinities = slices.DeleteFunc(sorted(s.BlockAffinities), func(a *backends.BlockAffinity) bool { return a.Node != node })
+	for _, secret := range sorted(s.Secrets) {
+		o.Secrets = append(o.Secrets, salted(secret, salt))
+	}
+	return o
+}
+
+// sorted are the resources of a table, by name.
+func sorted[K comparable, R backends.Resource](table map[K]R) []R {
+	return slices.SortedFunc(maps.Values(table), func(a, b R) int { return a.ResourceKey().Compare(b.ResourceKey()) })
+}
+
+// Recalled is what a Memory comes to for a Question.
+type Recalled struct {
+	Running   Side // its Config is not known, its Sets are for the caller to fill in
+	History   History
+	Seen      []Seen
+	Announced Announcements
+}
+
+// Recall is what was remembered, at the time when the program began to watch BIRD:
+// the time in which nobody did does not count. What is the same in the state of
+// now is the same resource there. A Memory of another node is none: false.
+func (m *Memory) Recall(node string, now *backends.State, began time.Time, salt Salt) (Recalled, bool) {
+	if m == nil || m.Node != node || m.Outline == nil {
+		return Recalled{}, false
+	}
+	r := Recalled{Running: Side{Outline: m.Outline, Hash: m.Hash, State: m.Objects.state(now, salt)}, Announced: m.Announced}
+	passed := began.Sub(m.At)
+	for _, p := range m.History.Past {
+		p.Until = p.Until.Add(passed)
+		r.History.Past = append(r.History.Past, p)
+	}
+	for _, s := range m.Seen {
+		s.Established, s.Last = false, s.Last.Add(passed)
+		r.Seen = append(r.Seen, s)
+	}
+	return r, true
+}
+
+// state makes a state of the objects.
+func (o Objects) state(now *backends.State, salt Salt) *backends.State {
+	s := backends.NewState()
+	take(s, now, o.Nodes)
+	take(s, now, o.BGPConfigurations)
+	take(s, now, o.BGPPeers)
+	take(s, now, o.BGPFilters)
+	take(s, now, o.IPPools)
+	take(s, now, o.BlockAffinities)
+	for _, secret := range o.Secrets {
+		is, ok := now.Secrets[secret.ResourceKey()]
+		if ok && maps.Equal(salted(is, salt).Data, secret.Data) {
+			secret = is
+		}
+		s.Apply(backends.Event{Key: secret.ResourceKey(), Resource: secret})
+	}
+	return s
+}
+
+// take applies resources to s: those of now, where they are the same.
+func take[R backends.Resource](s, now *backends.State, list []R) {
+	for _, r := range list {
+		e := backends.Event{Key: r.ResourceKey(), Resource: r}
+		if is, ok := now.Get(e.Key); ok && reflect.DeepEqual(is, backends.Resource(r)) {
+			e.Resource = is
+		}
+		s.Apply(e)
+	}
+}
+
+// Rest is the candidate's state with all that changed and can have to do with
+// sessions as it was: what is left of a change that is held, and need not wait. It
+// is nil where that is not known, or where a Secret would have to be as it was of
+// which nobody knows more than a salted value.
+func Rest(q Question) *backends.State {
+	before := q.stateBefore()
+	if before == nil {
+		return nil
+	}
+	keys := q.changedObjects()
+	for _, k := range keys {
+		if was, ok := before.Secrets[k]; ok && q.unreadable(was) {
+			return nil
+		}
+	}
+	return q.without(keys)
+}
+
+// unreadable says that a Secret has salted values.
+func (q Question) unreadable(s *backends.Secret) bool {
+	for _, v := range s.Data {
+		if v != "" && q.Salt.Of(v) == v {
+			return true
+		}
+	}
+	return false
+}

@@ -1,0 +1,287 @@
+package guard
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+
+	"confd/backends"
+	"confd/bgp"
+)
+
+// aspect is what of an object is looked at.
+type aspect int
+
+const (
+	ofSessions aspect = iota // what decides on sessions and their terms
+	ofLabels                 // the same of a Node, where labels choose it
+	ofRoutes                 // what decides on which routes are taken and told
+)
+
+// essenceOf is a text of what an object says in one aspect: the same as long as
+// that is the same, and empty where there is no usable one. Secrets are not in the
+// clear.
+func essenceOf(s *backends.State, key backends.Key, about aspect, salt Salt) string {
+	r, ok := s.Get(key)
+	if !ok {
+		return ""
+	}
+	if secret, is := r.(*backends.Secret); is {
+		return fmt.Sprint(salted(secret, salt).Data)
+	}
+	data, err := json.Marshal(reduced(r, about))
+	if err != nil {
+		return err.Error()
+	}
+	return string(data)
+}
+
+// salted is a Secret without secrets.
+func salted(s *backends.Secret, salt Salt) *backends.Secret {
+	out := *s
+	out.Data = make(map[string]string, len(s.Data))
+	for k, v := range s.Data {
+		out.Data[k] = salt.Of(v)
+	}
+	return &out
+}
+
+// reduced is a copy of what matters of an object in one aspect.
+func reduced(r backends.Resource, about aspect) any {
+	switch r := r.(type) {
+	case *backends.Node:
+		n := struct {
+			Labels                          map[string]string
+			IPv4, IPv6, ASNumber, ClusterID any
+		}{nil, r.IPv4.Addr, r.IPv6.Addr, r.ASNumber, r.ClusterID}
+		if about == ofLabels {
+			n.Labels = r.Labels
+		}
+		return n
+	case *backends.BGPConfiguration:
+		return reducedConfiguration(r, about)
+	case *backends.BGPPeer:
+		p := *r
+		p.Intent, p.KeepaliveTime, p.MaxRestartTime, p.NextHopMode, p.KeepOriginalNextHop = backends.Intent{}, nil, nil, "", false
+		if about == ofSessions {
+			p.Filters = nil
+		}
+		return p
+	case *backends.BGPFilter:
+		f := *r
+		f.Intent = backends.Intent{}
+		return f
+	case *backends.IPPool:
+		return struct{ CIDR, Disabled any }{r.CIDR, r.DisableBGPExport}
+	}
+	return r
+}
+
+func reducedConfiguration(c *backends.BGPConfiguration, about aspect) any {
+	if about == ofSessions {
+		return struct{ AS, Mesh, Port, Password any }{c.ASNumber, meshOn(c), c.ListenPort, c.NodeMeshPassword}
+	}
+	return struct{ Cluster, External, LoadBalancer, Aggregation any }{
+		c.ServiceClusterIPs, c.ServiceExternalIPs, c.ServiceLoadBalancerIPs, c.NoLoadBalancerAggregation,
+	}
+}
+
+// stateBefore is the state that what runs was made from; nil: not known.
+func (q Question) stateBefore() *backends.State {
+	if q.Running == nil {
+		return nil
+	}
+	return q.Running.State
+}
+
+// suspects finds the objects that are the reason for what a judgement has found.
+type suspects struct {
+	j             *judgement
+	before, after *backends.State
+	keys          map[backends.Key]aspect
+}
+
+// reasons are the objects that changed and are the reason for the findings, sorted;
+// where nobody knows what was before, those that keep away what is lost.
+func (j *judgement) reasons(list []finding) map[backends.Key]aspect {
+	s := suspects{j: j, before: j.q.stateBefore(), after: j.state, keys: map[backends.Key]aspect{}}
+	if s.before == nil {
+		s.standing(list)
+		return s.keys
+	}
+	lost := map[string]bool{}
+	for _, f := range list {
+		maps.Copy(lost, setOf(f.lost))
+		if f.ofRoutes {
+			s.routes()
+		}
+	}
+	for _, l := range j.was.Lines {
+		if lost[l.Name] {
+			s.line(l)
+		}
+	}
+	s.nodesTogether()
+	return s.keys
+}
+
+// changed notes an object where it changed in an aspect.
+func (s *suspects) changed(key backends.Key, about aspect) {
+	if _, noted := s.keys[key]; noted || key.Name == "" {
+		return
+	}
+	if was, is := s.essences(key, about); was != is {
+		s.keys[key] = about
+	}
+}
+
+func (s *suspects) essences(key backends.Key, about aspect) (was, is string) {
+	old, _ := s.before.Get(key)
+	if now, _ := s.after.Get(key); old == now {
+		return "", ""
+	}
+	salt := s.j.q.Salt
+	return essenceOf(s.before, key, about, salt), essenceOf(s.after, key, about, salt)
+}
+
+// line looks at what can have taken away one session, or remade it.
+func (s *suspects) line(l Line) {
+	node := func(name string) backends.Key { return backends.Key{Kind: backends.KindNode, Name: name} }
+	configuration := func(name string) backends.Key {
+		return backends.Key{Kind: backends.KindBGPConfiguration, Name: name}
+	}
+	_, is := s.j.fateOf(l)
+	about := ofSessions
+	if l.Object.Kind == backends.KindBGPPeer || is != nil && is.Object.Kind == backends.KindBGPPeer {
+		about = ofLabels
+	}
+	s.changed(configuration("default"), ofSessions)
+	for _, name := range []string{s.j.q.Options.Node, l.Node} {
+		if name != "" {
+			s.changed(node(name), about)
+			s.changed(configuration("node."+name), ofSessions)
+		}
+	}
+	s.asking(l.Object)
+	if is != nil {
+		s.asking(is.Object)
+	}
+}
+
+// asking looks at an object that asks for a session, and the Secrets that it names.
+func (s *suspects) asking(key backends.Key) {
+	s.changed(key, ofSessions)
+	for _, state := range []*backends.State{s.before, s.after} {
+		r, _ := state.Get(key)
+		var ref *backends.SecretKeyRef
+		switch r := r.(type) {
+		case *backends.BGPPeer:
+			ref = r.Password
+		case *backends.BGPConfiguration:
+			ref = r.NodeMeshPassword
+		}
+		if ref != nil {
+			s.changed(backends.Key{Kind: backends.KindSecret, Namespace: s.j.q.Options.SecretNamespace, Name: ref.Name}, ofSessions)
+		}
+	}
+}
+
+// routes looks at what decides on routes.
+func (s *suspects) routes() {
+	for _, state := range []*backends.State{s.before, s.after} {
+		for name := range state.BGPFilters {
+			s.changed(backends.Key{Kind: backends.KindBGPFilter, Name: name}, ofRoutes)
+		}
+		for name := range state.IPPools {
+			s.changed(backends.Key{Kind: backends.KindIPPool, Name: name}, ofRoutes)
+		}
+		for name := range state.BGPPeers {
+			s.changed(backends.Key{Kind: backends.KindBGPPeer, Name: name}, ofRoutes)
+		}
+	}
+	s.changed(backends.Key{Kind: backends.KindBGPConfiguration, Name: "default"}, ofRoutes)
+	for _, t := range s.j.was.Told {
+		if t.Object.Kind == backends.KindBlockAffinity {
+			s.changed(t.Object, ofRoutes)
+		}
+	}
+}
+
+// nodesTogether takes all nodes that changed where several are the reason: it is
+// one change then, which every node sees.
+func (s *suspects) nodesTogether() {
+	var abouts []aspect
+	for key, about := range s.keys {
+		if key.Kind == backends.KindNode {
+			abouts = append(abouts, about)
+		}
+	}
+	if len(abouts) < 2 {
+		return
+	}
+	about := slices.Max(abouts)
+	for _, state := range []*backends.State{s.before, s.after} {
+		for name := range state.Nodes {
+			s.changed(backends.Key{Kind: backends.KindNode, Name: name}, about)
+		}
+	}
+}
+
+// standing notes what keeps sessions away, where nobody knows what it was before.
+func (s *suspects) standing(list []finding) {
+	for _, f := range list {
+		for _, name := range f.lost {
+			if lineOfSeen(Seen{Name: name}).Kind == bgp.MeshSession {
+				s.standingMesh()
+			}
+		}
+	}
+}
+
+func (s *suspects) standingMesh() {
+	me := s.after.Nodes[s.j.q.Options.Node]
+	switch {
+	case !meshOn(s.after.BGPConfigurations["default"]):
+		s.keys[backends.Key{Kind: backends.KindBGPConfiguration, Name: "default"}] = ofSessions
+	case me != nil && me.ClusterID.IsValid():
+		s.keys[me.ResourceKey()] = ofSessions
+	}
+}
+
+// idOf names what is held by what the objects that are the reason say now. Where
+// there are none it is the sessions and routes that go.
+func (j *judgement) idOf(reasons map[backends.Key]aspect, list []finding) string {
+	var parts []string
+	for key, about := range reasons {
+		parts = append(parts, key.String()+" "+j.publicEssence(key, about))
+	}
+	if len(parts) == 0 {
+		for _, f := range list {
+			parts = append(parts, f.lost...)
+			parts = append(parts, f.routes...)
+		}
+	}
+	slices.Sort(parts)
+	return shortHash(strings.Join(slices.Compact(parts), "\n"))
+}
+
+// publicEssence is an object's essence that is the same on every node. Of a Secret
+// it is a number that tells one from thousands of others: that is enough to know
+// it again, and too little to find it out.
+func (j *judgement) publicEssence(key backends.Key, about aspect) string {
+	secret, ok := j.state.Secrets[key]
+	if key.Kind != backends.KindSecret || !ok {
+		return essenceOf(j.state, key, about, nil)
+	}
+	return shortHash(fmt.Sprint(key, secret.Data))[:3]
+}
+
+// shortHash is 16 hexadecimal digits of the text's SHA-256.
+func shortHash(text string) string {
+	sum := sha256.Sum256([]byte(text))
+	return hex.EncodeToString(sum[:])[:16]
+}

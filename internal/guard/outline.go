@@ -1,0 +1,176 @@
+package guard
+
+import (
+	"cmp"
+	"crypto/hmac"
+	"crypto/sha256"
+	"encoding/hex"
+	"net/netip"
+	"slices"
+	"strings"
+
+	"confd/backends"
+	"confd/bgp"
+)
+
+// Outline is what a configuration comes to, as far as outages go: sessions and
+// their terms, and what peers are told. It has no secrets in it, and is what is
+// kept of configurations that do not run any more. Nobody changes one.
+type Outline struct {
+	// Lines are the sessions, IPv4 first, then by name.
+	Lines []Line `json:"lines,omitempty"`
+	// Told are the routes of this node's own that at least one session tells its
+	// peer of, by family and net.
+	Told []Told `json:"told,omitempty"`
+	// Addresses are the node's, IPv4 and IPv6; not valid: it has none.
+	Addresses [2]netip.Addr `json:"addresses"`
+	// Reflector: the node is a route reflector.
+	Reflector bool `json:"reflector,omitempty"`
+}
+
+// Line is one session.
+type Line struct {
+	Name     string          `json:"name"`
+	Family   int             `json:"family,omitempty"` // 4 or 6; 0: not known
+	Kind     bgp.SessionKind `json:"kind,omitempty"`   // empty: none of the model's
+	Neighbor netip.Addr      `json:"neighbor,omitzero"`
+	Port     uint16          `json:"port,omitempty"` // the neighbor's; 0: not known
+	// Node is the cluster's node behind it, and Reflector whether it is a route
+	// reflector whose routes the session carries.
+	Node      string `json:"node,omitempty"`
+	Reflector bool   `json:"reflector,omitempty"`
+	// Object asks for the session.
+	Object backends.Key `json:"object,omitzero"`
+	Terms  Terms        `json:"terms,omitzero"`
+	// Closed: its filters take no route, whatever it is. Silent: they tell none.
+	Closed bool `json:"closed,omitempty"`
+	Silent bool `json:"silent,omitempty"`
+}
+
+// Terms are what both ends of a session must agree upon besides the neighbor's
+// address and port, and what it hangs on at this end: where they change, BIRD makes
+// the session anew, and whether it comes up again is to be seen. The zero value is:
+// not known.
+type Terms struct {
+	Source   netip.Addr `json:"source,omitzero"`
+	Listen   uint16     `json:"listen,omitempty"` // this node's port
+	AS       uint32     `json:"as,omitempty"`     // the neighbor's
+	LocalAS  uint32     `json:"local_as,omitempty"`
+	TTLHops  uint8      `json:"ttl_hops,omitempty"`
+	Password string     `json:"password,omitempty"` // what Salt makes of it; empty: none
+}
+
+// Told is a route that peers are told of.
+type Told struct {
+	Net    netip.Prefix `json:"net"`
+	Object backends.Key `json:"object"` // why the node has the route
+}
+
+// Salt makes of a secret what tells whether another one is the same, and nothing
+// else to those who do not have it. It is one node's own; keep it as a secret.
+type Salt []byte
+
+// mark starts what Salt made of a secret.
+const mark = "salted:"
+
+// Of is what is made of a secret; of what was made already, that itself. What no
+// password can be (bgp leaves its sessions out) stays so.
+func (s Salt) Of(secret string) string {
+	digits, marked := strings.CutPrefix(strings.TrimPrefix(secret, "\n"), mark)
+	if _, err := hex.DecodeString(digits); secret == "" || marked && err == nil && len(digits) == 32 {
+		return secret
+	}
+	sum := hmac.New(sha256.New, s)
+	sum.Write([]byte(secret))
+	out := mark + hex.EncodeToString(sum.Sum(nil))[:32]
+	if !bgp.UsablePassword(secret) {
+		out = "\n" + out
+	}
+	return out
+}
+
+// OutlineOf is the outline of a configuration.
+func OutlineOf(c *bgp.Config, salt Salt) *Outline {
+	out := &Outline{Reflector: c.ClusterID.IsValid()}
+	passwords := map[string]string{}
+	for i, f := range c.Families() {
+		out.Addresses[i] = f.Address
+		p := bgp.PoliciesOf(c, f)
+		for j := range f.Sessions {
+			s := &f.Sessions[j]
+			if _, ok := passwords[s.Password]; !ok {
+				passwords[s.Password] = salt.Of(s.Password)
+			}
+			l := lineOf(f, s, passwords[s.Password])
+			l.Closed, l.Silent = p.TakesNothing(s), p.TellsNothing(s)
+			out.Lines = append(out.Lines, l)
+		}
+		out.Told = append(out.Told, told(f, p)...)
+	}
+	return out
+}
+
+const bgpPort = 179
+
+func lineOf(f *bgp.Family, s *bgp.Session, password string) Line {
+	return Line{
+		Name: s.Name, Family: f.Version, Kind: s.Kind, Neighbor: s.Neighbor, Port: cmp.Or(s.Port, bgpPort), Node: s.PeerNode,
+		Reflector: s.Internal && s.PeerClusterID.IsValid(), Object: s.Reason.Object,
+		Terms: Terms{
+			Source: s.Source, Listen: cmp.Or(f.ListenPort, bgpPort),
+			AS: s.AS, LocalAS: s.LocalAS, TTLHops: s.TTLHops, Password: password,
+		},
+	}
+}
+
+// told are the routes of the node's own that some session tells its peer of: one
+// that is no local workload's.
+func told(f *bgp.Family, p bgp.Policies) []Told {
+	var out []Told
+	sessions := policies(f)
+	for _, r := range f.Statics {
+		route := bgp.Route{Net: r.Net}
+		if !r.Via.IsValid() && slices.ContainsFunc(sessions, func(s *bgp.Session) bool { return p.Tells(s, route, nil) }) {
+			out = append(out, Told{r.Net, r.Reason.Object})
+		}
+	}
+	return out
+}
+
+// policies are sessions of the family, one for each way in which routes are told.
+func policies(f *bgp.Family) []*bgp.Session {
+	var out []*bgp.Session
+	for i := range f.Sessions {
+		s := &f.Sessions[i]
+		same := func(o *bgp.Session) bool {
+			return o.Internal == s.Internal && o.RRClient == s.RRClient && slices.Equal(o.Export, s.Export)
+		}
+		if s.Kind != bgp.LocalWorkloadSession && !slices.ContainsFunc(out, same) {
+			out = append(out, s)
+		}
+	}
+	return out
+}
+
+// known says whether the terms are.
+func (t Terms) known() bool { return t.LocalAS != 0 }
+
+// lineOfSeen is a session of which nothing is known but what was seen of it. Its
+// name tells more, where it is one of the model's.
+func lineOfSeen(s Seen) Line {
+	l := Line{Name: s.Name, Neighbor: s.Neighbor}
+	if kind, neighbor, port, ok := bgp.ParseSessionName(s.Name); ok {
+		l.Kind, l.Neighbor, l.Port = kind, neighbor, port
+	}
+	if l.Neighbor.IsValid() {
+		l.Family = familyOf(l.Neighbor)
+	}
+	return l
+}
+
+func familyOf(a netip.Addr) int {
+	if a.Is4() {
+		return 4
+	}
+	return 6
+}

@@ -1,0 +1,248 @@
+package guard
+
+import (
+	"confd/backends"
+	"confd/bgp"
+	"confd/internal/birdtext"
+)
+
+// judgement is one look at a candidate.
+type judgement struct {
+	q Question
+	// config and state are the candidate's, is its outline; was is what runs, as far
+	// as it is known.
+	config  *bgp.Config
+	state   *backends.State
+	was, is *Outline
+	changes bgp.Changes
+	// heldLost are sessions that count as established since what is held would take
+	// them away.
+	heldLost map[string]bool
+
+	then, now book // of was, and of is
+	seen      map[string]Seen
+	// from has the routes that BIRD has by session; nil: not known.
+	from     map[string][]bgp.Route
+	policies [2]bgp.Policies // of config, by family
+	cluster  *cluster
+	sessions []session
+	// needRoutes: with BIRD's routes the judgement may be another one.
+	needRoutes bool
+}
+
+// session is one that counts, and what becomes of it.
+type session struct {
+	Line
+	fate fate
+	// step: it is this candidate that does it, not what went live before.
+	step bool
+	// up: it is established at this moment.
+	up bool
+	// is is the candidate's session; nil: there is none.
+	is *Line
+	// imported are the routes that it has from its peer; -1: not known.
+	imported int
+}
+
+// lost says whether the session is gone or made anew.
+func (s session) lost() bool { return s.fate != kept }
+
+func (q Question) judgement(config *bgp.Config, state *backends.State, is *Outline, changes bgp.Changes) *judgement {
+	j := &judgement{
+		q: q, config: config, state: state, is: is, was: q.Running.outline(q.Salt), changes: changes,
+		now: bookOf(is), seen: make(map[string]Seen, len(q.Seen)), from: q.routesBySession(), cluster: newCluster(state),
+	}
+	for i, f := range config.Families() {
+		j.policies[i] = bgp.PoliciesOf(config, f)
+	}
+	for _, s := range q.Seen {
+		j.seen[s.Name] = s
+	}
+	if j.was == nil {
+		j.was = &Outline{}
+		for _, s := range q.Seen {
+			j.was.Lines = append(j.was.Lines, lineOfSeen(s))
+		}
+	}
+	if q.Held != nil {
+		j.heldLost = setOf(q.Held.Lost)
+	}
+	j.then = bookOf(j.was)
+	return j
+}
+
+// look finds the sessions that count, and what becomes of each.
+func (j *judgement) look() {
+	j.sessions = nil
+	base := map[string]bool{} // what runs of it, by name
+	if past, ok := j.q.History.oldest(j.q); ok {
+		pardoned := setOf(past.Pardoned)
+		for _, l := range past.Outline.Lines {
+			if pardoned[l.Name] {
+				continue
+			}
+			if found := j.then.find(l); found != nil {
+				base[found.Name] = true
+			}
+			j.add(l, past.Outline)
+		}
+	}
+	for _, l := range j.was.Lines {
+		if !base[l.Name] {
+			j.add(l, j.was)
+		}
+	}
+	j.addOthers()
+}
+
+// addOthers adds the sessions of BIRD's that are in none of the configurations:
+// those of templates of a user's own, and of files that somebody else wrote.
+func (j *judgement) addOthers() {
+	var names map[string]bool
+	for _, s := range j.q.Seen {
+		l := lineOfSeen(s)
+		if l.Kind != "" || !j.counts(l, j.was) {
+			continue
+		}
+		if names == nil {
+			names = birdtext.Sessions(j.q.Candidate.Sets)
+		}
+		out := session{Line: l, up: s.Established, imported: j.imported(s.Name)}
+		if len(names) > 0 && !names[l.Name] {
+			out.fate, out.step = removed, true
+			if l.Neighbor.IsValid() && len(j.now.byNeighbor[l.Neighbor]) > 0 {
+				out.fate = remade
+			}
+		}
+		j.sessions = append(j.sessions, out)
+	}
+}
+
+// add adds l, which is of outline from, where it counts.
+func (j *judgement) add(l Line, from *Outline) {
+	if l.Kind == "" || !j.counts(l, from) {
+		return
+	}
+	s := session{Line: l, up: j.seen[l.Name].Established, imported: j.imported(l.Name)}
+	s.fate, s.is = j.fateOf(l)
+	running := j.then.find(l)
+	if running != nil {
+		var step fate
+		step, _ = j.fateOf(*running)
+		s.step = step != kept
+		if s.lost() && !s.step && j.seen[running.Name].Established {
+			// It was made anew before, and has come up since.
+			s.fate, s.up, s.imported = kept, true, j.imported(running.Name)
+		}
+	}
+	if s.lost() && j.replaced(l) {
+		s.fate, s.step = kept, false
+	}
+	if s.lost() || !j.onlyHeld(l.Name) {
+		j.sessions = append(j.sessions, s)
+	}
+}
+
+// fateOf is what the candidate makes of l: a source address that no interface has
+// does for no session that is up.
+func (j *judgement) fateOf(l Line) (fate, *Line) {
+	f, is := j.now.fateOf(l)
+	if f == kept && !l.Terms.known() && j.homeless(is.Terms.Source) {
+		f = remade
+	}
+	return f, is
+}
+
+// counts says whether l counts: it is or was established, it is no local
+// workload's, which come and go, and what is behind it is still there.
+func (j *judgement) counts(l Line, from *Outline) bool {
+	if !j.established(l.Name) && !j.onlyHeld(l.Name) || l.Kind == bgp.LocalWorkloadSession {
+		return false
+	}
+	return j.q.Doubt != "" || !j.gone(l) && !j.leftForReflecting(l, from)
+}
+
+// established says whether a session counts as such.
+func (j *judgement) established(name string) bool {
+	s := j.seen[name]
+	return s.Established || j.q.within(s.Last)
+}
+
+// onlyHeld says whether a session counts for no other reason than that what is held
+// takes it away: as long as the candidate does.
+func (j *judgement) onlyHeld(name string) bool { return j.heldLost[name] && !j.established(name) }
+
+// gone says whether the node behind l is. A Node without an address is still
+// there; so may be one behind a session of which only the name is known.
+func (j *judgement) gone(l Line) bool {
+	switch {
+	case l.Node != "":
+		return j.state.Nodes[l.Node] == nil && j.state.Invalid[backends.Key{Kind: backends.KindNode, Name: l.Node}] == nil
+	case l.Kind != bgp.MeshSession:
+		return false
+	}
+	return !j.cluster.mayHave(l.Neighbor)
+}
+
+// leftForReflecting says whether a session of the mesh goes since one of its ends
+// becomes a route reflector: that takes it down whoever holds what, and is how a
+// mesh becomes one with reflectors. That most nodes do at once is another matter.
+func (j *judgement) leftForReflecting(l Line, from *Outline) bool {
+	if l.Kind != bgp.MeshSession || !meshOn(j.state.BGPConfigurations["default"]) || !j.cluster.fewReflect() {
+		return false
+	}
+	peer := j.state.Nodes[l.Node]
+	return !from.Reflector && j.is.Reflector || peer != nil && peer.ClusterID.IsValid()
+}
+
+func meshOn(c *backends.BGPConfiguration) bool {
+	return c == nil || c.NodeToNodeMesh == nil || *c.NodeToNodeMesh
+}
+
+// replaced says whether a route reflector has what the session of the mesh, l,
+// was for: this node has an internal session with it that is up and stays.
+func (j *judgement) replaced(l Line) bool {
+	if l.Kind != bgp.MeshSession || l.Node == "" {
+		return false
+	}
+	return j.cluster.reflected(l.Family, func() []string { return j.reflectors(l.Family) })[l.Node]
+}
+
+// reflectors are those with which this node has a session that is up, and stays.
+func (j *judgement) reflectors(family int) []string {
+	var names []string
+	for _, l := range j.was.Lines {
+		f, is := j.fateOf(l)
+		if f == kept && is.Reflector && l.Family == family && j.seen[l.Name].Established {
+			names = append(names, is.Node)
+		}
+	}
+	return names
+}
+
+// imported is how many routes a session has from its peer, or had when it was last
+// established; -1: not known.
+func (j *judgement) imported(name string) int {
+	s := j.seen[name]
+	switch {
+	case s.Established && j.from != nil:
+		return len(j.from[name])
+	case s.Counts != nil:
+		return s.Counts.Imported
+	}
+	return -1
+}
+
+// routesBySession are the routes that BIRD has from peers; nil: not known.
+func (q Question) routesBySession() map[string][]bgp.Route {
+	if q.Routes == nil {
+		return nil
+	}
+	from := map[string][]bgp.Route{}
+	for _, r := range q.Routes {
+		if r.Session != "" {
+			from[r.Session] = append(from[r.Session], r)
+		}
+	}
+	return from
+}

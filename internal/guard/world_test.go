@@ -1,0 +1,185 @@
+package guard
+
+import (
+	"encoding/json"
+	"testing"
+	"time"
+
+	"confd/backends"
+	"confd/bgp"
+)
+
+// world is node-1 over some time: what the datastore says, what BIRD runs, and
+// which sessions are established.
+type world struct {
+	t         testing.TB
+	now       time.Time
+	store     *backends.State
+	running   Side
+	history   History
+	announced Announcements
+	seen      map[string]Seen
+	held      *Held
+	// ask changes each question.
+	ask func(*Question)
+}
+
+// newWorld begins with a state that runs since long ago, and all its sessions up.
+func newWorld(t testing.TB, store *backends.State) *world {
+	t.Helper()
+	w := &world{t: t, now: now(), store: store.Clone(), running: side(t, store), seen: map[string]Seen{}}
+	w.running.Outline = OutlineOf(w.running.Config, salt())
+	w.settle()
+	return w
+}
+
+func salt() Salt { return Salt("of one node") }
+
+// settle brings all sessions up that BIRD has, and those down that it has not.
+func (w *world) settle() *world {
+	has := map[string]bool{}
+	for _, l := range w.running.Outline.Lines {
+		has[l.Name] = true
+		w.seen[l.Name] = Seen{Name: l.Name, Set: "bird", Established: true, Last: w.now, Counts: w.seen[l.Name].Counts}
+	}
+	for name := range w.seen {
+		if !has[name] {
+			w.down(name)
+		}
+	}
+	return w
+}
+
+// down takes sessions down; without names all.
+func (w *world) down(names ...string) *world {
+	for name, s := range w.seen {
+		if len(names) == 0 || setOf(names)[name] {
+			s.Established = false
+			w.seen[name] = s
+		}
+	}
+	return w
+}
+
+// wait lets time pass.
+func (w *world) wait(d time.Duration) *world {
+	w.now = w.now.Add(d)
+	for name, s := range w.seen {
+		if s.Established {
+			s.Last = w.now
+			w.seen[name] = s
+		}
+	}
+	return w
+}
+
+// routes gives each session that is up that many routes from its peer.
+func (w *world) routes(n int) *world {
+	for name, s := range w.seen {
+		s.Counts = &Counts{Imported: n, Exported: n}
+		w.seen[name] = s
+	}
+	return w
+}
+
+// question asks about what the datastore says now.
+func (w *world) question() Question {
+	running := w.running
+	q := Question{
+		Options: options(), Now: w.now, BIRD: 2, Salt: salt(), Running: &running, Candidate: side(w.t, w.store.Clone()),
+		History: w.history, Held: w.held, Announced: w.announced,
+	}
+	for _, s := range w.seen {
+		q.Seen = append(q.Seen, s)
+	}
+	if w.ask != nil {
+		w.ask(&q)
+	}
+	return q
+}
+
+// try changes the datastore and judges what comes of it. What is not held goes
+// live: the sessions that it remakes are down then.
+func (w *world) try(change func(*backends.State)) Verdict {
+	w.t.Helper()
+	if change != nil {
+		before := w.store.Clone()
+		change(w.store)
+		for _, k := range (Question{Running: &Side{State: before}, Candidate: Side{State: w.store}}).changedObjects() {
+			if r, ok := w.store.Get(k); ok {
+				w.announced = w.announced.Noted(r, w.now)
+			}
+		}
+	}
+	q := w.question()
+	v := Judge(q)
+	if v.Held {
+		w.held = &Held{Lost: v.Lost}
+		return v
+	}
+	w.held = nil
+	w.live(q, v)
+	return v
+}
+
+func (w *world) live(q Question, v Verdict) {
+	if w.running.Outline == nil {
+		w.running.Outline = &Outline{}
+	}
+	then := bookOf(w.running.Outline)
+	w.history = w.history.Replaced(w.running.Outline, w.now, q.Window, v.Pardoned)
+	w.running = q.Candidate
+	w.running.Outline = v.Outline
+	now := bookOf(v.Outline)
+	for _, l := range then.byName {
+		if f, _ := now.fateOf(*l); f != kept {
+			w.down(l.Name)
+		}
+	}
+}
+
+// announce writes an announcement on a resource.
+func announce(r backends.Resource, until string) {
+	in := backends.Intent{DisruptionUntil: until}
+	switch r := r.(type) {
+	case *backends.BGPConfiguration:
+		r.Intent = in
+	case *backends.BGPPeer:
+		r.Intent = in
+	case *backends.Secret:
+		r.Intent = in
+	case *backends.Node:
+		r.Intent = in
+	}
+}
+
+// workload is a route of a workload's that the kernel has.
+func workload(cidr string) bgp.Route {
+	return bgp.Route{Net: nodeAddress(cidr).Subnet, Interface: "cali1"}
+}
+
+// restart ends the program and starts it again, some time later: what it remembers
+// has gone through JSON.
+func (w *world) restart(later time.Duration) *world {
+	w.t.Helper()
+	q := w.question()
+	w.wait(0)
+	data, err := json.Marshal(Remember(q))
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	var m *Memory
+	if err := json.Unmarshal(data, &m); err != nil {
+		w.t.Fatal(err)
+	}
+	w.now = w.now.Add(later)
+	r, ok := m.Recall("node-1", w.store, w.now, salt())
+	if !ok {
+		w.t.Fatal("it remembers nothing")
+	}
+	w.running, w.history, w.announced, w.seen = r.Running, r.History, r.Announced, map[string]Seen{}
+	for _, s := range r.Seen {
+		w.seen[s.Name] = s
+	}
+	return w
+}
