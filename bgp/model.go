@@ -282,6 +282,20 @@ type Problem struct {
 	Place, Excerpt string
 }
 
+// Attributes are what a log line says besides Text, as pairs of names and values:
+// which object the problem is about, where that stands, and what such problems are
+// called.
+func (p Problem) Attributes() []any {
+	args := []any{"object", p.Object.String()}
+	if p.Place != "" {
+		args = append(args, "place", p.Place)
+	}
+	if p.Code != "" {
+		args = append(args, "code", string(p.Code))
+	}
+	return args
+}
+
 // Anywhere is the problem without its place: what it is, wherever it stands.
 func (p Problem) Anywhere() Problem {
 	p.Place, p.Excerpt = "", ""

@@ -57,7 +57,7 @@ func approve(ctx context.Context, s settings.Settings, stdout io.Writer) error {
 	if err := report.Approve(folder, *r.Held); err != nil {
 		return err
 	}
-	text := fmt.Sprintf("approved %s, held for %s: %s", r.Held.Hash, time.Since(r.Held.Since).Round(time.Second), heldText(*r.Held))
+	text := fmt.Sprintf("approved %s, held for %s: %s", r.Held.Hash, time.Since(r.Held.Since).Round(time.Second), r.Held)
 	_, err = fmt.Fprintln(stdout, terminal.Line(text))
 	return err
 }

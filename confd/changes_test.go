@@ -20,6 +20,8 @@ import (
 
 	"confd/bgp"
 	"confd/internal/birds"
+	"confd/internal/birdtext"
+	"confd/internal/plan"
 	"confd/internal/settings"
 	"confd/internal/testenv"
 	"confd/reload"
@@ -278,7 +280,7 @@ func changeSteps(t *testing.T, version string) (calm, others [][]step) {
 			s := step{fmt.Sprintf("%s, step %d", name, i), renderState(t, version, sequence[i]), renderState(t, version, sequence[i+1])}
 			c := bgp.Compare(s.from.config, s.to.config, major)
 			if !namesOwnPort(s.from, s.to) {
-				compareWithText(t, s.title, c, compareTexts(s.from.sets, s.to.sets, major))
+				compareWithText(t, s.title, c, birdtext.Compare(plan.Texts(s.from.sets), plan.Texts(s.to.sets), major))
 			}
 			restless = restless || len(c.Added)+len(c.Removed)+len(c.Restarted) > 0
 			steps = append(steps, s)
@@ -415,7 +417,7 @@ func compareWithText(t *testing.T, title string, model, text bgp.Changes) {
 func TestChangesOfTheBase(t *testing.T) {
 	base := renderState(t, "2.0.12", changesState())
 	want := "3 sessions added, 1 IPv4 static route gained, IPv4 kernel policy changed, IPv6 kernel policy changed"
-	got := compareTexts(emptied(base.sets), base.sets, 2)
+	got := birdtext.Compare(plan.Texts(emptied(base.sets)), plan.Texts(base.sets), 2)
 	if !strings.HasPrefix(got.String(), want) || !slices.Contains(got.Added, peerName) {
 		t.Errorf("got %s, want %s", got, want)
 	}

@@ -18,6 +18,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"confd/backends"
+	"confd/internal/inbox"
 	"confd/internal/settings"
 	"confd/internal/testenv"
 	"confd/templates"
@@ -36,7 +37,7 @@ type way struct {
 	name     string
 	settings settings.Settings
 	node     *node
-	in       *intake
+	in       *inbox.Inbox
 	updates  <-chan backends.Update
 }
 
@@ -159,7 +160,7 @@ func startWay(t *testing.T, ctx context.Context, g *errgroup.Group, name string,
 	if err != nil {
 		t.Fatal(err)
 	}
-	return &way{name: name, settings: s, node: n, in: newIntake(sources, s, log), updates: start(ctx, g, sources)}
+	return &way{name: name, settings: s, node: n, in: inbox.New(sources, inboxOptions(s, log)), updates: inbox.Start(ctx, g, sources)}
 }
 
 // follow takes what comes until that gives the wanted text.
@@ -169,15 +170,15 @@ func (w *way) follow(t *testing.T, what, want string) {
 	for deadline := time.After(time.Minute); ; {
 		select {
 		case u := <-w.updates:
-			w.in.take(u)
+			w.in.Take(u)
 			continue
 		case <-time.After(20 * time.Millisecond):
 		case <-deadline:
 			t.Fatalf("seed %d, %s: the program that follows %s does not come to what it should (missing: %v; -cluster +program):\n%s",
-				*seed, what, w.name, w.in.missing(), cmp.Diff(want, got))
+				*seed, what, w.name, w.in.Missing(), cmp.Diff(want, got))
 		}
-		if w.in.complete() {
-			if got = renderedText(w.node, w.in.state); got == want {
+		if w.in.Complete() {
+			if got = renderedText(w.node, w.in.State()); got == want {
 				return
 			}
 		}

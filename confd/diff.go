@@ -20,6 +20,8 @@ import (
 	"confd/backends/workload"
 	"confd/bgp"
 	"confd/internal/birds"
+	"confd/internal/birdtext"
+	"confd/internal/plan"
 	"confd/internal/settings"
 	"confd/reload"
 )
@@ -202,7 +204,7 @@ func diskSide(sets []reload.Set) (side, error) {
 // only the text is known.
 func compareSides(from, to side, bird int) bgp.Changes {
 	if from.config == nil {
-		return compareTexts(from.sets, to.sets, bird)
+		return birdtext.Compare(plan.Texts(from.sets), plan.Texts(to.sets), bird)
 	}
 	return bgp.Compare(from.config, to.config, bird)
 }

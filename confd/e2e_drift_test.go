@@ -80,6 +80,8 @@ func (r *rig) drift(what string, do func(), kinds ...string) {
 	for _, k := range []string{"file", "reconfigured", "restart"} {
 		before[k] = r.metric(sample(k))
 	}
+	const confirmed = `confd_reloads_total{result="confirmed",set="bird"}`
+	reloads := r.metric(confirmed)
 	do()
 	for _, k := range kinds {
 		r.awaitMetric(sample(k), before[k]+1)
@@ -89,6 +91,7 @@ func (r *rig) drift(what string, do func(), kinds ...string) {
 		text, err := os.ReadFile(r.conf())
 		return err == nil && string(text) == good
 	})
+	testenv.Eventually(r.t, patience, what+": BIRD to be told", func() bool { return r.metric(confirmed) > reloads })
 	r.awaitMesh(2, 3)
 	for k, n := range before {
 		if now := r.metric(sample(k)); now != n {

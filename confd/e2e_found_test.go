@@ -154,7 +154,7 @@ func testHeldAfterStart(t *testing.T, confd string) {
 	good := readFile(t, r.conf())
 	r.put(meshIs(false))
 	c = r.start("--verify-interval", "300ms")
-	r.isHeld(c, 1, threeOfThree, isOff)
+	r.isHeld(c, 1, threeOfThree, switchedOff)
 	r.awaitAnswer("/readyz", http.StatusServiceUnavailable, "what should run is not in place: BIRD runs on files of")
 	putRight := 0
 	drifts := func(do func()) {
@@ -173,7 +173,7 @@ func testHeldAfterStart(t *testing.T, confd string) {
 		r.startBirds()
 	})
 	r.awaitEstablished(sessions...)
-	r.approve(c, threeOfThree, isOff)
+	r.approve(c, threeOfThree, switchedOff)
 }
 
 // testBrokenTemplates starts confd with templates that are broken, after a run

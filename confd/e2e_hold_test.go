@@ -220,7 +220,7 @@ func testHeld(t *testing.T, confd string) {
 	r.stays("confd restarted", func() {
 		c.kill()
 		c = r.start()
-		r.isHeld(c, 1, threeOfThree, isOff)
+		r.isHeld(c, 1, threeOfThree, switchedOff)
 		c.stop()
 		r.once("--onetime").want(t, 1, "not applied", threeOfThree, isOff, "--hold=false")
 	})
@@ -246,7 +246,7 @@ func heldWhileRestarted(r *rig, sessions []string) *process {
 	text := readFile(r.t, r.conf())
 	r.killBirds()
 	c := r.start()
-	r.isHeld(c, 1, threeOfThree, isOff)
+	r.isHeld(c, 1, threeOfThree, switchedOff)
 	r.startBirds()
 	r.awaitEstablished(sessions...)
 	r.killBirds()
@@ -258,7 +258,7 @@ func heldWhileRestarted(r *rig, sessions []string) *process {
 	if readFile(r.t, r.conf()) != text {
 		r.t.Error("BIRD came back with another file")
 	}
-	r.isHeld(c, 1, threeOfThree, isOff)
+	r.isHeld(c, 1, threeOfThree, switchedOff)
 	return c
 }
 
@@ -369,7 +369,7 @@ func testHeldOrNot(t *testing.T, confd string) {
 		r.put(meshIs(false))
 		r.isHeld(c, 1, threeOfThree, switchedOff)
 		r.put(peer("two", `{"node":"node-1","peerIP":"10.0.0.2","asNumber":64512}`)) // keeps that session, under another name
-		r.awaitAnswer("/readyz", http.StatusServiceUnavailable, "2 of 3", switchedOff)
+		r.awaitAnswer("/readyz", http.StatusServiceUnavailable, "2 and remake 1 of 3", switchedOff)
 		r.removeAll("Node", "node-3", "node-4")
 		r.awaitEstablished("Node_10_0_0_2")
 		r.awaitReady()

@@ -442,7 +442,7 @@ func testApprovalLeftOver(t *testing.T, confd string) {
 	r.isHeld(c, 1, threeOfThree, switchedOff)
 	c.stop()
 	c = r.start()
-	r.isHeld(c, 1, threeOfThree, isOff)
+	r.isHeld(c, 1, threeOfThree, switchedOff)
 	old := *r.report().Held
 	r.put(meshIs(true))
 	c.awaitOutput("nothing is held back any more")

@@ -8,10 +8,15 @@ import (
 	"io/fs"
 	"log/slog"
 	"os"
+	"time"
 
 	"confd/backends"
 	"confd/bgp"
 	"confd/internal/birds"
+	"confd/internal/guard"
+	"confd/internal/host"
+	"confd/internal/plan"
+	"confd/internal/report"
 	"confd/reload"
 	"confd/templates"
 )
@@ -41,13 +46,25 @@ type rendering struct {
 
 // holdOnce refuses to take most of the established sessions away.
 func holdOnce(ctx context.Context, n *node, sets []reload.Set, made rendering) error {
-	up, err := established(ctx, sets)
-	if err != nil {
-		return err
+	q := guard.Question{
+		Options: n.Planner.Settings.BGP, Now: time.Now(), BIRD: made.daemons.Version.Major,
+		Candidate: guard.Side{Config: made.config, State: made.state, Hash: plan.Hash(sets), Sets: plan.Texts(sets)},
 	}
-	w := &wanted{config: made.config, state: made.state, sets: sets, version: made.daemons.Version, hash: hashOf(sets)}
-	if held := tooMuch(n.settings.Node, nil, w, inOrder(sets, up)); held != nil {
-		return fmt.Errorf("not applied: %w (give --hold=false to do it all the same)", held)
+	for _, s := range sets {
+		if s.Daemon == nil || s.Daemon.Socket == "" {
+			continue
+		}
+		seen, _, err := (host.Host{}).Survey(ctx, s.Daemon.Socket, false)
+		if err != nil {
+			return fmt.Errorf("listing the sessions of set %s: %w", s.Name, err)
+		}
+		for _, one := range seen {
+			one.Set, one.Established = s.Name, true
+			q.Seen = append(q.Seen, one)
+		}
+	}
+	if v := guard.Judge(q); v.Held {
+		return fmt.Errorf("not applied: %s (give --hold=false to do it all the same)", report.Held{Why: v.Why, Objects: v.Objects})
 	}
 	return nil
 }
@@ -82,10 +99,16 @@ func (n *node) once(ctx context.Context, use func([]templates.File, rendering) e
 }
 
 func applyOnce(ctx context.Context, n *node, sets []reload.Set, log *slog.Logger) error {
-	applier := newApplier(n.settings, log)
+	o := reloadOptions(n.settings, log)
+	applier := reload.New(o)
 	var errs []error
 	for _, s := range sets {
 		r, err := applier.Apply(ctx, s)
+		if err == nil && len(r.Commands) > 0 {
+			changed := r.Changed
+			r, err = applier.Ran(ctx, s, reload.RunCommands(ctx, r.Commands, o.ReloadTimeout))
+			r.Changed = changed
+		}
 		if err != nil {
 			errs = append(errs, err)
 			continue

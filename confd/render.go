@@ -85,19 +85,6 @@ func printFiles(w io.Writer, files []templates.File) error {
 // logProblems logs problems, a line each.
 func logProblems(log *slog.Logger, problems []bgp.Problem) {
 	for _, p := range problems {
-		log.Warn(p.Text, problemPlace(p)...)
+		log.Warn(p.Text, p.Attributes()...)
 	}
-}
-
-// problemPlace says in a log line which object a problem is about, where that
-// stands, and what such problems are called.
-func problemPlace(p bgp.Problem) []any {
-	args := []any{"object", p.Object.String()}
-	if p.Place != "" {
-		args = append(args, "place", p.Place)
-	}
-	if p.Code != "" {
-		args = append(args, "code", string(p.Code))
-	}
-	return args
 }

@@ -155,7 +155,7 @@ func (r *servicesRig) singles(t *testing.T) string {
 // arrived.
 func (r *servicesRig) routes(t *testing.T) []string {
 	t.Helper()
-	cfg, err := r.w.node.Compute(r.w.in.state)
+	cfg, err := r.w.node.Compute(r.w.in.State())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -241,7 +241,7 @@ func (r *servicesRig) change(t *testing.T, stage, count int) {
 	for {
 		select {
 		case u := <-r.w.updates:
-			r.w.in.take(u)
+			r.w.in.Take(u)
 		case err := <-written:
 			if err != nil {
 				t.Fatal(err)
@@ -284,18 +284,18 @@ func (r *servicesRig) awaitServer(t *testing.T) (services, endpoints []unstructu
 	decode(t, want, backends.KindBGPConfiguration, r.list(t, backends.KindBGPConfiguration))
 	in := r.w.in
 	same := func() bool {
-		n := in.state.Nodes["node-1"]
-		return in.complete() && n != nil && maps.Equal(n.Labels, labels) &&
-			reflect.DeepEqual(in.state.BGPConfigurations, want.BGPConfigurations) &&
-			(!in.needs.Services || reflect.DeepEqual(in.state.Services, want.Services) && reflect.DeepEqual(in.state.EndpointSlices, want.EndpointSlices))
+		n := in.State().Nodes["node-1"]
+		return in.Complete() && n != nil && maps.Equal(n.Labels, labels) &&
+			reflect.DeepEqual(in.State().BGPConfigurations, want.BGPConfigurations) &&
+			(!in.Needs().Services || reflect.DeepEqual(in.State().Services, want.Services) && reflect.DeepEqual(in.State().EndpointSlices, want.EndpointSlices))
 	}
 	for deadline := time.After(time.Minute); !same(); {
 		select {
 		case u := <-r.w.updates:
-			in.take(u)
+			in.Take(u)
 		case <-deadline:
-			t.Fatalf("what the server has does not arrive; missing %v; Services (-server +program):\n%s\nslices:\n%s", in.missing(),
-				cmp.Diff(want.Services, in.state.Services, cmp.Comparer(equalAddr)), cmp.Diff(want.EndpointSlices, in.state.EndpointSlices, cmp.Comparer(equalAddr)))
+			t.Fatalf("what the server has does not arrive; missing %v; Services (-server +program):\n%s\nslices:\n%s", in.Missing(),
+				cmp.Diff(want.Services, in.State().Services, cmp.Comparer(equalAddr)), cmp.Diff(want.EndpointSlices, in.State().EndpointSlices, cmp.Comparer(equalAddr)))
 		}
 	}
 	return services, endpoints
@@ -346,7 +346,7 @@ func (r *servicesRig) list(t *testing.T, kind backends.Kind) []unstructured.Unst
 func (r *servicesRig) advertised(services, endpoints []unstructured.Unstructured) []string {
 	nets := map[string]bool{}
 	ranges := slices.Concat(r.config.ServiceClusterIPs, r.config.ServiceExternalIPs, r.config.ServiceLoadBalancerIPs)
-	node := r.w.in.state.Nodes["node-1"]
+	node := r.w.in.State().Nodes["node-1"]
 	if len(ranges) == 0 || node.Labels["node.kubernetes.io/exclude-from-external-load-balancers"] == "true" {
 		return []string{}
 	}

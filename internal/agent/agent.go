@@ -1,0 +1,385 @@
+package agent
+
+import (
+	"context"
+	"log/slog"
+	"os"
+	"slices"
+	"syscall"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"confd/backends"
+	"confd/internal/edition"
+	"confd/internal/guard"
+	"confd/internal/hold"
+	"confd/internal/inbox"
+	"confd/internal/known"
+	"confd/internal/plan"
+	"confd/internal/runs"
+	"confd/internal/schedule"
+	"confd/internal/settings"
+	"confd/reload/control"
+)
+
+// maxPause is the longest time between two tries of what failed.
+const maxPause = 30 * time.Second
+
+// Options are what the loop works with. All but Signals and Usage must be there.
+type Options struct {
+	Settings settings.Settings
+	// Program is this program's version.
+	Program string
+	// Planner computes and renders. Its templates are those of the start; Broken is
+	// why they could not be read, nil where they could.
+	Planner plan.Planner
+	Broken  error
+	// Load reads the templates as they are now; Changed tells that they may be others.
+	Load    func() (plan.Templates, error)
+	Changed <-chan struct{}
+	Sources []inbox.Source
+	// Usage reads the use of the IP pools; nil: nobody does.
+	Usage    backends.UsageReader
+	World    World
+	Children func(context.Context, *errgroup.Group, ChildObserver) Children
+	Signals  <-chan os.Signal
+	Log      *slog.Logger
+	Level    *slog.LevelVar
+}
+
+// ChildObserver is told what becomes of the BIRDs that the program runs itself.
+type ChildObserver interface {
+	// Children names them.
+	Children(names ...string)
+	// ChildRestarted counts a start after an end.
+	ChildRestarted(name string)
+}
+
+// Agent is the loop. Its goroutine alone touches what is in it.
+type Agent struct {
+	*desk
+	opts     Options
+	observer *observer
+	reporter *reporter
+	start    *startup
+	care     *care
+	conduct  *conductor
+	trials   trials
+	jobs     jobs
+
+	updates <-chan backends.Update
+	events  chan control.Event
+	done    chan any
+	watched []string
+}
+
+// Run keeps this node's BIRD in step until ctx ends. Its error is why it ended,
+// which is that of ctx where nothing else was wrong.
+func Run(ctx context.Context, o Options) error {
+	g, ctx := errgroup.WithContext(ctx)
+	a := newAgent(ctx, g, o)
+	if err := a.observer.start(ctx, g, o.Settings.Watch); err != nil {
+		return settings.Error{Err: err}
+	}
+	a.updates = inbox.Start(ctx, g, o.Sources)
+	g.Go(func() error { return a.loop(ctx) })
+	return g.Wait()
+}
+
+func newAgent(ctx context.Context, g *errgroup.Group, o Options) *Agent {
+	observer := newObserver(o.Settings, o.Program, o.Usage, o.Log)
+	done := make(chan any, 16)
+	d := newDesk(ctx, g, o, observer, done)
+	now := time.Now()
+	start := &startup{desk: d, began: now}
+	care := &care{desk: d, start: start}
+	jobs := jobs{ctx: ctx, lanes: d.lanes, world: o.World}
+	outcomes := &outcomes{
+		desk: d, care: care,
+		judge:   &judge{desk: d, start: start, options: o.Planner.Settings.BGP, memory: newMemory(o.Settings.Node, now)},
+		journal: &journal{log: o.Log, level: o.Level, given: o.Settings.Log.Given, metrics: observer.metrics},
+	}
+	conduct := &conductor{installer: &installer{outcomes}, planner: o.Planner, jobs: jobs}
+	conduct.journal.templatesKept(d.edition)
+	return &Agent{
+		desk: d, opts: o, observer: observer, start: start, care: care, conduct: conduct, trials: trials{conduct}, jobs: jobs,
+		reporter: &reporter{outcomes: outcomes, start: start, program: o.Program, began: now},
+		events:   make(chan control.Event, 8), done: done,
+	}
+}
+
+// newDesk makes the machines.
+func newDesk(ctx context.Context, g *errgroup.Group, o Options, observer *observer, done chan<- any) *desk {
+	s := o.Settings
+	return &desk{
+		settings: s, log: o.Log, metrics: observer.metrics, world: o.World,
+		children: o.Children(ctx, g, observer.metrics), lanes: newLanes(ctx, g, o.World, done),
+		inbox:    inbox.New(o.Sources, inbox.Options{SecretNamespace: s.Kubernetes.Namespace, ClusterIPs: len(s.BGP.ClusterIPs) > 0, Log: o.Log}),
+		schedule: schedule.New(schedule.Options{Gather: s.Timing.Gather, MinInterval: s.Timing.MinInterval, MaxPause: maxPause}),
+		edition:  edition.New(o.Planner.Templates, o.Broken),
+		hold:     hold.New(s.Safety.HoldFor), runs: &runs.Runs{}, known: &known.Sets{}, failures: failures{log: o.Log},
+	}
+}
+
+// loop takes what arrives, and does what is due.
+func (a *Agent) loop(ctx context.Context) error {
+	due := time.NewTimer(time.Hour)
+	defer due.Stop()
+	ticker := time.NewTicker(tick)
+	defer ticker.Stop()
+	defer a.observer.stop()
+	a.log.Info("started", "node", a.settings.Node, "datastore", a.settings.Datastore)
+	a.look(ctx, time.Now())
+	for {
+		if at := a.schedule.Due(); !at.IsZero() && a.mayBegin() {
+			due.Reset(time.Until(at))
+		}
+		a.observer.turned()
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case u := <-a.updates:
+			a.take(time.Now(), u)
+		case e := <-a.events:
+			a.birdEvent(time.Now(), e)
+		case <-a.opts.Changed:
+			a.templatesChanged(time.Now())
+		case s := <-a.opts.Signals:
+			a.signal(time.Now(), s)
+		case e := <-a.done:
+			a.came(time.Now(), e)
+		case <-due.C:
+			a.ring(ctx, time.Now())
+		case <-ticker.C:
+			a.look(ctx, time.Now())
+		}
+		a.publish(time.Now())
+	}
+}
+
+// mayBegin says whether a rollout may begin: none is under way, nothing is on
+// trial, and it is known which BIRD there is.
+func (a *Agent) mayBegin() bool {
+	return a.conduct.idle() && !a.runs.OnTrial() && a.birds.known()
+}
+
+// ring does what is due. While something is missing (a Secret that a new password
+// is in) nothing is: it is due again the moment that it is there.
+func (a *Agent) ring(ctx context.Context, now time.Time) {
+	switch {
+	case !a.schedule.IsDue(now) || !a.mayBegin():
+	case a.inbox.Complete():
+		a.conduct.begin(now)
+		a.watch(ctx)
+	default:
+		a.schedule.Begin()
+	}
+}
+
+// look is what the loop does whenever it turns without an event.
+func (a *Agent) look(ctx context.Context, now time.Time) {
+	a.seek(now)
+	a.trials.look(now)
+	a.conduct.hurry(now)
+	if a.start.look(now, a.conduct.isStuck()) {
+		a.watch(ctx)
+	}
+	a.care.approvals(now)
+	a.care.retellUnasked(now)
+	a.care.verify(now)
+	if a.conduct.isTimeToSurvey(now) {
+		a.jobs.survey(a.runs.InUse(), false)
+	}
+	a.remember(now)
+}
+
+// take takes an update of a source.
+func (a *Agent) take(now time.Time, u backends.Update) {
+	was := a.inbox.InSync(u.Source)
+	a.conduct.memory.note(now, u.Events)
+	changed := a.inbox.Take(u)
+	if was != u.InSync || changed {
+		a.news = true
+	}
+	if !changed || !a.inbox.Complete() {
+		return
+	}
+	var wait time.Duration
+	if a.runs.Running() != nil {
+		wait = spread(a.settings.Safety.Splay, a.settings.Node, len(a.inbox.State().Nodes), u.Events)
+	}
+	a.schedule.Changed(now, wait)
+}
+
+// birdEvent notes that a BIRD came or went.
+func (a *Agent) birdEvent(now time.Time, e control.Event) {
+	wasUp := a.known.Of(a.setAt(e.Socket)).BIRD.Health() == control.Up
+	a.noteEvent(e)
+	if !e.Up && wasUp {
+		a.conduct.lost(now, a.setAt(e.Socket))
+	}
+	if !e.Up || !a.known.Of(a.setAt(e.Socket)).BIRD.MustTell() {
+		return
+	}
+	a.birds.stale() // it may be another version
+	a.seek(now)
+	if a.inbox.Complete() {
+		a.schedule.Soon(now)
+	}
+}
+
+// seek looks which BIRD there is.
+func (a *Agent) seek(now time.Time) {
+	if a.birds.seek(now) {
+		a.jobs.find(!a.birds.everKnown())
+	}
+}
+
+// hangup is the signal on which the program looks at everything again.
+const hangup = syscall.SIGHUP
+
+// signal passes a signal on to the BIRDs that we run. SIGHUP means to look at
+// everything again, and that all BIRDs read their files.
+func (a *Agent) signal(now time.Time, s os.Signal) {
+	a.children.Signal(s)
+	if s != hangup {
+		return
+	}
+	a.log.Info("told to look at everything again", "signal", s.String())
+	a.observer.notifier.Reloading()
+	a.templatesChanged(now)
+	a.runs.Doubt()
+	if a.runs.Running() != nil {
+		for _, set := range a.runs.Current() {
+			a.of(set).BIRD.MustRead()
+		}
+	}
+	if a.inbox.Complete() {
+		a.schedule.Changed(now, 0)
+	}
+}
+
+// templatesChanged takes changed templates into use. Where they are broken, or
+// gone, those that are in use stay.
+func (a *Agent) templatesChanged(now time.Time) {
+	t, err := a.opts.Load()
+	inUse := a.edition.InUse()
+	a.conduct.journal.templates = ""
+	switch {
+	case err != nil:
+		a.edition.Unreadable(err.Error())
+	case t.BuiltIn && !inUse.BuiltIn && inUse.Engine != nil:
+		a.edition.Unreadable("the configuration folder " + a.settings.Templates.ConfDir + " has no conf.d any more")
+	case t.BuiltIn && inUse.BuiltIn: // there was no folder in use
+		a.edition.Unchanged()
+	default:
+		a.log.Info("templates changed: rendering anew", "confdir", a.settings.Templates.ConfDir)
+		a.edition.Changed(t, a.runs.Running() != nil)
+		if a.inbox.Complete() {
+			a.schedule.Changed(now, 0)
+		}
+	}
+	a.conduct.journal.templatesKept(a.edition)
+	a.news = true
+}
+
+// came takes what came of an order, or of a job.
+func (a *Agent) came(now time.Time, event any) {
+	switch e := event.(type) {
+	case Done:
+		a.lanes.free(e.Set.Name)
+		a.dispatch(now, e)
+	case commandsRan:
+		a.care.commandsRan(now, e)
+	case found:
+		a.found(now, e)
+	case planned:
+		a.conduct.planned(now, e)
+	case surveyed:
+		a.conduct.surveyed(now, e)
+	case searched:
+		a.conduct.searched(now, e)
+	case remembered:
+		a.observer.complain("what the next start must know to judge changes is not written down", e.err)
+	}
+}
+
+// remember has written down what the next start must know, where it is time.
+func (a *Agent) remember(now time.Time) {
+	if a.runs.Running() == nil || a.settings.Templates.SyncOnly || !a.conduct.memory.isTimeToWrite(now) {
+		return
+	}
+	if m := guard.Remember(a.conduct.question(now, nil, surveyed{})); m != nil {
+		a.jobs.remember(a.birds.daemon.Dir, m, a.conduct.memory.salt)
+	}
+}
+
+// dispatch tells who wanted it what came of an order.
+func (a *Agent) dispatch(now time.Time, d Done) {
+	switch d.For {
+	case ForRollout:
+		a.conduct.answer(now, d)
+	case ForTrial:
+		a.trials.looked(now, d)
+	case ForReturn:
+		a.trials.returned(now, d)
+	case ForRetell:
+		a.care.retold(now, d)
+	case ForStart:
+		a.start.answered(now, d)
+	case ForCommand:
+		a.care.ran(now, d)
+	case ForCare:
+		if d.Action == Verify {
+			a.care.verified(now, d)
+		} else {
+			a.care.mended(now, d)
+		}
+	}
+}
+
+// found takes which BIRD there is.
+func (a *Agent) found(now time.Time, f found) {
+	a.news = true
+	if f.err != nil {
+		a.birds.notFound(now, f.err)
+		if a.inbox.Complete() {
+			a.conduct.wait(f.err)
+		}
+		return
+	}
+	first, other := a.birds.found(f.birds)
+	if other {
+		a.log.Info("writing for BIRD", "version", f.birds.Version.String(), "folder", f.birds.Dir)
+	}
+	if first {
+		a.start.leaves(f.left)
+		a.conduct.memory.remembered(f.left)
+	}
+	if err := a.children.Prepare(f.birds.Sockets()); err != nil {
+		a.fail(now, err)
+	}
+}
+
+// watch watches the control sockets that are used, and not watched yet: from when
+// it is known which of them are needed.
+func (a *Agent) watch(ctx context.Context) {
+	if !a.conduct.using().UsesSockets() {
+		return
+	}
+	for _, socket := range a.birds.daemon.Sockets() {
+		if !slices.Contains(a.watched, socket) {
+			a.watched = append(a.watched, socket)
+			a.lanes.group.Go(func() error { a.opts.World.Watch(ctx, socket, a.events); return nil })
+		}
+	}
+}
+
+// publish has others see where the loop stands, where that is due.
+func (a *Agent) publish(now time.Time) {
+	if a.observer.isDue(now, a.news) {
+		a.news = false
+		a.observer.publish(now, a.reporter.report(now), a.birds.daemon.Dir)
+	}
+}

@@ -1,0 +1,208 @@
+package agent
+
+import (
+	"reflect"
+	"slices"
+	"time"
+
+	"confd/backends"
+	"confd/bgp"
+	"confd/internal/edition"
+	"confd/internal/guard"
+	"confd/internal/hold"
+	"confd/internal/metrics"
+	"confd/internal/plan"
+	"confd/internal/quarantine"
+	"confd/internal/report"
+	"confd/internal/rollout"
+)
+
+// conductor takes candidates through the stages of a rollout. Each of its methods
+// is told what has happened, and says what comes next. It plans and has judged; the
+// installer goes on from there, and outcomes end it.
+type conductor struct {
+	*installer
+	planner  plan.Planner // without templates: those in use are the edition's
+	jobs     jobs
+	culprits quarantine.Memory
+}
+
+// begin looks at the state: something is due.
+func (c *conductor) begin(now time.Time) {
+	c.schedule.Begin()
+	c.edition.Retry()
+	c.rollout.Begin(c.inbox.Batch())
+	c.plan(now, c.inbox.State(), false, nil)
+}
+
+// using is the planner with the templates in use.
+func (c *conductor) using() plan.Planner {
+	p := c.planner
+	p.Templates = c.edition.InUse()
+	return p
+}
+
+// plan computes and renders a state; or the rest of one, in which some objects are
+// as they were, which are held.
+func (c *conductor) plan(now time.Time, state *backends.State, rest bool, held []backends.Key) {
+	cfg, err := c.planner.Compute(state)
+	if err != nil {
+		c.stop(now, err)
+		return
+	}
+	if !rest {
+		c.runs.Asked(cfg)
+		c.journal.computed(cfg)
+	}
+	switch same := !rest && c.isRunning(cfg); {
+	case c.edition.State() == edition.Missing:
+		c.stop(now, errNoTemplates)
+	case same && len(c.known.MustTell()) == 0:
+		c.succeeded(now)
+	case same:
+		c.again(now)
+	default:
+		c.render(now, cfg, state, rest, held)
+	}
+}
+
+// isRunning says whether what runs already would come out again.
+func (c *conductor) isRunning(cfg *bgp.Config) bool {
+	r := c.runs.Running()
+	return r != nil && !c.runs.InDoubt() && c.edition.MadeBy(r.Templates) && r.Birds.Version == c.birds.daemon.Version &&
+		!r.Templates.DependOnState() && reflect.DeepEqual(r.Full, cfg)
+}
+
+// again rolls out what runs already, as a BIRD must be told.
+func (c *conductor) again(now time.Time) {
+	same := *c.runs.Running()
+	same.Changed, same.Revision = c.rollout.Batch().Keys, c.inbox.Revision()
+	same.Sets = slices.Clone(same.Sets)
+	same.Times = plan.Times{Event: c.rollout.Batch().Since, Began: now, Computed: now, Rendered: now}
+	for i := range same.Sets {
+		same.Sets[i].Guard = nil
+	}
+	c.planned(now, planned{candidate: &same})
+}
+
+func (c *conductor) render(now time.Time, cfg *bgp.Config, state *backends.State, rest bool, held []backends.Key) {
+	batch := c.rollout.Batch()
+	base := plan.Candidate{
+		Full: cfg, Revision: c.inbox.Revision(), Changed: batch.Keys,
+		Times: plan.Times{Event: batch.Since, Began: now, Computed: time.Now()},
+	}
+	if rest { // what waits since long ago is what is held
+		base.Full, base.Times.Event, base.Changed = nil, time.Time{}, withoutKeys(batch.Keys, held)
+	} else {
+		state = state.Clone()
+	}
+	c.jobs.plan(c.using(), cfg, state, c.birds.daemon, base)
+}
+
+// planned has the candidate, or why there is none.
+func (c *conductor) planned(now time.Time, p planned) {
+	switch {
+	case p.err == nil:
+		c.metrics.Rendered(metrics.RenderOK)
+		c.journal.rendered(p.candidate)
+		c.survey(now, p.candidate)
+	case c.oldTemplates(now, p.err):
+		c.metrics.Rendered(metrics.RenderFailed)
+	default:
+		c.metrics.Rendered(metrics.RenderFailed)
+		c.stop(now, p.err)
+	}
+}
+
+// survey asks which sessions there are, where the candidate is judged by them.
+func (c *conductor) survey(now time.Time, candidate *plan.Candidate) {
+	c.rollout.Planned(candidate)
+	held := c.failedBefore(candidate)
+	switch same := c.runs.IsRunning(candidate.Hash); {
+	case same && candidate.IsRest():
+		c.restDone(now)
+	case held != nil && !same:
+		c.keep(now, *held, c.restOfFailed(candidate))
+	case c.mustSurvey(candidate):
+		c.jobs.survey(candidate.Sets, false)
+	default:
+		c.pass()
+	}
+}
+
+// surveyed has the sessions, by which the candidate is judged.
+func (c *conductor) surveyed(now time.Time, seen surveyed) {
+	c.saw(now, seen)
+	if c.rollout.Stage() != rollout.Surveying {
+		return
+	}
+	candidate := c.rollout.Candidate()
+	q := c.question(now, candidate, seen)
+	v := guard.Judge(q)
+	c.memory.judged(candidate, v)
+	switch {
+	case v.NeedRoutes && !seen.whole:
+		c.jobs.survey(candidate.Sets, true)
+		return
+	case v.Held && c.settings.Safety.Hold:
+		c.journal.notes(v.Notes)
+		c.keep(now, report.Held{Hash: v.ID, Why: v.Why, Lost: v.Lost, Objects: v.Objects}, guard.Rest(q))
+		return
+	}
+	c.journal.passes(v)
+	c.watched(candidate, v)
+	if !candidate.IsRest() && c.hold.State() == hold.Held { // what was held is not asked for any more
+		c.holdOver()
+	}
+	c.pass()
+}
+
+// keep holds the candidate back. What has nothing to do with it goes on.
+func (c *conductor) keep(now time.Time, held report.Held, rest *backends.State) {
+	c.waiting = ""
+	if c.hold.Keep(now, held) {
+		c.metrics.Held()
+		c.journal.held(*c.hold.Current())
+	}
+	c.news = true
+	candidate, running := c.rollout.Candidate(), c.runs.Running()
+	if rest == nil || candidate.IsRest() || running != nil && running.Templates.Engine != candidate.Templates.Engine {
+		c.restDone(now)
+		return
+	}
+	c.rollout.Anew()
+	c.plan(now, rest, true, c.heldObjects(candidate.State, rest))
+}
+
+// heldObjects are those that are others in a state than in what is left of it.
+func (c *conductor) heldObjects(state, rest *backends.State) []backends.Key {
+	return slices.DeleteFunc(slices.Clone(c.rollout.Batch().Keys), func(k backends.Key) bool {
+		is, _ := state.Get(k)
+		left, _ := rest.Get(k)
+		return is == left
+	})
+}
+
+// restOfFailed is a candidate's state without the objects that failed their trial;
+// nil where nothing can go on without them.
+func (c *conductor) restOfFailed(candidate *plan.Candidate) *backends.State {
+	running := c.runs.Running()
+	if running == nil || c.failed == nil || len(c.failed.objects) == 0 {
+		return nil
+	}
+	return without(candidate.State, running.State, c.failed.objects)
+}
+
+// answer has a set's answer.
+func (c *conductor) answer(now time.Time, done Done) {
+	if refused := c.answered(now, done); refused != nil {
+		c.refused(now, refused)
+	}
+}
+
+// hurry ends the wait for sets that take longer than the others.
+func (c *conductor) hurry(now time.Time) {
+	if refused := c.late(now); refused != nil {
+		c.refused(now, refused)
+	}
+}

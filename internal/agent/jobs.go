@@ -1,0 +1,170 @@
+package agent
+
+import (
+	"context"
+	"errors"
+	"net/netip"
+	"slices"
+	"sync"
+	"time"
+
+	"confd/backends"
+	"confd/bgp"
+	"confd/internal/birds"
+	"confd/internal/guard"
+	"confd/internal/plan"
+	"confd/internal/quarantine"
+	"confd/reload"
+)
+
+// searchLimit is how long the search for objects that BIRD refuses may take. The
+// last good configuration stays meanwhile.
+const searchLimit = time.Minute
+
+// surveyLimit is for a BIRD to list its sessions.
+const surveyLimit = 3 * time.Second
+
+// found says which BIRD there is, or why nobody knows.
+type found struct {
+	birds birds.Daemons
+	left  Left // where this is the first time
+	err   error
+}
+
+// planned is a candidate, or why there is none.
+type planned struct {
+	candidate *plan.Candidate
+	err       error
+}
+
+// surveyed is what a look at the BIRDs has shown.
+type surveyed struct {
+	// sessions are those that are established, by set. Of a set that is missing they
+	// are not known.
+	sessions map[string][]guard.Seen
+	whole    bool         // with their routes
+	routes   []bgp.Route  // nil: not known
+	local    []netip.Addr // of this machine's interfaces; nil: not known
+}
+
+// searched is a candidate without the objects that BIRD refuses, or why there is
+// none.
+type searched struct {
+	candidate *plan.Candidate
+	err       error
+}
+
+// jobs carries out what takes time and concerns no set by itself, beside the loop.
+type jobs struct {
+	ctx   context.Context
+	lanes *lanes
+	world World
+}
+
+// start has a job done, and tells the loop what came of it.
+func (j jobs) start(job func(context.Context) any) {
+	j.lanes.group.Go(func() error {
+		j.lanes.send(job(j.ctx))
+		return nil
+	})
+}
+
+// find finds out which BIRD there is; the first time also what lies in its folder.
+func (j jobs) find(first bool) {
+	j.start(func(ctx context.Context) any {
+		d, err := j.world.Find(ctx)
+		if err != nil || !first {
+			return found{birds: d, err: err}
+		}
+		return found{birds: d, left: j.world.Left(d.Dir)}
+	})
+}
+
+// plan renders what a state asks for.
+func (j jobs) plan(p plan.Planner, cfg *bgp.Config, state *backends.State, d birds.Daemons, base plan.Candidate) {
+	j.start(func(ctx context.Context) any {
+		c, err := p.Candidate(ctx, cfg, state, d, base.Revision)
+		if err != nil {
+			return planned{err: err}
+		}
+		rendered := c.Times.Rendered
+		c.Full, c.Changed, c.Times = base.Full, base.Changed, base.Times
+		c.Times.Rendered = rendered
+		return planned{candidate: c}
+	})
+}
+
+// survey asks the BIRDs of sets which sessions are established, all at once; with
+// their routes where whole is set.
+func (j jobs) survey(sets []reload.Set, whole bool) {
+	sets = slices.DeleteFunc(slices.Clone(sets), func(s reload.Set) bool { return !hasDaemon(s) })
+	j.start(func(ctx context.Context) any {
+		ctx, cancel := context.WithTimeout(ctx, surveyLimit)
+		defer cancel()
+		var mu sync.Mutex
+		var wg sync.WaitGroup
+		out := surveyed{sessions: map[string][]guard.Seen{}, whole: whole, local: j.world.Local()}
+		for _, s := range sets {
+			wg.Go(func() {
+				seen, routes, err := j.world.Survey(ctx, s.Daemon.Socket, whole)
+				if err == nil {
+					mu.Lock()
+					defer mu.Unlock()
+					out.sessions[s.Name], out.routes = seen, append(out.routes, routes...)
+				}
+			})
+		}
+		wg.Wait()
+		return out
+	})
+}
+
+// remember writes a memory down.
+func (j jobs) remember(folder string, m *guard.Memory, salt guard.Salt) {
+	j.start(func(context.Context) any { return remembered{j.world.Remember(folder, m, salt)} })
+}
+
+// remembered says whether a memory could be written.
+type remembered struct{ err error }
+
+// search looks for the objects for which a check refuses c.
+func (j jobs) search(p plan.Planner, c *plan.Candidate, refused error, remembered map[backends.Key]string) {
+	lanes := map[string]*lane{}
+	for _, s := range c.Sets {
+		lanes[s.Name] = j.lanes.of(s.Name)
+	}
+	try := func(ctx context.Context, without map[backends.Key]string) (quarantine.Attempt, error) {
+		return j.attempt(ctx, p, c, without, lanes)
+	}
+	j.start(func(ctx context.Context) any {
+		ctx, cancel := context.WithTimeout(ctx, searchLimit)
+		defer cancel()
+		r, err := quarantine.Find(ctx, quarantine.Attempt{Config: c.Config, Sets: c.Sets}, refused,
+			quarantine.Options{Try: try, Remembered: remembered})
+		if err != nil {
+			return searched{err: err}
+		}
+		return searched{candidate: c.Without(r.Culprits, r.Attempt.Config, r.Attempt.Sets)}
+	})
+}
+
+// attempt makes c without some objects, and has it checked.
+func (j jobs) attempt(ctx context.Context, p plan.Planner, c *plan.Candidate, without map[backends.Key]string, lanes map[string]*lane) (quarantine.Attempt, error) {
+	state := c.State.Without(without)
+	cfg, err := p.Compute(state)
+	if err != nil {
+		return quarantine.Attempt{}, err
+	}
+	made, err := p.Candidate(ctx, cfg, state, c.Birds, c.Revision)
+	if err != nil {
+		return quarantine.Attempt{}, err
+	}
+	var errs []error
+	for _, s := range made.Sets {
+		if lanes[s.Name] == nil {
+			continue // a set that only comes where the others are left out
+		}
+		errs = append(errs, j.lanes.do(ctx, lanes[s.Name], func(t Target) error { return t.Check(ctx, s) }))
+	}
+	return quarantine.Attempt{Config: cfg, Sets: made.Sets}, errors.Join(errs...)
+}

@@ -1,0 +1,245 @@
+package agent
+
+import (
+	"net/netip"
+	"slices"
+	"time"
+
+	"confd/bgp"
+	"confd/internal/guard"
+	"confd/internal/known"
+	"confd/internal/plan"
+	"confd/internal/report"
+	"confd/reload"
+)
+
+// judge puts together what the guard judges by.
+//
+// What is held stays held: the sessions that it takes away count as established,
+// though BIRD, or this program, may have been restarted since. That is no approval.
+type judge struct {
+	*desk
+	start    *startup
+	memory   *memory
+	options  bgp.Options
+	sessions sightings
+	surveyAt time.Time // not before
+	// failed is what did not pass its trial; nil: nothing has failed.
+	failed *failed
+}
+
+// saw notes what a survey has seen.
+func (j *judge) saw(now time.Time, s surveyed) {
+	for set, sessions := range s.sessions {
+		j.sessions.saw(now, set, sessions)
+	}
+	j.sessions.forget(now.Add(-guard.DefaultWindow))
+}
+
+// surveyEvery is how often it is looked which sessions are established, while
+// nothing is rolled out: what was up minutes ago counts.
+const surveyEvery = 15 * time.Second
+
+// isTimeToSurvey says whether to look now, and that this is done.
+func (j *judge) isTimeToSurvey(now time.Time) bool {
+	if !j.settings.Safety.Hold || now.Before(j.surveyAt) || j.runs.InUse() == nil {
+		return false
+	}
+	j.surveyAt = now.Add(surveyEvery)
+	return true
+}
+
+// mustSurvey says whether a candidate is judged by the sessions that there are:
+// what runs already is not.
+func (j *judge) mustSurvey(c *plan.Candidate) bool {
+	s := j.settings.Safety
+	return (s.Hold || s.Guard > 0) && !j.runs.IsRunning(c.Hash)
+}
+
+// question is what a candidate is judged by; c is nil where only what runs is asked
+// for.
+func (j *judge) question(now time.Time, c *plan.Candidate, s surveyed) guard.Question {
+	q := guard.Question{
+		Options: j.options, Now: now, Salt: j.memory.salt, BIRD: j.birds.daemon.Version.Major, History: j.memory.history,
+		Seen: append(j.before(), j.sessions.all()...), Booted: j.known.Of("bird").BIRD.Rebooted(), Routes: s.routes, Local: j.local(s.local),
+		Held: j.held(), Approved: j.approved(), Announced: j.memory.announced, Running: j.running(),
+	}
+	if c != nil {
+		q.Candidate, q.OtherTemplates = side(c), j.otherTemplates(c)
+	}
+	if r, ok := j.recalled(); ok {
+		q.History, q.Seen = r.History, append(q.Seen, j.unseen(r.Seen)...)
+	}
+	return q
+}
+
+// recalled is what the program before knew, where nothing runs that this one has
+// put in place; false: nothing.
+func (j *judge) recalled() (guard.Recalled, bool) {
+	if j.runs.Running() != nil {
+		return guard.Recalled{}, false
+	}
+	return j.memory.recall(j.inbox.State())
+}
+
+// unseen are those sessions that were not seen since.
+func (j *judge) unseen(before []guard.Seen) []guard.Seen {
+	return slices.DeleteFunc(before, func(s guard.Seen) bool {
+		_, seen := j.sessions.of(s.Set)[s.Name]
+		return seen
+	})
+}
+
+// local are the addresses of this machine's interfaces, where what runs shows that
+// they are those that BIRD sees, too: it has a session from one of them.
+func (j *judge) local(addresses []netip.Addr) []netip.Addr {
+	running := j.runs.Config()
+	if running == nil {
+		return nil
+	}
+	for _, f := range running.Families() {
+		if f.Address.IsValid() && slices.Contains(addresses, f.Address) {
+			return addresses
+		}
+	}
+	return nil
+}
+
+// failedBefore says what holds c since it comes from the same objects as what has
+// failed its trial, and nobody has approved that; nil: nothing.
+func (j *judge) failedBefore(c *plan.Candidate) *report.Held {
+	if held := j.failedInherited(c); held != nil {
+		return held
+	}
+	if j.failed == nil || c.IsRest() {
+		return nil
+	}
+	held := j.failed.held
+	if object, changed := j.failed.changed(c); changed {
+		j.log.Info("what failed its trial has changed: it is tried again", "object", object)
+		j.failed = nil
+		return nil
+	}
+	if j.hold.Allows(held.Hash) {
+		return nil
+	}
+	return &held
+}
+
+// failedInherited is what the program has found to fail that ran here before.
+func (j *judge) failedInherited(c *plan.Candidate) *report.Held {
+	before := j.hold.Before()
+	if before == nil || j.runs.Running() != nil || j.settings.Safety.Guard == 0 || len(before.Lost) > 0 || j.hold.Allows(before.Hash) {
+		return nil
+	}
+	if before.Hash == c.Hash || sameObjects(before.Failed, c.State) {
+		return before
+	}
+	return nil
+}
+
+// settled says that nothing is held by a trial any more.
+func (j *judge) settled() { j.failed = nil }
+
+// running is what BIRD runs, as the guard knows it; nil: that is not known.
+func (j *judge) running() *guard.Side {
+	if c := j.runs.Running(); c != nil {
+		s := side(c)
+		s.Outline = j.memory.outline
+		return &s
+	}
+	found := j.runs.Before()
+	r, recalled := j.recalled()
+	switch {
+	case recalled:
+		if plan.Hash(found) == r.Running.Hash {
+			r.Running.Sets = plan.Texts(found)
+		}
+		return &r.Running
+	case len(found) > 0:
+		return &guard.Side{Hash: plan.Hash(found), Sets: plan.Texts(found)}
+	}
+	return nil
+}
+
+// otherTemplates says whether only texts tell what c changes: it is made by other
+// templates than what runs, or by a user's, which may make of the model what they
+// like.
+func (j *judge) otherTemplates(c *plan.Candidate) bool {
+	running := j.runs.Running()
+	return running != nil && (running.Templates.Engine != c.Templates.Engine || !c.Templates.BuiltIn)
+}
+
+// before are the sessions that the program had which ran here before, where nothing
+// runs that this one has put in place.
+func (j *judge) before() []guard.Seen {
+	report := j.start.before()
+	if report == nil || j.runs.Running() != nil || j.memory.left != nil {
+		return nil
+	}
+	var list []guard.Seen
+	for _, s := range report.Sessions {
+		set := "bird"
+		if s.Family == 6 && j.birds.daemon.Version.Major == 1 {
+			set = "bird6"
+		}
+		list = append(list, guard.Seen{Name: s.Name, Set: set})
+	}
+	return list
+}
+
+// lost notes that a BIRD went away: a change that comes while it is restarted must
+// not pass for harmless, so that all the sessions that it should have count.
+func (j *judge) lost(now time.Time, set string) {
+	running := j.runs.Config()
+	if running == nil {
+		return
+	}
+	var names []string
+	for _, f := range running.Families() {
+		if j.birds.daemon.Version.Major == 1 && f.Version != known.FamilyOf(set, running).Version {
+			continue
+		}
+		for _, s := range f.Sessions {
+			names = append(names, s.Name)
+		}
+	}
+	j.sessions.lost(now, set, names)
+}
+
+// held is what is held back by the guard, here or by the program before.
+func (j *judge) held() *guard.Held {
+	held := j.hold.Current()
+	if held == nil && j.runs.Running() == nil {
+		held = j.hold.Before()
+	}
+	if held == nil {
+		return nil
+	}
+	return &guard.Held{Lost: held.Lost}
+}
+
+// approved are the holds that may go on.
+func (j *judge) approved() []string {
+	if id := j.hold.ApprovedHash(); id != "" {
+		return []string{id}
+	}
+	return nil
+}
+
+func side(c *plan.Candidate) guard.Side {
+	return guard.Side{Config: c.Config, State: c.State, Hash: c.Hash, Sets: plan.Texts(c.Sets)}
+}
+
+// watched gives the sets of a candidate what their trials go by.
+func (j *judge) watched(c *plan.Candidate, v guard.Verdict) {
+	within := j.settings.Safety.Guard
+	if within == 0 || v.Same || j.failed != nil && j.hold.Allows(j.failed.held.Hash) {
+		return
+	}
+	for i, s := range c.Sets {
+		if w, known := v.Watch[s.Name]; known && s.Daemon != nil {
+			c.Sets[i].Guard = &reload.Guard{Within: within, Stay: w.Stay}
+		}
+	}
+}

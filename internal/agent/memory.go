@@ -1,0 +1,100 @@
+package agent
+
+import (
+	"crypto/rand"
+	"time"
+
+	"confd/backends"
+	"confd/internal/guard"
+	"confd/internal/plan"
+)
+
+// rememberEvery is how often what was seen is written down while nothing changes.
+const rememberEvery = time.Minute
+
+// memory is what the guard must know besides what runs now: what ran a while ago,
+// what was announced, and what the program knew that ran here before. It is written
+// down, so that the next one judges as if there had been no end.
+//
+//	state     event      next      besides
+//	started   recall     recalled  what the program before knew counts, until Live
+//	any       live       live      what ran is history
+//	any       announced  the same
+type memory struct {
+	node      string
+	began     time.Time
+	salt      guard.Salt
+	left      *guard.Memory // of the program before; nil: nothing, or it is over
+	history   guard.History
+	announced guard.Announcements
+	// outline is that of what runs, made once; nil: not made.
+	outline *guard.Outline
+	// verdict is that on the candidate of a hash, which is not live yet.
+	verdict guard.Verdict
+	of      string
+	writeAt time.Time // not before
+}
+
+// newMemory knows nothing yet.
+func newMemory(node string, began time.Time) *memory {
+	return &memory{node: node, began: began, salt: guard.Salt(rand.Text())}
+}
+
+// remembered takes what a program has left that ran here before.
+func (m *memory) remembered(l Left) {
+	m.left = l.Memory
+	if len(l.Salt) > 0 {
+		m.salt = l.Salt
+	}
+	if l.Memory != nil {
+		m.announced = append(l.Memory.Announced, m.announced...)
+	}
+}
+
+// note notes what objects that arrive announce.
+func (m *memory) note(now time.Time, events []backends.Event) {
+	for _, e := range events {
+		if e.Resource != nil {
+			m.announced = m.announced.Noted(e.Resource, now)
+		}
+	}
+}
+
+// recall is what the program before knew, as the state of now has it; false:
+// nothing.
+func (m *memory) recall(state *backends.State) (guard.Recalled, bool) {
+	return m.left.Recall(m.node, state, m.began, m.salt)
+}
+
+// judged notes the verdict on a candidate.
+func (m *memory) judged(c *plan.Candidate, v guard.Verdict) { m.verdict, m.of = v, c.Hash }
+
+// live notes that a candidate is live in the place of another, nil where nothing is
+// known of what that was.
+func (m *memory) live(now time.Time, c, was *plan.Candidate, recalled *guard.Recalled) {
+	var pardoned []string
+	before, outline := m.outline, (*guard.Outline)(nil)
+	if before == nil && was != nil {
+		before = guard.OutlineOf(was.Config, m.salt)
+	}
+	if m.of == c.Hash {
+		pardoned, outline = m.verdict.Pardoned, m.verdict.Outline
+	}
+	if recalled != nil {
+		m.history, before = recalled.History, recalled.Running.Outline
+	}
+	if was == nil || was.Hash != c.Hash {
+		m.history = m.history.Replaced(before, now, 0, pardoned)
+		m.outline = outline
+	}
+	m.left, m.writeAt = nil, time.Time{}
+}
+
+// isTimeToWrite says whether to write the memory down now, and that this is done.
+func (m *memory) isTimeToWrite(now time.Time) bool {
+	if now.Before(m.writeAt) {
+		return false
+	}
+	m.writeAt = now.Add(rememberEvery)
+	return true
+}

@@ -1,0 +1,123 @@
+package agent
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"sync/atomic"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"confd/backends"
+	"confd/internal/metrics"
+	"confd/internal/notify"
+	"confd/internal/report"
+	"confd/internal/serve"
+	"confd/internal/settings"
+)
+
+// How often the report's file is written at most where something of weight
+// changed (a revision is of none), and how often where only that did.
+const (
+	reportEvery     = 500 * time.Millisecond
+	reportEveryIdle = time.Minute
+)
+
+// maxBeat is how long the loop may be at one thing before it is taken for hung.
+const maxBeat = 3 * time.Minute
+
+// observer has what others see of the loop: the report, metrics, and word to
+// systemd. The loop alone makes reports; whoever asks reads the last one.
+type observer struct {
+	log       *slog.Logger
+	metrics   *metrics.Metrics
+	notifier  *notify.Notifier
+	readyFile string
+	last      atomic.Pointer[report.Report]
+	beat      atomic.Int64 // when the loop turned last, in Unix nanoseconds
+	written   time.Time
+	// failed is why a file could not be written last, by what was said of it.
+	failed map[string]string
+}
+
+// newObserver makes the observer of a run of a program of that version. usage reads
+// the use of the IP pools; nil: nobody does.
+func newObserver(s settings.Settings, program string, usage backends.UsageReader, log *slog.Logger) *observer {
+	o := &observer{log: log, notifier: notify.New(log), readyFile: s.Watch.ReadyFile, failed: map[string]string{}}
+	options := metrics.Options{Version: program, Node: s.Node, Report: o.last.Load, PerSession: s.Watch.Sessions, Log: log}
+	if usage != nil && s.Watch.IPAM {
+		options.IPAM = func(ctx context.Context) (backends.Usage, error) { return usage.Usage(ctx, s.Node) }
+	}
+	o.metrics = metrics.New(options)
+	return o
+}
+
+// start serves what is observed, where somebody wants that.
+func (o *observer) start(ctx context.Context, g *errgroup.Group, s settings.Watch) error {
+	if s.Listen == "" {
+		return nil
+	}
+	l, err := serve.Listen(s.Listen)
+	if err != nil {
+		return err
+	}
+	o.log.Info("serving metrics and probes", "listen", l.Addr().String())
+	o.turned()
+	g.Go(func() error {
+		return serve.Serve(ctx, l, serve.Handlers{
+			Metrics: o.metrics.Handler(), Report: o.last.Load, PProf: s.PProf, Log: o.log, MaxBeat: maxBeat,
+			Beat: func() time.Time { return time.Unix(0, o.beat.Load()) },
+		})
+	})
+	g.Go(func() error { o.metrics.WatchIPAM(ctx); return nil })
+	return nil
+}
+
+// turned notes that the loop turns.
+func (o *observer) turned() {
+	o.beat.Store(time.Now().UnixNano())
+	o.notifier.Beat()
+}
+
+// stop says that the program ends: it is not ready any more.
+func (o *observer) stop() {
+	o.notifier.Stopping()
+	if err := notify.ReadyFile(o.readyFile, false); err != nil {
+		o.log.Warn("the file that says whether this program is ready stays", "error", err)
+	}
+}
+
+// isDue says whether a report is due; news: something of weight has changed.
+func (o *observer) isDue(now time.Time, news bool) bool {
+	since := now.Sub(o.written)
+	return since >= reportEvery && (news || since >= reportEveryIdle)
+}
+
+// publish has others see a report; in a folder, where one is known.
+func (o *observer) publish(now time.Time, r *report.Report, folder string) {
+	o.last.Store(r)
+	o.written = now
+	if r.Ready {
+		o.notifier.Ready()
+		o.notifier.Status(fmt.Sprintf("in step, %d sessions configured", len(r.Sessions)))
+	} else if len(r.NotReady) > 0 {
+		o.notifier.Status("not ready: " + r.NotReady[0])
+	}
+	o.complain("the file that says whether this program is ready is not as it should be", notify.ReadyFile(o.readyFile, r.Ready))
+	if folder != "" {
+		o.complain("confd status cannot see how this program stands", r.Write(folder))
+	}
+}
+
+// complain logs what is wrong with a file, once; nil: nothing is any more.
+func (o *observer) complain(about string, err error) {
+	if err == nil {
+		delete(o.failed, about)
+		return
+	}
+	if text := sameKind(err.Error()); o.failed[about] != text {
+		o.failed[about] = text
+		o.log.Warn(about, "error", err)
+	}
+}

@@ -1,0 +1,103 @@
+package agent
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"confd/bgp"
+	"confd/internal/plan"
+	"confd/internal/rollout"
+	"confd/reload/control"
+)
+
+// errNoTemplates is why nothing is rendered where the templates were broken when
+// the program was started, and still are.
+var errNoTemplates = errors.New("templates that work: those of the configuration folder are broken")
+
+// outcomes end a rollout: what it came to, and what follows.
+type outcomes struct {
+	*desk
+	*judge
+	rollout rollout.Rollout
+	journal *journal
+	care    *care
+	// waiting is what is waited for besides the datastore; empty: nothing.
+	waiting string
+}
+
+// idle says whether no rollout is under way.
+func (c *outcomes) idle() bool { return c.rollout.Stage() == rollout.Idle }
+
+// isStuck says that what the datastore tells cannot be put in place. A BIRD that
+// hangs would hang with other files, too.
+func (c *outcomes) isStuck() bool {
+	return c.failures.failing() && !c.known.AnyIs(control.Hung) || c.waiting != "" || c.hold.Current() != nil
+}
+
+// live notes that BIRD uses a candidate, or will when it starts. sure says that all
+// of it is in place.
+func (c *outcomes) live(candidate *plan.Candidate, sure bool) {
+	was := c.runs.Running()
+	if r, ok := c.recalled(); ok {
+		c.memory.live(time.Now(), candidate, was, &r)
+	} else {
+		c.memory.live(time.Now(), candidate, was, nil)
+	}
+	c.runs.Live(candidate, sure)
+	c.edition.Worked(candidate.Templates)
+	c.care.live()
+	c.children.InPlace()
+	c.news = true
+}
+
+// restDone ends a rollout of which something is held: what else there was is in
+// place.
+func (c *outcomes) restDone(now time.Time) {
+	c.inbox.Return(c.rollout.Batch())
+	c.rollout.End()
+	c.recovered(now)
+	c.care.notInPlace(now)
+}
+
+// succeeded notes that what the state asks for is in place, on trial at least.
+func (c *outcomes) succeeded(now time.Time) {
+	c.rollout.End()
+	c.waiting, c.news = "", true
+	c.hold.Live()
+	c.settled()
+	c.holdOver()
+	c.recovered(now)
+}
+
+// holdOver notes that nothing is held back any more. An approval holds for one time.
+func (c *outcomes) holdOver() {
+	if was := c.hold.Over(); was != nil {
+		c.journal.holdOver(was)
+		c.world.Forget(c.birds.daemon.Dir)
+	}
+}
+
+// stop ends a rollout that cannot go on: the last good configuration stays.
+func (c *outcomes) stop(now time.Time, err error) {
+	c.inbox.Return(c.rollout.Batch())
+	c.rollout.End()
+	c.news = true
+	switch {
+	case errors.Is(err, context.Canceled):
+		return
+	case errors.Is(err, bgp.ErrUnknownNode), errors.Is(err, errNoTemplates):
+		c.wait(err)
+	default:
+		c.fail(now, err)
+	}
+	c.care.notInPlace(now)
+}
+
+// wait says once what is waited for, which comes with a change.
+func (c *outcomes) wait(err error) {
+	if err.Error() != c.waiting {
+		c.waiting = err.Error()
+		c.log.Warn("waiting: the last good configuration stays", "for", err)
+	}
+}

@@ -1,0 +1,192 @@
+package agent
+
+import (
+	"maps"
+	"os"
+	"slices"
+	"time"
+
+	"confd/backends"
+	"confd/bgp"
+	"confd/internal/plan"
+	"confd/internal/report"
+	"confd/internal/rollout"
+	"confd/reload/control"
+)
+
+// reporter makes the report: where the loop stands, for others.
+type reporter struct {
+	*outcomes
+	start   *startup
+	program string // the version
+	began   time.Time
+	// sessions are those of listed, as in the report.
+	listed   *plan.Candidate
+	sessions []report.Session
+}
+
+// report says where the loop stands.
+func (p *reporter) report(now time.Time) *report.Report {
+	r := &report.Report{
+		Program: p.program, Node: p.settings.Node, PID: os.Getpid(), Started: p.began, At: now,
+		Sources: p.inbox.Report(), Pending: p.pending(), Waiting: p.waiting, Failure: p.failures.last,
+		Held: p.hold.Current(), Templates: p.edition.Why(), Stale: p.start.stale,
+		Problems: problems(p.journal.problems), Quarantined: p.quarantined(), Sets: p.sets(),
+	}
+	if p.birds.everKnown() {
+		r.BIRD = p.birds.daemon.Version.String()
+	}
+	if running := p.runs.Running(); running != nil {
+		r.Sessions, r.Blocks = p.running(running), blocks(running.Config)
+	} else if before := p.start.before(); before != nil { // what BIRD has is from before
+		r.Sessions, r.Blocks = before.Sessions, before.Blocks
+	}
+	r.NotReady = p.notReady(r)
+	r.Ready = len(r.NotReady) == 0
+	return r
+}
+
+// pending is when the oldest change arrived that is not live; zero: all are.
+func (p *reporter) pending() time.Time {
+	a, b := p.inbox.Since(), p.rollout.Batch().Since
+	if a.IsZero() || !b.IsZero() && b.Before(a) {
+		return b
+	}
+	return a
+}
+
+func problems(list []bgp.Problem) []report.Problem {
+	var out []report.Problem
+	for _, p := range list {
+		out = append(out, report.Problem{Object: p.Object.String(), Code: string(p.Code), Text: p.Text, LeftOut: p.LeftOut, Place: p.Place})
+	}
+	return out
+}
+
+func (p *reporter) quarantined() []report.Problem {
+	running := p.runs.Running()
+	if running == nil {
+		return nil
+	}
+	var list []report.Problem
+	for _, k := range slices.SortedFunc(maps.Keys(running.Quarantined), backends.Key.Compare) {
+		list = append(list, report.Problem{Object: k.String(), Text: running.Quarantined[k], LeftOut: true})
+	}
+	return list
+}
+
+// running are the sessions of what runs. The list is made once for each
+// configuration: there can be thousands.
+func (p *reporter) running(c *plan.Candidate) []report.Session {
+	if p.listed != c {
+		p.listed, p.sessions = c, sessions(c.Config)
+	}
+	return p.sessions
+}
+
+func sessions(cfg *bgp.Config) []report.Session {
+	var list []report.Session
+	for _, f := range cfg.Families() {
+		for _, s := range f.Sessions {
+			list = append(list, report.Session{
+				Name: s.Name, Family: f.Version, Kind: string(s.Kind), Neighbor: s.Neighbor.String(), Port: s.Port, AS: s.AS,
+				PeerNode: s.PeerNode, Passive: s.Passive, Object: s.Reason.Object.String(), Why: s.Reason.Text,
+			})
+		}
+	}
+	return list
+}
+
+func blocks(cfg *bgp.Config) []string {
+	var list []string
+	for _, f := range cfg.Families() {
+		for _, b := range f.Export.Blocks {
+			list = append(list, b.String())
+		}
+	}
+	return list
+}
+
+func (p *reporter) sets() []report.Set {
+	var list []report.Set
+	for _, s := range p.runs.Current() {
+		of := p.of(s)
+		row := of.Row(s)
+		if p.settled() && of.InStep() {
+			// What came since then makes no difference here.
+			if revision := p.inbox.Revision(); revision != "" {
+				row.Revision = revision
+			}
+		}
+		if row.State != control.Absent.String() {
+			row.RestartNeeded = p.restartNeeded(s.Name, of.BIRD.Started())
+		}
+		list = append(list, row)
+	}
+	return list
+}
+
+// settled says that all that has arrived is in what runs.
+func (p *reporter) settled() bool {
+	return p.runs.Running() != nil && p.pending().IsZero() && !p.runs.OnTrial() && p.hold.Current() == nil &&
+		!p.failures.failing() && p.waiting == "" && p.rollout.Stage() == rollout.Idle
+}
+
+// notReady says what is missing until everything is as it should be.
+func (p *reporter) notReady(r *report.Report) []string {
+	var list []string
+	for _, s := range r.Sources {
+		if !s.InSync {
+			why := s.Error
+			if why == "" {
+				why = "it has not told its whole state"
+			}
+			list = append(list, "datastore "+s.Name+" is out of step: "+why)
+		}
+	}
+	list = append(list, p.notApplied(r)...)
+	for _, s := range r.Sets {
+		list = append(list, p.notConfirmed(s)...)
+	}
+	return list
+}
+
+// notApplied says why what should run does not.
+func (p *reporter) notApplied(r *report.Report) []string {
+	var list []string
+	if r.Stale != nil {
+		list = append(list, r.Stale.Why+": BIRD runs on files of "+r.Stale.Confirmed.Format(time.RFC3339))
+	}
+	if r.Held != nil {
+		list = append(list, "a change is held back: "+r.Held.String())
+	}
+	if missing := p.inbox.Missing(); p.runs.Running() != nil && missing != nil {
+		list = append(list, "waiting for what is needed: "+missing.Error())
+	}
+	if r.Waiting != "" {
+		list = append(list, "waiting: "+r.Waiting)
+	}
+	if p.runs.Running() == nil && !p.runs.OnTrial() && r.Stale == nil {
+		list = append(list, "no configuration is in place yet")
+	}
+	if r.Failure != "" {
+		list = append(list, "not applied: "+r.Failure)
+	}
+	return list
+}
+
+// notConfirmed says what a BIRD has not said yet.
+func (p *reporter) notConfirmed(s report.Set) []string {
+	if s.State == control.Absent.String() && s.Error == "" && !p.missed(s.Name) {
+		return nil // nobody misses it
+	}
+	var list []string
+	if s.Rendered != "" && s.Confirmed != s.Rendered && s.TrialEnds.IsZero() {
+		list = append(list, "set "+s.Name+": BIRD has not confirmed what should run"+after(": ", s.Error))
+	}
+	away := []string{control.Absent.String(), control.Hung.String(), control.Restarting.String()}
+	if slices.Contains(away, s.State) {
+		list = append(list, "set "+s.Name+": BIRD is "+s.State)
+	}
+	return list
+}

@@ -1,0 +1,85 @@
+package agent
+
+import (
+	"cmp"
+	"slices"
+	"time"
+
+	"confd/internal/guard"
+)
+
+// sightings remember when each session was last seen established, by set.
+type sightings struct {
+	last map[string]map[string]guard.Seen
+}
+
+// saw notes the sessions of a set that are established at a time. Of those that are
+// not any more it stays known when they were.
+func (k *sightings) saw(now time.Time, set string, established []guard.Seen) {
+	of := k.of(set)
+	for name, s := range of {
+		s.Established = false
+		of[name] = s
+	}
+	for _, s := range established {
+		if s.Counts == nil {
+			s.Counts = of[s.Name].Counts
+		}
+		s.Set, s.Established, s.Last = set, true, now
+		of[s.Name] = s
+	}
+}
+
+// of are the sightings of a set.
+func (k *sightings) of(set string) map[string]guard.Seen {
+	if k.last == nil {
+		k.last = map[string]map[string]guard.Seen{}
+	}
+	if k.last[set] == nil {
+		k.last[set] = map[string]guard.Seen{}
+	}
+	return k.last[set]
+}
+
+// lost notes that the sessions of a set that there were until a time are away.
+func (k *sightings) lost(now time.Time, set string, names []string) {
+	k.saw(now, set, nil)
+	of := k.of(set)
+	for _, name := range names {
+		s := of[name]
+		s.Name, s.Set, s.Last = name, set, now
+		of[name] = s
+	}
+}
+
+// recall takes over what was seen before, where nothing else is known.
+func (k *sightings) recall(seen []guard.Seen) {
+	for _, s := range seen {
+		if _, known := k.of(s.Set)[s.Name]; !known {
+			k.of(s.Set)[s.Name] = s
+		}
+	}
+}
+
+// forget forgets what was last seen before a time.
+func (k *sightings) forget(before time.Time) {
+	for _, set := range k.last {
+		for name, s := range set {
+			if s.Last.Before(before) {
+				delete(set, name)
+			}
+		}
+	}
+}
+
+// all are all sightings, sorted by set and name.
+func (k *sightings) all() []guard.Seen {
+	var all []guard.Seen
+	for _, set := range k.last {
+		for _, s := range set {
+			all = append(all, s)
+		}
+	}
+	slices.SortFunc(all, func(a, b guard.Seen) int { return cmp.Or(cmp.Compare(a.Set, b.Set), cmp.Compare(a.Name, b.Name)) })
+	return all
+}

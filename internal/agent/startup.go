@@ -1,0 +1,151 @@
+package agent
+
+import (
+	"time"
+
+	"confd/internal/report"
+	"confd/reload"
+)
+
+// bootAfter is how long the datastore may take to tell its whole state before
+// BIRD runs on what it confirmed last; bootPause the time between two tries.
+const (
+	bootAfter = 500 * time.Millisecond
+	bootPause = 5 * time.Second
+)
+
+// startup has BIRD run on the files that it confirmed last, where nothing tells in
+// time what it should run, or what is told cannot be used.
+//
+//	state    event                  next     besides
+//	waiting  look, and it is time   trying   each set that lies there is taken into use
+//	waiting  look, nothing is there over
+//	trying   answered, one failed   waiting  the next try comes a while later
+//	trying   answered, all work     over     BIRD runs on files from before
+//	any      live                   over     BIRD runs what it should
+type startup struct {
+	*desk
+	began  time.Time
+	at     time.Time // not before
+	left   Left
+	open   int // sets that have not answered
+	failed bool
+	over   bool
+	// stale is set while BIRD runs on files from before.
+	stale *report.Stale
+}
+
+// leaves notes what lies in BIRD's folder at the start.
+func (s *startup) leaves(l Left) {
+	s.left = l
+	if l.Err != nil {
+		s.log.Warn("what a program left that ran here before is not known", "error", l.Err)
+	}
+	if l.Report != nil {
+		s.hold.Inherit(l.Report.Held)
+	}
+	if s.settings.Safety.Guard == 0 {
+		return
+	}
+	for _, r := range l.Records {
+		if set, g, err := r.OnDisk(); err == nil && !g.Confirmed.IsZero() {
+			s.runs.Found(s.read(set, r))
+		}
+	}
+}
+
+// read is a set with the BIRD that reads it.
+func (s *startup) read(set reload.Set, r reload.Record) reload.Set {
+	daemon := s.birds.daemon.Reader(r.Set, r.Main)
+	set.Daemon = &daemon
+	return set
+}
+
+// before is the report of the program that ran here before; nil: there is none.
+func (s *startup) before() *report.Report { return s.left.Report }
+
+// look has BIRD run on files from before where it is time, and says whether it is.
+// stuck says that what the datastore tells cannot be put in place.
+func (s *startup) look(now time.Time, stuck bool) bool {
+	switch {
+	case s.over, s.open > 0, s.runs.Running() != nil, s.runs.OnTrial(), s.settings.Templates.SyncOnly, !s.birds.everKnown():
+		return false
+	case s.inbox.Complete() && !stuck, now.Sub(s.began) < bootAfter, now.Before(s.at):
+		return false
+	}
+	s.at, s.failed = now.Add(bootPause), false
+	l := s.world.Left(s.birds.daemon.Dir)
+	if l.Err != nil {
+		s.log.Warn("what BIRD confirmed last is not known", "error", l.Err)
+	}
+	if len(l.Records) == 0 {
+		s.over = true
+		s.log.Info("waiting for the datastore: there are no files from before", "folder", s.birds.daemon.Dir, "missing", s.missing())
+	}
+	for _, r := range l.Records {
+		daemon := s.birds.daemon.Reader(r.Set, r.Main)
+		if s.lanes.give(Order{Action: Boot, For: ForStart, Set: reload.Set{Name: r.Set}, Record: r, Daemon: daemon}) {
+			s.open++
+		}
+	}
+	return true
+}
+
+// missing is what the datastore has not told, in words.
+func (s *startup) missing() string {
+	if err := s.inbox.Missing(); err != nil {
+		return err.Error()
+	}
+	return "nothing"
+}
+
+// answered has what came of a set from before.
+func (s *startup) answered(now time.Time, done Done) {
+	s.news = true
+	if done.Err != nil {
+		s.failed = true
+		if s.known.Of(done.Record.Set).Files.Drifted(sameKind(done.Err.Error())) {
+			s.log.Error("the files from before are not used: waiting for the datastore", "set", done.Record.Set, "error", done.Err)
+		}
+	} else {
+		s.booted(now, done)
+	}
+	if s.open--; s.open == 0 {
+		s.over = !s.failed
+	}
+}
+
+// booted notes that BIRD runs on files from before: from now on they are looked
+// after, as those are that this program has written itself.
+func (s *startup) booted(now time.Time, done Done) {
+	r, res := done.Record, done.Result
+	g, _ := r.Find(res.Hash)
+	at := g.Confirmed
+	if at.IsZero() {
+		at = g.Checked
+	}
+	why := "the datastore is away"
+	if s.inbox.Complete() {
+		why = "what should run is not in place"
+	}
+	s.log.Warn(why+": BIRD runs on the files from before", "set", r.Set, "state", res.State.String(),
+		"age", now.Sub(at).Round(time.Second), "revision", g.Mark, "bird", res.Version, "missing", s.missing())
+	s.children.InPlace(done.Daemon.Socket)
+	if s.runs.Running() != nil {
+		return // meanwhile what should run does
+	}
+	s.stale = &report.Stale{Why: why, Confirmed: at, Revision: g.Mark}
+	if set, lies, err := r.OnDisk(); err == nil && lies.Hash == res.Hash {
+		done.Set = s.read(set, r)
+		s.runs.Found(done.Set)
+		s.note(now, done)
+	}
+}
+
+// live notes that BIRD runs what it should.
+func (s *startup) live(hash string) {
+	if s.stale != nil {
+		s.log.Info("BIRD runs what it should: no longer on files because they were there", "hash", hash)
+	}
+	s.over, s.stale = true, nil
+}

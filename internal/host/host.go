@@ -1,0 +1,127 @@
+// Package host is what is around the loop on this machine: the BIRDs of the node,
+// their folder, and the commands that are run for them.
+package host
+
+import (
+	"context"
+	"errors"
+	"io/fs"
+	"log/slog"
+	"net"
+	"net/netip"
+
+	"confd/bgp"
+	"confd/internal/agent"
+	"confd/internal/birds"
+	"confd/internal/guard"
+	"confd/internal/report"
+	"confd/reload"
+	"confd/reload/control"
+)
+
+// Host is an agent.World.
+type Host struct {
+	BIRD birds.Settings
+	// Reload are the options of what is done to each set.
+	Reload reload.Options
+}
+
+// Find finds out which BIRD there is, and where.
+func (h Host) Find(ctx context.Context) (birds.Daemons, error) { return birds.Find(ctx, h.BIRD) }
+
+// Left reads what a program has left in a folder that ran here before.
+func (h Host) Left(folder string) agent.Left {
+	var l agent.Left
+	var errReport, errRecords, errMemory error
+	l.Report, errReport = report.ReadOwn(folder)
+	l.Records, errRecords = reload.Records(folder)
+	l.Memory, l.Salt, errMemory = readMemory(folder)
+	if errors.Is(errRecords, fs.ErrNotExist) {
+		errRecords = nil
+	}
+	l.Err = errors.Join(errReport, errRecords, errMemory)
+	return l
+}
+
+// Target is what is done to a set.
+func (h Host) Target(string) agent.Target { return reload.New(h.Reload) }
+
+// Survey lists the sessions that are established at a control socket; where whole is
+// set with their counts of routes, and the routes that BIRD has. A BIRD that is not
+// there has none.
+func (h Host) Survey(ctx context.Context, socket string, whole bool) ([]guard.Seen, []bgp.Route, error) {
+	c, err := control.Dial(ctx, socket)
+	if errors.Is(err, control.ErrNotRunning) {
+		return nil, nil, nil
+	}
+	if err != nil {
+		return nil, nil, err
+	}
+	defer c.Close()
+	list := c.SessionsBrief
+	if whole {
+		list = c.Sessions
+	}
+	sessions, err := list(ctx)
+	if err != nil {
+		return nil, nil, err
+	}
+	return established(sessions, whole), nil, nil
+}
+
+func established(sessions []control.SessionState, whole bool) []guard.Seen {
+	var seen []guard.Seen
+	for _, s := range sessions {
+		if !s.Established() {
+			continue
+		}
+		one := guard.Seen{Name: s.Name, Neighbor: s.Neighbor.WithZone("")}
+		if whole {
+			one.Counts = &guard.Counts{}
+			for _, r := range s.Routes {
+				one.Counts.Imported += r.Imported
+				one.Counts.Exported += r.Exported
+			}
+		}
+		seen = append(seen, one)
+	}
+	return seen
+}
+
+// Local are the addresses of this machine's interfaces; nil where they are not known.
+func (h Host) Local() []netip.Addr {
+	addresses, err := net.InterfaceAddrs()
+	if err != nil {
+		return nil
+	}
+	var local []netip.Addr
+	for _, a := range addresses {
+		if p, err := netip.ParsePrefix(a.String()); err == nil {
+			local = append(local, p.Addr().Unmap())
+		}
+	}
+	return local
+}
+
+// Remember writes down what a next program must know.
+func (h Host) Remember(folder string, m *guard.Memory, salt guard.Salt) error {
+	return writeMemory(folder, m, salt)
+}
+
+// Watch tells of the BIRD of a control socket coming and going.
+func (h Host) Watch(ctx context.Context, socket string, out chan<- control.Event) {
+	control.Watch(ctx, socket, out, slog.New(slog.DiscardHandler))
+}
+
+// Run runs reload commands.
+func (h Host) Run(ctx context.Context, commands []string) error {
+	return reload.RunCommands(ctx, commands, h.Reload.ReloadTimeout)
+}
+
+// Approved says whether what has that token was approved.
+func (h Host) Approved(folder, token string) bool {
+	return report.Approved(folder, token)
+}
+
+// Forget takes approvals away.
+func (h Host) Forget(folder string) { report.Forget(folder) }

@@ -1,0 +1,86 @@
+package plan
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
+	"time"
+
+	"confd/backends"
+	"confd/bgp"
+	"confd/internal/birds"
+	"confd/reload"
+)
+
+// Candidate is what BIRD should run, for the state of a moment. It is not changed
+// once it was made.
+type Candidate struct {
+	// Full is what the whole state asks for; nil where something that is held was
+	// taken out. Config lacks what is quarantined, besides.
+	Full, Config *bgp.Config
+	// State is what Config was computed from.
+	State    *backends.State
+	Birds    birds.Daemons
+	Sets     []reload.Set
+	Hash     string // of Sets, 16 hex digits
+	Revision string // the datastore's, of State
+	// Quarantined are objects without which Config was made, each with the reason.
+	Quarantined map[backends.Key]string
+	// Changed are the objects that changed since what runs was made, sorted.
+	Changed []backends.Key
+	// Templates made the sets.
+	Templates Templates
+	Times     Times
+}
+
+// Times are when the steps of a change were done.
+type Times struct {
+	Event    time.Time // the oldest change in it arrived; zero: no change led to it
+	Began    time.Time
+	Computed time.Time
+	Rendered time.Time
+}
+
+// IsRest says whether a change that is held was taken out.
+func (c *Candidate) IsRest() bool { return c.Full == nil }
+
+// Candidate renders cfg, which state asks for, for the BIRDs of a node. What it
+// returns has Full set, and neither Changed nor the times before Rendered.
+func (p Planner) Candidate(ctx context.Context, cfg *bgp.Config, state *backends.State, d birds.Daemons, revision string) (*Candidate, error) {
+	files, err := p.Render(ctx, cfg, state, d.Version)
+	if err != nil {
+		return nil, err
+	}
+	c := &Candidate{Full: cfg, Config: cfg, State: state, Birds: d, Revision: revision, Templates: p.Templates}
+	c.use(p.Sets(files, d))
+	c.Times.Rendered = time.Now()
+	return c, nil
+}
+
+// use gives the candidate its sets.
+func (c *Candidate) use(sets []reload.Set) {
+	for i := range sets {
+		sets[i].Mark = c.Revision
+	}
+	c.Sets, c.Hash = sets, Hash(sets)
+}
+
+// Without is c as it is without some objects, which config and sets were made
+// without: each is there with the reason.
+func (c *Candidate) Without(objects map[backends.Key]string, config *bgp.Config, sets []reload.Set) *Candidate {
+	reduced := *c
+	reduced.Config, reduced.Quarantined = config, objects
+	reduced.use(sets)
+	reduced.Times.Rendered = time.Now()
+	return &reduced
+}
+
+// Hash names the files of sets, whatever marks they carry: 16 hex digits.
+func Hash(sets []reload.Set) string {
+	sum := sha256.New()
+	for _, s := range sets {
+		fmt.Fprintln(sum, s.Name, s.Hash())
+	}
+	return hex.EncodeToString(sum.Sum(nil))[:16]
+}
