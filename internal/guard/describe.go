@@ -20,6 +20,9 @@ const maxObjects = 30
 // each: first those that asked for what is lost, then by kind.
 func (j *judgement) describe(reasons map[backends.Key]aspect, lost []string) []string {
 	before := j.q.stateBefore()
+	if len(reasons) == 0 && j.q.OtherTemplates {
+		return []string{"the templates changed"}
+	}
 	if before == nil {
 		return j.describeStanding(lost)
 	}

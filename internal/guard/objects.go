@@ -165,7 +165,7 @@ func (s *suspects) line(l Line) {
 	}
 	_, is := s.j.fateOf(l)
 	about := ofSessions
-	if l.Object.Kind == backends.KindBGPPeer || is != nil && is.Object.Kind == backends.KindBGPPeer {
+	if s.selects(l.Object) || is != nil && s.selects(is.Object) {
 		about = ofLabels
 	}
 	s.changed(configuration("default"), ofSessions)
@@ -179,6 +179,17 @@ func (s *suspects) line(l Line) {
 	if is != nil {
 		s.asking(is.Object)
 	}
+}
+
+// selects says whether an object chooses nodes by their labels.
+func (s *suspects) selects(key backends.Key) bool {
+	for _, state := range []*backends.State{s.before, s.after} {
+		p := state.BGPPeers[key.Name]
+		if key.Kind == backends.KindBGPPeer && p != nil && (p.NodeSelector != "" || p.PeerSelector != "") {
+			return true
+		}
+	}
+	return false
 }
 
 // asking looks at an object that asks for a session, and the Secrets that it names.

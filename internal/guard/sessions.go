@@ -26,8 +26,11 @@ type judgement struct {
 	policies [2]bgp.Policies // of config, by family
 	// bySession has the routes themselves, once somebody asked for them.
 	bySession map[string][]bgp.Route
-	cluster   *cluster
-	sessions  []session
+	// written are the sessions in the candidate's files, where the templates are
+	// others or somebody asked; nil: not known.
+	written  map[string]bool
+	cluster  *cluster
+	sessions []session
 	// needRoutes: with BIRD's routes the judgement may be another one.
 	needRoutes bool
 }
@@ -69,6 +72,9 @@ func (q Question) judgement(config *bgp.Config, state *backends.State, is *Outli
 	if q.Held != nil {
 		j.heldLost = setOf(q.Held.Lost)
 	}
+	if q.OtherTemplates {
+		j.written = birdtext.Sessions(q.Candidate.Sets)
+	}
 	j.then = bookOf(j.was)
 	return j
 }
@@ -100,7 +106,6 @@ func (j *judgement) look() {
 // addOthers adds the sessions of BIRD's that are in none of the configurations:
 // those of templates of a user's own, and of files that somebody else wrote.
 func (j *judgement) addOthers() {
-	var names map[string]bool
 	for _, s := range j.q.Seen {
 		if j.then.has(s.Name) || j.now.has(s.Name) {
 			continue
@@ -109,11 +114,11 @@ func (j *judgement) addOthers() {
 		if l.Kind != "" || !j.counts(l, j.was) {
 			continue
 		}
-		if names == nil {
-			names = birdtext.Sessions(j.q.Candidate.Sets)
+		if j.written == nil {
+			j.written = birdtext.Sessions(j.q.Candidate.Sets)
 		}
 		out := session{Line: l, up: s.Established, imported: j.imported(s.Name)}
-		if len(names) > 0 && !names[l.Name] {
+		if len(j.written) > 0 && !j.written[l.Name] {
 			out.fate, out.step = removed, true
 			if l.Neighbor.IsValid() && j.now.at(l.Neighbor) {
 				out.fate = remade
@@ -149,11 +154,14 @@ func (j *judgement) add(l Line, from *Outline) {
 }
 
 // fateOf is what the candidate makes of l: a source address that no interface has
-// does for no session that is up.
+// does for no session that is up, and changed templates may have left one out.
 func (j *judgement) fateOf(l Line) (fate, *Line) {
 	f, is := j.now.fateOf(l)
-	if f == kept && !l.Terms.known() && j.homeless(is.Terms.Source) {
-		f = remade
+	switch {
+	case f == kept && !l.Terms.known() && j.homeless(is.Terms.Source):
+		return remade, is
+	case f != removed && j.q.OtherTemplates && len(j.q.Candidate.Sets) > 0 && !j.written[is.Name]:
+		return removed, nil
 	}
 	return f, is
 }
