@@ -180,13 +180,26 @@ func decodeSecret(m metadata, f field) *Secret {
 	data := f.get("data").secrets()
 	for _, key := range slices.Sorted(maps.Keys(data)) {
 		value, err := base64.StdEncoding.DecodeString(data[key])
-		if err != nil {
+		if err != nil && !IsEncrypted(data[key]) {
 			f.get("data").entry(key).failf("is not base64")
 		}
 		s.Data[key] = string(value)
+		f.get("data").notEncrypted(key, data[key], string(value))
 	}
-	maps.Copy(s.Data, f.get("stringData").secrets())
+	given := f.get("stringData").secrets()
+	for _, key := range slices.Sorted(maps.Keys(given)) {
+		value := given[key]
+		s.Data[key] = value
+		f.get("stringData").notEncrypted(key, value)
+	}
 	return s
+}
+
+// notEncrypted notes a value that SOPS has encrypted: it is no password.
+func (f field) notEncrypted(key string, forms ...string) {
+	if slices.ContainsFunc(forms, IsEncrypted) {
+		f.entry(key).failf("is encrypted by SOPS: decrypt the file first (sops -d)")
+	}
 }
 
 func (f field) secrets() map[string]string {

@@ -1,12 +1,7 @@
 package etcd
 
 import (
-	"encoding/json"
-	"errors"
 	"fmt"
-	"net/netip"
-	"strconv"
-	"strings"
 
 	clientv3 "go.etcd.io/etcd/client/v3"
 
@@ -79,7 +74,7 @@ func (b *Backend) putEvent(key string, value []byte) (backends.Event, bool) {
 	}
 	name := key[len(r.dir):]
 	if r.kind == backends.KindBlockAffinity {
-		return putAffinity(b.cfg.Node, name, value)
+		return backends.AffinityEvent(b.cfg.Node, name, value)
 	}
 	e := backends.Event{Key: backends.Key{Kind: r.kind, Name: name}}
 	e.Resource, e.Err = decode(r.kind, name, value)
@@ -93,7 +88,7 @@ func (b *Backend) goneEvent(key string) (backends.Event, bool) {
 	}
 	name := key[len(r.dir):]
 	if r.kind == backends.KindBlockAffinity {
-		if name, _, _ = blockName(b.cfg.Node, name); name == "" {
+		if name = backends.AffinityName(b.cfg.Node, name); name == "" {
 			return backends.Event{}, false
 		}
 	}
@@ -115,84 +110,4 @@ func checkSize(value []byte) error {
 		return fmt.Errorf("the value has %d bytes; more than %d are not read", len(value), maxValue)
 	}
 	return nil
-}
-
-// putAffinity is the event of a block affinity. The rest of its key, after the
-// node's folder, is "ipv4/block/A.B.C.D-LEN" or "ipv6/block/ADDR-LEN".
-func putAffinity(node, rest string, value []byte) (backends.Event, bool) {
-	name, cidr, err := blockName(node, rest)
-	if name == "" {
-		return backends.Event{}, false
-	}
-	e := backends.Event{Key: backends.Key{Kind: backends.KindBlockAffinity, Name: name}}
-	if err == nil {
-		e.Resource, err = decodeAffinity(node, name, cidr, value)
-	}
-	if err != nil {
-		e.Resource, e.Err = nil, err
-	}
-	return e, true
-}
-
-// blockName gives an affinity's name and block; name is empty for keys that
-// are no affinity. A key that is not well formed keeps its folder in its name,
-// so that it never goes by the name of one that is.
-func blockName(node, rest string) (name string, cidr netip.Prefix, err error) {
-	family, block, ok := strings.Cut(rest, "/block/")
-	if !ok || (family != "ipv4" && family != "ipv6") {
-		return "", netip.Prefix{}, nil
-	}
-	cidr, err = parseBlock(block)
-	if err == nil && cidr.Addr().Is4() != (family == "ipv4") {
-		err = fmt.Errorf("block %q stands in the folder of %s", block, family)
-	}
-	if err != nil {
-		return node + "/" + rest, netip.Prefix{}, err
-	}
-	return node + "/" + block, cidr, nil
-}
-
-// parseBlock reads "ADDR-LEN".
-func parseBlock(s string) (netip.Prefix, error) {
-	bad := fmt.Errorf("block %q is not an address, a dash and a prefix length", s)
-	i := strings.LastIndexByte(s, '-')
-	if i < 0 {
-		return netip.Prefix{}, bad
-	}
-	addr, err := netip.ParseAddr(s[:i])
-	if err != nil || addr.Zone() != "" || addr.Is4In6() {
-		return netip.Prefix{}, bad
-	}
-	bits, err := strconv.ParseUint(s[i+1:], 10, 8)
-	if err != nil {
-		return netip.Prefix{}, bad
-	}
-	cidr, err := addr.Prefix(int(bits))
-	if err != nil {
-		return netip.Prefix{}, bad
-	}
-	return cidr, nil
-}
-
-func decodeAffinity(node, name string, cidr netip.Prefix, value []byte) (backends.Resource, error) {
-	a := &backends.BlockAffinity{Name: name, Node: node, CIDR: cidr}
-	if len(value) == 0 {
-		return a, nil
-	}
-	if err := checkSize(value); err != nil {
-		return nil, err
-	}
-	var v struct {
-		State   string `json:"state"`
-		Deleted bool   `json:"deleted"`
-	}
-	if err := json.Unmarshal(value, &v); err != nil {
-		return nil, fmt.Errorf("the value of the affinity is not as expected: %w", err)
-	}
-	switch v.State {
-	case "", "confirmed", "pending", "pendingDeletion":
-		a.State, a.Deleted = v.State, v.Deleted
-		return a, nil
-	}
-	return nil, errors.New("unknown state " + strconv.Quote(v.State))
 }

@@ -72,7 +72,7 @@ func (u *usageReading) read(ctx context.Context, node string, most int64) (backe
 // addName counts a block by its key alone.
 func addName(c *backends.UsageCounter) func(key string, _ []byte) {
 	return func(key string, _ []byte) {
-		cidr, err := parseBlock(key[strings.LastIndexByte(key, '/')+1:])
+		cidr, err := backends.ParseBlockKey(key[strings.LastIndexByte(key, '/')+1:])
 		if err != nil {
 			c.AddUnreadable()
 			return

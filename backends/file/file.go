@@ -5,7 +5,6 @@ package file
 import (
 	"context"
 	"errors"
-	"fmt"
 	"io/fs"
 	"log/slog"
 	"time"
@@ -18,14 +17,14 @@ import (
 // Source is the backend's name in updates.
 const Source = "file"
 
-// KindFile is the kind of the key under which a document that cannot be read
-// is reported. The name is "PATH, document N", or "PATH, document N, item N".
+// KindFile is the kind of the key under which a document is reported that cannot
+// be read, or that is no object of a kind that is known. The name is "PATH, document N", or "PATH, document N, item N".
 const KindFile = backends.KindFile
 
 // Config says what to read.
 type Config struct {
-	// Paths are files, and folders whose *.yaml, *.yml and *.json files count,
-	// in sub folders too. Where two objects have one name the later one counts:
+	// Paths are files, archives of files (*.tgz, *.tar.gz, *.tar), and folders
+	// whose *.yaml, *.yml and *.json files count, in sub folders too. Where two objects have one name the later one counts:
 	// later in Paths, then in the order of file names, then in the file.
 	Paths []string
 	// Logger gets warnings about what is in the files; nil: nobody does.
@@ -33,6 +32,8 @@ type Config struct {
 	// PollInterval is how often files are looked at where the kernel does not
 	// tell of changes; 0: every 10 s.
 	PollInterval time.Duration
+	// settled is the constant of that name, or less for tests.
+	settled time.Duration
 }
 
 // Backend reads files. Create it with New.
@@ -56,6 +57,9 @@ func New(cfg Config) (*Backend, error) {
 	if cfg.PollInterval <= 0 {
 		cfg.PollInterval = 10 * time.Second
 	}
+	if cfg.settled == 0 {
+		cfg.settled = settled
+	}
 	return &Backend{cfg: cfg}, nil
 }
 
@@ -76,17 +80,32 @@ func (b *Backend) Run(ctx context.Context, out chan<- backends.Update) error {
 	return folder.Run(ctx, o, newReader(b.cfg), out)
 }
 
+// settled is how long a file that was written in place must be quiet before it
+// is believed that something is gone from it.
+const settled = 3 * time.Second
+
+// heldMost is how long a file that is always being written is waited for.
+const heldMost = 30 * time.Second
+
 // reader holds what was last read, and what was last said about it.
 type reader struct {
-	cfg   Config
-	files map[string]*parsedFile
-	said  map[string]bool
+	cfg       Config
+	knowledge *knowledge
+	files     map[string]*parsedFile
+	// good is what each file had when all of it could be read, or what was kept
+	// of that since.
+	good map[string][]entry
+	// held has since when files are not believed that lost something.
+	held map[string]time.Time
+	said map[string]bool
 	// What was read last, until State takes it for true.
 	next  map[string]*parsedFile
 	order []string
 }
 
-func newReader(cfg Config) *reader { return &reader{cfg: cfg} }
+func newReader(cfg Config) *reader {
+	return &reader{cfg: cfg, knowledge: newKnowledge(), good: map[string][]entry{}, held: map[string]time.Time{}}
+}
 
 // Read reads the files that changed.
 func (r *reader) Read(ctx context.Context) (t watch.Targets, moving bool, err error) {
@@ -97,40 +116,66 @@ func (r *reader) Read(ctx context.Context) (t watch.Targets, moving bool, err er
 	files := make(map[string]*parsedFile, len(l.files))
 	for _, path := range l.files {
 		before := r.files[path]
-		f, err := readFile(ctx, path, r.next[path])
+		f, err := readFile(ctx, path, r.next[path], r.knowledge)
 		if err != nil {
 			return l.targets, errors.Is(err, fs.ErrNotExist), err
 		}
 		files[path] = f
-		moving = moving || f != before && f.stamp.BeingWritten() && f.lost(before)
+		if f == before {
+			continue
+		}
+		if before == nil {
+			moving = moving || f.stamp.BeingWritten() && f.lost(nil)
+		} else if wait := r.hold(path, f, before); wait > 0 {
+			files[path], l.targets.Again = before, wait
+		}
 	}
 	r.next, r.order = files, l.files
 	return l.targets, moving, nil
 }
 
+// hold says how long not to believe what a file has now: one that was written in
+// place a moment ago, and lacks something, may be in the middle of that.
+func (r *reader) hold(path string, now, before *parsedFile) time.Duration {
+	wait := r.cfg.settled - now.stamp.Age()
+	if wait <= 0 || !now.stamp.SameFile(before.stamp) || !now.less(before) {
+		delete(r.held, path)
+		return 0
+	}
+	since, ok := r.held[path]
+	if !ok {
+		r.held[path] = time.Now()
+	} else if time.Since(since) > heldMost {
+		return 0
+	}
+	return wait
+}
+
+// less says whether a file looks as if it were not all that it is to be.
+func (f *parsedFile) less(before *parsedFile) bool {
+	return f.stamp.Size() < before.stamp.Size() || f.unfinished && !before.unfinished || f.lost(before)
+}
+
 // State is every object of the files by its key.
 func (r *reader) State() map[backends.Key]backends.Event {
 	r.files = r.next
-	state := map[backends.Key]backends.Event{}
-	where := map[backends.Key]entry{}
+	a := newAssembly()
 	n := notices{log: r.cfg.Logger, before: r.said, now: map[string]bool{}}
+	good := make(map[string][]entry, len(r.order))
 	for _, path := range r.order {
-		for _, e := range r.files[path].entries(path) {
+		entries := r.files[path].entries()
+		if k := kept(r.good[path], entries); len(k) > 0 {
+			tellKept(entries, len(k))
+			entries = append(k, entries...)
+		}
+		good[path] = entries
+		for _, e := range entries {
 			n.entry(e)
-			event := e.result()
-			if event == nil {
-				continue
-			}
-			if other, twice := where[event.Key]; twice {
-				n.say(slog.LevelWarn, "an object is there twice; the later one counts",
-					"object", event.Key.String(), "first", other.place(), "later", e.place())
-			}
-			where[event.Key] = e
-			state[event.Key] = *event
+			a.add(e)
 		}
 	}
-	r.said = n.now
-	return state
+	r.said, r.good = n.now, good
+	return a.finish()
 }
 
 // notices logs each thing once for as long as it is so.
@@ -140,18 +185,12 @@ type notices struct {
 }
 
 func (n notices) entry(e entry) {
-	for _, w := range e.warnings {
-		n.say(slog.LevelWarn, "a part of an object makes no sense and counts as absent", "problem", w, "place", e.place())
+	if e.ignored == "" {
+		return
 	}
-	if e.ignored != "" {
-		n.say(slog.LevelDebug, "objects of this kind do not matter here", "kind", e.ignored, "path", e.path)
-	}
-}
-
-func (n notices) say(level slog.Level, text string, args ...any) {
-	id := fmt.Sprint(append([]any{text}, args...)...)
+	id := e.ignored + " " + e.path
 	if !n.before[id] && !n.now[id] {
-		n.log.Log(context.Background(), level, text, args...)
+		n.log.Debug("objects of this kind do not matter here", "kind", e.ignored, "path", e.path)
 	}
 	n.now[id] = true
 }

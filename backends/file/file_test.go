@@ -1,7 +1,6 @@
 package file
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -108,7 +107,7 @@ items:
 
 - metadata: {name: q}
   spec: {peerIP: x}
-`, []string{"BGPPeer p", `BGPPeer q: spec.peerIP: "x" is not an IP address, or one with a port`}},
+`, []string{"BGPPeer p", `BGPPeer q: PATH/a.yaml:9:18: spec.peerIP: "x" is not an IP address, or one with a port`}},
 		{"an indented list", "a.yaml", "kind: NodeList\napiVersion: projectcalico.org/v3\nitems:\n  - metadata: {name: a}\n", []string{"Node a AS 0"}},
 		{"JSON", "a.json", `{"kind": "List", "apiVersion": "v1", "items": [{"kind": "Secret", "apiVersion": "v1", "metadata": {"name": "s"}}]}`,
 			[]string{"Secret default/s"}},
@@ -124,17 +123,16 @@ items:
 		{"later wins", "a.yaml", node("a", 1) + node("a", 2), []string{"Node a AS 2"}},
 		{"duplicate fields", "a.yaml", "apiVersion: projectcalico.org/v3\nkind: Node\nkind: Node\nmetadata: {name: x, name: a}\n", []string{"Node a AS 0"}},
 		{"a bad document among good ones", "a.yaml", node("a", 1) + "---\nkind: Node\n  bad: [\n" + node("b", 2),
-			[]string{"File PATH/a.yaml, document 2: line 11: mapping values are not allowed in this context", "Node a AS 1", "Node b AS 2"}},
+			[]string{"File PATH/a.yaml, document 2: PATH/a.yaml:11:6: mapping values are not allowed in this context", "Node a AS 1", "Node b AS 2"}},
 		{"a bad item among good ones", "a.yaml", "apiVersion: v1\nitems:\n- {apiVersion: v1, kind: Service, metadata: {name: s}}\n- \"\n- {apiVersion: v1, kind: Service, metadata: {name: t}}\nkind: List\n",
-			[]string{"File PATH/a.yaml, document 1, item 2: line 5: found unexpected end of stream", "Service default/s", "Service default/t"}},
+			[]string{"File PATH/a.yaml, document 1, item 2: PATH/a.yaml:4:3: found unexpected end of stream", "Service default/s", "Service default/t"}},
 		{"no kind", "a.yaml", "a: b\n---\nkind: Node\n---\ntext\n---\napiVersion: v1\nkind: Service\n", []string{
-			"File PATH/a.yaml, document 1: line 1: has no kind",
-			`File PATH/a.yaml, document 2: line 2: is a "Node" without apiVersion`,
-			"File PATH/a.yaml, document 3: line 4: is not an object",
-			"File PATH/a.yaml, document 4: line 6: is a Service that cannot be used: metadata.name: is missing"}},
+			`File PATH/a.yaml, document 2: PATH/a.yaml:3:1: is a "Node" without apiVersion`,
+			"File PATH/a.yaml, document 3: PATH/a.yaml:5:1: is not an object",
+			"File PATH/a.yaml, document 4: PATH/a.yaml:7:1: is a Service that cannot be used: metadata.name: is missing"}},
 		{"a password that YAML takes for an alias", "a.yaml", "stringData: {a: *hunter2}\n",
-			[]string{"File PATH/a.yaml, document 1: line 1: unknown anchor '...' referenced"}},
-		{"not text", "a.yaml", "\x00\x01\x02", []string{"File PATH/a.yaml, document 1: line 1: control characters are not allowed"}},
+			[]string{"File PATH/a.yaml, document 1: PATH/a.yaml:1:17: unknown anchor '...' referenced; a text that begins with * needs quotes"}},
+		{"not text", "a.yaml", "\x00\x01\x02", []string{"File PATH/a.yaml, document 1: PATH/a.yaml:1:1: control characters are not allowed (value: 0)"}},
 		{"empty", "a.yaml", "", nil},
 		{"other names", "a.txt", node("a", 1), nil},
 		{"hidden", ".a.yaml", node("a", 1), nil},
@@ -195,22 +193,6 @@ func TestHostile(t *testing.T) {
 	})
 }
 
-func TestDuplicatesAreSaid(t *testing.T) {
-	dir := t.TempDir()
-	write(t, filepath.Join(dir, "a.yaml"), node("x", 1)+node("w", 1))
-	write(t, filepath.Join(dir, "b.yaml"), node("w", 2))
-	var out bytes.Buffer
-	got := load(t, slog.New(slog.NewTextHandler(&out, nil)), dir)
-	if d := cmp.Diff([]string{"Node w AS 2", "Node x AS 1"}, got); d != "" {
-		t.Error(d)
-	}
-	for _, want := range []string{"Node w", "a.yaml, document 2", "b.yaml, document 1"} {
-		if !strings.Contains(out.String(), want) {
-			t.Errorf("%q is not in the log: %s", want, &out)
-		}
-	}
-}
-
 func TestLoadErrors(t *testing.T) {
 	dir := t.TempDir()
 	missing := filepath.Join(dir, "missing.yaml")
@@ -247,7 +229,13 @@ type run struct {
 // start runs the backend without a poll worth mentioning.
 func start(t *testing.T, paths ...string) *run {
 	t.Helper()
-	b, err := New(Config{Paths: paths, Logger: slog.New(slog.NewTextHandler(t.Output(), nil)), PollInterval: time.Hour})
+	return startWith(t, Config{Paths: paths, settled: 100 * time.Millisecond})
+}
+
+func startWith(t *testing.T, cfg Config) *run {
+	t.Helper()
+	cfg.Logger, cfg.PollInterval = slog.New(slog.NewTextHandler(t.Output(), nil)), time.Hour
+	b, err := New(cfg)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -432,6 +420,122 @@ func TestRunHalfWritten(t *testing.T) {
 		f.WriteString(part)
 	}
 	r.until(true, "Node a AS 2", "Node b AS 2")
+}
+
+// A file that is written in place, however slowly, loses nothing on the way.
+func TestRunSlowlyWritten(t *testing.T) {
+	dir := t.TempDir()
+	path, beside := filepath.Join(dir, "a.yaml"), filepath.Join(dir, "b.yaml")
+	write(t, path, node("a", 1)+node("b", 1)+node("c", 1))
+	r := startWith(t, Config{Paths: []string{dir}, settled: time.Hour})
+	r.until(true, "Node a AS 1", "Node b AS 1", "Node c AS 1")
+	text := node("a", 2) + node("b", 2) + node("c", 2)
+	f, err := os.Create(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	for i, cut := range []int{0, 30, len(node("a", 2)), len(node("a", 2)) + 60, len(text) - 1} {
+		if _, err := f.WriteAt([]byte(text[:cut]), 0); err != nil {
+			t.Fatal(err)
+		}
+		// What changes beside it is seen, so the file was looked at, too.
+		write(t, beside, node("x", i+1))
+		r.until(true, "Node a AS 1", "Node b AS 1", "Node c AS 1", fmt.Sprintf("Node x AS %d", i+1))
+	}
+	if _, err := f.WriteAt([]byte(text), 0); err != nil {
+		t.Fatal(err)
+	}
+	r.until(true, "Node a AS 2", "Node b AS 2", "Node c AS 2", "Node x AS 5")
+	if len(r.deleted) > 0 {
+		t.Error("deletions in between:", r.deleted)
+	}
+	// One that is put in its place is whole.
+	write(t, filepath.Join(dir, ".new"), node("a", 3))
+	if err := os.Rename(filepath.Join(dir, ".new"), path); err != nil {
+		t.Fatal(err)
+	}
+	r.until(true, "Node a AS 3", "Node x AS 5")
+}
+
+// A file that is only ever written, and never quiet, is believed some day.
+func TestHoldHasAnEnd(t *testing.T) {
+	dir := t.TempDir()
+	path := filepath.Join(dir, "a.yaml")
+	r := newReader(Config{Paths: []string{dir}, settled: time.Hour})
+	read := func(text string) *parsedFile {
+		write(t, path, text)
+		f, err := readFile(t.Context(), path, nil, r.knowledge)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return f
+	}
+	before, now := read(node("a", 1)+node("b", 1)), read(node("a", 1))
+	if r.hold(path, now, before) == 0 {
+		t.Error("it is not held")
+	}
+	r.held[path] = time.Now().Add(-heldMost - time.Second)
+	if r.hold(path, now, before) != 0 {
+		t.Error("it is held for ever")
+	}
+}
+
+// While a part of a file cannot be read, nothing that was in it goes; what can be
+// read counts.
+func TestRunKeepsTheLastGood(t *testing.T) {
+	dir := t.TempDir()
+	path := filepath.Join(dir, "a.yaml")
+	put := func(text string) {
+		write(t, filepath.Join(dir, ".new"), text)
+		if err := os.Rename(filepath.Join(dir, ".new"), path); err != nil {
+			t.Fatal(err)
+		}
+	}
+	put(node("a", 1) + node("b", 1) + node("c", 1))
+	r := start(t, dir)
+	r.until(true, "Node a AS 1", "Node b AS 1", "Node c AS 1")
+	stays := func(n int) string {
+		return fmt.Sprintf(" (what was read of this file before, and cannot be found now, stays: %d objects)", n)
+	}
+	put(node("a", 2) + "---\nkind: [\n" + node("d", 1))
+	r.until(true, "File "+path+", document 2: "+path+":10:8: did not find expected node content"+stays(2),
+		"Node a AS 2", "Node b AS 1", "Node c AS 1", "Node d AS 1")
+	put("<html>")
+	r.until(true, "File "+path+", document 1: "+path+":1:1: is not an object"+stays(4), "Node a AS 2", "Node b AS 1", "Node c AS 1", "Node d AS 1")
+	put(node("a", 3))
+	r.until(true, "Node a AS 3")
+	put("{{ .Values }}")
+	r.until(true, "File "+path+", document 1: "+path+":1:1: a template that was not rendered?"+stays(1), "Node a AS 3")
+	os.Remove(path)
+	r.until(true)
+}
+
+// Calico's Node and the Kubernetes Node of one name are one, in whatever order
+// they are written.
+func TestNodesAreMerged(t *testing.T) {
+	calico := "---\napiVersion: projectcalico.org/v3\nkind: Node\nmetadata: {name: a, labels: {rr: 'yes', rack: old}}\nspec: {bgp: {ipv4Address: 10.0.0.1/24, asNumber: 7}}\n"
+	kubernetes := "---\napiVersion: v1\nkind: Node\nmetadata: {name: a, labels: {rack: new, zone: z}, annotations: {projectcalico.org/ASNumber: '9', projectcalico.org/RouteReflectorClusterID: 1.2.3.4}}\nspec: {podCIDRs: [10.1.0.0/24]}\n"
+	for _, text := range []string{calico + kubernetes, kubernetes + calico, kubernetes + calico + kubernetes} {
+		dir := t.TempDir()
+		write(t, filepath.Join(dir, "a.yaml"), text)
+		events, err := Load(t.Context(), []string{dir}, nil)
+		if err != nil || len(events) != 1 || len(events[0].Warnings) > 0 {
+			t.Fatal(events, err)
+		}
+		got := *events[0].Resource.(*backends.Node)
+		if diff := cmp.Diff(map[string]string{"rr": "yes", "rack": "new", "zone": "z"}, got.Labels); diff != "" {
+			t.Error(diff)
+		}
+		if got.IPv4.Addr.String() != "10.0.0.1" || got.ASNumber != 7 || got.ClusterID.String() != "1.2.3.4" || len(got.PodCIDRs) != 1 {
+			t.Errorf("%+v", got)
+		}
+	}
+	dir := t.TempDir()
+	write(t, filepath.Join(dir, "a.yaml"), calico+strings.Replace(kubernetes, "metadata: {name: a,", "metadata: {name: a, namespace: [],", 1))
+	if got := load(t, nil, dir); len(got) != 1 {
+		t.Error(got)
+	}
 }
 
 func BenchmarkLoad5000(b *testing.B) {

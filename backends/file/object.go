@@ -1,127 +1,265 @@
 package file
 
 import (
+	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
+	"slices"
+	"strconv"
 	"strings"
 
 	"confd/backends"
+	"confd/backends/internal/document"
 )
 
-var errNoKind = errors.New("has no kind")
-
-// object is what one object in a file came to. At most one of event, ignored
+// object is what one object in a piece came to. At most one of event, ignored
 // and err is set; none where the object is of no concern to any node.
 type object struct {
-	event    *backends.Event
-	warnings []string
-	ignored  string // the kind, where it is none of ours
-	err      error  // it is no object at all
+	event *backends.Event // its Warnings are in said
+	// core says that the event is about one of Kubernetes' own kinds.
+	core    bool
+	said    []said // about the object, and about what is none
+	ignored string // what it is, where it is none of ours
+	err     *said  // it is no object at all
 	// bare is an item that does not say its kind: its List does.
-	bare map[string]any
-	// block is set for an IPAMBlock, which matters to figures only.
+	bare *bareItem
+	// block is set for an IPAM block, which matters to figures only.
 	block *backends.Block
 }
 
-// typeMeta is what says what an object is.
-type typeMeta struct{ apiVersion, kind string }
-
-func typeOf(tree map[string]any) typeMeta {
-	apiVersion, _ := tree["apiVersion"].(string)
-	kind, _ := tree["kind"].(string)
-	return typeMeta{apiVersion, kind}
+// bareItem is an item of a List that does not say its kind, in its document.
+type bareItem struct {
+	reader pieceReader
+	tree   map[string]any
+	path   []any
 }
 
-// item is the type of a List's items that do not say it themselves.
-func (t typeMeta) item() typeMeta {
-	t.kind = strings.TrimSuffix(t.kind, "List")
-	return t
+// pieceReader makes objects of a piece.
+type pieceReader struct {
+	*knowledge
+	text []byte
+	doc  *document.Document
 }
 
-func (t typeMeta) isList() bool { return strings.HasSuffix(t.kind, "List") }
+// knowledge is what is known of all objects. It is never changed.
+type knowledge struct {
+	kinds   kinds
+	checker *backends.Checker
+	parser  *document.Parser
+}
 
-// objects returns what is in a parsed document, Lists taken apart.
-func objects(tree any, outer typeMeta) []object {
+// maxDepth counts lists and arrays around an object besides its own levels.
+const maxDepth = backends.MaxObjectDepth + 4
+
+func newKnowledge() *knowledge {
+	return &knowledge{newKinds(), backends.NewChecker(), document.NewParser(maxDepth)}
+}
+
+// objects returns what is in a parsed document, Lists taken apart. Outer is the
+// type of the List around it.
+func (r pieceReader) objects(tree any, path []any, outer typeMeta) []object {
 	switch tree := tree.(type) {
 	case nil:
 		return nil
 	case []any:
 		var all []object
-		for _, e := range tree {
-			all = append(all, objects(e, outer)...)
+		for i, e := range tree {
+			all = append(all, r.objects(e, append(path, i), outer)...)
 		}
 		return all
 	case map[string]any:
 		t := typeOf(tree)
 		if t.isList() {
-			return objects(tree["items"], t.item())
+			return r.objects(tree["items"], append(path, "items"), t.item())
 		}
-		return []object{newObject(tree, t, outer)}
+		if all, ok := r.ipam(tree); ok {
+			return all
+		}
+		return []object{r.object(tree, path, t, outer)}
 	}
-	return []object{{err: errors.New("is not an object")}}
+	return []object{r.noObject(path, backends.Unreadable, "is not an object")}
 }
 
-func newObject(tree map[string]any, t, outer typeMeta) object {
+// noObject is what should be an object, and is none.
+func (r pieceReader) noObject(path []any, code backends.Code, format string, args ...any) object {
+	s := r.say(backends.Warning{Code: code, Text: fmt.Sprintf(format, args...)}, path, true)
+	return object{err: &s}
+}
+
+// say makes a warning about a place in the document: the value at a path, or the
+// field.
+func (r pieceReader) say(w backends.Warning, path []any, value bool) said {
+	at := r.doc.Position(path, !value)
+	if at == (document.Position{}) {
+		at = nearest(r.doc, path)
+	}
+	return say(w, r.text, at)
+}
+
+func (r pieceReader) object(tree map[string]any, path []any, t, outer typeMeta) object {
 	if t.kind == "" && t.apiVersion == "" {
+		if outer == (typeMeta{}) {
+			return r.untyped(tree, path)
+		}
 		t = outer
 	}
-	kind, ours := ourKind(t)
 	switch {
-	case t.kind == "" && outer == typeMeta{}:
-		return object{bare: tree}
+	case backends.IsEncrypted(t.kind) || backends.IsEncrypted(t.apiVersion):
+		return r.noObject(path, backends.Encrypted, "is encrypted by SOPS: decrypt the file first")
 	case t.kind == "":
-		return object{err: errNoKind}
+		return r.noObject(path, backends.NoKind, "has no kind")
 	case t.apiVersion == "":
-		return object{err: fmt.Errorf("is a %.40q without apiVersion", t.kind)}
-	case !ours:
-		return object{ignored: t.kind, block: blockOf(t, tree)}
+		return r.noObject(path, backends.NoKind, "is a %.40q without apiVersion", t.kind)
 	}
-	return decode(kind, t, tree)
-}
-
-// ourKind tells what of the same name an API group means.
-func ourKind(t typeMeta) (backends.Kind, bool) {
-	group, _, _ := strings.Cut(t.apiVersion, "/")
-	kind := backends.Kind(t.kind)
-	switch kind {
-	case backends.KindService, backends.KindSecret:
-		return kind, t.apiVersion == "v1"
-	case backends.KindEndpointSlice:
-		return kind, group == "discovery.k8s.io"
-	case backends.KindNode:
-		return kind, t.apiVersion == "v1" || group == "projectcalico.org"
-	case backends.KindBGPConfiguration, backends.KindBGPPeer, backends.KindBGPFilter, backends.KindIPPool,
-		backends.KindBlockAffinity, backends.KindFelixConfiguration:
-		return kind, group == "projectcalico.org" || group == "crd.projectcalico.org"
-	}
-	return kind, false
-}
-
-func decode(kind backends.Kind, t typeMeta, tree map[string]any) object {
-	if kind == backends.KindNode && t.apiVersion == "v1" {
-		node, err := backends.DecodeKubernetesNodeObject(tree)
-		if err != nil {
-			return unusable(kind, tree, err)
+	v := r.kinds.of(t)
+	var noted []said
+	if v.warning != nil {
+		field := "kind"
+		if strings.HasPrefix(v.warning.Text, "apiVersion") {
+			field = "apiVersion"
 		}
-		return object{event: &backends.Event{Key: node.ResourceKey(), Resource: node}}
+		noted = append(noted, r.say(*v.warning, append(path, field), true))
 	}
-	res, err := backends.DecodeObject(kind, "", tree)
 	switch {
-	case errors.Is(err, backends.ErrNotOurs):
-		return object{}
-	case res != nil:
-		return object{event: &backends.Event{Key: res.ResourceKey(), Resource: res, Err: err}}
-	case err != nil:
-		return unusable(kind, tree, err)
+	case v.err != nil:
+		s := r.say(*v.err, append(path, "kind"), true)
+		return object{err: &s}
+	case !v.ours:
+		return object{ignored: t.kind, block: blockOf(t, tree), said: noted}
 	}
-	return object{}
+	o := r.decode(t, tree, path)
+	o.said = append(noted, o.said...)
+	return o
 }
 
-// unusable reports a bad object under its name, where it has one.
-func unusable(kind backends.Kind, tree map[string]any, err error) object {
+// untyped is an object that says neither its kind nor its version: an item whose
+// List does, or something else altogether, such as Helm's values.
+func (r pieceReader) untyped(tree map[string]any, path []any) object {
+	for _, name := range slices.Sorted(maps.Keys(tree)) {
+		for _, meant := range []string{"kind", "apiVersion"} {
+			if strings.EqualFold(name, meant) {
+				return r.noObject(append(path, name), backends.NoKind, "%s: there is no such field%s", name, backends.DidYouMean(meant))
+			}
+		}
+	}
+	return object{bare: &bareItem{r, tree, path}}
+}
+
+func (r pieceReader) decode(t typeMeta, tree map[string]any, path []any) object {
+	kind := backends.Kind(t.kind)
+	o := object{core: t.isCore()}
+	if r.doc.Traps != nil {
+		o.said = r.traps(path)
+	}
+	for _, f := range r.checker.Check(kind, o.core, tree) {
+		if f.Code == backends.NotText && r.readAsText(tree, &f, path) {
+			continue
+		}
+		o.said = append(o.said, r.say(f.Warning, append(path[:len(path):len(path)], f.Path...), f.Value))
+	}
+	res, err := decodeResource(kind, o.core, tree)
+	if errors.Is(err, backends.ErrNotOurs) {
+		return object{}
+	}
+	if err != nil {
+		at := append(path[:len(path):len(path)], pathIn(err.Error())...)
+		s := r.say(backends.Warning{Code: backends.Unusable, Text: err.Error()}, at, true)
+		err = &said{s.Warning, s.at}
+	}
+	return r.withEvent(o, kind, tree, res, err)
+}
+
+// Error makes a said an error until its place in the file is known.
+func (s *said) Error() string { return s.Text }
+
+func decodeResource(kind backends.Kind, core bool, tree map[string]any) (backends.Resource, error) {
+	if kind != backends.KindNode || !core {
+		return backends.DecodeObject(kind, "", tree)
+	}
+	node, err := backends.DecodeKubernetesNodeObject(tree)
+	if err != nil {
+		return nil, err
+	}
+	return node, nil
+}
+
+// withEvent gives an object its event. One without a name is no object.
+func (r pieceReader) withEvent(o object, kind backends.Kind, tree map[string]any, res backends.Resource, err error) object {
+	if res != nil {
+		o.event = &backends.Event{Key: res.ResourceKey(), Resource: res, Err: err}
+		return o
+	}
 	key, ok := backends.KeyOf(kind, tree)
 	if !ok {
-		return object{err: fmt.Errorf("is a %s that cannot be used: %w", kind, err)}
+		s := said{}
+		if e := (*said)(nil); errors.As(err, &e) {
+			s = *e
+		}
+		s.Text = fmt.Sprintf("is a %s that cannot be used: %s", kind, s.Text)
+		return object{err: &s, said: o.said}
 	}
-	return object{event: &backends.Event{Key: key, Err: err}}
+	o.event = &backends.Event{Key: key, Err: err}
+	return o
+}
+
+// readAsText makes a text of a value that should be one, as calicoctl does, and
+// says whether it is the text that is written: "yes" is not, as YAML reads it as
+// true.
+func (r pieceReader) readAsText(tree map[string]any, f *backends.Finding, at []any) bool {
+	values := tree
+	for _, step := range f.Path[:len(f.Path)-1] {
+		values, _ = values[step.(string)].(map[string]any)
+	}
+	name := f.Path[len(f.Path)-1].(string)
+	read := textOf(values[name])
+	values[name] = read
+	written, ok := r.doc.Written(append(at[:len(at):len(at)], f.Path...))
+	f.Text = fmt.Sprintf("%s: %.60q is read as %.60q in YAML: put quotes around it where that is not meant", backends.PathText(f.Path), written, read)
+	return !ok || written == read
+}
+
+// textOf is what calicoctl makes of true or a number that should be a text.
+func textOf(v any) string {
+	number, isNumber := v.(json.Number)
+	if !isNumber {
+		return fmt.Sprint(v)
+	}
+	if _, err := number.Int64(); err == nil {
+		return number.String()
+	}
+	if x, err := number.Float64(); err == nil {
+		return strconv.FormatFloat(x, 'g', -1, 64)
+	}
+	return number.String()
+}
+
+// traps are what YAML reads otherwise than it looks in the object at a path.
+func (r pieceReader) traps(path []any) []said {
+	var all []said
+	for _, t := range r.doc.Traps {
+		if !within(path, t.Path) {
+			continue
+		}
+		field := backends.PathText(t.Path[len(path):])
+		w := backends.Warning{Code: backends.FieldTwice, Text: field + ": is there twice; the later one counts"}
+		if t.Kind == document.Tag {
+			w = backends.Warning{Code: backends.YAMLTag, Text: fmt.Sprintf("%s: %.60s is a tag in YAML, and no value: put quotes around it; it is taken for a text here", field, t.Text)}
+		}
+		all = append(all, say(w, r.text, t.Position))
+	}
+	return all
+}
+
+// within says whether a path begins with another.
+func within(outer, path []any) bool {
+	if len(path) < len(outer) {
+		return false
+	}
+	for i, step := range outer {
+		if path[i] != step {
+			return false
+		}
+	}
+	return true
 }

@@ -16,27 +16,37 @@ import (
 // maxFileBytes bounds one file. It is read in pieces, so it may be large.
 const maxFileBytes = 256 << 20
 
+var errTooLarge = fmt.Errorf("is larger than %d MB: make several documents of it", backends.MaxObjectBytes>>20)
+
 // parsedFile is a file as it was read. It keeps each piece's text as a hash
 // only: a file that changed has most of its pieces unchanged.
 type parsedFile struct {
-	stamp  folder.Stamp
+	stamp folder.Stamp
+	parts []part
+	known map[[sha256.Size]byte]*parsed
+	// unfinished says that the last line has no end.
+	unfinished bool
+}
+
+// part is a file, or one in an archive.
+type part struct {
+	path   string // as messages name it
 	pieces []*parsedPiece
-	known  map[[sha256.Size]byte]*parsed
 }
 
 type parsedPiece struct {
-	document, item, line int
+	document, item, line, column int
 	*parsed
 }
 
 type parsed struct {
 	objects []object
 	list    typeMeta // of a List that was cut at its items: what it says it is
-	err     error    // nothing could be made of the piece
+	err     *said    // nothing could be made of the piece
 }
 
 // readFile reads a file of which old is what it was before, or nil.
-func readFile(ctx context.Context, path string, old *parsedFile) (*parsedFile, error) {
+func readFile(ctx context.Context, path string, old *parsedFile, k *knowledge) (*parsedFile, error) {
 	f, err := open(path)
 	if err != nil {
 		return nil, err
@@ -50,21 +60,31 @@ func readFile(ctx context.Context, path string, old *parsedFile) (*parsedFile, e
 	if old != nil && old.stamp.Unchanged(stamp) {
 		return old, nil
 	}
-	r := fileReader{known: map[[sha256.Size]byte]*parsed{}}
+	r := fileReader{ctx: ctx, knowledge: k, known: map[[sha256.Size]byte]*parsed{}}
 	if old != nil {
 		r.old = old.known
 	}
 	r.start()
-	if info.Size() > maxFileBytes {
-		r.refuse(fmt.Errorf("%s has %d MB; a file may have %d", path, info.Size()>>20, maxFileBytes>>20))
-	} else {
-		err = split(io.LimitReader(f, maxFileBytes), func(p piece) error { return r.add(ctx, p) })
+	switch {
+	case info.Size() > maxFileBytes:
+		r.part(path).refuse(fmt.Errorf("has %d MB; a file may have %d", info.Size()>>20, maxFileBytes>>20))
+	case isArchive(path):
+		err = r.archive(path, f)
+	default:
+		err = split(f, info.Size(), r.part(path).add)
 	}
 	r.finish()
 	if err != nil {
 		return nil, fmt.Errorf("cannot read %s: %w", path, err)
 	}
-	return &parsedFile{stamp: stamp, pieces: r.pieces, known: r.known}, nil
+	return &parsedFile{stamp: stamp, parts: r.made(), known: r.known, unfinished: isUnfinished(f, info.Size())}, nil
+}
+
+// isUnfinished says whether a file's last line has no end.
+func isUnfinished(f io.ReaderAt, size int64) bool {
+	last := make([]byte, 1)
+	n, _ := f.ReadAt(last, size-1)
+	return n == 1 && last[0] != '\n'
 }
 
 // open opens a regular file. Anything else could block for ever.
@@ -83,14 +103,16 @@ func open(path string) (*os.File, error) {
 	return f, nil
 }
 
+// fileReader parses pieces, as fast as the machine can.
 type fileReader struct {
+	*knowledge
+	ctx        context.Context
 	old, known map[[sha256.Size]byte]*parsed
-	pieces     []*parsedPiece
+	parts      []*partReader
 	work       chan func()
 	workers    sync.WaitGroup
 }
 
-// start starts what parses, as fast as the machine can.
 func (r *fileReader) start() {
 	r.work = make(chan func())
 	for range runtime.GOMAXPROCS(0) {
@@ -108,19 +130,49 @@ func (r *fileReader) finish() {
 	r.workers.Wait()
 }
 
-func (r *fileReader) refuse(err error) {
-	r.pieces = append(r.pieces, &parsedPiece{document: 1, line: 1, parsed: &parsed{err: err}})
+// part begins a part of the file.
+func (r *fileReader) part(path string) *partReader {
+	p := &partReader{fileReader: r, part: part{path: path}}
+	r.parts = append(r.parts, p)
+	return p
+}
+
+func (r *fileReader) made() []part {
+	parts := make([]part, len(r.parts))
+	for i, p := range r.parts {
+		parts[i] = p.part
+	}
+	return parts
+}
+
+// partReader collects the pieces of a part.
+type partReader struct {
+	*fileReader
+	part
+}
+
+func (r *partReader) refuse(err error) {
+	r.pieces = append(r.pieces, &parsedPiece{document: 1, line: 1, parsed: failed(err)})
+}
+
+// failed is what a piece comes to that was not even parsed.
+func failed(err error) *parsed {
+	return &parsed{err: &said{Warning: backends.Warning{Code: backends.Unreadable, Text: err.Error()}}}
 }
 
 // add parses a piece, unless the same text was parsed before.
-func (r *fileReader) add(ctx context.Context, p piece) error {
-	if ctx.Err() != nil {
-		return ctx.Err()
+func (r *partReader) add(p piece) error {
+	if r.ctx.Err() != nil {
+		return r.ctx.Err()
 	}
-	here := &parsedPiece{document: p.document, item: p.item, line: p.line}
+	here := &parsedPiece{document: p.document, item: p.item, line: p.line, column: p.column}
 	r.pieces = append(r.pieces, here)
-	if p.tooLarge {
-		here.parsed = &parsed{err: errTooLarge}
+	switch {
+	case p.tooLarge:
+		here.parsed = failed(errTooLarge)
+		return nil
+	case p.err != nil:
+		here.parsed = failed(p.err)
 		return nil
 	}
 	sum := sha256.Sum256(p.data)
@@ -129,116 +181,44 @@ func (r *fileReader) add(ctx context.Context, p piece) error {
 	}
 	if here.parsed = r.old[sum]; here.parsed == nil {
 		here.parsed = &parsed{}
-		r.work <- func() { here.parsed.read(p) }
+		r.work <- func() { here.read(r.knowledge, p.data) }
 	}
 	r.known[sum] = here.parsed
 	return nil
 }
 
-func (d *parsed) read(p piece) {
-	tree, err := parse(p.data)
+func (d *parsed) read(k *knowledge, text []byte) {
+	doc, err := k.parser.Parse(text)
 	if err != nil {
-		d.err = err
+		s := unreadable(text, err)
+		d.err = &s
 		return
 	}
-	d.objects = objects(tree, typeMeta{})
-	if object, ok := tree.(map[string]any); ok {
+	r := pieceReader{k, text, doc}
+	d.objects = r.objects(doc.Value, nil, typeMeta{})
+	if object, ok := doc.Value.(map[string]any); ok {
 		d.list = typeOf(object)
 	}
-}
-
-// entry is an object and where it is.
-type entry struct {
-	path           string
-	document, item int
-	object
-}
-
-func (e entry) place() string {
-	if e.item == 0 {
-		return fmt.Sprintf("%s, document %d", e.path, e.document)
-	}
-	return fmt.Sprintf("%s, document %d, item %d", e.path, e.document, e.item)
-}
-
-// entries lists what is in the file, in order.
-func (f *parsedFile) entries(path string) []entry {
-	var all []entry
-	start := 0 // of the document at hand
-	for i, p := range f.pieces {
-		if p.item > 0 {
-			continue
-		}
-		all = append(all, documentEntries(path, f.pieces[start:i], p)...)
-		start = i + 1
-	}
-	return all
-}
-
-// documentEntries lists a document: its items, where it was cut at them, and
-// the rest of it. Items count where the rest says that it is a List.
-func documentEntries(path string, items []*parsedPiece, head *parsedPiece) []entry {
-	var all []entry
-	if len(items) == 0 {
-		return append(all, head.entries(path, typeMeta{})...)
-	}
-	if head.err != nil || head.list.kind == "" {
-		all = append(all, head.entries(path, typeMeta{})...)
-	}
-	if head.err == nil && head.list.kind != "" && !head.list.isList() {
-		return append(all, head.entries(path, typeMeta{})...)
-	}
-	for _, p := range items {
-		all = append(all, p.entries(path, head.list.item())...)
-	}
-	return all
-}
-
-func (p *parsedPiece) entries(path string, outer typeMeta) []entry {
-	here := entry{path: path, document: p.document, item: p.item}
-	if p.err != nil {
-		here.err = inFile(p.err, p.line)
-		return []entry{here}
-	}
-	all := make([]entry, len(p.objects))
-	for i, o := range p.objects {
-		e := here
-		if e.item == 0 && len(p.objects) > 1 {
-			e.item = i + 1
-		}
-		if o.bare != nil && outer.kind != "" {
-			o = newObject(o.bare, outer, outer)
-		}
-		if o.bare != nil {
-			o.err = errNoKind
-		}
-		if o.err != nil {
-			o.err = fmt.Errorf("line %d: %w", p.line, o.err)
-		}
-		e.object = o
-		all[i] = e
-	}
-	return all
-}
-
-// result is what the entry comes to: nil where it is of no concern.
-func (e entry) result() *backends.Event {
-	if e.err != nil {
-		return &backends.Event{Key: backends.Key{Kind: KindFile, Name: e.place()}, Err: e.err}
-	}
-	return e.event
 }
 
 // lost tells that something is missing that was there before, or that cannot
 // be read: as where a file is in the middle of being written.
 func (f *parsedFile) lost(before *parsedFile) bool {
-	if len(f.pieces) == 0 {
-		return true
+	pieces, broken := f.count()
+	if pieces == 0 || broken || before == nil {
+		return pieces == 0 || broken
 	}
-	for _, p := range f.pieces {
-		if p.err != nil {
-			return true
+	had, _ := before.count()
+	return pieces < had
+}
+
+// count counts the pieces, and says whether one cannot be read.
+func (f *parsedFile) count() (pieces int, broken bool) {
+	for _, p := range f.parts {
+		pieces += len(p.pieces)
+		for _, piece := range p.pieces {
+			broken = broken || piece.err != nil
 		}
 	}
-	return before != nil && len(f.pieces) < len(before.pieces)
+	return pieces, broken
 }

@@ -16,21 +16,29 @@ type piece struct {
 	document int // from 1
 	item     int // from 1; 0 for the document itself
 	line     int // where the piece starts, from 1
+	column   int // of its first byte, from 1; 0 counts as 1
 	data     []byte
-	tooLarge bool // longer than an object may be; data is incomplete
+	tooLarge bool  // longer than an object may be; data is incomplete
+	err      error // why there are no data
 }
 
 // splitter cuts YAML at document markers. A document that lists its items at
 // the start of the line, as calicoctl and kubectl print them, is cut at its
-// items too: the whole of it may be far larger than any object.
+// items too: the whole of it may be far larger than any object. So is JSON,
+// where a line begins with it.
 type splitter struct {
+	in       io.ReaderAt
+	size     int64
 	emit     func(piece) error
-	line     int // of the line at hand
+	offset   int64 // of the line at hand
+	line     int   // of the line at hand
 	document int
 	head     buffer
 	item     buffer
 	items    int // seen in this document
 	inItems  bool
+	noJSON   bool // this document looked like JSON, and is none
+	skipping bool // up to the next marker
 }
 
 type buffer struct {
@@ -50,38 +58,71 @@ func (b *buffer) add(line int, text []byte) {
 	b.data = append(b.data, text...)
 }
 
-// split reads all of r. It holds no more than one piece at a time.
-func split(r io.Reader, emit func(piece) error) error {
-	s := splitter{emit: emit, line: 1, document: 1}
-	in := bufio.NewReaderSize(r, 64<<10)
-	if bom, _ := in.Peek(3); string(bom) == "\xef\xbb\xbf" {
-		_, _ = in.Discard(3) // they have been read already
+// split reads all of in, which has size bytes. It holds no more than one piece
+// at a time.
+func split(in io.ReaderAt, size int64, emit func(piece) error) error {
+	s := splitter{in: in, size: size, emit: emit, line: 1, document: 1}
+	bom := make([]byte, 3)
+	if n, _ := in.ReadAt(bom, 0); n == 3 && string(bom) == "\xef\xbb\xbf" {
+		s.offset = 3
 	}
+	for s.offset < size {
+		json, err := s.lines()
+		if err == nil && json {
+			err = s.json()
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return s.endDocument()
+}
+
+// lines reads lines to the end, or up to one that begins with JSON.
+func (s *splitter) lines() (json bool, err error) {
+	in := bufio.NewReaderSize(io.NewSectionReader(s.in, s.offset, s.size-s.offset), 64<<10)
 	start := true
 	for {
 		text, err := in.ReadSlice('\n')
 		if err != nil && !errors.Is(err, io.EOF) && !errors.Is(err, bufio.ErrBufferFull) {
-			return err
+			return false, err
 		}
-		if len(text) > 0 {
+		if start && s.beginsJSON(text) {
+			return true, nil
+		}
+		if len(text) > 0 && !(start && isCutMarker(text)) {
 			if failed := s.add(text, start); failed != nil {
-				return failed
+				return false, failed
 			}
 			start = text[len(text)-1] == '\n'
 		}
+		s.offset += int64(len(text))
 		if errors.Is(err, io.EOF) {
-			return s.endDocument()
+			return false, nil
 		}
 	}
 }
 
+// beginsJSON says whether a line looks like the first one of a JSON value, where
+// nothing else stands in the document before it.
+func (s *splitter) beginsJSON(text []byte) bool {
+	text = bytes.TrimLeft(text, " \t")
+	return len(text) > 0 && (text[0] == '{' || text[0] == '[') && !s.noJSON && s.items == 0 && !s.inItems && isBlank(s.head.data)
+}
+
 // add takes a line, or a part of one that is very long.
 func (s *splitter) add(text []byte, start bool) error {
+	if s.skipping = s.skipping && !(start && s.isBoundary(text)); s.skipping {
+		if text[len(text)-1] == '\n' {
+			s.line++
+		}
+		return nil
+	}
 	if start {
 		if err := s.boundary(text); err != nil {
 			return err
 		}
-		if isMarker(text, "...") {
+		if isMarker(text, "...") || isMarker(text, "===") {
 			text = []byte("\n")
 		}
 	}
@@ -96,10 +137,11 @@ func (s *splitter) add(text []byte, start bool) error {
 	return nil
 }
 
-// boundary ends what the start of a line ends.
+// boundary ends what the start of a line ends. "===" stands between the parts of
+// what calicoctl datastore migrate export writes.
 func (s *splitter) boundary(text []byte) error {
 	switch {
-	case isMarker(text, "---"), isMarker(text, "..."):
+	case s.isBoundary(text):
 		return s.endDocument()
 	case !s.inItems:
 		s.inItems = s.items == 0 && string(bytes.TrimRight(text, " \t\r\n")) == "items:"
@@ -119,9 +161,23 @@ func (s *splitter) boundary(text []byte) error {
 	return nil
 }
 
+func (s *splitter) isBoundary(line []byte) bool {
+	return isMarker(line, "---") || isMarker(line, "...") || isMarker(line, "===")
+}
+
 func isMarker(line []byte, marker string) bool {
 	rest, ok := bytes.CutPrefix(line, []byte(marker))
 	return ok && (len(rest) == 0 || bytes.ContainsAny(rest[:1], " \t\r\n"))
+}
+
+// isCutMarker tells that a file ends in the middle of a marker: that is no part of
+// the document before it.
+func isCutMarker(line []byte) bool {
+	switch string(line) {
+	case "-", "--", ".", "..", "=", "==":
+		return true
+	}
+	return false
 }
 
 func isItem(line []byte) bool {
@@ -142,7 +198,7 @@ func (s *splitter) endDocument() error {
 		return err
 	}
 	b, items := s.head, s.items
-	s.head, s.items, s.inItems = buffer{}, 0, false
+	s.head, s.items, s.inItems, s.noJSON = buffer{}, 0, false, false
 	if items == 0 && !b.tooLarge && isBlank(b.data) {
 		return nil
 	}

@@ -39,20 +39,6 @@ func (b *Backend) Usage(ctx context.Context, node string) (backends.Usage, error
 	return c.Usage(), nil
 }
 
-// blocks are the IPAM blocks of what was read last; where one is there twice,
-// the later one counts.
-func (r *reader) blocks() map[string]*backends.Block {
-	blocks := map[string]*backends.Block{}
-	for _, path := range r.order {
-		for _, e := range r.files[path].entries(path) {
-			if e.block != nil {
-				blocks[e.block.CIDR.String()] = e.block
-			}
-		}
-	}
-	return blocks
-}
-
 // blockOf reads an IPAMBlock; nil for everything else, and for one that makes
 // no sense.
 func blockOf(t typeMeta, tree map[string]any) *backends.Block {

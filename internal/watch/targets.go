@@ -5,10 +5,15 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"time"
 )
 
 // Targets are the places where a change matters.
 type Targets struct {
+	// Again is after what time to look again, whatever happens; 0: when it is time
+	// anyway.
+	Again time.Duration
+
 	dirs  map[string]bool // every change inside counts
 	names map[string]bool // this very name counts
 }

@@ -162,9 +162,14 @@ func (w *Watcher) add(dir string) bool {
 }
 
 // Wait returns true once something may have changed and the files were quiet
-// for a moment, or the poll interval is over; false when ctx ends.
+// for a moment, or the poll interval is over, or it is time to look again; false
+// when ctx ends.
 func (w *Watcher) Wait(ctx context.Context) bool {
-	poll := time.NewTimer(w.Poll)
+	limit := w.Poll
+	if w.targets.Again > 0 {
+		limit = min(limit, w.targets.Again)
+	}
+	poll := time.NewTimer(limit)
 	defer poll.Stop()
 	for {
 		select {

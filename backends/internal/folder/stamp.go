@@ -52,3 +52,13 @@ func (s Stamp) BeingWritten() bool {
 	}
 	return time.Since(s.modified).Abs() < limit
 }
+
+// SameFile tells that both are the same file, whatever is in it: one that was
+// written in place, not one that was put in its place.
+func (s Stamp) SameFile(o Stamp) bool { return s.inode == o.inode && s.device == o.device }
+
+// Size is the file's size in bytes.
+func (s Stamp) Size() int64 { return s.size }
+
+// Age is how long ago the file was changed, by either clock.
+func (s Stamp) Age() time.Duration { return time.Since(s.modified).Abs() }

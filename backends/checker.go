@@ -1,0 +1,212 @@
+package backends
+
+import (
+	"encoding/json"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+
+	"confd/backends/internal/fields"
+)
+
+// Checker finds what is odd in objects as they are written: what Calico and
+// Kubernetes would refuse, or pass over without a word. It is never changed.
+type Checker struct{ table fields.Table }
+
+// NewChecker makes a Checker.
+func NewChecker() *Checker { return &Checker{fields.New()} }
+
+// Finding is a Warning with the way, in the object, to what it is about: names,
+// and numbers of list items from 0.
+type Finding struct {
+	Warning
+	Path []any
+	// Value says that it is about the value there, not about the field.
+	Value bool
+}
+
+// Check finds what is odd in an object, as encoding/json reads it with numbers as
+// json.Number. Of Node there are two kinds: core says that it is Kubernetes' own.
+// No value of a Secret is ever part of a text.
+func (c *Checker) Check(kind Kind, core bool, object map[string]any) []Finding {
+	shape := string(kind)
+	if core && kind == KindNode {
+		shape = "v1/Node"
+	}
+	var found []Finding
+	for _, f := range c.table.Check(shape, object) {
+		found = append(found, oddField(kind, f, object))
+	}
+	meta, _ := object["metadata"].(map[string]any)
+	found = append(found, oddName(kind, meta)...)
+	found = append(found, noTexts(meta)...)
+	texts := textFinder{}
+	texts.look(meta["name"], []any{"metadata", "name"})
+	texts.look(meta["labels"], []any{"metadata", "labels"})
+	texts.look(object["spec"], []any{"spec"})
+	return append(found, texts.found...)
+}
+
+// Warnings are what Check says of an object from a server.
+func (c *Checker) Warnings(kind Kind, core bool, object map[string]any) []Warning {
+	var warnings []Warning
+	for _, f := range c.Check(kind, core, object) {
+		warnings = append(warnings, f.Warning)
+	}
+	return warnings
+}
+
+func oddField(kind Kind, f fields.Finding, object map[string]any) Finding {
+	out := Finding{Path: f.Path}
+	if f.Want != "" {
+		out.Code, out.Value = WrongType, true
+		out.Text = fmt.Sprintf("%s: has %s where %s should be, so nothing of it is read", PathText(f.Path), typeName(valueAt(object, f.Path)), f.Want)
+		return out
+	}
+	out.Code = UnknownField
+	out.Text = fmt.Sprintf("%s: %s has no such field, so nothing of it is read%s", PathText(f.Path), kind, DidYouMean(f.Meant))
+	return out
+}
+
+// PathText is a path as messages have it: "spec.importV4[0].cidr".
+func PathText(path []any) string {
+	var b strings.Builder
+	for _, step := range path {
+		switch step := step.(type) {
+		case int:
+			fmt.Fprintf(&b, "[%d]", step)
+		case string:
+			if b.Len() > 0 {
+				b.WriteByte('.')
+			}
+			b.WriteString(printable(step))
+		}
+	}
+	return b.String()
+}
+
+func valueAt(v any, path []any) any {
+	for _, step := range path {
+		switch step := step.(type) {
+		case int:
+			list, _ := v.([]any)
+			if step >= len(list) {
+				return nil
+			}
+			v = list[step]
+		case string:
+			object, _ := v.(map[string]any)
+			v = object[step]
+		}
+	}
+	return v
+}
+
+// oddName finds names with which an object has no effect.
+func oddName(kind Kind, meta map[string]any) []Finding {
+	name, ok := meta["name"].(string)
+	if !ok || kind != KindBGPConfiguration && kind != KindFelixConfiguration {
+		return nil
+	}
+	if name == "default" || strings.HasPrefix(name, "node.") && name != "node." {
+		return nil
+	}
+	text := fmt.Sprintf("metadata.name: a %s of the name %s has no effect: it must be default, or node. and a node's name", kind, quoted(name))
+	return []Finding{{
+		Warning: Warning{Code: NoEffect, Text: text + DidYouMean(fields.Nearest(name, []string{"default"}))},
+		Path:    []any{"metadata", "name"}, Value: true,
+	}}
+}
+
+// noTexts finds names, labels and annotations that are no texts.
+func noTexts(meta map[string]any) []Finding {
+	var found []Finding
+	look := func(v any, path ...any) {
+		switch v.(type) {
+		case bool, json.Number:
+			text := fmt.Sprintf("%s: is read as %s, and should be a text: put quotes around it", PathText(path), typeName(v))
+			found = append(found, Finding{Warning: Warning{Code: NotText, Text: text}, Path: path, Value: true})
+		}
+	}
+	look(meta["name"], "metadata", "name")
+	look(meta["namespace"], "metadata", "namespace")
+	for _, in := range []string{"labels", "annotations"} {
+		values, _ := meta[in].(map[string]any)
+		for name, v := range values {
+			look(v, "metadata", in, name)
+		}
+	}
+	slices.SortFunc(found, func(a, b Finding) int { return strings.Compare(a.Text, b.Text) })
+	return found
+}
+
+// textFinder finds texts that were to be replaced before anybody reads them.
+type textFinder struct{ found []Finding }
+
+func (t *textFinder) look(v any, path []any) {
+	switch v := v.(type) {
+	case string:
+		t.text(v, path)
+	case []any:
+		for i, e := range v {
+			t.look(e, append(path, i))
+		}
+	case map[string]any:
+		if len(v) == 0 || !hasMarks(v) {
+			return
+		}
+		for _, name := range slices.Sorted(maps.Keys(v)) {
+			t.look(v[name], append(path, name))
+		}
+	}
+}
+
+// hasMarks says whether it is worth looking into an object in order.
+func hasMarks(object map[string]any) bool {
+	for _, v := range object {
+		switch v := v.(type) {
+		case string:
+			if strings.ContainsAny(v, "{[") {
+				return true
+			}
+		case []any, map[string]any:
+			return true
+		}
+	}
+	return false
+}
+
+func (t *textFinder) text(s string, path []any) {
+	f := Finding{Path: slices.Clone(path), Value: true}
+	switch {
+	case IsEncrypted(s):
+		f.Code, f.Text = Encrypted, "is encrypted by SOPS: decrypt the file first"
+	case IsTemplate(s):
+		f.Code, f.Text = Template, "a template that was not rendered?"
+	default:
+		return
+	}
+	f.Text = PathText(path) + ": " + f.Text
+	t.found = append(t.found, f)
+}
+
+// IsEncrypted says whether SOPS has put a value's place holder there.
+func IsEncrypted(s string) bool {
+	s = strings.TrimSpace(s)
+	return strings.HasPrefix(s, "ENC[") && strings.HasSuffix(s, "]")
+}
+
+// IsTemplate says whether a text has what Helm, Jinja ({{ }}, {% %}) or Terraform
+// (${ }, %{ }) replace.
+func IsTemplate(s string) bool {
+	for _, m := range [][2]string{{"{{", "}}"}, {"{%", "%}"}, {"${", "}"}, {"%{", "}"}} {
+		if _, rest, ok := strings.Cut(s, m[0]); ok && strings.Contains(rest, m[1]) {
+			return true
+		}
+	}
+	return false
+}
+
+// Nearest is the name among names that was likely meant; empty where none is near.
+func Nearest(name string, names []string) string { return fields.Nearest(name, names) }

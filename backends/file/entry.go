@@ -1,0 +1,119 @@
+package file
+
+import (
+	"errors"
+	"fmt"
+
+	"confd/backends"
+)
+
+// entry is an object and where it is.
+type entry struct {
+	path           string
+	document, item int
+	line, column   int // of the piece that it is in
+	object
+}
+
+func (e entry) place() string {
+	if e.item == 0 {
+		return fmt.Sprintf("%s, document %d", e.path, e.document)
+	}
+	return fmt.Sprintf("%s, document %d, item %d", e.path, e.document, e.item)
+}
+
+// entries lists what is in the file, in order.
+func (f *parsedFile) entries() []entry {
+	var all []entry
+	for _, p := range f.parts {
+		start := 0 // of the document at hand
+		for i, piece := range p.pieces {
+			if piece.item > 0 {
+				continue
+			}
+			all = append(all, p.document(p.pieces[start:i], piece)...)
+			start = i + 1
+		}
+	}
+	return all
+}
+
+// document lists a document: its items, where it was cut at them, and the rest
+// of it. Items count where the rest says that it is a List.
+func (p part) document(items []*parsedPiece, head *parsedPiece) []entry {
+	var all []entry
+	if len(items) == 0 {
+		return append(all, p.entries(head, typeMeta{})...)
+	}
+	if head.err != nil || head.list.kind == "" {
+		all = append(all, p.entries(head, typeMeta{})...)
+	}
+	if head.err == nil && head.list.kind != "" && !head.list.isList() {
+		return append(all, p.entries(head, typeMeta{})...)
+	}
+	for _, item := range items {
+		all = append(all, p.entries(item, head.list.item())...)
+	}
+	return all
+}
+
+// entries lists a piece, of which outer is the type of the List around it.
+func (p part) entries(piece *parsedPiece, outer typeMeta) []entry {
+	here := entry{path: p.path, document: piece.document, item: piece.item, line: piece.line, column: piece.column}
+	if piece.err != nil {
+		here.err = piece.err
+		return []entry{here}
+	}
+	all := make([]entry, len(piece.objects))
+	for i, o := range piece.objects {
+		e := here
+		if e.item == 0 && len(piece.objects) > 1 {
+			e.item = i + 1
+		}
+		e.object = o
+		if o.bare != nil {
+			e.object = o.bare.resolve(outer)
+		}
+		all[i] = e
+	}
+	return all
+}
+
+// resolve makes an object of an item with the type that its List gives it. In a
+// List it must have one; elsewhere it is nobody's business here.
+func (b *bareItem) resolve(outer typeMeta) object {
+	if outer == (typeMeta{}) {
+		return object{ignored: "document without apiVersion and kind"}
+	}
+	return b.reader.object(b.tree, b.path, outer, outer)
+}
+
+// result is what the entry comes to; false where it is of no concern.
+func (e entry) result() (backends.Event, bool) {
+	var event backends.Event
+	switch {
+	case e.err != nil:
+		event = backends.Event{Key: backends.Key{Kind: KindFile, Name: e.place()}, Err: e.placedError(e.err)}
+	case e.event != nil:
+		event = *e.event
+		event.Err = e.placedError(event.Err)
+	case len(e.said) == 0:
+		return event, false
+	default:
+		event.Key = backends.Key{Kind: KindFile, Name: e.place()}
+	}
+	for _, s := range e.said {
+		event.Warnings = append(event.Warnings, s.placed(e.path, e.line, e.column))
+	}
+	return event, true
+}
+
+// placedError gives an error its place in the file.
+func (e entry) placedError(err error) error {
+	var s *said
+	if !errors.As(err, &s) {
+		return err
+	}
+	w := s.placed(e.path, e.line, e.column)
+	return &w
+}

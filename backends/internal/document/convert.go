@@ -1,0 +1,264 @@
+package document
+
+import (
+	"encoding/base64"
+	"encoding/json"
+	"fmt"
+	"math"
+	"strconv"
+	"strings"
+
+	"go.yaml.in/yaml/v4"
+)
+
+// converter turns what the YAML parser returns into what encoding/json would.
+type converter struct {
+	document *Document
+	depth    int // how deep it may get
+	aliases  int // around the value at hand
+	aliased  int // values that came from aliases
+	way      []step
+}
+
+// step is a step on the way to a value: into a field, or an item of a list.
+type step struct {
+	name string
+	item int // -1: it is a field
+}
+
+// path is the whole way: see Trap.
+func (c *converter) path() []any {
+	var path []any
+	for _, s := range c.way {
+		if s.item >= 0 {
+			path = append(path, s.item)
+		} else {
+			path = append(path, s.name)
+		}
+	}
+	return path
+}
+
+// below converts what is one step below.
+func (c *converter) below(s step, n *yaml.Node, depth int) (any, error) {
+	c.way = append(c.way, s)
+	v, err := c.value(n, depth-1)
+	c.way = c.way[:len(c.way)-1]
+	return v, err
+}
+
+// value converts a node; depth levels may be below it.
+func (c *converter) value(n *yaml.Node, depth int) (any, error) {
+	if n == nil {
+		return nil, nil
+	}
+	if depth < 0 {
+		return nil, tooDeep(c.depth)
+	}
+	if c.aliases > 0 {
+		if c.aliased++; c.aliased > maxAliased {
+			return nil, &Error{"has aliases that come to more than can be meant", positionOf(n)}
+		}
+	}
+	if n.Kind != yaml.AliasNode && isOwnTag(n.Tag) {
+		return c.tagged(n, depth)
+	}
+	switch n.Kind {
+	case yaml.MappingNode:
+		return c.object(n, depth)
+	case yaml.SequenceNode:
+		return c.list(n, depth)
+	case yaml.AliasNode:
+		return c.alias(n, depth)
+	}
+	return scalar(n), nil
+}
+
+func (c *converter) alias(n *yaml.Node, depth int) (any, error) {
+	c.aliases++
+	defer func() { c.aliases-- }()
+	return c.value(n.Alias, depth)
+}
+
+func (c *converter) list(n *yaml.Node, depth int) (any, error) {
+	list := make([]any, len(n.Content))
+	for i, e := range n.Content {
+		v, err := c.below(step{item: i}, e, depth)
+		if err != nil {
+			return nil, err
+		}
+		list[i] = v
+	}
+	return list, nil
+}
+
+func (c *converter) object(n *yaml.Node, depth int) (any, error) {
+	object := make(map[string]any, len(n.Content)/2)
+	var merged []*yaml.Node
+	for i := 0; i+1 < len(n.Content); i += 2 {
+		key, value := n.Content[i], n.Content[i+1]
+		if key.Kind == yaml.ScalarNode && key.Tag == "!!merge" {
+			merged = append(merged, value)
+			continue
+		}
+		name, err := nameOf(key)
+		if err != nil {
+			return nil, err
+		}
+		if _, twice := object[name]; twice {
+			c.twice(n, i, name)
+		}
+		if object[name], err = c.below(step{name, -1}, value, depth); err != nil {
+			return nil, err
+		}
+	}
+	for _, m := range merged {
+		if err := c.merge(object, m, depth); err != nil {
+			return nil, err
+		}
+	}
+	return object, nil
+}
+
+// merge adds what an object does not have itself of others ("<<: *a").
+func (c *converter) merge(object map[string]any, n *yaml.Node, depth int) error {
+	v, err := c.value(n, depth)
+	if err != nil {
+		return err
+	}
+	list, isList := v.([]any)
+	if !isList {
+		list = []any{v}
+	}
+	for _, other := range list {
+		other, ok := other.(map[string]any)
+		if !ok {
+			return &Error{"<< needs an object, or a list of some", positionOf(n)}
+		}
+		for name, v := range other {
+			if _, has := object[name]; !has {
+				object[name] = v
+			}
+		}
+	}
+	return nil
+}
+
+// nameOf is the name of a field as it is written.
+func nameOf(key *yaml.Node) (string, error) {
+	for hops := 0; key.Kind == yaml.AliasNode && hops < 10; hops++ {
+		key = key.Alias
+	}
+	if key.Kind != yaml.ScalarNode {
+		return "", &Error{"has a list or an object where a field's name should be", positionOf(key)}
+	}
+	return key.Value, nil
+}
+
+// twice notes that the field that begins at n.Content[i] was there before.
+func (c *converter) twice(n *yaml.Node, i int, name string) {
+	key := n.Content[i]
+	t := Trap{Kind: Twice, Path: append(c.path(), name), Position: positionOf(key), Text: key.Value}
+	for j := 0; j < i; j += 2 {
+		if n.Content[j].Value == key.Value {
+			t.First = positionOf(n.Content[j])
+		}
+	}
+	c.trap(t)
+}
+
+func (c *converter) trap(t Trap) {
+	if len(c.document.Traps) < maxTraps {
+		c.document.Traps = append(c.document.Traps, t)
+	}
+}
+
+// isOwnTag says whether a tag is none of YAML's own.
+func isOwnTag(tag string) bool {
+	return strings.HasPrefix(tag, "!") && !strings.HasPrefix(tag, "!!") && tag != "!" ||
+		strings.HasPrefix(tag, "tag:") && !strings.HasPrefix(tag, "tag:yaml.org,2002:")
+}
+
+// tagged notes a tag. A plain value is taken as it is written: in
+// "nodeSelector: !has(rack)" nobody meant a tag.
+func (c *converter) tagged(n *yaml.Node, depth int) (any, error) {
+	c.trap(Trap{Kind: Tag, Path: c.path(), Position: positionOf(n), Text: n.Tag})
+	plain := *n
+	plain.Tag = ""
+	if n.Kind == yaml.ScalarNode {
+		plain.Tag = "!!str"
+		if n.Style&^yaml.TaggedStyle == 0 {
+			plain.Value = strings.TrimSuffix(n.Tag+" "+n.Value, " ")
+		}
+	}
+	return c.value(&plain, depth)
+}
+
+// yaml11 are words that are true or false in YAML 1.1, which is what kubectl and
+// calicoctl read.
+func yaml11(word string) (value, is bool) {
+	switch word {
+	case "y", "Y", "yes", "Yes", "YES", "on", "On", "ON":
+		return true, true
+	case "n", "N", "no", "No", "NO", "off", "Off", "OFF":
+		return false, true
+	}
+	return false, false
+}
+
+// scalar reads a value that has no tag, or one of YAML's own.
+func scalar(n *yaml.Node) any {
+	switch n.ShortTag() {
+	case "!!null":
+		return nil
+	case "!!bool":
+		switch n.Value {
+		case "true", "True", "TRUE":
+			return true
+		case "false", "False", "FALSE":
+			return false
+		}
+		if b, ok := yaml11(n.Value); ok {
+			return b
+		}
+	case "!!int", "!!float":
+		return number(n)
+	case "!!binary":
+		if b, err := base64.StdEncoding.DecodeString(n.Value); err == nil {
+			return string(b)
+		}
+	case "!!str":
+		if b, ok := yaml11(n.Value); ok && n.Style == 0 {
+			return b
+		}
+	}
+	return n.Value
+}
+
+// number reads a number, which YAML can write in ways that JSON has not.
+func number(n *yaml.Node) any {
+	if isJSONNumber(n.Value) {
+		return json.Number(n.Value)
+	}
+	var v any
+	if err := n.Decode(&v); err != nil {
+		return n.Value
+	}
+	switch v := v.(type) {
+	case int, int64, uint64:
+		return json.Number(fmt.Sprint(v))
+	case float64:
+		if !math.IsInf(v, 0) && !math.IsNaN(v) {
+			return json.Number(strconv.FormatFloat(v, 'g', -1, 64))
+		}
+	}
+	return n.Value
+}
+
+func isJSONNumber(s string) bool {
+	digits := strings.TrimPrefix(s, "-")
+	if digits == "" || digits[0] < '0' || digits[0] > '9' || len(digits) > 1 && digits[0] == '0' && digits[1] != '.' {
+		return false
+	}
+	return json.Valid([]byte(s))
+}
