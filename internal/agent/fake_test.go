@@ -96,6 +96,7 @@ func newFakeWorld(dir, version string, say func(string, ...any)) *fakeWorld {
 }
 
 func (w *fakeWorld) Find(ctx context.Context) (birds.Daemons, error) {
+	time.Sleep(time.Millisecond)
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if w.noBird {
@@ -130,6 +131,7 @@ func (w *fakeWorld) Survey(ctx context.Context, socket string, whole bool) ([]gu
 		<-ctx.Done()
 		return nil, nil, control.ErrHung
 	}
+	time.Sleep(time.Millisecond)
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	var seen []guard.Seen
