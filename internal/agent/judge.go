@@ -239,7 +239,7 @@ func (j *judge) watched(c *plan.Candidate, v guard.Verdict) {
 	}
 	for i, s := range c.Sets {
 		if w, known := v.Watch[s.Name]; known && s.Daemon != nil {
-			c.Sets[i].Guard = &reload.Guard{Within: within, Stay: w.Stay}
+			c.Sets[i].Guard = &reload.Guard{Within: within, Stay: w.Stay, Return: w.Return}
 		}
 	}
 }

@@ -35,6 +35,7 @@ type Target interface {
 	Trial(ctx context.Context, s reload.Set) (reload.Result, error)
 	Verify(ctx context.Context, s reload.Set) (reload.Drift, error)
 	Boot(ctx context.Context, r reload.Record, d reload.Daemon) (reload.Result, error)
+	Resume(ctx context.Context, r reload.Record, d reload.Daemon) (reload.Result, error)
 	Ran(ctx context.Context, s reload.Set, err error) (reload.Result, error)
 }
 
@@ -98,6 +99,7 @@ const (
 	Verify      Action = "verify"      // look whether all is as it was left
 	Mend        Action = "mend"        // put right what is not
 	Boot        Action = "boot"        // have BIRD use what lay on disk before
+	Resume      Action = "resume"      // go on with a trial from before
 	Ran         Action = "ran"         // note that its reload commands have run
 )
 
@@ -127,7 +129,7 @@ type Order struct {
 	Found reload.Drift
 	// Loud: that Mend fails is news.
 	Loud bool
-	// Record and Daemon are for Boot.
+	// Record and Daemon are for Boot and Resume.
 	Record reload.Record
 	Daemon reload.Daemon
 	// Err is how reload commands went, for Ran.

@@ -58,7 +58,7 @@ func (p *reporter) pending() time.Time {
 func problems(list []bgp.Problem) []report.Problem {
 	var out []report.Problem
 	for _, p := range list {
-		out = append(out, report.Problem{Object: p.Object.String(), Code: string(p.Code), Text: p.Text, LeftOut: p.LeftOut, Place: p.Place})
+		out = append(out, report.Problem{Object: p.Object.String(), Code: string(p.Code), Text: p.Text, LeftOut: p.LeftOut, Stale: p.Stale, Place: p.Place})
 	}
 	return out
 }
@@ -159,6 +159,11 @@ func (p *reporter) notApplied(r *report.Report) []string {
 	}
 	if r.Held != nil {
 		list = append(list, "a change is held back: "+r.Held.String())
+	}
+	for _, problem := range r.Problems {
+		if problem.Stale {
+			list = append(list, problem.Object+" cannot be used: "+problem.Text)
+		}
 	}
 	if missing := p.inbox.Missing(); p.runs.Running() != nil && missing != nil {
 		list = append(list, "waiting for what is needed: "+missing.Error())

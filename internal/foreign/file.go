@@ -140,6 +140,19 @@ func (d *Folder) OpenRegular(name string, flag int) (*os.File, fs.FileInfo, erro
 	return f, info, nil
 }
 
+// OpenOurs opens a file that could be Read. It never blocks.
+func (d *Folder) OpenOurs(name string, flag int) (*os.File, fs.FileInfo, error) {
+	f, info, err := d.OpenRegular(name, flag)
+	if err != nil {
+		return nil, nil, err
+	}
+	if err := onlyOurs(filepath.Join(d.path, name), info); err != nil {
+		f.Close()
+		return nil, nil, err
+	}
+	return f, info, nil
+}
+
 // Write writes a file in one step: under that name is the old or the new one,
 // whatever happens. What was there is replaced, and neither followed nor opened;
 // only a folder is an error, that wraps ErrInTheWay.

@@ -34,7 +34,10 @@ type Options struct {
 	ClusterIPs      bool   // service ranges are given by settings
 	// More is needed besides what the state and these settings ask for.
 	More backends.Needs
-	Log  *slog.Logger
+	// KeepGood has the last good version of an object stay where a later one cannot
+	// be used: what it asked for is still wanted, as far as anybody knows.
+	KeepGood bool
+	Log      *slog.Logger
 }
 
 // Inbox is what has arrived so far. It is for one goroutine.
@@ -102,7 +105,7 @@ func (in *Inbox) State() *backends.State { return in.state }
 func (in *Inbox) Take(u backends.Update) bool {
 	was, changed := in.Complete(), false
 	for _, e := range u.Events {
-		if in.state.Apply(e) {
+		if in.state.Apply(in.kept(e)) {
 			changed = true
 		}
 	}
@@ -116,6 +119,28 @@ func (in *Inbox) Take(u backends.Update) bool {
 	in.note(u)
 	in.whole = in.whole || in.Complete()
 	return true
+}
+
+// kept is an event; of an object that cannot be used any more with its last good
+// version.
+func (in *Inbox) kept(e backends.Event) backends.Event {
+	if in.opts.KeepGood && e.Err != nil && e.Resource == nil {
+		e.Resource, _ = in.state.Get(e.Key)
+	}
+	return e
+}
+
+// Recall has objects that cannot be used be what they were in a state from before,
+// where nothing better is known.
+func (in *Inbox) Recall(before *backends.State) {
+	for key, err := range in.state.Invalid {
+		if _, known := in.state.Get(key); known || key.Kind == backends.KindSecret {
+			continue
+		}
+		if r, ok := before.Get(key); ok {
+			in.state.Apply(backends.Event{Key: key, Resource: r, Err: err})
+		}
+	}
 }
 
 // note remembers what has changed, and when the first change came.
