@@ -49,7 +49,7 @@ func TestLastGood(t *testing.T) {
 	check(t, s)
 
 	for _, e := range []Event{{Key: pool.ResourceKey()}, {Key: pool.ResourceKey(), Resource: &IPPool{Name: "p"}, Err: broken}} {
-		if got := before.KeepGood(e); got.Resource != e.Resource || got.Err != e.Err {
+		if got := before.KeepGood(e); got.Resource != e.Resource || !errors.Is(got.Err, e.Err) {
 			t.Errorf("%+v became %+v", e, got)
 		}
 	}
