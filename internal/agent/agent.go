@@ -313,7 +313,7 @@ func (a *Agent) remember(now time.Time) {
 		return
 	}
 	if m := guard.Remember(a.conduct.question(now, nil, surveyed{})); m != nil {
-		a.jobs.remember(a.birds.daemon.Dir, m, a.conduct.memory.salt)
+		a.jobs.remember(a.birds.daemon.Dir, Knowledge{m, a.conduct.memory.salt, a.inbox.Stores()})
 	}
 }
 
@@ -358,6 +358,7 @@ func (a *Agent) found(now time.Time, f found) {
 	if first {
 		a.start.leaves(f.left)
 		a.conduct.memory.remembered(f.left)
+		a.inbox.Remember(f.left.Stores)
 		a.start.resume()
 	}
 	if err := a.children.Prepare(f.birds.Sockets()); err != nil {

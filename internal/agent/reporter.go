@@ -8,6 +8,7 @@ import (
 
 	"confd/backends"
 	"confd/bgp"
+	"confd/internal/hold"
 	"confd/internal/plan"
 	"confd/internal/report"
 	"confd/internal/rollout"
@@ -30,7 +31,7 @@ func (p *reporter) report(now time.Time) *report.Report {
 	r := &report.Report{
 		Program: p.program, Node: p.settings.Node, PID: os.Getpid(), Started: p.began, At: now,
 		Sources: p.inbox.Report(), Pending: p.pending(), Waiting: p.waiting, Failure: p.failures.last,
-		Held: p.hold.Current(), Templates: p.edition.Why(), Stale: p.start.stale,
+		Held: p.held(), Templates: p.edition.Why(), Stale: p.start.stale,
 		Problems: problems(p.journal.problems), Quarantined: p.quarantined(), Sets: p.sets(),
 	}
 	if p.birds.everKnown() {
@@ -44,6 +45,15 @@ func (p *reporter) report(now time.Time) *report.Report {
 	r.NotReady = p.notReady(r)
 	r.Ready = len(r.NotReady) == 0
 	return r
+}
+
+// held is what is held back; until something is live, also what the program before
+// held, so that it is not forgotten where this one ends, too.
+func (p *reporter) held() *report.Held {
+	if held := p.hold.Current(); held != nil || p.hold.State() == hold.Approved || p.runs.Running() != nil {
+		return held
+	}
+	return p.hold.Before()
 }
 
 // pending is when the oldest change arrived that is not live; zero: all are.

@@ -53,6 +53,7 @@ type Inbox struct {
 	whole   bool
 	changed map[backends.Key]bool
 	since   time.Time
+	doubt   string
 }
 
 // source is where one source stands.
@@ -62,6 +63,7 @@ type source struct {
 	since    time.Time // when inSync became what it is
 	err      error
 	revision string
+	cluster  string
 	// serves is what a needer has settled; nil: nothing yet.
 	serves *backends.Needs
 }
@@ -186,6 +188,7 @@ func (in *Inbox) source(u backends.Update) {
 		s.since = u.At
 	}
 	s.inSync, s.everSync, s.err = u.InSync, s.everSync || u.InSync, u.Err
+	in.doubted(u, s)
 	if u.Revision != "" {
 		s.revision = u.Revision
 	}
