@@ -105,7 +105,7 @@ func runDiff(ctx context.Context, s settings.Settings, o diffOptions, w diffWrit
 	if err != nil {
 		return err
 	}
-	logProblems(log, to.config.Problems)
+	n.logProblems(to.config.Problems)
 	var from side
 	if o.from == sideDisk {
 		from, err = diskSide(to.sets)
@@ -175,7 +175,7 @@ func sideState(ctx context.Context, s settings.Settings, name string, log *slog.
 	}
 	state := backends.NewState()
 	for _, e := range append(events, workloads...) {
-		if e.Key.Kind == file.KindFile {
+		if e.Key.Kind == file.KindFile && e.Err != nil {
 			return nil, settings.Error{Err: fmt.Errorf("state %s: %s: %w", name, e.Key, e.Err)}
 		}
 		state.Apply(e)

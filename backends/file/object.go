@@ -163,11 +163,19 @@ func (r pieceReader) decode(t typeMeta, tree map[string]any, path []any) object 
 		return object{}
 	}
 	if err != nil {
-		at := append(path[:len(path):len(path)], pathIn(err.Error())...)
-		s := r.say(backends.Warning{Code: backends.Unusable, Text: err.Error()}, at, true)
+		s := r.say(backends.Warning{Code: backends.Unusable, Text: err.Error()}, r.fieldOf(err.Error(), path), true)
 		err = &said{s.Warning, s.at}
 	}
+	for _, text := range backends.Ignored(res) {
+		o.said = append(o.said, r.say(backends.Warning{Code: backends.IgnoredValue, Text: text}, r.fieldOf(text, path), true))
+	}
 	return r.withEvent(o, kind, tree, res, err)
+}
+
+// fieldOf is the path of the field that a message of the decoder is about, in the
+// object at a path.
+func (r pieceReader) fieldOf(message string, object []any) []any {
+	return append(object[:len(object):len(object)], pathIn(message)...)
 }
 
 // Error makes a said an error until its place in the file is known.
