@@ -49,13 +49,16 @@ func (c *Checker) Check(kind Kind, core bool, object map[string]any) []Finding {
 	return append(found, texts.found...)
 }
 
-// Warnings are what Check says of an object from a server.
-func (c *Checker) Warnings(kind Kind, core bool, object map[string]any) []Warning {
-	var warnings []Warning
-	for _, f := range c.Check(kind, core, object) {
-		warnings = append(warnings, f.Warning)
+// Besides drops the findings about values of which decoding the object has said
+// the same: in the error, or in what the resource ignores.
+func Besides(found []Finding, r Resource, err error) []Finding {
+	said := strings.Join(Ignored(r), "; ")
+	if err != nil {
+		said += "; " + err.Error()
 	}
-	return warnings
+	return slices.DeleteFunc(found, func(f Finding) bool {
+		return f.Code == WrongType && strings.Contains(said, PathText(f.Path)+": ")
+	})
 }
 
 func oddField(kind Kind, f fields.Finding, object map[string]any) Finding {
@@ -248,7 +251,10 @@ func (c *Checker) Event(kind Kind, name string, data []byte) (Event, bool) {
 	if errors.Is(err, ErrNotOurs) {
 		return Event{}, false
 	}
-	e := Event{Resource: res, Err: err, Warnings: c.Warnings(kind, false, object)}
+	e := Event{Resource: res, Err: err}
+	for _, f := range Besides(c.Check(kind, false, object), res, err) {
+		e.Warnings = append(e.Warnings, f.Warning)
+	}
 	e.Key, _ = KeyOf(kind, object)
 	if name != "" {
 		e.Key.Name = name

@@ -23,6 +23,9 @@ func TestMain(m *testing.M) {
 		applyForEver(folder, os.Getenv(childBinary))
 		return
 	}
+	if folder := os.Getenv(childLocks); folder != "" {
+		lockForEver(folder, os.Getenv(childOwner))
+	}
 	goleak.VerifyTestMain(m)
 }
 

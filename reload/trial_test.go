@@ -29,7 +29,7 @@ const (
 	// someMargin is more than BIRD's times waver: 3.1.8 calls the moment in which it
 	// went back that of its last reconfiguration.
 	someMargin = 4 * time.Second
-	longMargin  = 2 * time.Minute
+	longMargin = 2 * time.Minute
 )
 
 var trialHosts = []string{"a", "b", "c"}

@@ -1,7 +1,6 @@
 package foreign
 
 import (
-	"crypto/rand"
 	"errors"
 	"io"
 	"io/fs"
@@ -128,13 +127,26 @@ func (d *Folder) OpenRegular(name string, flag int) (*os.File, fs.FileInfo, erro
 	}
 	f, err := d.root.OpenFile(name, flag|syscall.O_NONBLOCK|syscall.O_NOCTTY, 0)
 	if err != nil {
-		return nil, nil, err
+		return nil, nil, d.of(name, err)
 	}
 	info, err := f.Stat()
 	if err == nil && !os.SameFile(info, was) {
 		err = inTheWay(path, "it was exchanged this very moment")
 	}
 	if err != nil {
+		f.Close()
+		return nil, nil, err
+	}
+	return f, info, nil
+}
+
+// OpenOurs opens a file that could be Read. It never blocks.
+func (d *Folder) OpenOurs(name string, flag int) (*os.File, fs.FileInfo, error) {
+	f, info, err := d.OpenRegular(name, flag)
+	if err != nil {
+		return nil, nil, err
+	}
+	if err := onlyOurs(filepath.Join(d.path, name), info); err != nil {
 		f.Close()
 		return nil, nil, err
 	}
@@ -169,10 +181,10 @@ func (d *Folder) Replace(name string, fill func(*os.File) error) error {
 	if err := valid(name); err != nil {
 		return err
 	}
-	temp := tempPrefix + rand.Text()
+	temp := tempPrefix + random()
 	if err := d.Create(temp, fill); err != nil {
 		_ = d.root.Remove(temp) // it goes with the next Tidy
-		return err
+		return d.of(name, err)
 	}
 	if err := d.Move(temp, d, name); err != nil {
 		_ = d.root.Remove(temp)
@@ -188,7 +200,7 @@ func (d *Folder) Create(name string, fill func(*os.File) error) (err error) {
 	}
 	f, err := d.root.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
 	if err != nil {
-		return err
+		return d.of(name, err)
 	}
 	defer func() { err = errors.Join(err, f.Close()) }()
 	if err := fill(f); err != nil {
@@ -203,7 +215,7 @@ func (d *Folder) Remove(name string) error {
 		return err
 	}
 	if err := d.root.Remove(name); err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return err
+		return d.of(name, err)
 	}
 	return nil
 }

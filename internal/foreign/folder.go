@@ -86,7 +86,7 @@ func (d *Folder) sub(name string) (*Folder, fs.FileInfo, error) {
 	}
 	root, err := d.root.OpenRoot(name + "/.")
 	if err != nil {
-		return nil, nil, err
+		return nil, nil, d.of(name, err)
 	}
 	sub := &Folder{root, path}
 	opened, err := root.Stat(".")
@@ -105,7 +105,8 @@ func (d *Folder) Lstat(name string) (fs.FileInfo, error) {
 	if err := valid(name); err != nil {
 		return nil, err
 	}
-	return d.root.Lstat(name)
+	info, err := d.root.Lstat(name)
+	return info, d.of(name, err)
 }
 
 // Handle opens the folder itself: to sync or lock it, or to set its owner and
@@ -141,6 +142,19 @@ func ownerOf(info fs.FileInfo) int {
 		return int(sys.Uid)
 	}
 	return -1
+}
+
+// of has an error of the file system name the whole path, and the place that
+// somebody knows rather than a temporary one.
+func (d *Folder) of(name string, err error) error {
+	path := filepath.Join(d.path, name)
+	if at := (*fs.PathError)(nil); errors.As(err, &at) {
+		return &fs.PathError{Op: at.Op, Path: path, Err: at.Err}
+	}
+	if link := (*os.LinkError)(nil); errors.As(err, &link) {
+		return &fs.PathError{Op: link.Op, Path: path, Err: link.Err}
+	}
+	return err
 }
 
 func inTheWay(path, format string, args ...any) error {

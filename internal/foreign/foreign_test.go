@@ -338,3 +338,60 @@ func TestExchanged(t *testing.T) {
 		t.Errorf("entered %d times, written outside: %v, %v", entered, entries, err)
 	}
 }
+
+// Errors name what the caller knows, and are the same each time: temporary names
+// are not in them.
+func TestErrors(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "gone")
+	must(t, os.Mkdir(dir, 0o755))
+	d := open(t, dir)
+	must(t, os.Remove(dir)) // in a folder that was removed nothing can be made
+	path := filepath.Join(dir, "x")
+	for what, do := range map[string]func() error{
+		"write": func() error { return d.Write("x", nil, Attr{0o600, -1, -1}) },
+		"link":  func() error { return d.Link("y", "x") },
+		"read":  func() error { _, _, err := d.Read("x", limit); return err },
+		"make":  func() error { _, err := d.Make("x"); return err },
+		"sub":   func() error { _, err := d.Sub("x"); return err },
+		"move":  func() error { return d.Move("y", d, "x") },
+	} {
+		err := do()
+		if again := do(); err == nil || again == nil || err.Error() != again.Error() || !strings.Contains(err.Error(), path) || !errors.Is(err, fs.ErrNotExist) {
+			t.Errorf("%s: %v, %v", what, err, again)
+		}
+	}
+	if _, err := d.MakeTemp("x-"); err == nil || !strings.Contains(err.Error(), path+"-*: ") {
+		t.Errorf("make with a random name: %v", err)
+	}
+}
+
+// Trees are made, moved and removed without a look beyond a link.
+func TestTree(t *testing.T) {
+	outside, d := t.TempDir(), open(t, t.TempDir())
+	write(t, filepath.Join(outside, "kept"), "kept")
+	one, err := d.MakeTemp("one-")
+	must(t, err)
+	two, err := d.Make("two")
+	must(t, err)
+	must(t, one.Give(Attr{0o750, -1, -1}), one.Symlink(outside, "link"), one.Write("x", []byte("x"), Attr{0o640, -1, -1}))
+	if info, err := one.root.Stat("."); err != nil || info.Mode().Perm() != 0o750 {
+		t.Errorf("%v, %v", info, err)
+	}
+	must(t, two.Link("old", "current"), two.Link("new", "current"))
+	if to := two.Readlink("current"); to != "new" || two.Readlink("none") != "" || one.Readlink("x") != "" {
+		t.Errorf("the link says %q", to)
+	}
+	must(t, one.Move("x", two, "y"), d.Move(one.Name(), two, "moved"))
+	wantFile(t, filepath.Join(two.Path(), "y"), "x")
+	if err := two.Move("y", two, "moved"); !errors.Is(err, ErrInTheWay) {
+		t.Errorf("a file in the place of a folder: %v", err)
+	}
+	if _, err := d.Make("two"); !errors.Is(err, fs.ErrExist) {
+		t.Errorf("made twice: %v", err)
+	}
+	must(t, d.RemoveAll("two"), d.RemoveAll("two"), one.Close(), two.Close())
+	wantFile(t, filepath.Join(outside, "kept"), "kept")
+	if entries, err := d.Entries(); err != nil || len(entries) != 0 {
+		t.Errorf("left: %v, %v", entries, err)
+	}
+}

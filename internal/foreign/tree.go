@@ -2,9 +2,11 @@ package foreign
 
 import (
 	"crypto/rand"
+	"encoding/binary"
 	"errors"
-	"os"
+	"io/fs"
 	"path/filepath"
+	"strconv"
 
 	"golang.org/x/sys/unix"
 )
@@ -16,14 +18,22 @@ func (d *Folder) Make(name string) (*Folder, error) {
 		return nil, err
 	}
 	if err := d.root.Mkdir(name, 0o700); err != nil {
-		return nil, err
+		return nil, d.of(name, err)
 	}
 	return d.Sub(name)
 }
 
 // MakeTemp is Make with a name that starts with prefix and that nobody can guess.
 func (d *Folder) MakeTemp(prefix string) (*Folder, error) {
-	return d.Make(prefix + rand.Text())
+	sub, err := d.Make(prefix + random())
+	return sub, d.of(prefix+"*", err)
+}
+
+// random is a number that nobody can guess.
+func random() string {
+	var b [8]byte
+	_, _ = rand.Read(b[:]) // it never fails
+	return strconv.FormatUint(binary.NativeEndian.Uint64(b[:]), 10)
 }
 
 // Name is the folder's own, without what it is in.
@@ -46,7 +56,7 @@ func (d *Folder) RemoveAll(name string) error {
 	if err := valid(name); err != nil {
 		return err
 	}
-	return d.root.RemoveAll(name)
+	return d.of(name, d.root.RemoveAll(name))
 }
 
 // Readlink is where a link leads to, as it says; empty where there is no link.
@@ -63,14 +73,14 @@ func (d *Folder) Symlink(to, name string) error {
 	if err := valid(name); err != nil {
 		return err
 	}
-	return d.root.Symlink(to, name)
+	return d.of(name, d.root.Symlink(to, name))
 }
 
 // Link puts a symbolic link in a place, in one step: what was there is replaced.
 func (d *Folder) Link(to, name string) error {
-	temp := tempPrefix + rand.Text()
+	temp := tempPrefix + random()
 	if err := d.Symlink(to, temp); err != nil {
-		return err
+		return d.of(name, err)
 	}
 	if err := d.Move(temp, d, name); err != nil {
 		_ = d.root.Remove(temp)
@@ -97,11 +107,11 @@ func (d *Folder) Move(from string, to *Folder, name string) error {
 	defer target.Close()
 	err = unix.Renameat(int(source.Fd()), from, int(target.Fd()), name)
 	path := filepath.Join(to.path, name)
-	if errors.Is(err, unix.EISDIR) {
+	switch {
+	case err == nil:
+		return nil
+	case errors.Is(err, unix.EISDIR):
 		return inTheWay(path, "it is a folder")
 	}
-	if err != nil {
-		return &os.LinkError{Op: "rename", Old: filepath.Join(d.path, from), New: path, Err: err}
-	}
-	return nil
+	return &fs.PathError{Op: "rename", Path: path, Err: err}
 }
