@@ -278,6 +278,8 @@ type Problem struct {
 	Text string
 	// LeftOut is set where something that was asked for is not in the Config.
 	LeftOut bool
+	// Stale is set where an older version of the object is in use than there is.
+	Stale bool
 	// Place and Excerpt are where it stands: see backends.Warning.
 	Place, Excerpt string
 }

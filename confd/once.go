@@ -55,7 +55,7 @@ func holdOnce(ctx context.Context, n *node, sets []reload.Set, made rendering) e
 		if s.Daemon == nil || s.Daemon.Socket == "" {
 			continue
 		}
-		seen, _, err := (host.Host{}).Survey(ctx, s.Daemon.Socket, false)
+		seen, _, err := (&host.Host{}).Survey(ctx, s.Daemon.Socket, false)
 		if err != nil {
 			return fmt.Errorf("listing the sessions of set %s: %w", s.Name, err)
 		}

@@ -31,6 +31,9 @@ type conductor struct {
 func (c *conductor) begin(now time.Time) {
 	c.schedule.Begin()
 	c.edition.Retry()
+	if r, ok := c.recalled(); ok {
+		c.inbox.Recall(r.Running.State)
+	}
 	c.rollout.Begin(c.inbox.Batch())
 	c.plan(now, c.inbox.State(), false, nil)
 }

@@ -69,10 +69,14 @@ func (j jobs) start(job func(context.Context) any) {
 	})
 }
 
-// find finds out which BIRD there is; the first time also what lies in its folder.
+// find finds out which BIRD there is; the first time it also has its folder for this
+// program alone, and looks what lies there.
 func (j jobs) find(first bool) {
 	j.start(func(ctx context.Context) any {
 		d, err := j.world.Find(ctx)
+		if err == nil && first {
+			err = j.world.Lock(d.Dir)
+		}
 		if err != nil || !first {
 			return found{birds: d, err: err}
 		}
@@ -120,8 +124,8 @@ func (j jobs) survey(sets []reload.Set, whole bool) {
 }
 
 // remember writes a memory down.
-func (j jobs) remember(folder string, m *guard.Memory, salt guard.Salt) {
-	j.start(func(context.Context) any { return remembered{j.world.Remember(folder, m, salt)} })
+func (j jobs) remember(folder string, k Knowledge) {
+	j.start(func(context.Context) any { return remembered{j.world.Remember(folder, k)} })
 }
 
 // remembered says whether a memory could be written.

@@ -62,7 +62,7 @@ func (j *judge) question(now time.Time, c *plan.Candidate, s surveyed) guard.Que
 	q := guard.Question{
 		Options: j.options, Now: now, Salt: j.memory.salt, BIRD: j.birds.daemon.Version.Major, History: j.memory.history,
 		Seen: append(j.before(), j.sessions.all()...), Booted: j.known.Of("bird").BIRD.Rebooted(), Routes: s.routes, Local: j.local(s.local),
-		Held: j.held(), Approved: j.approved(), Announced: j.memory.announced, Running: j.running(),
+		Doubt: j.inbox.Doubt(), Held: j.held(), Approved: j.approved(), Announced: j.memory.announced, Running: j.running(),
 	}
 	if c != nil {
 		q.Candidate, q.OtherTemplates = side(c), j.otherTemplates(c)
@@ -239,7 +239,7 @@ func (j *judge) watched(c *plan.Candidate, v guard.Verdict) {
 	}
 	for i, s := range c.Sets {
 		if w, known := v.Watch[s.Name]; known && s.Daemon != nil {
-			c.Sets[i].Guard = &reload.Guard{Within: within, Stay: w.Stay}
+			c.Sets[i].Guard = &reload.Guard{Within: within, Stay: w.Stay, Return: w.Return}
 		}
 	}
 }

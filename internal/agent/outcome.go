@@ -45,6 +45,9 @@ func (c *outcomes) live(candidate *plan.Candidate, sure bool) {
 		c.memory.live(time.Now(), candidate, was, nil)
 	}
 	c.runs.Live(candidate, sure)
+	if !candidate.IsRest() {
+		c.inbox.Trusted()
+	}
 	c.edition.Worked(candidate.Templates)
 	c.care.live()
 	c.children.InPlace()

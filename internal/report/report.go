@@ -143,6 +143,7 @@ type Problem struct {
 	Code    string `json:"code,omitempty"` // what this kind of problem is called
 	Text    string `json:"text"`
 	LeftOut bool   `json:"left_out,omitempty"`
+	Stale   bool   `json:"stale,omitempty"` // an older version of it is in use than there is
 	Place   string `json:"place,omitempty"` // FILE:LINE:COLUMN
 }
 
