@@ -40,6 +40,10 @@ type Settings struct {
 	Noop    bool     // change nothing, say what would change
 	Output  string   // render: folder for the rendered files; empty: standard output
 	Strict  bool     // render: fail where something was left out
+
+	// AllNodes has stores read what concerns other nodes, too. It is no setting of
+	// a user's: confd diff sets it.
+	AllNodes bool
 }
 
 // Datastore is the kind of store that the cluster's state comes from.
