@@ -17,6 +17,7 @@ import (
 	"confd/internal/host"
 	"confd/internal/plan"
 	"confd/internal/report"
+	"confd/internal/unified"
 	"confd/reload"
 	"confd/templates"
 )
@@ -128,7 +129,7 @@ func printDifferences(w io.Writer, sets []reload.Set) error {
 			if err != nil && !errors.Is(err, fs.ErrNotExist) {
 				return err
 			}
-			if _, err := io.WriteString(w, unifiedDiff(f.Dest, string(old), string(f.Data))); err != nil {
+			if _, err := io.WriteString(w, unified.Hidden(unified.Diff(f.Dest, string(old), f.Dest+" (new)", string(f.Data)))); err != nil {
 				return err
 			}
 		}

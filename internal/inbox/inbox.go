@@ -32,6 +32,8 @@ type needer interface{ Need(backends.Needs) }
 type Options struct {
 	SecretNamespace string // of the Secrets that hold passwords
 	ClusterIPs      bool   // service ranges are given by settings
+	// More is needed besides what the state and these settings ask for.
+	More backends.Needs
 	// KeepGood has the last good version of an object stay where a later one cannot
 	// be used: what it asked for is still wanted, as far as anybody knows.
 	KeepGood bool
@@ -157,7 +159,7 @@ func (in *Inbox) note(u backends.Update) {
 
 // ask tells the needers what is needed, where that is new.
 func (in *Inbox) ask(first bool) {
-	needs := in.state.Needs(in.opts.SecretNamespace, in.opts.ClusterIPs)
+	needs := in.state.Needs(in.opts.SecretNamespace, in.opts.ClusterIPs).With(in.opts.More)
 	if !first && needs.Equal(in.needs) {
 		return
 	}
