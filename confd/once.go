@@ -34,6 +34,7 @@ func runOnce(ctx context.Context, n *node, log *slog.Logger) error {
 				return err
 			}
 		}
+		log.Info("writing for BIRD", "version", made.daemons.Version.String(), "folder", made.daemons.Dir)
 		return applyOnce(ctx, n, sets, log)
 	})
 }

@@ -133,6 +133,7 @@ type Safety struct {
 	Guard   time.Duration // each change's trial; 0: none
 	Hold    bool          // hold back what takes most sessions away
 	HoldFor time.Duration // 0: until approved
+	Outcome time.Duration // for which a change's outcome is watched; 0: not at all
 	Splay   time.Duration // over which nodes spread common changes, or auto
 }
 
