@@ -143,6 +143,10 @@ func (w *fakeWorld) Survey(ctx context.Context, socket string, whole bool) ([]gu
 	return seen, w.routes, nil
 }
 
+func (w *fakeWorld) Explain(ctx context.Context, socket, session string) (string, error) {
+	return "Received: Connection refused", nil
+}
+
 func (w *fakeWorld) Local() []netip.Addr { return w.addresses }
 
 func (w *fakeWorld) Remember(folder string, k Knowledge) error {

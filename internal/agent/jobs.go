@@ -123,6 +123,24 @@ func (j jobs) survey(sets []reload.Set, whole bool) {
 	})
 }
 
+// mostExplained is of how many sessions BIRD is asked why they are down.
+const mostExplained = 5
+
+// explain asks the BIRD of a set why sessions are not up.
+func (j jobs) explain(s reload.Set, names []string) {
+	j.start(func(ctx context.Context) any {
+		ctx, cancel := context.WithTimeout(ctx, surveyLimit)
+		defer cancel()
+		e := explained{set: s.Name, words: map[string]string{}}
+		for _, name := range names[:min(len(names), mostExplained)] {
+			if text, err := j.world.Explain(ctx, s.Daemon.Socket, name); err == nil && text != "" {
+				e.words[name] = text
+			}
+		}
+		return e
+	})
+}
+
 // remember writes a memory down.
 func (j jobs) remember(folder string, k Knowledge) {
 	j.start(func(context.Context) any { return remembered{j.world.Remember(folder, k)} })

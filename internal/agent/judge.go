@@ -41,11 +41,15 @@ func (j *judge) saw(now time.Time, s surveyed) {
 const surveyEvery = 15 * time.Second
 
 // isTimeToSurvey says whether to look now, and that this is done.
-func (j *judge) isTimeToSurvey(now time.Time) bool {
-	if !j.settings.Safety.Hold || now.Before(j.surveyAt) || j.runs.InUse() == nil {
+func (j *judge) isTimeToSurvey(now time.Time, watching bool) bool {
+	s := j.settings.Safety
+	if !s.Hold && s.Outcome == 0 || now.Before(j.surveyAt) || j.runs.InUse() == nil {
 		return false
 	}
 	j.surveyAt = now.Add(surveyEvery)
+	if watching {
+		j.surveyAt = now.Add(watchEvery)
+	}
 	return true
 }
 

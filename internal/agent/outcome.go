@@ -22,6 +22,7 @@ type outcomes struct {
 	rollout rollout.Rollout
 	journal *journal
 	care    *care
+	after   *aftermath
 	// waiting is what is waited for besides the datastore; empty: nothing.
 	waiting string
 }

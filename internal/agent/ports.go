@@ -51,6 +51,8 @@ type World interface {
 	// Survey lists the sessions that are established at a control socket; where whole
 	// is set with their counts of routes, and the routes that BIRD has.
 	Survey(ctx context.Context, socket string, whole bool) ([]guard.Seen, []bgp.Route, error)
+	// Explain is what the BIRD of a control socket says of why a session is not up.
+	Explain(ctx context.Context, socket, session string) (string, error)
 	// Local are the addresses of this machine's interfaces; nil: not known.
 	Local() []netip.Addr
 	// Remember writes down what a next program must know, in BIRD's folder.

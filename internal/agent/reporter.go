@@ -1,6 +1,7 @@
 package agent
 
 import (
+	"fmt"
 	"maps"
 	"os"
 	"slices"
@@ -31,7 +32,7 @@ func (p *reporter) report(now time.Time) *report.Report {
 	r := &report.Report{
 		Program: p.program, Node: p.settings.Node, PID: os.Getpid(), Started: p.began, At: now,
 		Sources: p.inbox.Report(), Pending: p.pending(), Waiting: p.waiting, Failure: p.failures.last,
-		Held: p.held(), Templates: p.edition.Why(), Stale: p.start.stale,
+		Held: p.held(), Lost: p.after.report(), Templates: p.edition.Why(), Stale: p.start.stale,
 		Problems: problems(p.journal.problems), Quarantined: p.quarantined(), Sets: p.sets(),
 	}
 	if p.birds.everKnown() {
@@ -161,6 +162,9 @@ func (p *reporter) notReady(r *report.Report) []string {
 	return list
 }
 
+// mostLost is how many lost sessions are named.
+const mostLost = 3
+
 // notApplied says why what should run does not.
 func (p *reporter) notApplied(r *report.Report) []string {
 	var list []string
@@ -169,6 +173,13 @@ func (p *reporter) notApplied(r *report.Report) []string {
 	}
 	if r.Held != nil {
 		list = append(list, "a change is held back: "+r.Held.String())
+	}
+	for i, l := range r.Lost {
+		if i == mostLost {
+			list = append(list, fmt.Sprintf("%d more sessions that were up before a change are not", len(r.Lost)-mostLost))
+			break
+		}
+		list = append(list, l.String())
 	}
 	for _, problem := range r.Problems {
 		if problem.Stale {

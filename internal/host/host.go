@@ -3,6 +3,7 @@
 package host
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"io/fs"
@@ -88,6 +89,25 @@ func established(sessions []control.SessionState, whole bool) []guard.Seen {
 		seen = append(seen, one)
 	}
 	return seen
+}
+
+// Explain is what BIRD says of why a session is not up; empty where it does not say.
+func (h *Host) Explain(ctx context.Context, socket, session string) (string, error) {
+	c, err := control.Dial(ctx, socket)
+	if err != nil {
+		return "", err
+	}
+	defer c.Close()
+	sessions, err := c.Sessions(ctx)
+	if err != nil {
+		return "", err
+	}
+	for _, s := range sessions {
+		if s.Name == session && !s.Established() {
+			return cmp.Or(s.LastError, s.Message, s.BGPState), nil
+		}
+	}
+	return "", nil
 }
 
 // Local are the addresses of this machine's interfaces; nil where they are not known.
