@@ -33,7 +33,7 @@ func (c *computer) dropCovering(f *Family) {
 		}
 		n, ok := covered(f, r.Net, all)
 		if ok {
-			c.problem(r.Reason.Object, true, "the blackhole route for %s is left out: it would cut this node off from %s, %s", r.Net, n.of, n.address)
+			c.problem(r.Reason.Object, CodeBlackhole, true, "the blackhole route for %s is left out: it would cut this node off from %s, %s", r.Net, n.of, n.address)
 			f.Export.Blocks = slices.DeleteFunc(f.Export.Blocks, func(b netip.Prefix) bool { return b == r.Net })
 		}
 		return ok
@@ -72,7 +72,7 @@ func covered(f *Family, net netip.Prefix, all []needed) (needed, bool) {
 	service := slices.ContainsFunc(f.Kernel.RejectServices, func(s netip.Prefix) bool { return within(net, s) })
 	i, _ := slices.BinarySearchFunc(all, net.Addr(), func(n needed, a netip.Addr) int { return n.address.Compare(a) })
 	for ; i < len(all) && net.Contains(all[i].address); i++ {
-		if n := all[i]; !(near && f.Subnet.Contains(n.address)) && !(service && n.datastore) {
+		if n := all[i]; (!near || !f.Subnet.Contains(n.address)) && (!service || !n.datastore) {
 			return n, true
 		}
 	}

@@ -23,11 +23,12 @@ type fakeStore struct {
 	queue   chan backends.Update
 	inSync  bool
 	silent  bool
-	counter int
+	// revision and cluster are what it calls its state, and itself.
+	revision, cluster string
 }
 
 func newFakeStore() *fakeStore {
-	return &fakeStore{state: backends.NewState(), keys: map[backends.Key]bool{}, queue: make(chan backends.Update, 64), inSync: true}
+	return &fakeStore{state: backends.NewState(), keys: map[backends.Key]bool{}, queue: make(chan backends.Update, 64), inSync: true, cluster: "a"}
 }
 
 // restart has the next Run tell everything.
@@ -74,7 +75,7 @@ func (f *fakeStore) all() []backends.Event {
 }
 
 func (f *fakeStore) update(events []backends.Event) backends.Update {
-	u := backends.Update{Source: "store", Events: events, InSync: f.inSync, At: time.Now()}
+	u := backends.Update{Source: "etcd", Events: events, InSync: f.inSync, At: time.Now(), Revision: f.revision, Cluster: f.cluster}
 	if !f.inSync {
 		u.Err = fmt.Errorf("the store is away")
 	}
@@ -94,11 +95,16 @@ func (f *fakeStore) send(events ...backends.Event) {
 	}
 }
 
-// stand has the store be silent (before a start), away or back.
-func (f *fakeStore) stand(how string) {
+// stand has the store be silent (before a start), away or back, of another cluster,
+// or at a revision.
+func (f *fakeStore) stand(args ...string) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	switch how {
+	switch how := args[0]; how {
+	case "revision":
+		f.revision = args[1]
+	case "cluster":
+		f.cluster = args[1]
 	case "silent":
 		f.silent = true
 	case "away", "back":

@@ -33,8 +33,8 @@ type fakeWorld struct {
 
 	mu        sync.Mutex
 	disks     map[string]*fakeDisk // by set
-	memory    []byte
-	salt      guard.Salt
+	knowledge []byte
+	locked    error
 	addresses []netip.Addr
 	routes    []bgp.Route
 	downPeers map[string]bool
@@ -124,10 +124,9 @@ func (w *fakeWorld) Left(folder string) Left {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	r, err := report.ReadOwn(folder)
-	l := Left{Report: r, Salt: w.salt, Err: err}
-	if w.memory != nil {
-		l.Memory = &guard.Memory{}
-		l.Err = errors.Join(err, json.Unmarshal(w.memory, l.Memory))
+	l := Left{Report: r, Err: err}
+	if w.knowledge != nil {
+		l.Err = errors.Join(err, json.Unmarshal(w.knowledge, &l.Knowledge))
 	}
 	for _, name := range slices.Sorted(maps.Keys(w.disks)) {
 		if r := w.disks[name].get(); r.Set != "" {
@@ -174,14 +173,20 @@ func (w *fakeWorld) Survey(ctx context.Context, socket string, whole bool) ([]gu
 
 func (w *fakeWorld) Local() []netip.Addr { return w.addresses }
 
-func (w *fakeWorld) Remember(folder string, m *guard.Memory, salt guard.Salt) error {
+func (w *fakeWorld) Lock(string) error { return w.locked }
+
+func (w *fakeWorld) Explain(ctx context.Context, socket, session string) (string, error) {
+	return "Received: Connection refused", w.faults.step(ctx, "explain", setOfSocket(socket))
+}
+
+func (w *fakeWorld) Remember(folder string, k Knowledge) error {
 	if err := w.faults.step(context.Background(), "remember", ""); err != nil {
 		return err
 	}
-	text, err := json.Marshal(m)
+	text, err := json.Marshal(k)
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	w.memory, w.salt = text, salt
+	w.knowledge = text
 	return err
 }
 

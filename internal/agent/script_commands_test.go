@@ -36,7 +36,7 @@ func (s *script) commands() map[string]func(args []string, body string) {
 		"gone":  func(args []string, _ string) { s.store.send(goneEvents(args)...) },
 		"bad":   func(args []string, _ string) { s.store.send(badEvents(args)...) },
 		"block": func(args []string, _ string) { s.blocks(args) },
-		"store": func(args []string, _ string) { s.store.stand(args[0]) },
+		"store": func(args []string, _ string) { s.store.stand(args...) },
 		// BIRD, and what is around it.
 		"bird":   func(args []string, body string) { s.bird(args, body) },
 		"peers":  func(args []string, _ string) { s.peers(args) },

@@ -237,7 +237,7 @@ func (s *script) start(args []string) {
 	planning := plan.Settings{BGP: bgp.Options{Node: "node-1"}, ConfDir: set.Templates.ConfDir, Files: plan.FileSettings{Mode: 0o600, Owner: -1, Group: -1}}
 	if s.loaded.Engine == nil && s.broken == nil {
 		var err error
-		if s.loaded, err = plan.Load(planning, log); err != nil {
+		if s.loaded, err = plan.Load(planning, quiet()); err != nil {
 			s.t.Fatal(err)
 		}
 	}
@@ -250,7 +250,7 @@ func (s *script) start(args []string) {
 	o := Options{
 		Settings: set, Program: "test", Planner: plan.Planner{Settings: planning, Templates: s.loaded, Env: func(string) string { return "" }}, Broken: s.broken,
 		Load: func() (plan.Templates, error) { return s.loaded, s.broken }, Changed: s.changed, Signals: s.signals,
-		Sources: []inbox.Source{{Name: "store", Backend: s.store}}, World: s.world, Log: log, Level: new(slog.LevelVar),
+		Sources: []inbox.Source{{Name: "etcd", Backend: s.store}}, World: s.world, Log: log, Level: new(slog.LevelVar),
 		Children: func(context.Context, *errgroup.Group, ChildObserver) Children { return s.kids },
 	}
 	ctx, cancel := context.WithCancel(context.Background())
