@@ -17,6 +17,7 @@ import (
 	"confd/internal/host"
 	"confd/internal/plan"
 	"confd/internal/report"
+	"confd/internal/unified"
 	"confd/reload"
 	"confd/templates"
 )
@@ -33,6 +34,7 @@ func runOnce(ctx context.Context, n *node, log *slog.Logger) error {
 				return err
 			}
 		}
+		log.Info("writing for BIRD", "version", made.daemons.Version.String(), "folder", made.daemons.Dir)
 		return applyOnce(ctx, n, sets, log)
 	})
 }
@@ -54,7 +56,7 @@ func holdOnce(ctx context.Context, n *node, sets []reload.Set, made rendering) e
 		if s.Daemon == nil || s.Daemon.Socket == "" {
 			continue
 		}
-		seen, _, err := (host.Host{}).Survey(ctx, s.Daemon.Socket, false)
+		seen, _, err := (&host.Host{}).Survey(ctx, s.Daemon.Socket, false)
 		if err != nil {
 			return fmt.Errorf("listing the sessions of set %s: %w", s.Name, err)
 		}
@@ -70,7 +72,7 @@ func holdOnce(ctx context.Context, n *node, sets []reload.Set, made rendering) e
 }
 
 // once renders what the datastore says now, and gives it to use. With --strict
-// it fails where something had to be left out, after use had what there is.
+// it fails where there is something to warn of, after use had what there is.
 func (n *node) once(ctx context.Context, use func([]templates.File, rendering) error) error {
 	d, err := birds.Find(ctx, n.settings.BIRD)
 	if err != nil {
@@ -84,7 +86,7 @@ func (n *node) once(ctx context.Context, use func([]templates.File, rendering) e
 	if err != nil {
 		return err
 	}
-	logProblems(n.log, cfg.Problems)
+	n.logProblems(cfg.Problems)
 	files, err := n.Render(ctx, cfg, state, d.Version)
 	if err != nil {
 		return err
@@ -92,10 +94,7 @@ func (n *node) once(ctx context.Context, use func([]templates.File, rendering) e
 	if err := use(files, rendering{d, cfg, state}); err != nil {
 		return err
 	}
-	if count := leftOut(cfg); n.settings.Strict && count > 0 {
-		return fmt.Errorf("%d problems left something out (see the warnings above)", count)
-	}
-	return nil
+	return n.strict(cfg.Problems)
 }
 
 func applyOnce(ctx context.Context, n *node, sets []reload.Set, log *slog.Logger) error {
@@ -127,7 +126,7 @@ func printDifferences(w io.Writer, sets []reload.Set) error {
 			if err != nil && !errors.Is(err, fs.ErrNotExist) {
 				return err
 			}
-			if _, err := io.WriteString(w, unifiedDiff(f.Dest, string(old), string(f.Data))); err != nil {
+			if _, err := io.WriteString(w, unified.Hidden(unified.Diff(f.Dest, string(old), f.Dest+" (new)", string(f.Data)))); err != nil {
 				return err
 			}
 		}

@@ -28,7 +28,8 @@ type Resource struct {
 	UID    int // owner; -1: whoever writes the file
 	GID    int // group; -1: whoever writes the file
 	// CheckCmd and ReloadCmd are shell commands; {{.src}} in CheckCmd is the
-	// staged file. They are empty where Daemon does both.
+	// staged file, and {{.dest}} in both, and {{.src}} in ReloadCmd, the file in its
+	// place. They are empty where Daemon does both.
 	CheckCmd  string
 	ReloadCmd string
 	// Daemon is "bird" or "bird6" where BIRD checks and reloads over its control

@@ -2,6 +2,7 @@ package etcd
 
 import (
 	"fmt"
+	"strings"
 
 	clientv3 "go.etcd.io/etcd/client/v3"
 
@@ -26,18 +27,25 @@ type keyRange struct {
 }
 
 // rangesFor gives the ranges that matter to a node. They do not overlap.
-func rangesFor(node string) []keyRange {
-	return []keyRange{
-		single(backends.KindBGPConfiguration, resourceRoot+"bgpconfigurations/", "default"),
-		prefix(backends.KindBGPConfiguration, resourceRoot+"bgpconfigurations/", "node."),
+func rangesFor(node string, all bool) []keyRange {
+	own := []keyRange{
+		single(backends.KindFelixConfiguration, resourceRoot+"felixconfigurations/", "node."+node),
+		prefix(backends.KindBlockAffinity, ipamRoot+node+"/", ""),
+	}
+	if all {
+		own = []keyRange{
+			prefix(backends.KindFelixConfiguration, resourceRoot+"felixconfigurations/", "node."),
+			prefix(backends.KindBlockAffinity, ipamRoot, ""),
+		}
+	}
+	return append([]keyRange{
+		prefix(backends.KindBGPConfiguration, resourceRoot+"bgpconfigurations/", ""),
 		prefix(backends.KindBGPPeer, resourceRoot+"bgppeers/", ""),
 		prefix(backends.KindBGPFilter, resourceRoot+"bgpfilters/", ""),
 		prefix(backends.KindIPPool, resourceRoot+"ippools/", ""),
 		prefix(backends.KindNode, resourceRoot+"nodes/", ""),
 		single(backends.KindFelixConfiguration, resourceRoot+"felixconfigurations/", "default"),
-		single(backends.KindFelixConfiguration, resourceRoot+"felixconfigurations/", "node."+node),
-		prefix(backends.KindBlockAffinity, ipamRoot+node+"/", ""),
-	}
+	}, own...)
 }
 
 func single(kind backends.Kind, dir, name string) keyRange {
@@ -74,11 +82,32 @@ func (b *Backend) putEvent(key string, value []byte) (backends.Event, bool) {
 	}
 	name := key[len(r.dir):]
 	if r.kind == backends.KindBlockAffinity {
-		return backends.AffinityEvent(b.cfg.Node, name, value)
+		node, rest := b.affinityKey(name)
+		return backends.AffinityEvent(node, rest, value)
 	}
 	e := backends.Event{Key: backends.Key{Kind: r.kind, Name: name}}
-	e.Resource, e.Err = decode(r.kind, name, value)
-	return e, true
+	switch {
+	case name == "":
+		e.Err = fmt.Errorf("the key of this %s ends where its name should be", r.kind)
+	case len(value) > maxValue:
+		e.Resource, e.Err = backends.StandIn(e.Key, checkSize(value))
+	default:
+		e, ok = b.checker.Event(r.kind, name, value)
+	}
+	if !backends.HasEffect(e.Key) {
+		e = backends.Event{Key: e.Key, Warnings: e.Warnings}
+	}
+	return e, ok
+}
+
+// affinityKey splits the key of an affinity, which is name below its range: the
+// node, and the rest of the key.
+func (b *Backend) affinityKey(name string) (node, rest string) {
+	if !b.cfg.AllNodes {
+		return b.cfg.Node, name
+	}
+	node, rest, _ = strings.Cut(name, "/")
+	return node, rest
 }
 
 func (b *Backend) goneEvent(key string) (backends.Event, bool) {
@@ -88,21 +117,11 @@ func (b *Backend) goneEvent(key string) (backends.Event, bool) {
 	}
 	name := key[len(r.dir):]
 	if r.kind == backends.KindBlockAffinity {
-		if name = backends.AffinityName(b.cfg.Node, name); name == "" {
+		if name = backends.AffinityName(b.affinityKey(name)); name == "" {
 			return backends.Event{}, false
 		}
 	}
 	return backends.Event{Key: backends.Key{Kind: r.kind, Name: name}}, true
-}
-
-func decode(kind backends.Kind, name string, value []byte) (backends.Resource, error) {
-	if name == "" {
-		return nil, fmt.Errorf("the key of this %s ends where its name should be", kind)
-	}
-	if err := checkSize(value); err != nil {
-		return backends.StandIn(backends.Key{Kind: kind, Name: name}, err)
-	}
-	return backends.Decode(kind, name, value)
 }
 
 func checkSize(value []byte) error {

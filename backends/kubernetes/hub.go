@@ -149,7 +149,7 @@ func (h *hub) start(ctx context.Context, c collection, needed bool) {
 	ctx, cancel := context.WithCancel(ctx)
 	f := &feed{
 		collection: c, client: h.client, log: h.log, reports: h.reports, cancel: cancel, ended: make(chan struct{}),
-		table: newTable(), streaming: true, warned: map[objectID][]string{},
+		table: newTable(), streaming: true,
 	}
 	h.feeds[c.name] = f
 	h.standing[c.name] = &standing{needed: needed}
@@ -168,7 +168,10 @@ func (h *hub) stop(name string) []backends.Event {
 
 func (h *hub) startCore(ctx context.Context) {
 	nodes := collection{name: "Nodes", path: "/api/v1/nodes", metadataOnly: true, read: readNode}
-	if h.cfg.UsePodCIDR {
+	switch {
+	case h.cfg.UsePodCIDR && h.cfg.AllNodes:
+		nodes.metadataOnly = false
+	case h.cfg.UsePodCIDR:
 		// The podCIDRs are no metadata, and this node's alone matter.
 		nodes.read = only(nodes.read, otherThan(h.cfg.Node))
 		h.start(ctx, collection{
@@ -182,14 +185,19 @@ func (h *hub) startCalico(ctx context.Context, g *group) {
 	for _, k := range calicoKinds(h.cfg) {
 		c := collection{
 			name: k.plural + " of " + g.name, path: "/apis/" + g.name + "/" + k.plural,
-			read: readKind(k.kind), served: newServed(g, k.plural), optional: k.optional,
+			read: readCalico(k.kind, h.checker), served: newServed(g, k.plural), optional: k.optional,
 		}
 		switch k.kind {
 		case backends.KindBGPConfiguration:
-			c.read = only(c.read, defaultOrNode)
+			c.read = effective(c.read)
 		case backends.KindBlockAffinity:
-			c.read = only(c.read, ofNode(h.cfg.Node))
+			if !h.cfg.AllNodes {
+				c.read = only(c.read, ofNode(h.cfg.Node))
+			}
 		case backends.KindFelixConfiguration:
+			if h.cfg.AllNodes {
+				break
+			}
 			// There may be one for each node, and two matter.
 			own := c
 			own.name += ", this node's"
@@ -203,8 +211,8 @@ func (h *hub) startCalico(ctx context.Context, g *group) {
 
 func serviceCollections() []collection {
 	return []collection{
-		{name: "Services", path: "/api/v1/services", read: readKind(backends.KindService)},
-		{name: "EndpointSlices", path: "/apis/discovery.k8s.io/v1/endpointslices", read: readKind(backends.KindEndpointSlice)},
+		{name: "Services", path: "/api/v1/services", read: readCore(backends.KindService)},
+		{name: "EndpointSlices", path: "/apis/discovery.k8s.io/v1/endpointslices", read: readCore(backends.KindEndpointSlice)},
 	}
 }
 
@@ -214,7 +222,7 @@ func secretCollection(k backends.Key, namespace string) collection {
 	}
 	return collection{
 		name: k.String(), path: "/api/v1/namespaces/" + url.PathEscape(k.Namespace) + "/secrets",
-		selector: named(k.Name), read: readKind(backends.KindSecret), secret: k,
+		selector: named(k.Name), read: readCore(backends.KindSecret), secret: k,
 	}
 }
 

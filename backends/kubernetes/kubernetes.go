@@ -55,8 +55,9 @@ type Config struct {
 	// GroupV1 where it has both. It is chosen once: a running program does not
 	// change over.
 	APIGroup string
-	// Node is the node whose blocks are read.
-	Node string
+	// Node is the node whose blocks are read; with AllNodes, those of all nodes are.
+	Node     string
+	AllNodes bool
 	// UsePodCIDR takes the node's blocks from the podCIDRs of its Kubernetes
 	// Node, instead of from BlockAffinities.
 	UsePodCIDR bool
@@ -69,9 +70,10 @@ type Config struct {
 // Backend reads one API server. It implements backends.Backend; Run is to be
 // called once.
 type Backend struct {
-	cfg    Config
-	log    *slog.Logger
-	client *client
+	cfg     Config
+	log     *slog.Logger
+	client  *client
+	checker *backends.Checker
 	// needs holds what Need was told last, until Run takes it.
 	needs chan backends.Needs
 }
@@ -92,7 +94,9 @@ func New(cfg Config) (*Backend, error) {
 	if err != nil {
 		return nil, fmt.Errorf("settings for Kubernetes: %w", err)
 	}
-	return &Backend{cfg: cfg, log: cfg.Logger.With("backend", source), client: c, needs: make(chan backends.Needs, 1)}, nil
+	return &Backend{
+		cfg: cfg, log: cfg.Logger.With("backend", source), client: c, checker: backends.NewChecker(), needs: make(chan backends.Needs, 1),
+	}, nil
 }
 
 func check(cfg Config) error {

@@ -16,6 +16,7 @@ import (
 	"confd/internal/hold"
 	"confd/internal/inbox"
 	"confd/internal/known"
+	"confd/internal/outcome"
 	"confd/internal/plan"
 	"confd/internal/runs"
 	"confd/internal/schedule"
@@ -96,7 +97,7 @@ func newAgent(ctx context.Context, g *errgroup.Group, o Options) *Agent {
 	care := &care{desk: d, start: start}
 	jobs := jobs{ctx: ctx, lanes: d.lanes, world: o.World}
 	outcomes := &outcomes{
-		desk: d, care: care,
+		desk: d, care: care, after: &aftermath{desk: d, jobs: jobs, watch: outcome.Watch{For: o.Settings.Safety.Outcome}},
 		judge:   &judge{desk: d, start: start, options: o.Planner.Settings.BGP, memory: newMemory(o.Settings.Node, now)},
 		journal: &journal{log: o.Log, level: o.Level, given: o.Settings.Log.Given, metrics: observer.metrics},
 	}
@@ -190,7 +191,7 @@ func (a *Agent) look(ctx context.Context, now time.Time) {
 	a.care.approvals(now)
 	a.care.retellUnasked(now)
 	a.care.verify(now)
-	if a.conduct.isTimeToSurvey(now) {
+	if a.conduct.isTimeToSurvey(now, a.conduct.after.watch.Watching()) {
 		a.jobs.survey(a.runs.InUse(), false)
 	}
 	a.remember(now)
@@ -302,6 +303,8 @@ func (a *Agent) came(now time.Time, event any) {
 		a.conduct.surveyed(now, e)
 	case searched:
 		a.conduct.searched(now, e)
+	case explained:
+		a.conduct.after.explained(e)
 	case remembered:
 		a.observer.complain("what the next start must know to judge changes is not written down", e.err)
 	}
@@ -313,7 +316,7 @@ func (a *Agent) remember(now time.Time) {
 		return
 	}
 	if m := guard.Remember(a.conduct.question(now, nil, surveyed{})); m != nil {
-		a.jobs.remember(a.birds.daemon.Dir, m, a.conduct.memory.salt)
+		a.jobs.remember(a.birds.daemon.Dir, Knowledge{m, a.conduct.memory.salt, a.inbox.Stores()})
 	}
 }
 
@@ -358,6 +361,7 @@ func (a *Agent) found(now time.Time, f found) {
 	if first {
 		a.start.leaves(f.left)
 		a.conduct.memory.remembered(f.left)
+		a.inbox.Remember(f.left.Stores)
 		a.start.resume()
 	}
 	if err := a.children.Prepare(f.birds.Sockets()); err != nil {

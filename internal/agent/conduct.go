@@ -136,6 +136,7 @@ func (c *conductor) survey(now time.Time, candidate *plan.Candidate) {
 // surveyed has the sessions, by which the candidate is judged.
 func (c *conductor) surveyed(now time.Time, seen surveyed) {
 	c.saw(now, seen)
+	c.after.seen(now, seen)
 	if c.rollout.Stage() != rollout.Surveying {
 		return
 	}

@@ -35,8 +35,8 @@ type fakeWorld struct {
 	say       func(format string, args ...any)
 	watchers  map[string][]chan<- control.Event
 	approved  map[string]bool
-	memory    *guard.Memory
-	salt      guard.Salt
+	knowledge Knowledge
+	locked    error
 	addresses []netip.Addr
 	routes    []bgp.Route
 	downPeers map[string]bool
@@ -109,7 +109,7 @@ func (w *fakeWorld) Left(folder string) Left {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	r, err := report.ReadOwn(folder)
-	l := Left{Report: r, Memory: w.memory, Salt: w.salt, Err: err}
+	l := Left{Report: r, Knowledge: w.knowledge, Err: err}
 	for _, name := range slices.Sorted(maps.Keys(w.sets)) {
 		if rec := w.sets[name].record; rec.Set != "" {
 			l.Records = append(l.Records, rec)
@@ -143,14 +143,20 @@ func (w *fakeWorld) Survey(ctx context.Context, socket string, whole bool) ([]gu
 	return seen, w.routes, nil
 }
 
+func (w *fakeWorld) Explain(ctx context.Context, socket, session string) (string, error) {
+	return "Received: Connection refused", nil
+}
+
 func (w *fakeWorld) Local() []netip.Addr { return w.addresses }
 
-func (w *fakeWorld) Remember(folder string, m *guard.Memory, salt guard.Salt) error {
+func (w *fakeWorld) Remember(folder string, k Knowledge) error {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	w.memory, w.salt = m, salt
+	w.knowledge = k
 	return nil
 }
+
+func (w *fakeWorld) Lock(string) error { return w.locked }
 
 func (w *fakeWorld) Watch(ctx context.Context, socket string, out chan<- control.Event) {
 	w.mu.Lock()

@@ -21,6 +21,7 @@ import (
 	"confd/bgp"
 	"confd/internal/birds"
 	"confd/internal/guard"
+	"confd/internal/inbox"
 	"confd/internal/report"
 	"confd/reload"
 	"confd/reload/control"
@@ -50,10 +51,14 @@ type World interface {
 	// Survey lists the sessions that are established at a control socket; where whole
 	// is set with their counts of routes, and the routes that BIRD has.
 	Survey(ctx context.Context, socket string, whole bool) ([]guard.Seen, []bgp.Route, error)
+	// Explain is what the BIRD of a control socket says of why a session is not up.
+	Explain(ctx context.Context, socket, session string) (string, error)
 	// Local are the addresses of this machine's interfaces; nil: not known.
 	Local() []netip.Addr
 	// Remember writes down what a next program must know, in BIRD's folder.
-	Remember(folder string, m *guard.Memory, salt guard.Salt) error
+	Remember(folder string, k Knowledge) error
+	// Lock has BIRD's folder for this program alone, until it ends.
+	Lock(folder string) error
 	// Watch sends an event whenever the BIRD of a control socket comes or goes,
 	// until ctx ends.
 	Watch(ctx context.Context, socket string, out chan<- control.Event)
@@ -69,9 +74,15 @@ type World interface {
 type Left struct {
 	Report  *report.Report // of the program that ran here before; nil: none
 	Records []reload.Record
-	Memory  *guard.Memory // nil: none
-	Salt    guard.Salt    // of Memory
-	Err     error         // why some of it could not be read
+	Knowledge
+	Err error // why some of it could not be read
+}
+
+// Knowledge is what a program knows that the next one must.
+type Knowledge struct {
+	Memory *guard.Memory          `json:"memory"` // nil: none
+	Salt   guard.Salt             `json:"salt"`   // of Memory
+	Stores map[string]inbox.Store `json:"stores,omitempty"`
 }
 
 // Children are the BIRDs that the program runs itself.

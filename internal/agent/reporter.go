@@ -1,6 +1,7 @@
 package agent
 
 import (
+	"fmt"
 	"maps"
 	"os"
 	"slices"
@@ -8,6 +9,7 @@ import (
 
 	"confd/backends"
 	"confd/bgp"
+	"confd/internal/hold"
 	"confd/internal/plan"
 	"confd/internal/report"
 	"confd/internal/rollout"
@@ -30,7 +32,7 @@ func (p *reporter) report(now time.Time) *report.Report {
 	r := &report.Report{
 		Program: p.program, Node: p.settings.Node, PID: os.Getpid(), Started: p.began, At: now,
 		Sources: p.inbox.Report(), Pending: p.pending(), Waiting: p.waiting, Failure: p.failures.last,
-		Held: p.hold.Current(), Templates: p.edition.Why(), Stale: p.start.stale,
+		Held: p.held(), Lost: p.after.report(), Templates: p.edition.Why(), Stale: p.start.stale,
 		Problems: problems(p.journal.problems), Quarantined: p.quarantined(), Sets: p.sets(),
 	}
 	if p.birds.everKnown() {
@@ -44,6 +46,15 @@ func (p *reporter) report(now time.Time) *report.Report {
 	r.NotReady = p.notReady(r)
 	r.Ready = len(r.NotReady) == 0
 	return r
+}
+
+// held is what is held back; until something is live, also what the program before
+// held, so that it is not forgotten where this one ends, too.
+func (p *reporter) held() *report.Held {
+	if held := p.hold.Current(); held != nil || p.hold.State() == hold.Approved || p.runs.Running() != nil {
+		return held
+	}
+	return p.hold.Before()
 }
 
 // pending is when the oldest change arrived that is not live; zero: all are.
@@ -151,6 +162,9 @@ func (p *reporter) notReady(r *report.Report) []string {
 	return list
 }
 
+// mostLost is how many lost sessions are named.
+const mostLost = 3
+
 // notApplied says why what should run does not.
 func (p *reporter) notApplied(r *report.Report) []string {
 	var list []string
@@ -159,6 +173,13 @@ func (p *reporter) notApplied(r *report.Report) []string {
 	}
 	if r.Held != nil {
 		list = append(list, "a change is held back: "+r.Held.String())
+	}
+	for i, l := range r.Lost {
+		if i == mostLost {
+			list = append(list, fmt.Sprintf("%d more sessions that were up before a change are not", len(r.Lost)-mostLost))
+			break
+		}
+		list = append(list, l.String())
 	}
 	for _, problem := range r.Problems {
 		if problem.Stale {

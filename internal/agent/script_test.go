@@ -227,7 +227,7 @@ func (s *script) commands() map[string]func(args []string, body string) {
 		"gone":      func(args []string, _ string) { s.store.send(goneEvents(args)...) },
 		"bad":       func(args []string, _ string) { s.store.send(badEvents(args)...) },
 		"block":     func(args []string, _ string) { s.blocks(args) },
-		"store":     func(args []string, _ string) { s.store.stand(args[0]) },
+		"store":     func(args []string, _ string) { s.store.stand(args...) },
 		"peers":     func(args []string, _ string) { s.peers(args) },
 		"fail":      func(args []string, _ string) { s.fail(args) },
 		"edit":      func(args []string, body string) { s.edit(args[0], body) },
@@ -304,7 +304,7 @@ func (s *script) start(args []string) {
 	o := Options{
 		Settings: set, Program: "test", Planner: plan.Planner{Settings: planning, Templates: s.loaded, Env: func(string) string { return "" }}, Broken: s.broken,
 		Load: func() (plan.Templates, error) { return s.loaded, s.broken }, Changed: s.changed, Signals: s.signals,
-		Sources: []inbox.Source{{Name: "store", Backend: s.store}}, World: s.world, Log: log, Level: new(slog.LevelVar),
+		Sources: []inbox.Source{{Name: "etcd", Backend: s.store}}, World: s.world, Log: log, Level: new(slog.LevelVar),
 		Children: func(context.Context, *errgroup.Group, ChildObserver) Children { return s.kids },
 	}
 	go func() { s.ended <- Run(ctx, o) }()
@@ -464,18 +464,18 @@ func (s *script) sessions() {
 
 // fakeStore is a datastore that a script writes.
 type fakeStore struct {
-	mu      sync.Mutex
-	state   *backends.State
-	keys    map[backends.Key]bool
-	out     chan backends.Update
-	queue   chan backends.Update
-	inSync  bool
-	silent  bool
-	counter int
+	mu                sync.Mutex
+	state             *backends.State
+	keys              map[backends.Key]bool
+	out               chan backends.Update
+	queue             chan backends.Update
+	inSync            bool
+	silent            bool
+	revision, cluster string
 }
 
 func newFakeStore() *fakeStore {
-	return &fakeStore{state: backends.NewState(), keys: map[backends.Key]bool{}, queue: make(chan backends.Update, 64), inSync: true}
+	return &fakeStore{state: backends.NewState(), keys: map[backends.Key]bool{}, queue: make(chan backends.Update, 64), inSync: true, cluster: "a"}
 }
 
 // restart has the next Run tell everything.
@@ -522,7 +522,7 @@ func (f *fakeStore) all() []backends.Event {
 }
 
 func (f *fakeStore) update(events []backends.Event) backends.Update {
-	u := backends.Update{Source: "store", Events: events, InSync: f.inSync, At: time.Now()}
+	u := backends.Update{Source: "etcd", Events: events, InSync: f.inSync, At: time.Now(), Revision: f.revision, Cluster: f.cluster}
 	if !f.inSync {
 		u.Err = fmt.Errorf("the store is away")
 	}
@@ -542,11 +542,16 @@ func (f *fakeStore) send(events ...backends.Event) {
 	}
 }
 
-// stand has the store be silent (before a start), away or back.
-func (f *fakeStore) stand(how string) {
+// stand has the store be silent (before a start), away or back, of another cluster,
+// or at a revision.
+func (f *fakeStore) stand(args ...string) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	switch how {
+	switch how := args[0]; how {
+	case "revision":
+		f.revision = args[1]
+	case "cluster":
+		f.cluster = args[1]
 	case "silent":
 		f.silent = true
 	case "away", "back":

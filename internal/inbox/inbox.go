@@ -32,6 +32,8 @@ type needer interface{ Need(backends.Needs) }
 type Options struct {
 	SecretNamespace string // of the Secrets that hold passwords
 	ClusterIPs      bool   // service ranges are given by settings
+	// More is needed besides what the state and these settings ask for.
+	More backends.Needs
 	// KeepGood has the last good version of an object stay where a later one cannot
 	// be used: what it asked for is still wanted, as far as anybody knows.
 	KeepGood bool
@@ -51,6 +53,7 @@ type Inbox struct {
 	whole   bool
 	changed map[backends.Key]bool
 	since   time.Time
+	doubt   string
 }
 
 // source is where one source stands.
@@ -60,6 +63,7 @@ type source struct {
 	since    time.Time // when inSync became what it is
 	err      error
 	revision string
+	cluster  string
 	// serves is what a needer has settled; nil: nothing yet.
 	serves *backends.Needs
 }
@@ -155,7 +159,7 @@ func (in *Inbox) note(u backends.Update) {
 
 // ask tells the needers what is needed, where that is new.
 func (in *Inbox) ask(first bool) {
-	needs := in.state.Needs(in.opts.SecretNamespace, in.opts.ClusterIPs)
+	needs := in.state.Needs(in.opts.SecretNamespace, in.opts.ClusterIPs).With(in.opts.More)
 	if !first && needs.Equal(in.needs) {
 		return
 	}
@@ -184,6 +188,7 @@ func (in *Inbox) source(u backends.Update) {
 		s.since = u.At
 	}
 	s.inSync, s.everSync, s.err = u.InSync, s.everSync || u.InSync, u.Err
+	in.doubted(u, s)
 	if u.Revision != "" {
 		s.revision = u.Revision
 	}

@@ -351,8 +351,8 @@ func fileSettings() []Setting {
 			bind: func(s *Settings) value { return text(&s.Output) },
 		},
 		{
-			Name: "strict", Env: "CONFD_STRICT", Default: "false", Group: GroupFiles, Commands: []string{CommandRender, CommandRun},
-			Help: "of a run that renders once: fail where something that was asked for had to be left out",
+			Name: "strict", Env: "CONFD_STRICT", Default: "false", Group: GroupFiles, Commands: []string{CommandRender, CommandDiff, CommandRun},
+			Help: "of a run that renders once: fail where there is something to warn of, after doing what there is to do",
 			bind: func(s *Settings) value { return boolean(&s.Strict) },
 		},
 	}
@@ -422,6 +422,11 @@ func safetySettings() []Setting {
 			Name: "hold-for", Env: "CONFD_HOLD_FOR", Default: "0s", Group: GroupSafety, Commands: run,
 			Help: "how long such a change is held at most; 0s: until it is approved, or the input changes",
 			bind: func(s *Settings) value { return pause(&s.Safety.HoldFor) },
+		},
+		{
+			Name: "outcome-for", Env: "CONFD_OUTCOME_FOR", Default: "4m5s", Group: GroupSafety, Commands: run,
+			Help: "how long after a change sessions that were up before may take to be up again, before they count as lost (the default is BIRD's connect retry and hold time); 0s: they never do",
+			bind: func(s *Settings) value { return pause(&s.Safety.Outcome) },
 		},
 		{
 			Name: "splay", Env: "CONFD_SPLAY", Default: "auto", Group: GroupSafety, Commands: run,
