@@ -126,8 +126,12 @@ func (in *Inbox) Take(u backends.Update) bool {
 // kept is an event; of an object that cannot be used any more with its last good
 // version.
 func (in *Inbox) kept(e backends.Event) backends.Event {
-	if in.opts.KeepGood && e.Err != nil && e.Resource == nil {
-		e.Resource, _ = in.state.Get(e.Key)
+	if !in.opts.KeepGood || e.Err == nil {
+		return e
+	}
+	good, there := in.state.Get(e.Key)
+	if _, invalid := in.state.Invalid[e.Key]; there && (!invalid || in.state.Stale[e.Key]) {
+		e.Resource, e.Stale = good, true
 	}
 	return e
 }
@@ -136,11 +140,11 @@ func (in *Inbox) kept(e backends.Event) backends.Event {
 // where nothing better is known.
 func (in *Inbox) Recall(before *backends.State) {
 	for key, err := range in.state.Invalid {
-		if _, known := in.state.Get(key); known || key.Kind == backends.KindSecret {
+		if in.state.Stale[key] || key.Kind == backends.KindSecret {
 			continue
 		}
 		if r, ok := before.Get(key); ok {
-			in.state.Apply(backends.Event{Key: key, Resource: r, Err: err})
+			in.state.Apply(backends.Event{Key: key, Resource: r, Err: err, Stale: true})
 		}
 	}
 }

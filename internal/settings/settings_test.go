@@ -63,7 +63,7 @@ func TestSettingsDefaults(t *testing.T) {
 			Interval: 600, Gather: 50 * time.Millisecond, MinInterval: time.Second,
 			CheckTimeout: 30 * time.Second, ReloadTimeout: 30 * time.Second, SyncTimeout: 30 * time.Second, Verify: 5 * time.Second,
 		},
-		Safety: Safety{Hold: true, Splay: Auto},
+		Safety: Safety{Hold: true, Outcome: 4*time.Minute + 5*time.Second, Splay: Auto},
 		Log:    Log{Level: slog.LevelInfo, Format: "text"},
 	}
 	if diff := cmp.Diff(want, s); diff != "" {
