@@ -159,17 +159,10 @@ func (j *journal) applied(c *plan.Candidate, of *rollout.Rollout, running *plan.
 			continue
 		}
 		if !compared {
-			changes, compared = bgp.Compare(configOf(running), c.Config, c.Birds.Version.Major), true
+			changes, compared = bgp.Compare(running.ConfigOrNil(), c.Config, c.Birds.Version.Major), true
 		}
 		j.line(c, s, r, changes)
 	}
-}
-
-func configOf(c *plan.Candidate) *bgp.Config {
-	if c == nil {
-		return nil
-	}
-	return c.Config
 }
 
 func (j *journal) line(c *plan.Candidate, s reload.Set, r reload.Result, changes bgp.Changes) {
