@@ -256,7 +256,7 @@ func (c *computer) input() {
 		if errors.As(err, &w) {
 			p.Code, p.Text, p.Place, p.Excerpt = w.Code, w.Text, w.Place, w.Excerpt
 		}
-		if c.state.Stale[key] {
+		if _, there := c.state.Get(key); there && c.state.Stale[key] {
 			p.LeftOut, p.Stale, p.Text = false, true, "the last good version of it stays: "+p.Text
 		} else {
 			p.Text = "left out: " + p.Text
