@@ -30,7 +30,7 @@ func nodesThere(s *backends.State, name string) []string {
 		return []string{"it has no Node at all"}
 	}
 	if meant := likelyNode(name, names); meant != "" {
-		return []string{fmt.Sprintf("it has %d, and one that is called %s: names count letter by letter (--node, NODENAME)", len(names), quietly(meant))}
+		return []string{fmt.Sprintf("it has %d, and one that is called %q: names count letter by letter (--node, NODENAME)", len(names), meant)}
 	}
 	more := ""
 	if len(names) > fewNodes {
