@@ -51,14 +51,19 @@ func (f *faults) step(ctx context.Context, step, set string) error {
 	case <-time.After(cost(set) + is.takes):
 	case <-ctx.Done():
 	}
-	f.mu.Lock()
-	until := f.until
-	f.mu.Unlock()
-	time.Sleep(time.Until(until))
+	f.stand()
 	if ctx.Err() != nil {
 		return context.Cause(ctx)
 	}
 	return is.err
+}
+
+// stand waits until the program goes on.
+func (f *faults) stand() {
+	f.mu.Lock()
+	until := f.until
+	f.mu.Unlock()
+	time.Sleep(time.Until(until))
 }
 
 // freeze has steps stand still for a time.
