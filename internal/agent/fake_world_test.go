@@ -207,7 +207,7 @@ func (w *fakeWorld) Watch(ctx context.Context, socket string, out chan<- control
 		}
 	}
 	var said error
-	time.Sleep(cost(b.set))
+	time.Sleep(cost("watch", b.set))
 	for {
 		s := b.status()
 		if s.health == control.Up {
