@@ -1,7 +1,7 @@
 package backends
 
 import (
-	"fmt"
+	"errors"
 	"maps"
 )
 
@@ -74,7 +74,7 @@ func (s *State) Without(keys map[Key]string) *State {
 		}
 		left, means := remains(r)
 		c.Apply(Event{Key: key, Resource: left})
-		c.Invalid[key] = fmt.Errorf("quarantined, %s: %s", means, why)
+		c.Invalid[key] = &Closed{How: "quarantined, " + means, Err: errors.New(why)}
 	}
 	return &c
 }

@@ -245,13 +245,20 @@ func (c *computer) reportIgnored() {
 func (c *computer) input() {
 	for key, err := range c.state.Invalid {
 		p := Problem{Object: key, Code: backends.Unusable, Text: err.Error(), LeftOut: true}
+		var closed *backends.Closed
+		if errors.As(err, &closed) {
+			p.Text = closed.Err.Error()
+		}
 		var w *backends.Warning
 		if errors.As(err, &w) {
 			p.Code, p.Text, p.Place, p.Excerpt = w.Code, w.Text, w.Place, w.Excerpt
 		}
-		if _, kept := c.state.Get(key); kept {
+		switch _, kept := c.state.Get(key); {
+		case closed != nil:
+			p.Text = "left out: " + closed.How + ": " + p.Text
+		case kept:
 			p.LeftOut, p.Stale, p.Text = false, true, "the last good version of it stays: "+p.Text
-		} else {
+		default:
 			p.Text = "left out: " + p.Text
 		}
 		c.report(p)

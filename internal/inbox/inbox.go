@@ -124,23 +124,43 @@ func (in *Inbox) Take(u backends.Update) bool {
 }
 
 // kept is an event; of an object that cannot be used any more with its last good
-// version.
+// version. A filter closes instead: what it has been told to keep out by now,
+// nobody knows.
 func (in *Inbox) kept(e backends.Event) backends.Event {
-	if in.opts.KeepGood && e.Err != nil && e.Resource == nil {
-		e.Resource, _ = in.state.Get(e.Key)
+	if !in.opts.KeepGood || e.Err == nil || e.Key.Kind == backends.KindBGPFilter {
+		return e
+	}
+	if old, ok := in.state.Get(e.Key); ok && !isClosed(in.state.Invalid[e.Key]) {
+		return stale(e, old)
 	}
 	return e
+}
+
+// stale is the event of an object that cannot be used, with an older version of it.
+func stale(e backends.Event, old backends.Resource) backends.Event {
+	var closed *backends.Closed
+	if errors.As(e.Err, &closed) {
+		e.Err = closed.Err
+	}
+	e.Resource = old
+	return e
+}
+
+func isClosed(err error) bool {
+	var closed *backends.Closed
+	return errors.As(err, &closed)
 }
 
 // Recall has objects that cannot be used be what they were in a state from before,
 // where nothing better is known.
 func (in *Inbox) Recall(before *backends.State) {
 	for key, err := range in.state.Invalid {
-		if _, known := in.state.Get(key); known || key.Kind == backends.KindSecret {
+		_, known := in.state.Get(key)
+		if known && !isClosed(err) || key.Kind == backends.KindSecret || key.Kind == backends.KindBGPFilter {
 			continue
 		}
 		if r, ok := before.Get(key); ok {
-			in.state.Apply(backends.Event{Key: key, Resource: r, Err: err})
+			in.state.Apply(stale(backends.Event{Key: key, Err: err}, r))
 		}
 	}
 }
