@@ -126,6 +126,7 @@ func docsCommand(root *cobra.Command) *cobra.Command {
 	cmd := plainCommand("docs", "Print the reference of commands and settings, in Markdown", func() string {
 		return reference(root, settings.Table())
 	})
+	cmd.AddCommand(plainCommand("input", "Print the page about warnings, in Markdown", inputPage))
 	cmd.Hidden = true
 	return cmd
 }

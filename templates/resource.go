@@ -11,6 +11,8 @@ import (
 	"strings"
 
 	"github.com/BurntSushi/toml"
+
+	"confd/internal/strict"
 )
 
 // defaultMode is for files that may hold passwords: not for everybody's eyes.
@@ -68,7 +70,7 @@ type tomlResource struct {
 // nothing here, which Calico's own program passes over in silence.
 func parseResource(file string, data []byte, opts Options) (*Resource, []string, error) {
 	var t tomlResource
-	meta, err := toml.Decode(string(data), &t)
+	meta, err := strict.Decode(string(data), &t)
 	if err != nil {
 		return nil, nil, tomlError(file, err)
 	}

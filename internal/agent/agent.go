@@ -79,11 +79,14 @@ type Agent struct {
 // which is that of ctx where nothing else was wrong.
 func Run(ctx context.Context, o Options) error {
 	g, ctx := errgroup.WithContext(ctx)
-	a := newAgent(ctx, g, o)
-	if err := a.observer.start(ctx, g, o.Settings.Watch); err != nil {
+	return newAgent(ctx, g, o).run(ctx, g)
+}
+
+func (a *Agent) run(ctx context.Context, g *errgroup.Group) error {
+	if err := a.observer.start(ctx, g, a.settings.Watch); err != nil {
 		return settings.Error{Err: err}
 	}
-	a.updates = inbox.Start(ctx, g, o.Sources)
+	a.updates = inbox.Start(ctx, g, a.opts.Sources)
 	g.Go(func() error { return a.loop(ctx) })
 	return g.Wait()
 }

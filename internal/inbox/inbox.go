@@ -130,37 +130,22 @@ func (in *Inbox) kept(e backends.Event) backends.Event {
 	if !in.opts.KeepGood || e.Err == nil || e.Key.Kind == backends.KindBGPFilter {
 		return e
 	}
-	if old, ok := in.state.Get(e.Key); ok && !isClosed(in.state.Invalid[e.Key]) {
-		return stale(e, old)
+	good, there := in.state.Get(e.Key)
+	if _, invalid := in.state.Invalid[e.Key]; there && (!invalid || in.state.Stale[e.Key]) {
+		e.Resource, e.Stale = good, true
 	}
 	return e
-}
-
-// stale is the event of an object that cannot be used, with an older version of it.
-func stale(e backends.Event, old backends.Resource) backends.Event {
-	var closed *backends.Closed
-	if errors.As(e.Err, &closed) {
-		e.Err = closed.Err
-	}
-	e.Resource = old
-	return e
-}
-
-func isClosed(err error) bool {
-	var closed *backends.Closed
-	return errors.As(err, &closed)
 }
 
 // Recall has objects that cannot be used be what they were in a state from before,
 // where nothing better is known.
 func (in *Inbox) Recall(before *backends.State) {
 	for key, err := range in.state.Invalid {
-		_, known := in.state.Get(key)
-		if known && !isClosed(err) || key.Kind == backends.KindSecret || key.Kind == backends.KindBGPFilter {
+		if in.state.Stale[key] || key.Kind == backends.KindSecret || key.Kind == backends.KindBGPFilter {
 			continue
 		}
 		if r, ok := before.Get(key); ok {
-			in.state.Apply(stale(backends.Event{Key: key, Err: err}, r))
+			in.state.Apply(backends.Event{Key: key, Resource: r, Err: err, Stale: true})
 		}
 	}
 }
