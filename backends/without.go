@@ -69,11 +69,11 @@ func (s *State) Without(keys map[Key]string) *State {
 			copied[key.Kind] = true
 		}
 		if !copied[""] {
-			c.Invalid = withRoom(c.Invalid)
+			c.Invalid, c.Stale, c.Warnings = withRoom(c.Invalid), maps.Clone(c.Stale), maps.Clone(c.Warnings)
 			copied[""] = true
 		}
 		left, means := remains(r)
-		c.Apply(Event{Key: key, Resource: left})
+		c.Apply(Event{Key: key, Resource: left, Warnings: s.Warnings[key]})
 		c.Invalid[key] = &Closed{How: "quarantined, " + means, Err: errors.New(why)}
 	}
 	return &c

@@ -60,12 +60,26 @@ func writeOutput(path string, data []byte, mode fs.FileMode) error {
 	if info, statErr := os.Stat(path); statErr == nil && !info.Mode().IsRegular() {
 		err = os.WriteFile(path, data, mode)
 	} else {
-		err = renameio.WriteFile(path, data, mode)
+		err = replaceFile(path, data, mode)
 	}
 	if err != nil {
 		return fmt.Errorf("writing %s: %w", path, err)
 	}
 	return nil
+}
+
+// replaceFile puts a file in the place of what is at path. It has just that mode,
+// whatever the one before had.
+func replaceFile(path string, data []byte, mode fs.FileMode) error {
+	f, err := renameio.NewPendingFile(path, renameio.WithStaticPermissions(mode))
+	if err != nil {
+		return err
+	}
+	defer f.Cleanup() //nolint:errcheck // after CloseAtomicallyReplace there is nothing to clean up
+	if _, err := f.Write(data); err != nil {
+		return err
+	}
+	return f.CloseAtomicallyReplace()
 }
 
 // printFiles prints the files, each under its name where there are several.

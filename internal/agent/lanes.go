@@ -66,9 +66,6 @@ func (l *lanes) of(set string) *lane {
 	return made
 }
 
-// idle says whether nothing is being done to a set.
-func (l *lanes) idle(set string) bool { return l.all[set] == nil || !l.all[set].busy }
-
 // give has an order carried out, unless something else is: false.
 func (l *lanes) give(o Order) bool {
 	lane := l.of(o.Set.Name)

@@ -47,7 +47,7 @@ func (c *outcomes) live(candidate *plan.Candidate, sure bool) {
 	}
 	c.runs.Live(candidate, sure)
 	if !candidate.IsRest() {
-		c.inbox.Trusted()
+		c.inbox.Trust.Restore()
 	}
 	c.edition.Worked(candidate.Templates)
 	c.care.live()

@@ -17,7 +17,6 @@ import (
 	"os"
 	"time"
 
-	"confd/backends"
 	"confd/bgp"
 	"confd/internal/birds"
 	"confd/internal/guard"
@@ -154,9 +153,6 @@ type Done struct {
 	Drift  reload.Drift
 	Err    error
 }
-
-// updates is where the sources' updates arrive.
-type updates = <-chan backends.Update
 
 // tick is how often the loop turns where nothing happens: it looks at a trial, at
 // what was approved, and whether all is as it was left.

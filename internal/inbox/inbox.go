@@ -53,7 +53,7 @@ type Inbox struct {
 	whole   bool
 	changed map[backends.Key]bool
 	since   time.Time
-	doubt   string
+	Trust   Trust
 }
 
 // source is where one source stands.
@@ -111,7 +111,7 @@ func (in *Inbox) Take(u backends.Update) bool {
 			changed = true
 		}
 	}
-	in.source(u)
+	in.hear(u)
 	if changed {
 		in.ask(false)
 	}
@@ -174,8 +174,8 @@ func (in *Inbox) ask(first bool) {
 	}
 }
 
-// source notes where the source of an update stands.
-func (in *Inbox) source(u backends.Update) {
+// hear notes where the source of an update stands.
+func (in *Inbox) hear(u backends.Update) {
 	s, ok := in.sources[u.Source]
 	if !ok {
 		s = &source{}
