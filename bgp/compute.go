@@ -61,11 +61,7 @@ var ErrUnknownNode = errors.New("the datastore has no such node")
 func Compute(s *backends.State, o Options) (*Config, error) {
 	me, ok := s.Nodes[o.Node]
 	if !ok {
-		err := fmt.Errorf("node %q: %w", o.Node, ErrUnknownNode)
-		if why, bad := s.Invalid[backends.Key{Kind: backends.KindNode, Name: o.Node}]; bad {
-			err = fmt.Errorf("%w that can be used: %w", err, why)
-		}
-		return nil, err
+		return nil, unknownNode(s, o.Node)
 	}
 	c := newComputer(s, o, me)
 	if err := c.general(); err != nil {
