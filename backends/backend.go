@@ -29,6 +29,7 @@ type Update struct {
 	InSync   bool    // all that the store holds has been sent
 	Err      error   // why it is not in step; nil where it is, or still loading
 	Revision string  // the store's own version of this state, where it has one
+	Cluster  string  // the store's own name of the cluster that it is, where it has one
 	// Serves is, of a backend that is told what is needed, which of it has been
 	// settled by this Update: sent, or found missing, or found unreadable (an
 	// Event with Err). It is nil for other backends.

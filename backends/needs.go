@@ -33,6 +33,14 @@ func (s *State) Needs(secretNamespace string, clusterIPs bool) Needs {
 	return n
 }
 
+// With is what n and o ask for, together.
+func (n Needs) With(o Needs) Needs {
+	all := Needs{Services: n.Services || o.Services, Secrets: slices.Concat(n.Secrets, o.Secrets)}
+	slices.SortFunc(all.Secrets, Key.Compare)
+	all.Secrets = slices.Compact(all.Secrets)
+	return all
+}
+
 // Equal says whether both ask for the same.
 func (n Needs) Equal(o Needs) bool {
 	return n.Services == o.Services && slices.Equal(n.Secrets, o.Secrets)

@@ -249,7 +249,11 @@ func (c *computer) input() {
 		if errors.As(err, &w) {
 			p.Code, p.Text, p.Place, p.Excerpt = w.Code, w.Text, w.Place, w.Excerpt
 		}
-		p.Text = "left out: " + p.Text
+		if _, kept := c.state.Get(key); kept {
+			p.LeftOut, p.Stale, p.Text = false, true, "the last good version of it stays: "+p.Text
+		} else {
+			p.Text = "left out: " + p.Text
+		}
 		c.report(p)
 	}
 	for key, warnings := range c.state.Warnings {

@@ -369,3 +369,34 @@ func TestRouterID(t *testing.T) {
 		t.Errorf("hash of kube-master: got %s, want 25.79.212.8", got)
 	}
 }
+
+// A filter that may be in a document that cannot be read closes the session, and
+// so does a missing one where the options say so.
+func TestMissingFilters(t *testing.T) {
+	peer := &backends.BGPPeer{Name: "p", PeerIP: netip.MustParseAddr("10.0.0.9"), Filters: []string{"gone"}}
+	for _, tt := range []struct {
+		unread, closes, want bool
+		problem              string
+	}{
+		{false, false, false, "which does not exist: its sessions run unfiltered"},
+		{false, true, true, "which does not exist: its sessions reject all routes"},
+		{true, false, true, "may be in what cannot be read (a.yaml, document 2): its sessions reject all routes"},
+	} {
+		s := stateOf(node("n1", "10.0.0.1/24", ""), meshOff(), peer)
+		if tt.unread {
+			s.Apply(backends.Event{Key: backends.Key{Kind: backends.KindFile, Name: "a.yaml, document 2"}, Err: errors.New("not YAML")})
+		}
+		c, err := Compute(s, Options{Node: "n1", CloseMissingFilters: tt.closes})
+		if err != nil {
+			t.Fatal(err)
+		}
+		got := len(c.IPv4.Sessions[0].Import) == 1 && len(c.IPv4.Sessions[0].Export) == 1 && len(c.Filters) == 1 &&
+			cmp.Equal(c.Filters[0], backends.ClosedFilter("gone"), cmpopts.EquateComparable(netip.Prefix{}))
+		if got != tt.want {
+			t.Errorf("%+v: closed: %t", tt, got)
+		}
+		if p := strings.Join(problemTexts(c), "\n"); !strings.Contains(p, tt.problem) {
+			t.Errorf("%+v: problems %s", tt, p)
+		}
+	}
+}

@@ -72,7 +72,7 @@ func covered(f *Family, net netip.Prefix, all []needed) (needed, bool) {
 	service := slices.ContainsFunc(f.Kernel.RejectServices, func(s netip.Prefix) bool { return within(net, s) })
 	i, _ := slices.BinarySearchFunc(all, net.Addr(), func(n needed, a netip.Addr) int { return n.address.Compare(a) })
 	for ; i < len(all) && net.Contains(all[i].address); i++ {
-		if n := all[i]; !(near && f.Subnet.Contains(n.address)) && !(service && n.datastore) {
+		if n := all[i]; (!near || !f.Subnet.Contains(n.address)) && (!service || !n.datastore) {
 			return n, true
 		}
 	}

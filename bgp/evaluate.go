@@ -164,7 +164,7 @@ func netHolds(rule backends.FilterRule, net netip.Prefix) bool {
 	case backends.MatchEqual:
 		return in && net == rule.CIDR
 	case backends.MatchNotEqual:
-		return net != rule.CIDR
+		return !in || net != rule.CIDR
 	case backends.MatchNotIn:
 		return !in
 	default:

@@ -186,6 +186,15 @@ type StaticRoute struct {
 	Reason Reason
 }
 
+// String is the route as people write it: "10.0.0.0/24 via 10.0.0.1", or
+// "10.0.0.0/24 blackhole".
+func (r StaticRoute) String() string {
+	if r.Via.IsValid() {
+		return r.Net.String() + " via " + r.Via.String()
+	}
+	return r.Net.String() + " blackhole"
+}
+
 // ExportPolicy decides which routes BGP peers are told, in the order of its
 // fields. What nothing accepts is rejected.
 type ExportPolicy struct {
@@ -278,6 +287,8 @@ type Problem struct {
 	Text string
 	// LeftOut is set where something that was asked for is not in the Config.
 	LeftOut bool
+	// Stale is set where an older version of the object is in use than there is.
+	Stale bool
 	// Place and Excerpt are where it stands: see backends.Warning.
 	Place, Excerpt string
 }

@@ -16,9 +16,7 @@ func (c *computer) staticsAndPolicies() {
 	blocks := c.blocks()
 	ranges := c.serviceRanges()
 	services := c.serviceRoutes(ranges)
-	pools := slices.SortedFunc(maps.Values(c.state.IPPools), func(a, b *backends.IPPool) int {
-		return cmp.Or(comparePrefixes(a.CIDR, b.CIDR), cmp.Compare(a.Name, b.Name))
-	})
+	pools := slices.SortedFunc(maps.Values(c.state.IPPools), comparePools)
 	programs := c.programs()
 	for _, f := range c.config.Families() {
 		ofFamily := func(p netip.Prefix) bool { return versionOf(p.Addr()) == f.Version }
@@ -43,6 +41,12 @@ func (c *computer) staticsAndPolicies() {
 		}
 	}
 	c.compareWithFelix(pools, programs)
+}
+
+// comparePools puts the most specific first, so that of pools that overlap its
+// rule counts.
+func comparePools(a, b *backends.IPPool) int {
+	return cmp.Or(cmp.Compare(b.CIDR.Bits(), a.CIDR.Bits()), a.CIDR.Addr().Compare(b.CIDR.Addr()), cmp.Compare(a.Name, b.Name))
 }
 
 // blocks are this node's blocks, by net.

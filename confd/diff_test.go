@@ -3,12 +3,17 @@ package main
 import (
 	"bytes"
 	"context"
+	"encoding/json"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
 
+	clientv3 "go.etcd.io/etcd/client/v3"
+	"go.uber.org/zap"
+
 	"confd/internal/settings"
+	"confd/internal/testenv"
 )
 
 // execute runs a command line as a process would, with these variables.
@@ -96,7 +101,7 @@ func wants(t *testing.T, c called, code int, has []string, lacks ...string) {
 func TestDiffBetweenStates(t *testing.T) {
 	after := strings.NewReplacer("name: node-2", "name: node-3", "10.0.0.2/24", "10.0.0.3/24", "first-password", "second-password").Replace(diffBefore)
 	r := newDiffRig(t, after)
-	c := r.run("diff", "--from", r.path("before.yaml"), "--to", r.path("after.yaml"))
+	c := r.run("diff", "--whole", "--from", r.path("before.yaml"), "--to", r.path("after.yaml"))
 	wants(t, c, exitGood, []string{
 		"--- " + r.path("bird/bird.conf") + " (" + r.path("before.yaml") + ")\n",
 		"-protocol bgp Mesh_10_0_0_2 from", "+protocol bgp Mesh_10_0_0_3 from",
@@ -104,7 +109,7 @@ func TestDiffBetweenStates(t *testing.T) {
 		"\n1 session added, 1 session removed, 1 session restarted\n  sessions added: Mesh_10_0_0_3\n  sessions removed: Mesh_10_0_0_2\n  sessions restarted: Node_10_0_0_50\n",
 	}, "first-password", "second-password", "\x1b")
 
-	c = r.run("diff", "--exit-code", "--from", r.path("before.yaml"), "--to", r.path("after.yaml"))
+	c = r.run("diff", "--exit-code", "--whole", "--from", r.path("before.yaml"), "--to", r.path("after.yaml"))
 	wants(t, c, exitFailed, nil)
 	if !strings.Contains(c.stderr, "1 of 1 files differ") {
 		t.Error(c.stderr)
@@ -153,19 +158,113 @@ func TestDiffErrors(t *testing.T) {
 	}
 }
 
-func TestUnifiedColours(t *testing.T) {
-	diff := unifiedDiff("/f", "a\n--x\nb\n", "a\n  password \"p\";\nb\n")
-	want := "\x1b[1m--- /f\x1b[m\n\x1b[1m+++ /f (new)\x1b[m\n\x1b[36m@@ -1,3 +1,3 @@\x1b[m\n a\n\x1b[31m---x\x1b[m\n\x1b[32m+  password \"(hidden)\";\x1b[m\n b\n"
-	if got := coloured(diff); got != want {
-		t.Errorf("got %q\nwant %q", got, want)
+// diffMore is some resources: another node, a peer that is another one, and one
+// that is there already.
+const diffMore = `
+apiVersion: projectcalico.org/v3
+kind: Node
+metadata: {name: node-3}
+spec: {bgp: {ipv4Address: 10.0.0.3/24}}
+---
+apiVersion: projectcalico.org/v3
+kind: BGPPeer
+metadata: {name: p}
+spec: {node: node-1, peerIP: 10.0.0.50, asNumber: 64514, password: {secretKeyRef: {name: s, key: k}}}
+`
+
+// TestDiffOverlay lays a folder of some resources over another state, and over the
+// live one: what is not in it stays.
+func TestDiffOverlay(t *testing.T) {
+	r := newDiffRig(t, "")
+	put(t, r.path("manifests/some.yaml"), diffMore)
+	put(t, r.path("manifests/deployment.yaml"), "apiVersion: apps/v1\nkind: Deployment\nmetadata: {name: x}\n")
+	has := []string{"+++ " + r.path("bird/bird.conf") + " (" + r.path("manifests") + ")\n", "1 session added, 1 session restarted\n  sessions added: Mesh_10_0_0_3\n  sessions restarted: Node_10_0_0_50\n"}
+	wants(t, r.run("diff", "--from", r.path("before.yaml"), "--to", r.path("manifests")), exitGood, has, "Mesh_10_0_0_2")
+	wants(t, r.run("diff", "--data", r.path("before.yaml"), "--to", r.path("manifests")), exitGood, has, "Mesh_10_0_0_2")
+
+	c := r.run("diff", "--whole", "--from", r.path("before.yaml"), "--to", r.path("manifests"))
+	if c.code != exitFailed || !strings.Contains(c.stderr, "no such node") {
+		t.Errorf("%+v", c)
 	}
 }
 
-// TestUnifiedIsQuick: texts that have nothing in common, as large as a mesh of
-// 5,000 nodes makes them.
-func TestUnifiedIsQuick(t *testing.T) {
-	line := func(s string) string { return strings.Repeat(s+"\n  passive on;\n}\n", 50_000) }
-	if diff := unifiedDiff("/f", line("old"), line("new")); len(diff) < 1_000_000 {
-		t.Errorf("%d bytes", len(diff))
+// TestDiffAllNodes shows nodes of which the same becomes together.
+func TestDiffAllNodes(t *testing.T) {
+	r := newDiffRig(t, diffMore)
+	args := []string{"diff", "--all-nodes", "--from", r.path("before.yaml"), "--to", r.path("after.yaml")}
+	wants(t, r.run(args[0], args[1:]...), exitGood, []string{
+		"== 1 of 3 nodes\n  nodes: node-1\n1 session added, 1 session restarted\n",
+		"== 1 of 3 nodes\n  nodes: node-2\n1 session added\n  sessions added: Mesh_10_0_0_3\n",
+		"== 1 of 3 nodes are new\n  nodes: node-3\n2 sessions added\n",
+		"\n3 of 3 nodes change\n",
+	}, "first-password")
+	if c := r.run("diff", append(args[1:], "--exit-code")...); c.code != exitFailed || !strings.Contains(c.stderr, "3 of 3 nodes change") {
+		t.Errorf("%+v", c)
 	}
+
+	c := r.run("diff", append(args[1:], "--output", "json")...)
+	var report struct {
+		Version, Nodes, Changed int
+		Overlay                 bool
+		Groups                  []struct {
+			Kind    string
+			Nodes   []string
+			Summary string
+			Changes struct {
+				Sessions struct{ Added, Removed, Restarted []string }
+			}
+			Files []struct{ Path, Diff string }
+		}
+		Problems []any
+	}
+	if err := json.Unmarshal([]byte(c.stdout), &report); err != nil {
+		t.Fatalf("%v: %s", err, c.stdout)
+	}
+	g := report.Groups
+	if report.Version != 1 || report.Nodes != 3 || report.Changed != 3 || !report.Overlay || len(g) != 3 || report.Problems == nil {
+		t.Fatalf("%+v", report)
+	}
+	if g[0].Kind != "changed" || g[0].Nodes[0] != "node-1" || strings.Join(g[0].Changes.Sessions.Restarted, " ") != "Node_10_0_0_50" || g[0].Changes.Sessions.Removed == nil ||
+		!strings.Contains(g[0].Files[0].Diff, "+  neighbor 10.0.0.50 as 64514;") || g[2].Kind != "added" {
+		t.Errorf("%+v", g)
+	}
+
+	for want, args := range map[string][]string{
+		"needs two states": {"--from", "disk", "--to", r.path("after.yaml")},
+		"that of one node": {"--from", r.path("before.yaml"), "--to", r.path("after.yaml"), "--router-id", "1.2.3.4"},
+		"expected text":    {"--from", r.path("before.yaml"), "--to", r.path("after.yaml"), "--output", "xml"},
+	} {
+		if c := r.run("diff", append(args, "--all-nodes")...); c.code != exitUsage || !strings.Contains(c.stderr, want) {
+			t.Errorf("%s: %+v", want, c)
+		}
+	}
+}
+
+// TestDiffAllNodesOfEtcd has blocks of two nodes in a datastore of which one node
+// reads its own alone.
+func TestDiffAllNodesOfEtcd(t *testing.T) {
+	etcd := testenv.StartEtcd(t)
+	kv, err := clientv3.New(clientv3.Config{Endpoints: etcd.Endpoints(), Logger: zap.NewNop()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer kv.Close()
+	for key, value := range map[string]string{
+		"resources/v3/projectcalico.org/nodes/node-1":    `{"kind":"Node","metadata":{"name":"node-1"},"spec":{"bgp":{"ipv4Address":"10.0.0.1/24"}}}`,
+		"resources/v3/projectcalico.org/nodes/node-2":    `{"kind":"Node","metadata":{"name":"node-2"},"spec":{"bgp":{"ipv4Address":"10.0.0.2/24"}}}`,
+		"ipam/v2/host/node-1/ipv4/block/10.128.0.0-26":   `{"state":"confirmed","deleted":false}`,
+		"ipam/v2/host/node-2/ipv4/block/10.128.0.64-26":  `{"state":"confirmed","deleted":false}`,
+		"ipam/v2/host/node-2/ipv4/block/10.128.0.128-26": `{"state":"confirmed","deleted":false}`,
+	} {
+		if _, err := kv.Put(t.Context(), "/calico/"+key, value); err != nil {
+			t.Fatal(err)
+		}
+	}
+	r := newDiffRig(t, "")
+	c := r.run("diff", "--all-nodes", "--from", r.path("before.yaml"), "--to", "live", "--etcd-endpoints", etcd.Endpoint())
+	wants(t, c, exitGood, []string{
+		"  nodes: node-1\n1 session removed, 1 session refiltered, 1 IPv4 static route gained, 1 IPv4 block gained\n",
+		"  nodes: node-2\n1 session refiltered, 2 IPv4 static routes gained, 2 IPv4 blocks gained\n  sessions refiltered: Mesh_10_0_0_1\n  IPv4 static routes gained: 10.128.0.64/26 blackhole, 10.128.0.128/26 blackhole\n",
+		" (live, node node-2)\n", "\n2 of 2 nodes change\n",
+	})
 }

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 
@@ -12,6 +13,7 @@ import (
 	"go.uber.org/zap"
 
 	"confd/internal/testenv"
+	"confd/internal/unified"
 )
 
 // exportKeys is a cluster with all kinds and most fields, as etcd has it.
@@ -119,10 +121,10 @@ func exportedAs(t *testing.T, statuses string, store []string) string {
 	render := []string{"render", "--bird", "1", "--confdir", "/nonexistent"}
 	want := run(append(render, store...)...).stdout
 	if got := run(append(render, "--data", snapshot)...).stdout; got != want {
-		t.Error(unifiedDiff("rendered", want, got))
+		t.Error(unified.Diff("rendered", want, "rendered (new)", got))
 	}
-	if got := run(append(render, "--data", hidden)...).stdout; passwordText.ReplaceAllString(got, "$1") != passwordText.ReplaceAllString(want, "$1") {
-		t.Error(unifiedDiff("rendered with hidden secrets", want, got))
+	if got := run(append(render, "--data", hidden)...).stdout; unified.Hidden(got) != unified.Hidden(want) {
+		t.Error(unified.Diff("rendered with hidden secrets", want, "new", got))
 	}
 	again := run(append([]string{"export", "--secrets"}, "--data", snapshot)...).stdout
 	if first, err := os.ReadFile(snapshot); err != nil || string(first) != again {
@@ -142,8 +144,8 @@ func exportedAs(t *testing.T, statuses string, store []string) string {
 // passwordsIn are the passwords in rendered files.
 func passwordsIn(files string) map[string]bool {
 	found := map[string]bool{}
-	for _, m := range passwordText.FindAllString(files, -1) {
-		found[strings.Trim(strings.TrimPrefix(m, "password"), ` "`)] = true
+	for _, m := range regexp.MustCompile(`\bpassword "([^"]*)"`).FindAllStringSubmatch(files, -1) {
+		found[m[1]] = true
 	}
 	return found
 }

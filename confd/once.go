@@ -17,6 +17,7 @@ import (
 	"confd/internal/host"
 	"confd/internal/plan"
 	"confd/internal/report"
+	"confd/internal/unified"
 	"confd/reload"
 	"confd/templates"
 )
@@ -54,7 +55,7 @@ func holdOnce(ctx context.Context, n *node, sets []reload.Set, made rendering) e
 		if s.Daemon == nil || s.Daemon.Socket == "" {
 			continue
 		}
-		seen, _, err := (host.Host{}).Survey(ctx, s.Daemon.Socket, false)
+		seen, _, err := (&host.Host{}).Survey(ctx, s.Daemon.Socket, false)
 		if err != nil {
 			return fmt.Errorf("listing the sessions of set %s: %w", s.Name, err)
 		}
@@ -127,7 +128,7 @@ func printDifferences(w io.Writer, sets []reload.Set) error {
 			if err != nil && !errors.Is(err, fs.ErrNotExist) {
 				return err
 			}
-			if _, err := io.WriteString(w, unifiedDiff(f.Dest, string(old), string(f.Data))); err != nil {
+			if _, err := io.WriteString(w, unified.Hidden(unified.Diff(f.Dest, string(old), f.Dest+" (new)", string(f.Data)))); err != nil {
 				return err
 			}
 		}

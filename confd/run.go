@@ -70,6 +70,8 @@ func runAgent(ctx context.Context, n *node, broken error, fingerprint string, le
 	signal.Notify(signals, syscall.SIGHUP, syscall.SIGUSR1, syscall.SIGUSR2)
 	defer signal.Stop(signals)
 	changed := make(chan struct{}, 1)
+	around := &host.Host{Node: s.Node, BIRD: s.BIRD, Reload: reloadOptions(s, n.log)}
+	defer around.Close()
 	g, ctx := errgroup.WithContext(ctx)
 	g.Go(func() error { host.WatchTemplates(ctx, s.Templates.ConfDir, fingerprint, changed, n.log); return nil })
 	g.Go(func() error {
@@ -77,7 +79,7 @@ func runAgent(ctx context.Context, n *node, broken error, fingerprint string, le
 			Settings: s, Program: version(), Planner: n.Planner, Broken: broken,
 			Load:    func() (plan.Templates, error) { return plan.Load(n.Planner.Settings, n.log) },
 			Changed: changed, Sources: sources, Usage: usageOf(sources), Signals: signals, Log: n.log, Level: level,
-			World: host.Host{BIRD: s.BIRD, Reload: reloadOptions(s, n.log)},
+			World: around,
 			Children: func(ctx context.Context, g *errgroup.Group, o agent.ChildObserver) agent.Children {
 				return supervise.NewChildren(ctx, g, s.Exec, o, n.log)
 			},

@@ -12,6 +12,7 @@ import (
 	"confd/backends/file"
 	"confd/backends/kubernetes"
 	"confd/backends/workload"
+	"confd/internal/diff"
 	"confd/internal/inbox"
 	"confd/internal/settings"
 )
@@ -53,7 +54,7 @@ func newKubernetes(s settings.Settings, calico bool, log *slog.Logger) (inbox.So
 	b, err := kubernetes.New(kubernetes.Config{
 		Kubeconfig: k.Kubeconfig, APIEndpoint: k.APIEndpoint, KeyFile: k.KeyFile, CertFile: k.CertFile, CAFile: k.CAFile,
 		QPS: k.QPS, Burst: k.Burst, UsePodCIDR: k.UsePodCIDR, APIGroup: k.APIGroup,
-		Node: s.Node, SecretNamespace: k.Namespace, CalicoResources: calico, Logger: log,
+		Node: s.Node, AllNodes: s.AllNodes, SecretNamespace: k.Namespace, CalicoResources: calico, Logger: log,
 	})
 	return inbox.Source{Name: "kubernetes", Backend: b}, err
 }
@@ -68,7 +69,7 @@ func newStore(s settings.Settings, log *slog.Logger) (inbox.Source, error) {
 			Endpoints: s.Etcd.Endpoints, DiscoverySRV: s.Etcd.DiscoverySRV,
 			Username: s.Etcd.Username, Password: string(s.Etcd.Password),
 			KeyFile: s.Etcd.KeyFile, CertFile: s.Etcd.CertFile, CACertFile: s.Etcd.CAFile,
-			Node: s.Node, Logger: log,
+			Node: s.Node, AllNodes: s.AllNodes, Logger: log,
 		})
 		return inbox.Source{Name: "etcd", Backend: b}, err
 	default:
@@ -78,6 +79,24 @@ func newStore(s settings.Settings, log *slog.Logger) (inbox.Source, error) {
 
 // gatherOnce reads the whole state from all sources, and stops them.
 func gatherOnce(ctx context.Context, s settings.Settings, log *slog.Logger) (*backends.State, error) {
+	return gather(ctx, s, inboxOptions(s, log))
+}
+
+// liveState reads the live state as confd diff wants it.
+func liveState(s settings.Settings, log *slog.Logger) func(context.Context, diff.Wanted) (*backends.State, error) {
+	return func(ctx context.Context, want diff.Wanted) (*backends.State, error) {
+		o := inboxOptions(s, log)
+		if want.Beside != nil {
+			o.More = want.Beside.Needs(o.SecretNamespace, o.ClusterIPs)
+		}
+		s := s
+		s.AllNodes = want.AllNodes
+		return gather(ctx, s, o)
+	}
+}
+
+func gather(ctx context.Context, s settings.Settings, o inbox.Options) (*backends.State, error) {
+	log := o.Log
 	sources, err := newSources(s, log)
 	if err != nil {
 		return nil, err
@@ -88,7 +107,7 @@ func gatherOnce(ctx context.Context, s settings.Settings, log *slog.Logger) (*ba
 			return nil, fmt.Errorf("--data: %w", err)
 		}
 	}
-	return inbox.Gather(ctx, sources, inboxOptions(s, log), s.Timing.SyncTimeout)
+	return inbox.Gather(ctx, sources, o, s.Timing.SyncTimeout)
 }
 
 // inboxOptions say what of the state decides on what else is needed.

@@ -17,6 +17,7 @@ import (
 	"confd/internal/birds"
 	"confd/internal/settings"
 	"confd/internal/status"
+	"confd/internal/terminal"
 )
 
 const statusHelp = `Show the BGP sessions of this node: what BIRD says of them, why each of them is
@@ -53,7 +54,7 @@ func (p program) statusCommand() *cobra.Command {
 		if err != nil {
 			return err
 		}
-		o.Clear = isTerminal(p.stdout, p.around.LookupEnv)
+		o.Clear = terminal.Colours(p.stdout, p.around.LookupEnv)
 		return showStatus(cmd.Context(), s, o, p.stdout)
 	}
 	return cmd

@@ -17,6 +17,8 @@ import (
 	"confd/internal/birds"
 	"confd/internal/golden"
 	"confd/internal/settings"
+	"confd/internal/terminal"
+	"confd/internal/unified"
 )
 
 const commandTest = "test"
@@ -160,14 +162,14 @@ func (p program) checker(ctx context.Context, o testOptions) (*birdcheck.Checker
 // reporter writes to stdout; with a bar where there is a terminal to see it.
 func (p program) reporter(format string) (r golden.Reporter, done func()) {
 	var paint func(string) string
-	if format == golden.Text && isTerminal(p.stdout, p.around.LookupEnv) {
-		paint = coloured
+	if format == golden.Text && terminal.Colours(p.stdout, p.around.LookupEnv) {
+		paint = unified.Coloured
 	}
 	r = golden.NewReporter(p.stdout, format, paint)
-	if !onTerminal(p.stderr, p.around.LookupEnv) {
+	if !terminal.Is(p.stderr, p.around.LookupEnv) {
 		return r, func() {}
 	}
-	bar := golden.WithProgress(p.stderr, r, format == golden.Text && onTerminal(p.stdout, p.around.LookupEnv))
+	bar := golden.WithProgress(p.stderr, r, format == golden.Text && terminal.Is(p.stdout, p.around.LookupEnv))
 	return bar, func() { _ = bar.Close() }
 }
 

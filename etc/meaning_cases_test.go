@@ -5,7 +5,7 @@ import "confd/bgp"
 // meanings are clusters in which what is meant is easily missed.
 func meanings() []meaning {
 	var all []meaning
-	for _, some := range [][]meaning{nodeMeanings(), filterMeanings(), peerMeanings(), serviceMeanings(), podCIDRMeanings()} {
+	for _, some := range [][]meaning{nodeMeanings(), filterMeanings(), peerMeanings(), serviceMeanings(), podCIDRMeanings(), documentedMeanings()} {
 		all = append(all, some...)
 	}
 	return all

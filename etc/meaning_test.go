@@ -23,6 +23,8 @@ import (
 // meaning is what a cluster means for one node, as the built-in templates say it.
 type meaning struct {
 	name string
+	// row is what docs/calico-node.md says about it, where it does.
+	row row
 	// cluster is YAML beside the nodes a (10.9.0.1/24) and b (10.9.0.2/24); a
 	// node of the same name takes their place.
 	cluster string
@@ -34,9 +36,14 @@ type meaning struct {
 	want, without []string
 	// problems are parts of what is said about the input, one each.
 	problems []string
+	// workloads are local ones that take part in BGP.
+	workloads []backends.EndpointStatus
 	// fork is set where only Calico's fork of BIRD 1.6 can do it.
 	fork bool
 }
+
+// row is a row of a table: some input, and what it means here.
+type row struct{ input, here string }
 
 // twoNodes are the nodes of each meaning.
 const twoNodes = `
@@ -77,6 +84,9 @@ func (m meaning) test(t *testing.T) {
 func (m meaning) compute(t *testing.T) (*bgp.Config, *backends.State) {
 	t.Helper()
 	state := stateOf(t, twoNodes+m.cluster)
+	for _, w := range m.workloads {
+		state.EndpointStatuses[w.Name] = &w
+	}
 	o := bgp.Options{Node: "a", SecretNamespace: "kube-system"}
 	if m.node != "" {
 		o.Node = m.node

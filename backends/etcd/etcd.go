@@ -42,8 +42,10 @@ type Config struct {
 	CertFile   string
 	CACertFile string
 
-	// Node is the node whose blocks and configuration are read.
-	Node string
+	// Node is the node whose blocks and configuration are read; with AllNodes, those
+	// of all nodes are.
+	Node     string
+	AllNodes bool
 
 	PageSize         int           // keys in one answer; 0: 1000
 	RequestTimeout   time.Duration // for one request; 0: 10 s
@@ -75,7 +77,7 @@ func New(cfg Config) (*Backend, error) {
 	b := &Backend{
 		cfg:        cfg,
 		log:        cfg.Logger.With("backend", source),
-		ranges:     rangesFor(cfg.Node),
+		ranges:     rangesFor(cfg.Node, cfg.AllNodes),
 		resolver:   net.DefaultResolver,
 		maxMessage: defaultMaxMessage,
 	}

@@ -2,6 +2,7 @@ package etcd
 
 import (
 	"fmt"
+	"strings"
 
 	clientv3 "go.etcd.io/etcd/client/v3"
 
@@ -26,8 +27,18 @@ type keyRange struct {
 }
 
 // rangesFor gives the ranges that matter to a node. They do not overlap.
-func rangesFor(node string) []keyRange {
-	return []keyRange{
+func rangesFor(node string, all bool) []keyRange {
+	own := []keyRange{
+		single(backends.KindFelixConfiguration, resourceRoot+"felixconfigurations/", "node."+node),
+		prefix(backends.KindBlockAffinity, ipamRoot+node+"/", ""),
+	}
+	if all {
+		own = []keyRange{
+			prefix(backends.KindFelixConfiguration, resourceRoot+"felixconfigurations/", "node."),
+			prefix(backends.KindBlockAffinity, ipamRoot, ""),
+		}
+	}
+	return append([]keyRange{
 		single(backends.KindBGPConfiguration, resourceRoot+"bgpconfigurations/", "default"),
 		prefix(backends.KindBGPConfiguration, resourceRoot+"bgpconfigurations/", "node."),
 		prefix(backends.KindBGPPeer, resourceRoot+"bgppeers/", ""),
@@ -35,9 +46,7 @@ func rangesFor(node string) []keyRange {
 		prefix(backends.KindIPPool, resourceRoot+"ippools/", ""),
 		prefix(backends.KindNode, resourceRoot+"nodes/", ""),
 		single(backends.KindFelixConfiguration, resourceRoot+"felixconfigurations/", "default"),
-		single(backends.KindFelixConfiguration, resourceRoot+"felixconfigurations/", "node."+node),
-		prefix(backends.KindBlockAffinity, ipamRoot+node+"/", ""),
-	}
+	}, own...)
 }
 
 func single(kind backends.Kind, dir, name string) keyRange {
@@ -74,11 +83,22 @@ func (b *Backend) putEvent(key string, value []byte) (backends.Event, bool) {
 	}
 	name := key[len(r.dir):]
 	if r.kind == backends.KindBlockAffinity {
-		return backends.AffinityEvent(b.cfg.Node, name, value)
+		node, rest := b.affinityKey(name)
+		return backends.AffinityEvent(node, rest, value)
 	}
 	e := backends.Event{Key: backends.Key{Kind: r.kind, Name: name}}
 	e.Resource, e.Err = decode(r.kind, name, value)
 	return e, true
+}
+
+// affinityKey splits the key of an affinity, which is name below its range: the
+// node, and the rest of the key.
+func (b *Backend) affinityKey(name string) (node, rest string) {
+	if !b.cfg.AllNodes {
+		return b.cfg.Node, name
+	}
+	node, rest, _ = strings.Cut(name, "/")
+	return node, rest
 }
 
 func (b *Backend) goneEvent(key string) (backends.Event, bool) {
@@ -88,7 +108,7 @@ func (b *Backend) goneEvent(key string) (backends.Event, bool) {
 	}
 	name := key[len(r.dir):]
 	if r.kind == backends.KindBlockAffinity {
-		if name = backends.AffinityName(b.cfg.Node, name); name == "" {
+		if name = backends.AffinityName(b.affinityKey(name)); name == "" {
 			return backends.Event{}, false
 		}
 	}

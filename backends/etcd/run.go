@@ -106,7 +106,7 @@ func (r *run) gone(b *batch, key string) {
 
 // send delivers a batch and remembers it. It fails only where ctx has ended.
 func (r *run) send(ctx context.Context, b *batch, revision int64, inSync bool) error {
-	u := backends.Update{Source: source, Events: b.events, InSync: inSync, Revision: strconv.FormatInt(revision, 10)}
+	u := backends.Update{Source: source, Events: b.events, InSync: inSync, Revision: strconv.FormatInt(revision, 10), Cluster: strconv.FormatUint(r.cluster, 16)}
 	if !backends.Send(ctx, r.out, u) {
 		return ctx.Err()
 	}

@@ -168,7 +168,10 @@ func (h *hub) stop(name string) []backends.Event {
 
 func (h *hub) startCore(ctx context.Context) {
 	nodes := collection{name: "Nodes", path: "/api/v1/nodes", metadataOnly: true, read: readNode}
-	if h.cfg.UsePodCIDR {
+	switch {
+	case h.cfg.UsePodCIDR && h.cfg.AllNodes:
+		nodes.metadataOnly = false
+	case h.cfg.UsePodCIDR:
 		// The podCIDRs are no metadata, and this node's alone matter.
 		nodes.read = only(nodes.read, otherThan(h.cfg.Node))
 		h.start(ctx, collection{
@@ -188,8 +191,13 @@ func (h *hub) startCalico(ctx context.Context, g *group) {
 		case backends.KindBGPConfiguration:
 			c.read = only(c.read, defaultOrNode)
 		case backends.KindBlockAffinity:
-			c.read = only(c.read, ofNode(h.cfg.Node))
+			if !h.cfg.AllNodes {
+				c.read = only(c.read, ofNode(h.cfg.Node))
+			}
 		case backends.KindFelixConfiguration:
+			if h.cfg.AllNodes {
+				break
+			}
 			// There may be one for each node, and two matter.
 			own := c
 			own.name += ", this node's"

@@ -55,8 +55,9 @@ type Config struct {
 	// GroupV1 where it has both. It is chosen once: a running program does not
 	// change over.
 	APIGroup string
-	// Node is the node whose blocks are read.
-	Node string
+	// Node is the node whose blocks are read; with AllNodes, those of all nodes are.
+	Node     string
+	AllNodes bool
 	// UsePodCIDR takes the node's blocks from the podCIDRs of its Kubernetes
 	// Node, instead of from BlockAffinities.
 	UsePodCIDR bool

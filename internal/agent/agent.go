@@ -16,6 +16,7 @@ import (
 	"confd/internal/hold"
 	"confd/internal/inbox"
 	"confd/internal/known"
+	"confd/internal/outcome"
 	"confd/internal/plan"
 	"confd/internal/runs"
 	"confd/internal/schedule"
@@ -96,7 +97,7 @@ func newAgent(ctx context.Context, g *errgroup.Group, o Options) *Agent {
 	care := &care{desk: d, start: start}
 	jobs := jobs{ctx: ctx, lanes: d.lanes, world: o.World}
 	outcomes := &outcomes{
-		desk: d, care: care,
+		desk: d, care: care, after: &aftermath{desk: d, jobs: jobs, watch: outcome.Watch{For: o.Settings.Safety.Outcome}},
 		judge:   &judge{desk: d, start: start, options: o.Planner.Settings.BGP, memory: newMemory(o.Settings.Node, now)},
 		journal: &journal{log: o.Log, level: o.Level, given: o.Settings.Log.Given, metrics: observer.metrics},
 	}
@@ -115,7 +116,7 @@ func newDesk(ctx context.Context, g *errgroup.Group, o Options, observer *observ
 	return &desk{
 		settings: s, log: o.Log, metrics: observer.metrics, world: o.World,
 		children: o.Children(ctx, g, observer.metrics), lanes: newLanes(ctx, g, o.World, done),
-		inbox:    inbox.New(o.Sources, inbox.Options{SecretNamespace: s.Kubernetes.Namespace, ClusterIPs: len(s.BGP.ClusterIPs) > 0, Log: o.Log}),
+		inbox:    inbox.New(o.Sources, inbox.Options{SecretNamespace: s.Kubernetes.Namespace, ClusterIPs: len(s.BGP.ClusterIPs) > 0, KeepGood: true, Log: o.Log}),
 		schedule: schedule.New(schedule.Options{Gather: s.Timing.Gather, MinInterval: s.Timing.MinInterval, MaxPause: maxPause}),
 		edition:  edition.New(o.Planner.Templates, o.Broken),
 		hold:     hold.New(s.Safety.HoldFor), runs: &runs.Runs{}, known: &known.Sets{}, failures: failures{log: o.Log},
@@ -161,7 +162,7 @@ func (a *Agent) loop(ctx context.Context) error {
 // mayBegin says whether a rollout may begin: none is under way, nothing is on
 // trial, and it is known which BIRD there is.
 func (a *Agent) mayBegin() bool {
-	return a.conduct.idle() && !a.runs.OnTrial() && a.birds.known()
+	return a.conduct.idle() && !a.runs.OnTrial() && a.birds.known() && len(a.start.trials) == 0
 }
 
 // ring does what is due. While something is missing (a Secret that a new password
@@ -180,7 +181,9 @@ func (a *Agent) ring(ctx context.Context, now time.Time) {
 // look is what the loop does whenever it turns without an event.
 func (a *Agent) look(ctx context.Context, now time.Time) {
 	a.seek(now)
-	a.trials.look(now)
+	if !a.start.resume() {
+		a.trials.look(now)
+	}
 	a.conduct.hurry(now)
 	if a.start.look(now, a.conduct.isStuck()) {
 		a.watch(ctx)
@@ -188,7 +191,7 @@ func (a *Agent) look(ctx context.Context, now time.Time) {
 	a.care.approvals(now)
 	a.care.retellUnasked(now)
 	a.care.verify(now)
-	if a.conduct.isTimeToSurvey(now) {
+	if a.conduct.isTimeToSurvey(now, a.conduct.after.watch.Watching()) {
 		a.jobs.survey(a.runs.InUse(), false)
 	}
 	a.remember(now)
@@ -300,6 +303,8 @@ func (a *Agent) came(now time.Time, event any) {
 		a.conduct.surveyed(now, e)
 	case searched:
 		a.conduct.searched(now, e)
+	case explained:
+		a.conduct.after.explained(e)
 	case remembered:
 		a.observer.complain("what the next start must know to judge changes is not written down", e.err)
 	}
@@ -311,7 +316,7 @@ func (a *Agent) remember(now time.Time) {
 		return
 	}
 	if m := guard.Remember(a.conduct.question(now, nil, surveyed{})); m != nil {
-		a.jobs.remember(a.birds.daemon.Dir, m, a.conduct.memory.salt)
+		a.jobs.remember(a.birds.daemon.Dir, Knowledge{m, a.conduct.memory.salt, a.inbox.Stores()})
 	}
 }
 
@@ -356,6 +361,8 @@ func (a *Agent) found(now time.Time, f found) {
 	if first {
 		a.start.leaves(f.left)
 		a.conduct.memory.remembered(f.left)
+		a.inbox.Remember(f.left.Stores)
+		a.start.resume()
 	}
 	if err := a.children.Prepare(f.birds.Sockets()); err != nil {
 		a.fail(now, err)

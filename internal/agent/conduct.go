@@ -31,6 +31,9 @@ type conductor struct {
 func (c *conductor) begin(now time.Time) {
 	c.schedule.Begin()
 	c.edition.Retry()
+	if r, ok := c.recalled(); ok {
+		c.inbox.Recall(r.Running.State)
+	}
 	c.rollout.Begin(c.inbox.Batch())
 	c.plan(now, c.inbox.State(), false, nil)
 }
@@ -133,6 +136,7 @@ func (c *conductor) survey(now time.Time, candidate *plan.Candidate) {
 // surveyed has the sessions, by which the candidate is judged.
 func (c *conductor) surveyed(now time.Time, seen surveyed) {
 	c.saw(now, seen)
+	c.after.seen(now, seen)
 	if c.rollout.Stage() != rollout.Surveying {
 		return
 	}

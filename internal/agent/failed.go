@@ -10,6 +10,7 @@ import (
 	"confd/backends"
 	"confd/internal/plan"
 	"confd/internal/report"
+	"confd/reload"
 	"confd/templates"
 )
 
@@ -21,6 +22,9 @@ type failed struct {
 	// engine has the templates of what was the first configuration after a start:
 	// what was different before nobody knows.
 	engine *templates.Engine
+	// set is the hash of a set that was on trial when the program was started: of
+	// that nothing else is known. Else empty.
+	set string
 }
 
 // blame makes what has failed of a candidate: the objects that changed with it since
@@ -60,6 +64,9 @@ func blamed(c, running *plan.Candidate) []backends.Key {
 // has to do with sessions, and so are templates. One that came from no object (of
 // another BIRD, for instance) is the same as long as the outcome is.
 func (f *failed) changed(c *plan.Candidate) (string, bool) {
+	if f.set != "" {
+		return "none: the files are others", !slices.ContainsFunc(c.Sets, func(s reload.Set) bool { return s.Hash() == f.set })
+	}
 	if f.engine != nil && f.engine != c.Templates.Engine {
 		return "none: the templates have", true
 	}

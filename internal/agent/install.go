@@ -115,6 +115,9 @@ func (c *installer) finish(now time.Time) {
 	candidate, err := c.rollout.Candidate(), c.rollout.Err()
 	c.journal.applied(candidate, &c.rollout, c.runs.Running())
 	onTrial := c.onTrial(candidate)
+	if err == nil && !c.runs.IsRunning(candidate.Hash) {
+		c.after.applied(now, candidate, c.runs.Running(), c.sessions.established())
+	}
 	switch {
 	case err != nil && len(onTrial) > 0:
 		// A set that is on trial already goes on; it is no trial of the whole.

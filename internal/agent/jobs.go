@@ -69,10 +69,14 @@ func (j jobs) start(job func(context.Context) any) {
 	})
 }
 
-// find finds out which BIRD there is; the first time also what lies in its folder.
+// find finds out which BIRD there is; the first time it also has its folder for this
+// program alone, and looks what lies there.
 func (j jobs) find(first bool) {
 	j.start(func(ctx context.Context) any {
 		d, err := j.world.Find(ctx)
+		if err == nil && first {
+			err = j.world.Lock(d.Dir)
+		}
 		if err != nil || !first {
 			return found{birds: d, err: err}
 		}
@@ -119,9 +123,27 @@ func (j jobs) survey(sets []reload.Set, whole bool) {
 	})
 }
 
+// mostExplained is of how many sessions BIRD is asked why they are down.
+const mostExplained = 5
+
+// explain asks the BIRD of a set why sessions are not up.
+func (j jobs) explain(s reload.Set, names []string) {
+	j.start(func(ctx context.Context) any {
+		ctx, cancel := context.WithTimeout(ctx, surveyLimit)
+		defer cancel()
+		e := explained{set: s.Name, words: map[string]string{}}
+		for _, name := range names[:min(len(names), mostExplained)] {
+			if text, err := j.world.Explain(ctx, s.Daemon.Socket, name); err == nil && text != "" {
+				e.words[name] = text
+			}
+		}
+		return e
+	})
+}
+
 // remember writes a memory down.
-func (j jobs) remember(folder string, m *guard.Memory, salt guard.Salt) {
-	j.start(func(context.Context) any { return remembered{j.world.Remember(folder, m, salt)} })
+func (j jobs) remember(folder string, k Knowledge) {
+	j.start(func(context.Context) any { return remembered{j.world.Remember(folder, k)} })
 }
 
 // remembered says whether a memory could be written.

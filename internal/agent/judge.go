@@ -41,11 +41,15 @@ func (j *judge) saw(now time.Time, s surveyed) {
 const surveyEvery = 15 * time.Second
 
 // isTimeToSurvey says whether to look now, and that this is done.
-func (j *judge) isTimeToSurvey(now time.Time) bool {
-	if !j.settings.Safety.Hold || now.Before(j.surveyAt) || j.runs.InUse() == nil {
+func (j *judge) isTimeToSurvey(now time.Time, watching bool) bool {
+	s := j.settings.Safety
+	if !s.Hold && s.Outcome == 0 || now.Before(j.surveyAt) || j.runs.InUse() == nil {
 		return false
 	}
 	j.surveyAt = now.Add(surveyEvery)
+	if watching {
+		j.surveyAt = now.Add(watchEvery)
+	}
 	return true
 }
 
@@ -62,7 +66,7 @@ func (j *judge) question(now time.Time, c *plan.Candidate, s surveyed) guard.Que
 	q := guard.Question{
 		Options: j.options, Now: now, Salt: j.memory.salt, BIRD: j.birds.daemon.Version.Major, History: j.memory.history,
 		Seen: append(j.before(), j.sessions.all()...), Booted: j.known.Of("bird").BIRD.Rebooted(), Routes: s.routes, Local: j.local(s.local),
-		Held: j.held(), Approved: j.approved(), Announced: j.memory.announced, Running: j.running(),
+		Doubt: j.inbox.Doubt(), Held: j.held(), Approved: j.approved(), Announced: j.memory.announced, Running: j.running(),
 	}
 	if c != nil {
 		q.Candidate, q.OtherTemplates = side(c), j.otherTemplates(c)
@@ -239,7 +243,7 @@ func (j *judge) watched(c *plan.Candidate, v guard.Verdict) {
 	}
 	for i, s := range c.Sets {
 		if w, known := v.Watch[s.Name]; known && s.Daemon != nil {
-			c.Sets[i].Guard = &reload.Guard{Within: within, Stay: w.Stay}
+			c.Sets[i].Guard = &reload.Guard{Within: within, Stay: w.Stay, Return: w.Return}
 		}
 	}
 }

@@ -179,6 +179,8 @@ func perform(ctx context.Context, t Target, o Order) Done {
 		d.Result, d.Err = mend(ctx, t, o.Set, o.Found)
 	case Boot:
 		d.Result, d.Err = t.Boot(ctx, o.Record, o.Daemon)
+	case Resume:
+		d.Result, d.Err = t.Resume(ctx, o.Record, o.Daemon)
 	case Ran:
 		d.Result, d.Err = t.Ran(ctx, o.Set, o.Err)
 	}

@@ -22,6 +22,7 @@ type outcomes struct {
 	rollout rollout.Rollout
 	journal *journal
 	care    *care
+	after   *aftermath
 	// waiting is what is waited for besides the datastore; empty: nothing.
 	waiting string
 }
@@ -45,6 +46,9 @@ func (c *outcomes) live(candidate *plan.Candidate, sure bool) {
 		c.memory.live(time.Now(), candidate, was, nil)
 	}
 	c.runs.Live(candidate, sure)
+	if !candidate.IsRest() {
+		c.inbox.Trusted()
+	}
 	c.edition.Worked(candidate.Templates)
 	c.care.live()
 	c.children.InPlace()

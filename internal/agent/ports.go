@@ -21,6 +21,7 @@ import (
 	"confd/bgp"
 	"confd/internal/birds"
 	"confd/internal/guard"
+	"confd/internal/inbox"
 	"confd/internal/report"
 	"confd/reload"
 	"confd/reload/control"
@@ -35,6 +36,7 @@ type Target interface {
 	Trial(ctx context.Context, s reload.Set) (reload.Result, error)
 	Verify(ctx context.Context, s reload.Set) (reload.Drift, error)
 	Boot(ctx context.Context, r reload.Record, d reload.Daemon) (reload.Result, error)
+	Resume(ctx context.Context, r reload.Record, d reload.Daemon) (reload.Result, error)
 	Ran(ctx context.Context, s reload.Set, err error) (reload.Result, error)
 }
 
@@ -49,10 +51,14 @@ type World interface {
 	// Survey lists the sessions that are established at a control socket; where whole
 	// is set with their counts of routes, and the routes that BIRD has.
 	Survey(ctx context.Context, socket string, whole bool) ([]guard.Seen, []bgp.Route, error)
+	// Explain is what the BIRD of a control socket says of why a session is not up.
+	Explain(ctx context.Context, socket, session string) (string, error)
 	// Local are the addresses of this machine's interfaces; nil: not known.
 	Local() []netip.Addr
 	// Remember writes down what a next program must know, in BIRD's folder.
-	Remember(folder string, m *guard.Memory, salt guard.Salt) error
+	Remember(folder string, k Knowledge) error
+	// Lock has BIRD's folder for this program alone, until it ends.
+	Lock(folder string) error
 	// Watch sends an event whenever the BIRD of a control socket comes or goes,
 	// until ctx ends.
 	Watch(ctx context.Context, socket string, out chan<- control.Event)
@@ -68,9 +74,15 @@ type World interface {
 type Left struct {
 	Report  *report.Report // of the program that ran here before; nil: none
 	Records []reload.Record
-	Memory  *guard.Memory // nil: none
-	Salt    guard.Salt    // of Memory
-	Err     error         // why some of it could not be read
+	Knowledge
+	Err error // why some of it could not be read
+}
+
+// Knowledge is what a program knows that the next one must.
+type Knowledge struct {
+	Memory *guard.Memory          `json:"memory"` // nil: none
+	Salt   guard.Salt             `json:"salt"`   // of Memory
+	Stores map[string]inbox.Store `json:"stores,omitempty"`
 }
 
 // Children are the BIRDs that the program runs itself.
@@ -98,6 +110,7 @@ const (
 	Verify      Action = "verify"      // look whether all is as it was left
 	Mend        Action = "mend"        // put right what is not
 	Boot        Action = "boot"        // have BIRD use what lay on disk before
+	Resume      Action = "resume"      // go on with a trial from before
 	Ran         Action = "ran"         // note that its reload commands have run
 )
 
@@ -127,7 +140,7 @@ type Order struct {
 	Found reload.Drift
 	// Loud: that Mend fails is news.
 	Loud bool
-	// Record and Daemon are for Boot.
+	// Record and Daemon are for Boot and Resume.
 	Record reload.Record
 	Daemon reload.Daemon
 	// Err is how reload commands went, for Ran.

@@ -1,6 +1,7 @@
 package agent
 
 import (
+	"fmt"
 	"maps"
 	"os"
 	"slices"
@@ -8,6 +9,7 @@ import (
 
 	"confd/backends"
 	"confd/bgp"
+	"confd/internal/hold"
 	"confd/internal/plan"
 	"confd/internal/report"
 	"confd/internal/rollout"
@@ -30,7 +32,7 @@ func (p *reporter) report(now time.Time) *report.Report {
 	r := &report.Report{
 		Program: p.program, Node: p.settings.Node, PID: os.Getpid(), Started: p.began, At: now,
 		Sources: p.inbox.Report(), Pending: p.pending(), Waiting: p.waiting, Failure: p.failures.last,
-		Held: p.hold.Current(), Templates: p.edition.Why(), Stale: p.start.stale,
+		Held: p.held(), Lost: p.after.report(), Templates: p.edition.Why(), Stale: p.start.stale,
 		Problems: problems(p.journal.problems), Quarantined: p.quarantined(), Sets: p.sets(),
 	}
 	if p.birds.everKnown() {
@@ -46,6 +48,15 @@ func (p *reporter) report(now time.Time) *report.Report {
 	return r
 }
 
+// held is what is held back; until something is live, also what the program before
+// held, so that it is not forgotten where this one ends, too.
+func (p *reporter) held() *report.Held {
+	if held := p.hold.Current(); held != nil || p.hold.State() == hold.Approved || p.runs.Running() != nil {
+		return held
+	}
+	return p.hold.Before()
+}
+
 // pending is when the oldest change arrived that is not live; zero: all are.
 func (p *reporter) pending() time.Time {
 	a, b := p.inbox.Since(), p.rollout.Batch().Since
@@ -58,7 +69,7 @@ func (p *reporter) pending() time.Time {
 func problems(list []bgp.Problem) []report.Problem {
 	var out []report.Problem
 	for _, p := range list {
-		out = append(out, report.Problem{Object: p.Object.String(), Code: string(p.Code), Text: p.Text, LeftOut: p.LeftOut, Place: p.Place})
+		out = append(out, report.Problem{Object: p.Object.String(), Code: string(p.Code), Text: p.Text, LeftOut: p.LeftOut, Stale: p.Stale, Place: p.Place})
 	}
 	return out
 }
@@ -151,6 +162,9 @@ func (p *reporter) notReady(r *report.Report) []string {
 	return list
 }
 
+// mostLost is how many lost sessions are named.
+const mostLost = 3
+
 // notApplied says why what should run does not.
 func (p *reporter) notApplied(r *report.Report) []string {
 	var list []string
@@ -159,6 +173,18 @@ func (p *reporter) notApplied(r *report.Report) []string {
 	}
 	if r.Held != nil {
 		list = append(list, "a change is held back: "+r.Held.String())
+	}
+	for i, l := range r.Lost {
+		if i == mostLost {
+			list = append(list, fmt.Sprintf("%d more sessions that were up before a change are not", len(r.Lost)-mostLost))
+			break
+		}
+		list = append(list, l.String())
+	}
+	for _, problem := range r.Problems {
+		if problem.Stale {
+			list = append(list, problem.Object+" cannot be used: "+problem.Text)
+		}
 	}
 	if missing := p.inbox.Missing(); p.runs.Running() != nil && missing != nil {
 		list = append(list, "waiting for what is needed: "+missing.Error())

@@ -72,6 +72,18 @@ func (k *sightings) forget(before time.Time) {
 	}
 }
 
+// established are the names of the sessions that were established when it was last
+// looked, by set.
+func (k *sightings) established() map[string][]string {
+	up := map[string][]string{}
+	for _, s := range k.all() {
+		if s.Established {
+			up[s.Set] = append(up[s.Set], s.Name)
+		}
+	}
+	return up
+}
+
 // all are all sightings, sorted by set and name.
 func (k *sightings) all() []guard.Seen {
 	var all []guard.Seen

@@ -1,6 +1,8 @@
 package agent
 
 import (
+	"errors"
+	"slices"
 	"time"
 
 	"confd/internal/report"
@@ -28,7 +30,8 @@ type startup struct {
 	began  time.Time
 	at     time.Time // not before
 	left   Left
-	open   int // sets that have not answered
+	trials []reload.Record // with a trial that is to be gone on with
+	open   int             // sets that have not answered
 	failed bool
 	over   bool
 	// stale is set while BIRD runs on files from before.
@@ -44,14 +47,42 @@ func (s *startup) leaves(l Left) {
 	if l.Report != nil {
 		s.hold.Inherit(l.Report.Held)
 	}
-	if s.settings.Safety.Guard == 0 {
-		return
-	}
 	for _, r := range l.Records {
-		if set, g, err := r.OnDisk(); err == nil && !g.Confirmed.IsZero() {
+		if r.Trial != nil {
+			s.trials = append(s.trials, r)
+		} else if set, g, err := r.OnDisk(); err == nil && !g.Confirmed.IsZero() && s.settings.Safety.Guard > 0 {
 			s.runs.Found(s.read(set, r))
 		}
 	}
+}
+
+// resume goes on with trials that a program began which ran here before, and says
+// whether there is still one that nobody knows of how it stands.
+func (s *startup) resume() bool {
+	for _, r := range s.trials {
+		daemon := s.birds.daemon.Reader(r.Set, r.Main)
+		s.lanes.give(Order{Action: Resume, For: ForStart, Set: reload.Set{Name: r.Set}, Record: r, Daemon: daemon})
+	}
+	return len(s.trials) > 0
+}
+
+// resumed has how a trial from before stands.
+func (s *startup) resumed(now time.Time, done Done) {
+	lapsed := (*reload.LapsedError)(nil)
+	switch {
+	case done.Err == nil:
+		if set, _, err := done.Record.OnDisk(); err == nil {
+			done.Set = s.read(set, done.Record)
+			s.note(now, done)
+			s.runs.Resumed(done.Set)
+			s.log.Info("going on with a trial from before the start", "set", done.Set.Name, "until", done.Result.TrialEnds.Format(time.RFC3339))
+		}
+	case errors.As(done.Err, &lapsed):
+		s.log.Warn("a trial from before the start is over", "set", done.Record.Set, "error", done.Err)
+	case !errors.Is(done.Err, reload.ErrNoTrial):
+		return // BIRD does not answer yet: tried again
+	}
+	s.trials = slices.DeleteFunc(s.trials, func(r reload.Record) bool { return r.Set == done.Record.Set })
 }
 
 // read is a set with the BIRD that reads it.
@@ -102,6 +133,10 @@ func (s *startup) missing() string {
 // answered has what came of a set from before.
 func (s *startup) answered(now time.Time, done Done) {
 	s.news = true
+	if done.Action == Resume {
+		s.resumed(now, done)
+		return
+	}
 	if done.Err != nil {
 		s.failed = true
 		if s.known.Of(done.Record.Set).Files.Drifted(sameKind(done.Err.Error())) {

@@ -6,6 +6,7 @@ import (
 
 	"confd/internal/inbox"
 	"confd/internal/plan"
+	"confd/internal/report"
 	"confd/reload"
 )
 
@@ -38,9 +39,11 @@ func (t trials) looked(now time.Time, done Done) {
 		t.note(now, done)
 		if candidate, batch := t.runs.Undone(name); candidate != nil {
 			t.undone(now, candidate, batch, done.Err)
+		} else if t.runs.Running() == nil {
+			t.keepFailed(now, &failed{set: undone.Hash, held: report.Held{Hash: undone.Hash, Why: done.Err.Error()}})
 		}
-	case errors.Is(done.Err, reload.ErrNoTrial):
-		t.broke(now, done.Set)
+	case errors.Is(done.Err, reload.ErrNoTrial), errors.As(done.Err, new(*reload.LapsedError)):
+		t.broke(now, done)
 	case done.Err != nil:
 		t.of(done.Set).Files.Looked(done.Err)
 		t.log.Debug("looking at the trial", "set", name, "error", done.Err)
@@ -56,14 +59,20 @@ func (t trials) passed(now time.Time, done Done) {
 	if whole := t.runs.Passed(done.Set.Name); whole != nil {
 		t.live(whole, true)
 		t.recovered(now)
+	} else if t.runs.Running() == nil { // it was from before this start
+		t.runs.Found(done.Set)
 	}
 }
 
 // broke ends a trial whose outcome BIRD has not confirmed: what was on trial is
 // applied again.
-func (t trials) broke(now time.Time, s reload.Set) {
+func (t trials) broke(now time.Time, done Done) {
+	s := done.Set
 	why := t.of(s).Files.Err()
 	t.of(s).Files.TrialBroke()
+	if lapsed := (*reload.LapsedError)(nil); errors.As(done.Err, &lapsed) {
+		why = lapsed.Error()
+	}
 	if _, batch := t.runs.Broke(s.Name); batch.Keys != nil || !batch.Since.IsZero() {
 		t.inbox.Return(batch)
 	}
@@ -100,7 +109,12 @@ func (t trials) blameTemplates(now time.Time, c *plan.Candidate, err error) {
 
 // blameObjects holds c back until one of the objects changes that it came from.
 func (t trials) blameObjects(now time.Time, c *plan.Candidate, err error) {
-	t.failed = blame(c, t.runs.Running(), t.failed, err.Error())
+	t.keepFailed(now, blame(c, t.runs.Running(), t.failed, err.Error()))
+}
+
+// keepFailed holds what has failed.
+func (t trials) keepFailed(now time.Time, f *failed) {
+	t.failed = f
 	t.hold.Over()
 	t.hold.Keep(now, t.failed.held)
 	t.metrics.Held()

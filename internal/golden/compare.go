@@ -12,6 +12,8 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+
+	"confd/internal/unified"
 )
 
 // comparison is what was rendered for a target, beside what is wanted. Files go
@@ -163,7 +165,7 @@ func (c comparison) diff(name string) (Diff, error) {
 		return d, err
 	}
 	want, err := c.read(name)
-	d.Text, d.Line = Unified(name, name+" (rendered)", string(want), string(got)), firstDifference(want, got)
+	d.Text, d.Line = unified.Diff(name, string(want), name+" (rendered)", string(got)), firstDifference(want, got)
 	return d, err
 }
 

@@ -309,20 +309,6 @@ func TestEqual(t *testing.T) {
 	}
 }
 
-func TestUnified(t *testing.T) {
-	long := strings.Repeat("line\n", 50000)
-	for _, c := range []struct{ old, new, want string }{
-		{"a\n", "a\n", ""},
-		{"a\nb\n", "a\nc\n", "--- f\n+++ g\n@@ -1,2 +1,2 @@\n a\n-b\n+c\n"},
-		{"a", "a\n", "--- f\n+++ g\n@@ -1,1 +1,1 @@\n-a\n\\ No newline at end of file\n+a\n"},
-		{long + "x\n", long, "--- f\n+++ g\n@@ -49998,4 +49998,3 @@\n line\n line\n line\n-x\n"},
-	} {
-		if got := Unified("f", "g", c.old, c.new); got != c.want {
-			t.Errorf("got %q, want %q", got, c.want)
-		}
-	}
-}
-
 // TestWarningsSayWhere: a warning that nobody expects comes with its name, and
 // with the place where it stands.
 func TestWarningsSayWhere(t *testing.T) {

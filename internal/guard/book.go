@@ -8,7 +8,9 @@ import (
 
 // book finds the sessions of an outline.
 type book struct {
-	byName     map[lineKey]*Line
+	lines  []Line
+	byName map[lineKey]*Line
+	// The others are made when a session is not found by its name.
 	byNeighbor map[netip.Addr][]*Line
 	byNode     map[lineKey]*Line
 	// byObject has the session of each BGPPeer at a router: it asks for one.
@@ -27,14 +29,23 @@ type objectKey struct {
 	object backends.Key
 }
 
-func bookOf(o *Outline) book {
-	b := book{
-		byName: make(map[lineKey]*Line, len(o.Lines)), byNeighbor: make(map[netip.Addr][]*Line, len(o.Lines)), byNode: map[lineKey]*Line{},
-		byObject: map[objectKey]*Line{},
-	}
+func bookOf(o *Outline) *book {
+	b := &book{lines: o.Lines, byName: make(map[lineKey]*Line, len(o.Lines))}
 	for i := range o.Lines {
 		l := &o.Lines[i]
 		b.byName[lineKey{l.Family, l.Name}] = l
+	}
+	return b
+}
+
+// index makes the other ways to find a session.
+func (b *book) index() {
+	if b.byNeighbor != nil {
+		return
+	}
+	b.byNeighbor, b.byNode, b.byObject = make(map[netip.Addr][]*Line, len(b.lines)), map[lineKey]*Line{}, map[objectKey]*Line{}
+	for i := range b.lines {
+		l := &b.lines[i]
 		b.byNeighbor[l.Neighbor] = append(b.byNeighbor[l.Neighbor], l)
 		switch node := (lineKey{l.Family, l.Node}); {
 		case l.Node == "":
@@ -43,17 +54,33 @@ func bookOf(o *Outline) book {
 			b.byNode[node] = l
 		}
 	}
-	return b
+}
+
+// has says whether there is a session of that name, made by the model.
+func (b *book) has(name string) bool {
+	for _, family := range []int{4, 6} {
+		if l := b.byName[lineKey{family, name}]; l != nil && l.Kind != "" {
+			return true
+		}
+	}
+	return false
+}
+
+// at says whether there is a session with that neighbor.
+func (b *book) at(neighbor netip.Addr) bool {
+	b.index()
+	return len(b.byNeighbor[neighbor]) > 0
 }
 
 // find returns what l is in the book: the session of its name; or that with its
 // neighbor and port, a node's whatever the port, since it speaks BGP once; or that
 // with the node that was behind it, or of the BGPPeer that asked for it. nil: it is
 // not there any more.
-func (b book) find(l Line) *Line {
+func (b *book) find(l Line) *Line {
 	if found := b.byName[lineKey{l.Family, l.Name}]; found != nil {
 		return found
 	}
+	b.index()
 	for _, found := range b.byNeighbor[l.Neighbor] {
 		if l.Port == 0 || l.Port == found.Port || found.Node != "" {
 			return found
@@ -65,7 +92,7 @@ func (b book) find(l Line) *Line {
 	return b.byNode[lineKey{l.Family, l.Node}]
 }
 
-// Fate is what becomes of a session.
+// fate is what becomes of a session.
 type fate int
 
 const (
@@ -75,7 +102,7 @@ const (
 )
 
 // fateOf is what becomes of l where the book's outline runs, and what it is there.
-func (b book) fateOf(l Line) (fate, *Line) {
+func (b *book) fateOf(l Line) (fate, *Line) {
 	found := b.find(l)
 	switch {
 	case found == nil:

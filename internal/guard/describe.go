@@ -12,10 +12,17 @@ import (
 	"confd/bgp"
 )
 
+// maxObjects is how many objects are named as the reason: one change of a script's
+// can be of thousands.
+const maxObjects = 30
+
 // describe says of each object that is the reason what happened to it, one line
 // each: first those that asked for what is lost, then by kind.
 func (j *judgement) describe(reasons map[backends.Key]aspect, lost []string) []string {
 	before := j.q.stateBefore()
+	if len(reasons) == 0 && j.q.OtherTemplates {
+		return []string{"the templates changed"}
+	}
 	if before == nil {
 		return j.describeStanding(lost)
 	}
@@ -46,11 +53,15 @@ func (j *judgement) describe(reasons map[backends.Key]aspect, lost []string) []s
 		}
 		return r
 	}
-	var texts []string
-	for _, k := range slices.SortedFunc(maps.Keys(reasons), func(a, b backends.Key) int {
+	keys := slices.SortedFunc(maps.Keys(reasons), func(a, b backends.Key) int {
 		return cmp.Or(cmp.Compare(rank(a), rank(b)), a.Compare(b))
-	}) {
+	})
+	var texts []string
+	for _, k := range keys[:min(len(keys), maxObjects)] {
 		texts = append(texts, k.String()+describeChange(before, j.state, k))
+	}
+	if more := len(keys) - maxObjects; more > 0 {
+		texts = append(texts, fmt.Sprintf("and %d more", more))
 	}
 	return texts
 }

@@ -120,7 +120,7 @@ func (j *judgement) tooMuch(g group) (finding, bool) {
 	}
 	f := t.finding("established " + g.name + "sessions")
 	if t.before {
-		f.why += fmt.Sprintf(", with what changed in the %s before", j.q.window())
+		f.why += fmt.Sprintf(", with what changed in the %g minutes before", j.q.window().Minutes())
 	}
 	return f, true
 }
@@ -167,7 +167,7 @@ func (j *judgement) doubtful() (finding, bool) {
 	case len(t.lost) > 0:
 	case len(f.routes) > 0:
 		f.ofRoutes = true
-		f.why = fmt.Sprintf("it would take back %d routes that peers are told", len(f.routes))
+		f.why = fmt.Sprintf("it would take back routes that peers are told: %d", len(f.routes))
 	default:
 		return finding{}, false
 	}
@@ -189,8 +189,23 @@ func (j *judgement) homelessFamily(i int) (finding, bool) {
 	}
 	t.counted = j.tally(func(s session) bool { return s.Family == family }).counted
 	f := t.finding(fmt.Sprintf("established IPv%d sessions", family))
-	f.why = fmt.Sprintf("no interface of this machine has the address %s, which its Node says is its own: %s", a, f.why)
+	f.why = homelessText(a) + ": " + f.why
 	return f, true
+}
+
+func homelessText(a netip.Addr) string {
+	return fmt.Sprintf("no interface of this machine has the address %s, which its Node says is its own", a)
+}
+
+// homelessNotes say it in any case: without its address no session comes up.
+func (j *judgement) homelessNotes() []string {
+	var notes []string
+	for _, a := range j.is.Addresses {
+		if j.homeless(a) {
+			notes = append(notes, homelessText(a))
+		}
+	}
+	return notes
 }
 
 // homeless says that an address is known to be on no interface.

@@ -3,6 +3,7 @@ package guard
 import (
 	"flag"
 	"fmt"
+	"maps"
 	"math/rand/v2"
 	"net/netip"
 	"slices"
@@ -62,7 +63,7 @@ func newHistory(t testing.TB, seed uint64) *history {
 		withReflectors(s)
 		reflecting("node-2")(s)
 	}
-	for name := range s.BGPPeers {
+	for _, name := range slices.Sorted(maps.Keys(s.BGPPeers)) {
 		if h.IntN(2) == 0 {
 			change(s.BGPPeers, name, func(p *backends.BGPPeer) { p.Filters = []string{"rules"} })
 		}
@@ -171,7 +172,7 @@ func (h *history) passes() {
 	case 0:
 		h.down()
 	case 1:
-		for name := range h.seen {
+		for _, name := range slices.Sorted(maps.Keys(h.seen)) {
 			if h.IntN(3) == 0 {
 				h.down(name)
 			}

@@ -12,6 +12,7 @@ import (
 // hold says whether the candidate may go live.
 func (q Question) hold(v *Verdict) {
 	j := q.judgement(q.Candidate.Config, q.Candidate.State, v.Outline, v.Changes)
+	v.Notes = append(v.Notes, j.homelessNotes()...)
 	list := j.findings()
 	v.NeedRoutes = j.needRoutes && q.Routes == nil
 	if len(list) == 0 {
@@ -102,27 +103,29 @@ func pardoned(list, left []finding) []string {
 	for _, f := range left {
 		maps.Copy(stays, setOf(slices.Concat(f.lost, f.routes)))
 	}
-	var names []string
+	gone := map[string]bool{}
 	for _, f := range list {
 		for _, name := range slices.Concat(f.lost, f.routes) {
 			if !stays[name] {
-				names = append(names, name)
+				gone[name] = true
 			}
 		}
 	}
-	return merged(names, nil)
+	return slices.Sorted(maps.Keys(gone))
 }
 
 // fill says what was found.
 func (v *Verdict) fill(j *judgement, list []finding, reasons map[backends.Key]aspect) {
 	v.Why = list[0].why
+	lost, remade := map[string]bool{}, map[string]bool{}
 	for _, f := range list {
-		v.Lost, v.Remade = append(v.Lost, f.lost...), append(v.Remade, f.remade...)
+		maps.Copy(lost, setOf(f.lost))
+		maps.Copy(remade, setOf(f.remade))
 		if f.ofRoutes && !strings.Contains(v.Why, f.why) {
 			v.Why += "; " + f.why
 		}
 	}
-	v.Lost, v.Remade = merged(v.Lost, nil), merged(v.Remade, nil)
+	v.Lost, v.Remade = slices.Sorted(maps.Keys(lost)), slices.Sorted(maps.Keys(remade))
 	v.Objects = j.describe(reasons, v.Lost)
 }
 

@@ -6,7 +6,9 @@ import (
 	"encoding/json"
 	"fmt"
 	"maps"
+	"net/netip"
 	"slices"
+	"strconv"
 	"strings"
 
 	"confd/backends"
@@ -30,14 +32,30 @@ func essenceOf(s *backends.State, key backends.Key, about aspect, salt Salt) str
 	if !ok {
 		return ""
 	}
-	if secret, is := r.(*backends.Secret); is {
-		return fmt.Sprint(salted(secret, salt).Data)
+	switch r := r.(type) {
+	case *backends.Secret:
+		return fmt.Sprint(salted(r, salt).Data)
+	case *backends.Node:
+		return nodeEssence(r, about)
 	}
 	data, err := json.Marshal(reduced(r, about))
 	if err != nil {
 		return err.Error()
 	}
 	return string(data)
+}
+
+// nodeEssence is written by hand: there can be thousands that changed.
+func nodeEssence(n *backends.Node, about aspect) string {
+	text := make([]byte, 0, 64)
+	for _, a := range []netip.Addr{n.IPv4.Addr, n.IPv6.Addr, n.ClusterID} {
+		text = append(a.AppendTo(text), ' ')
+	}
+	text = strconv.AppendUint(text, uint64(n.ASNumber), 10)
+	if about == ofLabels {
+		text = fmt.Append(text, n.Labels)
+	}
+	return string(text)
 }
 
 // salted is a Secret without secrets.
@@ -53,15 +71,6 @@ func salted(s *backends.Secret, salt Salt) *backends.Secret {
 // reduced is a copy of what matters of an object in one aspect.
 func reduced(r backends.Resource, about aspect) any {
 	switch r := r.(type) {
-	case *backends.Node:
-		n := struct {
-			Labels                          map[string]string
-			IPv4, IPv6, ASNumber, ClusterID any
-		}{nil, r.IPv4.Addr, r.IPv6.Addr, r.ASNumber, r.ClusterID}
-		if about == ofLabels {
-			n.Labels = r.Labels
-		}
-		return n
 	case *backends.BGPConfiguration:
 		return reducedConfiguration(r, about)
 	case *backends.BGPPeer:
@@ -156,7 +165,7 @@ func (s *suspects) line(l Line) {
 	}
 	_, is := s.j.fateOf(l)
 	about := ofSessions
-	if l.Object.Kind == backends.KindBGPPeer || is != nil && is.Object.Kind == backends.KindBGPPeer {
+	if s.selects(l.Object) || is != nil && s.selects(is.Object) {
 		about = ofLabels
 	}
 	s.changed(configuration("default"), ofSessions)
@@ -170,6 +179,17 @@ func (s *suspects) line(l Line) {
 	if is != nil {
 		s.asking(is.Object)
 	}
+}
+
+// selects says whether an object chooses nodes by their labels.
+func (s *suspects) selects(key backends.Key) bool {
+	for _, state := range []*backends.State{s.before, s.after} {
+		p := state.BGPPeers[key.Name]
+		if key.Kind == backends.KindBGPPeer && p != nil && (p.NodeSelector != "" || p.PeerSelector != "") {
+			return true
+		}
+	}
+	return false
 }
 
 // asking looks at an object that asks for a session, and the Secrets that it names.

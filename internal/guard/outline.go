@@ -92,6 +92,7 @@ func (s Salt) Of(secret string) string {
 // OutlineOf is the outline of a configuration.
 func OutlineOf(c *bgp.Config, salt Salt) *Outline {
 	out := &Outline{Reflector: c.ClusterID.IsValid()}
+	out.Lines = make([]Line, 0, len(c.IPv4.Sessions)+len(c.IPv6.Sessions))
 	passwords := map[string]string{}
 	for i, f := range c.Families() {
 		out.Addresses[i] = f.Address

@@ -30,14 +30,15 @@ func (j *judgement) nothingTold(family int) (finding, bool) {
 	case j.stillTells(family):
 		return finding{}, false
 	}
-	return finding{ofRoutes: true, why: fmt.Sprintf("none of the %s that peers are told would be left", routesText(len(lost), family)), routes: netTexts(lost)}, true
+	return finding{ofRoutes: true, why: noneLeft(len(lost), family, "that peers are told"), routes: netTexts(lost)}, true
 }
 
-func routesText(n, family int) string {
+// noneLeft says that all n routes of a sort go.
+func noneLeft(n, family int, which string) string {
 	if n == 1 {
-		return fmt.Sprintf("1 IPv%d route", family)
+		return fmt.Sprintf("the only IPv%d route %s would be gone", family, which)
 	}
-	return fmt.Sprintf("%d IPv%d routes", n, family)
+	return fmt.Sprintf("none of the %d IPv%d routes %s would be left", n, family, which)
 }
 
 func netTexts(list []Told) []string {
@@ -217,7 +218,7 @@ func (j *judgement) nothingTaken(family int) (finding, bool) {
 	switch {
 	case !t.step:
 	case t.before > 0 && t.left == 0:
-		return finding{ofRoutes: true, why: fmt.Sprintf("none of the %s from peers would be left", routesText(t.before, family)), lost: t.lost}, true
+		return finding{ofRoutes: true, why: noneLeft(t.before, family, "from peers"), lost: t.lost}, true
 	case t.unknown > 0 && t.unknown == t.closed && t.before == 0:
 		return finding{ofRoutes: true, why: fmt.Sprintf("no IPv%d route would be taken from any of %d established sessions", family, t.closed)}, true
 	}
@@ -274,11 +275,22 @@ func (j *judgement) left(s session, other map[string]bool) (routes int, changed 
 		return 0, changed
 	case !changed:
 		return s.imported, false
-	case j.from == nil:
+	case j.routes == nil:
 		j.needRoutes = true
 		return s.imported, true
 	}
 	return j.taking(*s.is), true
+}
+
+// from are the routes that BIRD has from a session.
+func (j *judgement) from(session string) []bgp.Route {
+	if j.bySession == nil {
+		j.bySession = map[string][]bgp.Route{}
+		for _, r := range j.q.Routes {
+			j.bySession[r.Session] = append(j.bySession[r.Session], r)
+		}
+	}
+	return j.bySession[session]
 }
 
 // taking is how many of the routes that BIRD has from a session the candidate
@@ -290,7 +302,7 @@ func (j *judgement) taking(l Line) int {
 	if !ok {
 		return 0
 	}
-	for _, r := range j.from[l.Name] {
+	for _, r := range j.from(l.Name) {
 		if j.policies[f].Takes(&sessions[i], r) {
 			n++
 		}

@@ -131,7 +131,7 @@ func filtered() *backends.State {
 // served is a mesh whose node-1 tells of a Service that it has an endpoint of.
 func served() *backends.State {
 	s := mesh4()
-	put(s, &backends.BGPConfiguration{Name: "default", ServiceExternalIPs: []netip.Prefix{netip.MustParsePrefix("198.51.100.0/28")}})
+	put(s, &backends.BGPConfiguration{Name: "default", ServiceExternalIPs: []netip.Prefix{netip.MustParsePrefix("203.0.113.1/32")}})
 	put(s, &backends.Service{Namespace: "web", Name: "shop", Type: "ClusterIP", IPv4: true, Local: true,
 		ClusterIPs: []netip.Addr{netip.MustParseAddr("10.96.0.1")}, ExternalIPs: []netip.Addr{netip.MustParseAddr("203.0.113.1")}})
 	put(s, &backends.EndpointSlice{Namespace: "web", Name: "shop-1", Service: "shop", Ready: true, Nodes: []string{"node-1"}})
@@ -204,7 +204,7 @@ func heldScenes() []scene {
 			w.try(without(backends.KindBGPPeer, "router-1"))
 			w.wait(1300 * time.Millisecond).try(without(backends.KindBGPPeer, "router-2"))
 			return w.wait(1300 * time.Millisecond).try(without(backends.KindBGPPeer, "router-3"))
-		}, "it would take away 3 of 4 established sessions, with what changed in the 5m0s before", []string{"BGPPeer router-3 is gone"}},
+		}, "it would take away 3 of 4 established sessions, with what changed in the 5 minutes before", []string{"BGPPeer router-3 is gone"}},
 		{"all sessions flap, or BIRD is away for a minute, and the mesh is switched off then", mesh4, func(w *world) Verdict {
 			return w.down().wait(time.Minute).try(off)
 		}, three, []string{"BGPConfiguration default: the mesh was switched off"}},
@@ -231,7 +231,7 @@ func heldScenes() []scene {
 		}, func(w *world) Verdict {
 			w.ask = func(q *Question) { q.Doubt = "the datastore has another cluster ID" }
 			return w.try(without(backends.KindBlockAffinity, "10.128.2.0/26"))
-		}, "the datastore has another cluster ID: it would take back 1 routes that peers are told", []string{"BlockAffinity 10.128.2.0/26 is gone"}},
+		}, "the datastore has another cluster ID: it would take back routes that peers are told: 1", []string{"BlockAffinity 10.128.2.0/26 is gone"}},
 		{"first start over files that somebody else wrote, whose sessions are up", peered(2), func(w *world) Verdict {
 			w.running, w.history = Side{}, History{}
 			w.seen = map[string]Seen{"uplink": {Name: "uplink", Established: true, Neighbor: netip.MustParseAddr("192.0.2.1")},
@@ -243,7 +243,7 @@ func heldScenes() []scene {
 			return w.try(nil)
 		}, "it would take away 1 and remake 1 of 2 established sessions", nil},
 		{"an export filter rejects everything", filtered, once(withFilter(backends.FilterRule{})),
-			"none of the 1 IPv4 route that peers are told would be left; no IPv4 route would be taken from any of 3 established sessions", []string{"BGPFilter rules changed"}},
+			"the only IPv4 route that peers are told would be gone; no IPv4 route would be taken from any of 3 established sessions", []string{"BGPFilter rules changed"}},
 		{"an import filter rejects everything that a family's peers tell", filtered, func(w *world) Verdict {
 			return w.routes(5).try(func(s *backends.State) {
 				put(s, &backends.BGPFilter{Name: "rules", ImportV4: []backends.FilterRule{{RemotePeers: true}, {}}})
@@ -261,8 +261,23 @@ func heldScenes() []scene {
 		}, "none of the 3 IPv4 routes from peers would be left", []string{"BGPFilter rules changed"}},
 		{"`disableBGPExport` is set on the pool of all blocks", routed, once(func(s *backends.State) {
 			change(s.IPPools, "pool", func(p *backends.IPPool) { p.DisableBGPExport = true })
-		}), "none of the 1 IPv4 route that peers are told would be left", []string{`IPPool pool: disableBGPExport was "false", is "true"`}},
-		{"all block affinities of the node are gone, while it is there (IPAM leaves a node its last one)", routed, once(without(backends.KindBlockAffinity, "10.128.1.0/26")), "none of the 1 IPv4 route that peers are told would be left", []string{"BlockAffinity 10.128.1.0/26 is gone"}},
+		}), "the only IPv4 route that peers are told would be gone", []string{`IPPool pool: disableBGPExport was "false", is "true"`}},
+		{"all block affinities of the node are gone, while it is there (IPAM leaves a node its last one)", routed, once(without(backends.KindBlockAffinity, "10.128.1.0/26")), "the only IPv4 route that peers are told would be gone", []string{"BlockAffinity 10.128.1.0/26 is gone"}},
+		{"the Service addresses that the node tells of leave the BGPConfiguration", served, once(func(s *backends.State) { put(s, &backends.BGPConfiguration{Name: "default"}) }),
+			"the only IPv4 route that peers are told would be gone", []string{`BGPConfiguration default: serviceExternalIPs was "203.0.113.1/32", is not set`}},
+		{"a filter keeps from peers what is all that they are told, a Service's address", func() *backends.State {
+			s := served()
+			put(s, router(1))
+			off(s)
+			change(s.BGPConfigurations, "default", func(c *backends.BGPConfiguration) {
+				c.ServiceExternalIPs = []netip.Prefix{addrPrefix("203.0.113.1/32")}
+			})
+			change(s.BGPPeers, "router-1", func(p *backends.BGPPeer) { p.Filters = []string{"rules"} })
+			withFilter(backends.FilterRule{CIDR: addrPrefix("198.51.100.0/24"), Match: backends.MatchIn})(s)
+			return s
+		}, once(func(s *backends.State) {
+			put(s, &backends.BGPFilter{Name: "rules", ExportV4: []backends.FilterRule{{CIDR: addrPrefix("203.0.113.0/24"), Match: backends.MatchIn}}})
+		}), "the only IPv4 route that peers are told would be gone", []string{"BGPFilter rules changed"}},
 		{"the session goes that all routes come by, though it is one of two", peered(2), func(w *world) Verdict {
 			w.routes(0)
 			s := w.seen["Global_192_0_2_1"]
@@ -339,6 +354,12 @@ func freeScenes() []scene {
 		{"the last endpoint of the only Service moves to another node", served, once(func(s *backends.State) {
 			put(s, &backends.EndpointSlice{Namespace: "web", Name: "shop-1", Service: "shop", Ready: true, Nodes: []string{"node-2"}})
 		}), goesLive, nil},
+		{"a node is told to announce no Services any more (`exclude-from-external-load-balancers`)", served, once(func(s *backends.State) {
+			change(s.Nodes, "node-1", func(n *backends.Node) { n.Labels = map[string]string{bgp.ExcludeLabel: "true"} })
+		}), goesLive, nil},
+		{"a Service is deleted, the only one that the node tells of", served, once(func(s *backends.State) {
+			s.Apply(backends.Event{Key: backends.Key{Kind: backends.KindService, Namespace: "web", Name: "shop"}})
+		}), goesLive, nil},
 		{"mesh to reflectors in Calico's order, on a node: reflectors are made, BGPPeers added, and when those sessions are up the mesh is switched off",
 			func() *backends.State { return mesh(6, false) }, func(w *world) Verdict { return toReflectors(w, "node-2", "node-3") }, goesLive, nil},
 		{"the same on a reflector itself", func() *backends.State { return mesh(6, false) }, func(w *world) Verdict { return toReflectors(w, "node-1", "node-2") }, goesLive, nil},
@@ -412,6 +433,8 @@ func toReflectors(w *world, names ...string) Verdict {
 	}
 	return v
 }
+
+func addrPrefix(text string) netip.Prefix { return netip.MustParsePrefix(text) }
 
 func addrs(texts ...string) []netip.Addr {
 	var out []netip.Addr

@@ -19,11 +19,16 @@ type judgement struct {
 	// them away.
 	heldLost map[string]bool
 
-	then, now book // of was, and of is
+	then, now *book // of was, and of is
 	seen      map[string]Seen
-	// from has the routes that BIRD has by session; nil: not known.
-	from     map[string][]bgp.Route
+	// routes counts the routes that BIRD has by session; nil: not known.
+	routes   map[string]int
 	policies [2]bgp.Policies // of config, by family
+	// bySession has the routes themselves, once somebody asked for them.
+	bySession map[string][]bgp.Route
+	// written are the sessions in the candidate's files, where the templates are
+	// others or somebody asked; nil: not known.
+	written  map[string]bool
 	cluster  *cluster
 	sessions []session
 	// needRoutes: with BIRD's routes the judgement may be another one.
@@ -50,7 +55,7 @@ func (s session) lost() bool { return s.fate != kept }
 func (q Question) judgement(config *bgp.Config, state *backends.State, is *Outline, changes bgp.Changes) *judgement {
 	j := &judgement{
 		q: q, config: config, state: state, is: is, was: q.Running.outline(q.Salt), changes: changes,
-		now: bookOf(is), seen: make(map[string]Seen, len(q.Seen)), from: q.routesBySession(), cluster: newCluster(state),
+		now: bookOf(is), seen: make(map[string]Seen, len(q.Seen)), routes: q.countRoutes(), cluster: newCluster(state),
 	}
 	for i, f := range config.Families() {
 		j.policies[i] = bgp.PoliciesOf(config, f)
@@ -67,14 +72,17 @@ func (q Question) judgement(config *bgp.Config, state *backends.State, is *Outli
 	if q.Held != nil {
 		j.heldLost = setOf(q.Held.Lost)
 	}
+	if q.OtherTemplates {
+		j.written = birdtext.Sessions(q.Candidate.Sets)
+	}
 	j.then = bookOf(j.was)
 	return j
 }
 
 // look finds the sessions that count, and what becomes of each.
 func (j *judgement) look() {
-	j.sessions = nil
-	base := map[string]bool{} // what runs of it, by name
+	j.sessions = make([]session, 0, len(j.was.Lines))
+	base := make(map[string]bool, len(j.was.Lines)) // what runs of it, by name
 	if past, ok := j.q.History.oldest(j.q); ok {
 		pardoned := setOf(past.Pardoned)
 		for _, l := range past.Outline.Lines {
@@ -98,19 +106,21 @@ func (j *judgement) look() {
 // addOthers adds the sessions of BIRD's that are in none of the configurations:
 // those of templates of a user's own, and of files that somebody else wrote.
 func (j *judgement) addOthers() {
-	var names map[string]bool
 	for _, s := range j.q.Seen {
+		if j.then.has(s.Name) || j.now.has(s.Name) {
+			continue
+		}
 		l := lineOfSeen(s)
 		if l.Kind != "" || !j.counts(l, j.was) {
 			continue
 		}
-		if names == nil {
-			names = birdtext.Sessions(j.q.Candidate.Sets)
+		if j.written == nil {
+			j.written = birdtext.Sessions(j.q.Candidate.Sets)
 		}
 		out := session{Line: l, up: s.Established, imported: j.imported(s.Name)}
-		if len(names) > 0 && !names[l.Name] {
+		if len(j.written) > 0 && !j.written[l.Name] {
 			out.fate, out.step = removed, true
-			if l.Neighbor.IsValid() && len(j.now.byNeighbor[l.Neighbor]) > 0 {
+			if l.Neighbor.IsValid() && j.now.at(l.Neighbor) {
 				out.fate = remade
 			}
 		}
@@ -144,11 +154,14 @@ func (j *judgement) add(l Line, from *Outline) {
 }
 
 // fateOf is what the candidate makes of l: a source address that no interface has
-// does for no session that is up.
+// does for no session that is up, and changed templates may have left one out.
 func (j *judgement) fateOf(l Line) (fate, *Line) {
 	f, is := j.now.fateOf(l)
-	if f == kept && !l.Terms.known() && j.homeless(is.Terms.Source) {
-		f = remade
+	switch {
+	case f == kept && !l.Terms.known() && j.homeless(is.Terms.Source):
+		return remade, is
+	case f != removed && j.q.OtherTemplates && len(j.q.Candidate.Sets) > 0 && !j.written[is.Name]:
+		return removed, nil
 	}
 	return f, is
 }
@@ -225,24 +238,25 @@ func (j *judgement) reflectors(family int) []string {
 func (j *judgement) imported(name string) int {
 	s := j.seen[name]
 	switch {
-	case s.Established && j.from != nil:
-		return len(j.from[name])
+	case s.Established && j.routes != nil:
+		return j.routes[name]
 	case s.Counts != nil:
 		return s.Counts.Imported
 	}
 	return -1
 }
 
-// routesBySession are the routes that BIRD has from peers; nil: not known.
-func (q Question) routesBySession() map[string][]bgp.Route {
+// countRoutes counts the routes that BIRD has from peers, by session; nil: they are
+// not known.
+func (q Question) countRoutes() map[string]int {
 	if q.Routes == nil {
 		return nil
 	}
-	from := map[string][]bgp.Route{}
+	counts := map[string]int{}
 	for _, r := range q.Routes {
 		if r.Session != "" {
-			from[r.Session] = append(from[r.Session], r)
+			counts[r.Session]++
 		}
 	}
-	return from
+	return counts
 }

@@ -103,13 +103,7 @@ func (w *world) question() Question {
 func (w *world) try(change func(*backends.State)) Verdict {
 	w.t.Helper()
 	if change != nil {
-		before := w.store.Clone()
-		change(w.store)
-		for _, k := range (Question{Running: &Side{State: before}, Candidate: Side{State: w.store}}).changedObjects() {
-			if r, ok := w.store.Get(k); ok {
-				w.announced = w.announced.Noted(r, w.now)
-			}
-		}
+		w.write(change)
 	}
 	q := w.question()
 	v := Judge(q)
@@ -120,6 +114,17 @@ func (w *world) try(change func(*backends.State)) Verdict {
 	w.held = nil
 	w.live(q, v)
 	return v
+}
+
+// write changes the datastore, and notes what is announced there.
+func (w *world) write(change func(*backends.State)) {
+	before := w.store.Clone()
+	change(w.store)
+	for _, k := range (Question{Running: &Side{State: before}, Candidate: Side{State: w.store}}).changedObjects() {
+		if r, ok := w.store.Get(k); ok {
+			w.announced = w.announced.Noted(r, w.now)
+		}
+	}
 }
 
 func (w *world) live(q Question, v Verdict) {

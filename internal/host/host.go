@@ -3,6 +3,7 @@
 package host
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"io/fs"
@@ -21,21 +22,23 @@ import (
 
 // Host is an agent.World.
 type Host struct {
+	Node string
 	BIRD birds.Settings
 	// Reload are the options of what is done to each set.
 	Reload reload.Options
+	lease  *reload.Lease
 }
 
 // Find finds out which BIRD there is, and where.
-func (h Host) Find(ctx context.Context) (birds.Daemons, error) { return birds.Find(ctx, h.BIRD) }
+func (h *Host) Find(ctx context.Context) (birds.Daemons, error) { return birds.Find(ctx, h.BIRD) }
 
 // Left reads what a program has left in a folder that ran here before.
-func (h Host) Left(folder string) agent.Left {
+func (h *Host) Left(folder string) agent.Left {
 	var l agent.Left
 	var errReport, errRecords, errMemory error
 	l.Report, errReport = report.ReadOwn(folder)
 	l.Records, errRecords = reload.Records(folder)
-	l.Memory, l.Salt, errMemory = readMemory(folder)
+	l.Knowledge, errMemory = readMemory(folder)
 	if errors.Is(errRecords, fs.ErrNotExist) {
 		errRecords = nil
 	}
@@ -44,12 +47,12 @@ func (h Host) Left(folder string) agent.Left {
 }
 
 // Target is what is done to a set.
-func (h Host) Target(string) agent.Target { return reload.New(h.Reload) }
+func (h *Host) Target(string) agent.Target { return reload.New(h.Reload) }
 
 // Survey lists the sessions that are established at a control socket; where whole is
 // set with their counts of routes, and the routes that BIRD has. A BIRD that is not
 // there has none.
-func (h Host) Survey(ctx context.Context, socket string, whole bool) ([]guard.Seen, []bgp.Route, error) {
+func (h *Host) Survey(ctx context.Context, socket string, whole bool) ([]guard.Seen, []bgp.Route, error) {
 	c, err := control.Dial(ctx, socket)
 	if errors.Is(err, control.ErrNotRunning) {
 		return nil, nil, nil
@@ -88,8 +91,27 @@ func established(sessions []control.SessionState, whole bool) []guard.Seen {
 	return seen
 }
 
+// Explain is what BIRD says of why a session is not up; empty where it does not say.
+func (h *Host) Explain(ctx context.Context, socket, session string) (string, error) {
+	c, err := control.Dial(ctx, socket)
+	if err != nil {
+		return "", err
+	}
+	defer c.Close()
+	sessions, err := c.Sessions(ctx)
+	if err != nil {
+		return "", err
+	}
+	for _, s := range sessions {
+		if s.Name == session && !s.Established() {
+			return cmp.Or(s.LastError, s.Message, s.BGPState), nil
+		}
+	}
+	return "", nil
+}
+
 // Local are the addresses of this machine's interfaces; nil where they are not known.
-func (h Host) Local() []netip.Addr {
+func (h *Host) Local() []netip.Addr {
 	addresses, err := net.InterfaceAddrs()
 	if err != nil {
 		return nil
@@ -104,24 +126,44 @@ func (h Host) Local() []netip.Addr {
 }
 
 // Remember writes down what a next program must know.
-func (h Host) Remember(folder string, m *guard.Memory, salt guard.Salt) error {
-	return writeMemory(folder, m, salt)
+func (h *Host) Remember(folder string, k agent.Knowledge) error { return writeMemory(folder, k) }
+
+// Lock has BIRD's folder for this program alone, until the process ends or Close.
+func (h *Host) Lock(folder string) error {
+	if h.lease != nil {
+		return nil
+	}
+	lease, err := reload.Lock(folder, h.Node)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil // whoever writes there next says so
+	}
+	if err == nil {
+		h.lease = lease
+	}
+	return err
+}
+
+// Close lets BIRD's folder go.
+func (h *Host) Close() {
+	if h.lease != nil {
+		h.lease.Close()
+	}
 }
 
 // Watch tells of the BIRD of a control socket coming and going.
-func (h Host) Watch(ctx context.Context, socket string, out chan<- control.Event) {
+func (h *Host) Watch(ctx context.Context, socket string, out chan<- control.Event) {
 	control.Watch(ctx, socket, out, slog.New(slog.DiscardHandler))
 }
 
 // Run runs reload commands.
-func (h Host) Run(ctx context.Context, commands []string) error {
+func (h *Host) Run(ctx context.Context, commands []string) error {
 	return reload.RunCommands(ctx, commands, h.Reload.ReloadTimeout)
 }
 
 // Approved says whether what has that token was approved.
-func (h Host) Approved(folder, token string) bool {
+func (h *Host) Approved(folder, token string) bool {
 	return report.Approved(folder, token)
 }
 
 // Forget takes approvals away.
-func (h Host) Forget(folder string) { report.Forget(folder) }
+func (h *Host) Forget(folder string) { report.Forget(folder) }

@@ -7,8 +7,8 @@ import (
 	"io/fs"
 	"path/filepath"
 
+	"confd/internal/agent"
 	"confd/internal/foreign"
-	"confd/internal/guard"
 )
 
 // The file, in BIRD's folder, in which it is written down what the next program must
@@ -23,13 +23,12 @@ const (
 
 // memoryForm is what is in the file.
 type memoryForm struct {
-	Version int           `json:"version"`
-	Salt    guard.Salt    `json:"salt"`
-	Memory  *guard.Memory `json:"memory"`
+	Version int `json:"version"`
+	agent.Knowledge
 }
 
-func writeMemory(folder string, m *guard.Memory, salt guard.Salt) error {
-	data, err := json.Marshal(memoryForm{memoryVersion, salt, m})
+func writeMemory(folder string, k agent.Knowledge) error {
+	data, err := json.Marshal(memoryForm{memoryVersion, k})
 	if err != nil {
 		return fmt.Errorf("writing %s: %w", memoryFile, err)
 	}
@@ -40,23 +39,23 @@ func writeMemory(folder string, m *guard.Memory, salt guard.Salt) error {
 	return nil
 }
 
-// readMemory reads the file; nil where there is none. One of a newer program is not
+// readMemory reads the file; nothing where there is none. One of a newer program is not
 // understood, and so is none.
-func readMemory(folder string) (*guard.Memory, guard.Salt, error) {
+func readMemory(folder string) (agent.Knowledge, error) {
 	path := filepath.Join(folder, memoryFile)
 	data, _, err := foreign.ReadFile(path, memoryLimit)
 	if errors.Is(err, fs.ErrNotExist) {
-		return nil, nil, nil
+		return agent.Knowledge{}, nil
 	}
 	if err != nil {
-		return nil, nil, fmt.Errorf("what ran before is not known: %w", err)
+		return agent.Knowledge{}, fmt.Errorf("what ran before is not known: %w", err)
 	}
 	var form memoryForm
 	if err := json.Unmarshal(data, &form); err != nil {
-		return nil, nil, fmt.Errorf("what ran before is not known: %s: %w", path, err)
+		return agent.Knowledge{}, fmt.Errorf("what ran before is not known: %s: %w", path, err)
 	}
 	if form.Version != memoryVersion {
-		return nil, nil, fmt.Errorf("what ran before is not known: %s is of version %d, and this program knows version %d", path, form.Version, memoryVersion)
+		return agent.Knowledge{}, fmt.Errorf("what ran before is not known: %s is of version %d, and this program knows version %d", path, form.Version, memoryVersion)
 	}
-	return form.Memory, form.Salt, nil
+	return form.Knowledge, nil
 }

@@ -32,7 +32,12 @@ type needer interface{ Need(backends.Needs) }
 type Options struct {
 	SecretNamespace string // of the Secrets that hold passwords
 	ClusterIPs      bool   // service ranges are given by settings
-	Log             *slog.Logger
+	// More is needed besides what the state and these settings ask for.
+	More backends.Needs
+	// KeepGood has the last good version of an object stay where a later one cannot
+	// be used: what it asked for is still wanted, as far as anybody knows.
+	KeepGood bool
+	Log      *slog.Logger
 }
 
 // Inbox is what has arrived so far. It is for one goroutine.
@@ -48,6 +53,7 @@ type Inbox struct {
 	whole   bool
 	changed map[backends.Key]bool
 	since   time.Time
+	doubt   string
 }
 
 // source is where one source stands.
@@ -57,6 +63,7 @@ type source struct {
 	since    time.Time // when inSync became what it is
 	err      error
 	revision string
+	cluster  string
 	// serves is what a needer has settled; nil: nothing yet.
 	serves *backends.Needs
 }
@@ -100,7 +107,7 @@ func (in *Inbox) State() *backends.State { return in.state }
 func (in *Inbox) Take(u backends.Update) bool {
 	was, changed := in.Complete(), false
 	for _, e := range u.Events {
-		if in.state.Apply(e) {
+		if in.state.Apply(in.kept(e)) {
 			changed = true
 		}
 	}
@@ -114,6 +121,28 @@ func (in *Inbox) Take(u backends.Update) bool {
 	in.note(u)
 	in.whole = in.whole || in.Complete()
 	return true
+}
+
+// kept is an event; of an object that cannot be used any more with its last good
+// version.
+func (in *Inbox) kept(e backends.Event) backends.Event {
+	if in.opts.KeepGood && e.Err != nil && e.Resource == nil {
+		e.Resource, _ = in.state.Get(e.Key)
+	}
+	return e
+}
+
+// Recall has objects that cannot be used be what they were in a state from before,
+// where nothing better is known.
+func (in *Inbox) Recall(before *backends.State) {
+	for key, err := range in.state.Invalid {
+		if _, known := in.state.Get(key); known || key.Kind == backends.KindSecret {
+			continue
+		}
+		if r, ok := before.Get(key); ok {
+			in.state.Apply(backends.Event{Key: key, Resource: r, Err: err})
+		}
+	}
 }
 
 // note remembers what has changed, and when the first change came.
@@ -130,7 +159,7 @@ func (in *Inbox) note(u backends.Update) {
 
 // ask tells the needers what is needed, where that is new.
 func (in *Inbox) ask(first bool) {
-	needs := in.state.Needs(in.opts.SecretNamespace, in.opts.ClusterIPs)
+	needs := in.state.Needs(in.opts.SecretNamespace, in.opts.ClusterIPs).With(in.opts.More)
 	if !first && needs.Equal(in.needs) {
 		return
 	}
@@ -159,6 +188,7 @@ func (in *Inbox) source(u backends.Update) {
 		s.since = u.At
 	}
 	s.inSync, s.everSync, s.err = u.InSync, s.everSync || u.InSync, u.Err
+	in.doubted(u, s)
 	if u.Revision != "" {
 		s.revision = u.Revision
 	}

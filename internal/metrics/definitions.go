@@ -63,6 +63,7 @@ func stateDefinitions() []Definition {
 		def("confd_source_revision", "Revision of the newest state that a source has told, where it is a number", labelSource),
 		def("confd_pending_age_seconds", "How long the oldest change that is not live yet has been waiting; 0 where all are live"),
 		def("confd_held", "1 while a configuration is held back since it would take too many sessions away; else 0"),
+		def("confd_lost_sessions", "Sessions that were up before a change, should be up after it, and are not"),
 		def("confd_held_sessions", "Established sessions that the held configuration would take away"),
 		def("confd_stale_age_seconds", "Age of the configuration from before the program's start that BIRD runs on, as the datastore is away or what it says is not in place; 0 otherwise"),
 		def("confd_templates_refused", "1 where changed templates do not work and the old ones are in use; else 0"),

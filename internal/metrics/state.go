@@ -22,7 +22,7 @@ func newState(o Options, defs definitions) *state {
 	return &state{
 		report: o.Report, version: o.Version, node: o.Node,
 		gauges: defs.gauges("confd_build_info", "confd_ready", "confd_source_in_step", "confd_source_revision",
-			"confd_pending_age_seconds", "confd_held", "confd_held_sessions", "confd_stale_age_seconds", "confd_templates_refused",
+			"confd_pending_age_seconds", "confd_held", "confd_held_sessions", "confd_lost_sessions", "confd_stale_age_seconds", "confd_templates_refused",
 			"confd_config_info", "confd_config_in_step", "confd_config_revision", "confd_config_confirmed_timestamp_seconds",
 			"confd_config_on_trial", "confd_config_restart_needed", "confd_bird_state", "confd_sessions_configured",
 			"confd_problem_objects", "confd_quarantined_objects", "confd_ipam_node_blocks"),
@@ -45,6 +45,7 @@ func (s *state) Collect(ch chan<- prometheus.Metric) {
 	send("confd_ready", number(r.Ready))
 	send("confd_pending_age_seconds", age(now, r.Pending))
 	send.held(r.Held)
+	send("confd_lost_sessions", float64(len(r.Lost)))
 	send("confd_stale_age_seconds", staleAge(now, r.Stale))
 	send("confd_templates_refused", number(r.Templates != ""))
 	for _, source := range r.Sources {

@@ -40,6 +40,9 @@ type Report struct {
 	Failure string `json:"failure,omitempty"`
 	// Held is a configuration that was kept back; nil: none is.
 	Held *Held `json:"held,omitempty"`
+	// Lost are sessions that were up before a change, should be up after it, and are
+	// not.
+	Lost []Lost `json:"lost,omitempty"`
 	// Stale is set while BIRD runs on what lay on disk when the program was started.
 	Stale *Stale `json:"stale,omitempty"`
 	// Templates is what is wrong with changed templates; the old ones are in use.
@@ -122,6 +125,29 @@ type Held struct {
 	Failed []Version `json:"failed,omitempty"`
 }
 
+// Lost is a session that a change has not left up.
+type Lost struct {
+	Name    string    `json:"name"`
+	Set     string    `json:"set"`
+	Change  string    `json:"change"` // the hash of what was applied
+	At      time.Time `json:"at"`     // when it was
+	Because []string  `json:"because,omitempty"`
+	Says    string    `json:"says,omitempty"` // what BIRD says of it
+}
+
+// String is one line.
+func (l Lost) String() string {
+	text := "session " + l.Name + " was up before the change of " + l.At.Format(time.RFC3339)
+	if len(l.Because) > 0 {
+		text += " (" + Few(l.Because) + ")"
+	}
+	text += ", and is not up since"
+	if l.Says != "" {
+		text += ": BIRD says " + l.Says
+	}
+	return text
+}
+
 // Version is an object at some time.
 type Version struct {
 	Kind      string `json:"kind"`
@@ -143,6 +169,7 @@ type Problem struct {
 	Code    string `json:"code,omitempty"` // what this kind of problem is called
 	Text    string `json:"text"`
 	LeftOut bool   `json:"left_out,omitempty"`
+	Stale   bool   `json:"stale,omitempty"` // an older version of it is in use than there is
 	Place   string `json:"place,omitempty"` // FILE:LINE:COLUMN
 }
 

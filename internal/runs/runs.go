@@ -194,6 +194,14 @@ func (r *Runs) Try(whole *plan.Candidate, batch inbox.Batch, sets []reload.Set) 
 	r.trial = &onTrial{whole: whole, batch: batch, sets: sets}
 }
 
+// Resumed notes a set whose trial a program began that ran here before.
+func (r *Runs) Resumed(s reload.Set) {
+	if r.trial == nil {
+		r.trial = &onTrial{}
+	}
+	r.trial.sets = append(r.trial.sets, s)
+}
+
 // Passed notes that a set has passed its trial. Where that was the last one, the
 // trial is over, and it returns the candidate that is live by that; nil: none.
 func (r *Runs) Passed(set string) *plan.Candidate {

@@ -56,7 +56,7 @@ func TestSettingsDefaults(t *testing.T) {
 		Node: "host-1", NodeRef: "host-1", Datastore: DatastoreEtcd, ConfigFile: "/etc/confd/confd.toml",
 		Etcd:       Etcd{Endpoints: []string{"http://a:2379", "http://b:2379"}},
 		Kubernetes: Kubernetes{Namespace: "kube-system"},
-		BGP:        BGP{EndpointStatusPrefix: "/var/run/calico"},
+		BGP:        BGP{MissingFilters: MissingFiltersOpen, EndpointStatusPrefix: "/var/run/calico"},
 		BIRD:       birds.Settings{Version: "auto"},
 		Templates:  Templates{ConfDir: "/etc/confd", Prefix: "/calico", Mode: 0o640, Owner: -1, Group: -1},
 		Timing: Timing{
@@ -96,7 +96,7 @@ func TestSettingsPrecedence(t *testing.T) {
 // Every setting reaches a field of its own, from its flag, variable and key.
 func TestSettingsTable(t *testing.T) {
 	samples := map[string]string{
-		"datastore": "kubernetes", "router-id": "hash", "bird": "2.17.6", "advertise-cluster-ips": "10.96.0.0/12",
+		"datastore": "kubernetes", "missing-filters": "closed", "router-id": "hash", "bird": "2.17.6", "advertise-cluster-ips": "10.96.0.0/12",
 		"owner": "7", "group": "7", "log-level": "error", "log-format": "json", "file-mode": "0600",
 	}
 	byKind := map[Kind]string{KindText: "x", KindSecret: "x", KindBool: "true", KindInt: "7", KindNumber: "7", KindDuration: "7s", KindList: "x", KindLines: "x"}

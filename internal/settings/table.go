@@ -424,6 +424,11 @@ func safetySettings() []Setting {
 			bind: func(s *Settings) value { return pause(&s.Safety.HoldFor) },
 		},
 		{
+			Name: "outcome-for", Env: "CONFD_OUTCOME_FOR", Default: "4m5s", Group: GroupSafety, Commands: run,
+			Help: "how long after a change sessions that were up before may take to be up again, before they count as lost (the default is BIRD's connect retry and hold time); 0s: they never do",
+			bind: func(s *Settings) value { return pause(&s.Safety.Outcome) },
+		},
+		{
 			Name: "splay", Env: "CONFD_SPLAY", Default: "auto", Group: GroupSafety, Commands: run,
 			Help: "spread changes that concern all nodes over this time, at random; those of this node alone are not put off; auto: 1 ms for each node of the cluster",
 			bind: func(s *Settings) value { return pauseOrAuto(&s.Safety.Splay) },

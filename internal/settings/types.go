@@ -40,6 +40,10 @@ type Settings struct {
 	Noop    bool     // change nothing, say what would change
 	Output  string   // render: folder for the rendered files; empty: standard output
 	Strict  bool     // render: fail where something was left out
+
+	// AllNodes has stores read what concerns other nodes, too. It is no setting of
+	// a user's: confd diff sets it.
+	AllNodes bool
 }
 
 // Datastore is the kind of store that the cluster's state comes from.
@@ -129,6 +133,7 @@ type Safety struct {
 	Guard   time.Duration // each change's trial; 0: none
 	Hold    bool          // hold back what takes most sessions away
 	HoldFor time.Duration // 0: until approved
+	Outcome time.Duration // for which a change's outcome is watched; 0: not at all
 	Splay   time.Duration // over which nodes spread common changes, or auto
 }
 

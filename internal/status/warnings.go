@@ -193,6 +193,9 @@ func (w *warner) report(r *report.Report) {
 	if r.Templates != "" {
 		w.add("templates", "the changed templates are wrong, and the old ones stay in use: %s", r.Templates)
 	}
+	for _, l := range r.Lost {
+		w.add("lost", "%s", l)
+	}
 	for _, p := range r.Quarantined {
 		w.add("quarantined", "%s is left out, because BIRD refuses it: %s", p.Object, p.Text)
 	}

@@ -1,14 +1,13 @@
-package main
+// Package unified says how one text becomes another one: as a unified diff, with
+// passwords hidden and with colours where that is wanted.
+package unified
 
 import (
 	"bytes"
-	"io"
-	"os"
 	"regexp"
 	"strings"
 
 	"github.com/rogpeppe/go-internal/diff"
-	"golang.org/x/term"
 )
 
 // passwordText is the value of BIRD's options for passwords, on the same line or,
@@ -16,19 +15,17 @@ import (
 // lines are compared before they are hidden.
 var passwordText = regexp.MustCompile(`(\b(?:password|secret)\b(?:\n[-+ ]|\s)*)("[^"\n]*"|[^\s;"#]+)`)
 
-// unifiedDiff says how the text old becomes new, which both go by the name
-// path; empty where they are the same. Passwords are hidden.
-func unifiedDiff(path, old, new string) string {
-	return diffTexts(path, old, path+" (new)", new)
-}
-
-// diffTexts is unifiedDiff for texts that have names of their own. Its time
-// grows with the texts' length, not with the number of differences.
-func diffTexts(oldName, old, newName, new string) string {
+// Diff says how the text old becomes new, which go by these names; empty where
+// they are the same. Its time grows with the texts' length, not with the number of
+// differences.
+func Diff(oldName, old, newName, new string) string {
 	text := diff.Diff(oldName, []byte(old), newName, []byte(new))
 	_, text, _ = bytes.Cut(text, []byte("\n")) // the command that nobody gave
-	return string(passwordText.ReplaceAll(text, []byte(`$1"(hidden)"`)))
+	return string(text)
 }
+
+// Hidden is a diff of BIRD's files without the passwords.
+func Hidden(diff string) string { return passwordText.ReplaceAllString(diff, `$1"(hidden)"`) }
 
 // Colours of a diff's lines, as terminals know them (ECMA-48).
 const (
@@ -39,8 +36,8 @@ const (
 	colourOff     = "\x1b[m"
 )
 
-// coloured gives a unified diff the colours that people know from git.
-func coloured(diff string) string {
+// Coloured gives a unified diff the colours that people know from git.
+func Coloured(diff string) string {
 	var b strings.Builder
 	header := true // the lines before the first @@ name the files
 	for line := range strings.Lines(diff) {
@@ -64,19 +61,4 @@ func coloured(diff string) string {
 		b.WriteString(colour + text + colourOff + "\n")
 	}
 	return b.String()
-}
-
-// isTerminal says whether w is a terminal, for which a diff is coloured. Where
-// NO_COLOR is set (https://no-color.org), nothing counts as one.
-func isTerminal(w io.Writer, lookup func(string) (string, bool)) bool {
-	text, _ := lookup("NO_COLOR")
-	return text == "" && onTerminal(w, lookup)
-}
-
-// onTerminal says whether w is a terminal that can do more than go on. Where TERM
-// is dumb, nothing counts as one.
-func onTerminal(w io.Writer, lookup func(string) (string, bool)) bool {
-	f, ok := w.(*os.File)
-	kind, _ := lookup("TERM")
-	return ok && kind != "dumb" && term.IsTerminal(int(f.Fd()))
 }

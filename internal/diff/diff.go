@@ -1,0 +1,204 @@
+// Package diff says what another state of the cluster would do to its nodes: what
+// would change in BIRD's files, and what that means for sessions and routes.
+package diff
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+
+	"confd/backends"
+	"confd/bgp"
+	"confd/internal/birds"
+	"confd/internal/birdtext"
+	"confd/internal/plan"
+	"confd/internal/unified"
+	"confd/reload"
+)
+
+// Differ compares states.
+type Differ struct {
+	// Planner computes and renders for this node; for other nodes of the cluster
+	// it is told their names.
+	Planner plan.Planner
+	Birds   birds.Daemons
+	// Statuses is the folder of the endpoint status files of this node.
+	Statuses string
+	// Live reads the live state.
+	Live func(context.Context, Wanted) (*backends.State, error)
+	Log  *slog.Logger
+}
+
+// Wanted is what is wanted of the live state.
+type Wanted struct {
+	// AllNodes is set where what concerns other nodes matters, too.
+	AllNodes bool
+	// Beside are resources that will be laid over it: what they refer to is needed
+	// as well; nil: none.
+	Beside *backends.State
+}
+
+// Options say what is compared.
+type Options struct {
+	// From and To are Live, or a path of YAML; From may be Disk.
+	From, To string
+	// Whole says that what a path of To holds is all there is; else it is laid
+	// over the state of From.
+	Whole bool
+	// AllNodes compares for all nodes of the cluster, not for this one alone.
+	AllNodes bool
+}
+
+// IsOverlay says whether the resources of To are laid over the state of From.
+func (o Options) IsOverlay() bool { return o.To != Live && o.From != Disk && !o.Whole }
+
+// Report is what a comparison has found.
+type Report struct {
+	Options
+	// Bird is the version of BIRD that the files are for.
+	Bird string
+	// Files is how many files were compared, where it is for one node.
+	Files int
+	// Nodes is how many nodes were compared; Groups are those that change, by
+	// what becomes of them: the largest group first.
+	Nodes  int
+	Groups []Group
+	// Problems are what is wrong with the state after, as far as it concerns the
+	// nodes: each once, sorted.
+	Problems []bgp.Problem
+}
+
+// Changed is how many nodes change.
+func (r *Report) Changed() int {
+	n := 0
+	for _, g := range r.Groups {
+		n += len(g.Nodes)
+	}
+	return n
+}
+
+// Kind is what becomes of a node.
+type Kind string
+
+// The kinds.
+const (
+	NodeChanged Kind = "changed"
+	NodeAdded   Kind = "added"   // it is only in the state after
+	NodeRemoved Kind = "removed" // it is only in the state before
+	NodeFailed  Kind = "failed"  // nothing can be said about it; Group.Err says why
+)
+
+// Group is nodes of which the same becomes.
+type Group struct {
+	Kind    Kind
+	Nodes   []string // sorted
+	Changes bgp.Changes
+	Err     error // of NodeFailed
+	// Files are those of the first of the nodes that differ; of nodes that are gone
+	// there are none.
+	Files []File
+}
+
+// File is how one file differs.
+type File struct {
+	// Path is where it goes.
+	Path string
+	// Diff is a unified diff, without passwords.
+	Diff string
+}
+
+// Compare compares two states for this node. A node that one of the states does not
+// have is an error.
+func (d Differ) Compare(ctx context.Context, o Options) (*Report, error) {
+	if o.AllNodes {
+		return d.compareAll(ctx, o)
+	}
+	report := &Report{Options: o, Bird: d.Birds.Version.String(), Nodes: 1}
+	s, err := d.states(ctx, o)
+	if err != nil {
+		return nil, err
+	}
+	to, err := d.side(ctx, o.To, s.to)
+	if err != nil {
+		return nil, err
+	}
+	report.Problems = to.config.Problems
+	for _, set := range to.sets {
+		report.Files += len(set.Files)
+	}
+	var from side
+	if o.From == Disk {
+		from, err = onDisk(to.sets)
+	} else {
+		from, err = d.side(ctx, o.From, s.from)
+	}
+	if err != nil {
+		return nil, err
+	}
+	if files := files(from, to); len(files) > 0 {
+		report.Groups = []Group{{
+			Kind: NodeChanged, Nodes: []string{d.Planner.Settings.BGP.Node}, Files: files,
+			Changes: compareSides(from, to, d.Birds.Version.Major),
+		}}
+	}
+	return report, nil
+}
+
+// side is one of the two states, as a node's files.
+type side struct {
+	name string
+	// config is nil for what is on disk.
+	config *bgp.Config
+	sets   []reload.Set
+}
+
+// side renders a state.
+func (d Differ) side(ctx context.Context, name string, state *backends.State) (side, error) {
+	out := side{name: name}
+	var err error
+	if out.config, err = d.Planner.Compute(state); err != nil {
+		return out, fmt.Errorf("state %s: %w", name, err)
+	}
+	files, err := d.Planner.Render(ctx, out.config, state, d.Birds.Version)
+	if err != nil {
+		return out, fmt.Errorf("state %s: %w", name, err)
+	}
+	out.sets = d.Planner.Sets(files, d.Birds)
+	return out, nil
+}
+
+// files are the files that differ. Both sides have the same files: they come from
+// the same templates. Those of a side that is empty are empty.
+func files(from, to side) []File {
+	all := to.sets
+	if len(all) == 0 {
+		all = from.sets
+	}
+	var out []File
+	for i, set := range all {
+		for j, f := range set.Files {
+			text := unified.Diff(f.Dest+" ("+from.name+")", from.text(i, j), f.Dest+" ("+to.name+")", to.text(i, j))
+			if text != "" {
+				out = append(out, File{Path: f.Dest, Diff: unified.Hidden(text)})
+			}
+		}
+	}
+	return out
+}
+
+// text is the text of one of the side's files.
+func (s side) text(set, file int) string {
+	if len(s.sets) == 0 {
+		return ""
+	}
+	return string(s.sets[set].Files[file].Data)
+}
+
+// compareSides says what differs in the words of the model. Of what is on disk
+// only the text is known.
+func compareSides(from, to side, bird int) bgp.Changes {
+	if from.config == nil {
+		return birdtext.Compare(plan.Texts(from.sets), plan.Texts(to.sets), bird)
+	}
+	return bgp.Compare(from.config, to.config, bird)
+}

@@ -1,0 +1,154 @@
+package guard
+
+import (
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
+
+	"confd/backends"
+	"confd/internal/birdtext"
+)
+
+// TestWithoutAPast judges where the program has just started, and remembers
+// nothing: what BIRD has only its names tell.
+func TestWithoutAPast(t *testing.T) {
+	seen := func(names ...string) func(*Question) {
+		return func(q *Question) {
+			q.Running, q.Seen = nil, nil
+			for _, name := range names {
+				q.Seen = append(q.Seen, Seen{Name: name, Set: "bird", Established: true})
+			}
+		}
+	}
+	all := seen("Mesh_10_0_0_2", "Mesh_10_0_0_3", "Global_192_0_2_1")
+	state := func() *backends.State {
+		s := mesh(3, false)
+		put(s, router(1))
+		return s
+	}
+	for name, test := range map[string]struct {
+		change  func(*backends.State)
+		ask     func(*Question)
+		want    string
+		objects []string
+	}{
+		"nothing changed": {func(*backends.State) {}, all, goesLive, nil},
+		"mesh off": {off, all, "it would take away 2 of 3 established sessions",
+			[]string{"BGPConfiguration default: the mesh is switched off"}},
+		"no BGPPeer": {without(backends.KindBGPPeer, "router-1"), all, "it would take away 1 of 1 established Global sessions",
+			[]string{"there is no BGPPeer at all"}},
+		"nodes gone":     {without(backends.KindNode, "node-2", "node-3"), all, goesLive, nil},
+		"addresses gone": {addressless("node-2", "node-3"), all, "it would take away 2 of 3 established sessions", nil},
+		"the same neighbor by another object": {func(s *backends.State) {
+			off(s)
+			for _, ip := range []string{"10.0.0.2", "10.0.0.3"} {
+				put(s, &backends.BGPPeer{Name: "n" + ip, PeerIP: addrs(ip)[0]})
+			}
+		}, all, "it would remake 2 of 3 established sessions", []string{"BGPConfiguration default: the mesh is switched off"}},
+		"a user's own names, without texts": {off, seen("uplink", "lab"), goesLive, nil},
+		"a user's own names": {off, func(q *Question) {
+			seen("uplink", "lab")(q)
+			q.Candidate.Sets = append(q.Candidate.Sets, textSet("bird", "protocol bgp uplink { }\nprotocol bgp lab { }"))
+		}, goesLive, nil},
+		"a user's templates that come out empty": {off, func(q *Question) {
+			seen("uplink", "lab")(q)
+			q.Candidate.Sets = append(q.Candidate.Sets, textSet("bird", "protocol bgp lab { }"))
+		}, goesLive, nil},
+		"and with nothing": {off, func(q *Question) {
+			seen("uplink", "lab")(q)
+			q.Candidate.Sets = append(q.Candidate.Sets, textSet("bird", "protocol bgp other { }"))
+		}, "it would take away 2 of 2 established sessions", nil},
+		"an address that no interface has": {func(*backends.State) {}, func(q *Question) {
+			all(q)
+			q.Local = addrs("10.0.0.9")
+		}, "no interface of this machine has the address 10.0.0.1, which its Node says is its own: it would remake 3 of 3 established IPv4 sessions", nil},
+		"announced": {func(s *backends.State) {
+			off(s)
+			change(s.BGPConfigurations, "default", func(c *backends.BGPConfiguration) { announce(c, inAnHour) })
+		}, all, goesLive, nil},
+		"only in part announced": {func(s *backends.State) {
+			off(s)
+			change(s.Nodes, "node-2", func(n *backends.Node) { announce(n, inAnHour) })
+		}, all, "it would take away 2 of 3 established sessions", []string{"BGPConfiguration default: the mesh is switched off"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			q := question(t, state(), test.change)
+			test.ask(&q)
+			v := Judge(q)
+			if got := heldText(v); v.Held != (test.want != goesLive) || v.Held && got != test.want {
+				t.Errorf("held %t: %s", v.Held, got)
+			}
+			if diff := cmp.Diff(test.objects, v.Objects, cmpopts.EquateEmpty()); diff != "" && test.objects != nil {
+				t.Error(diff)
+			}
+			if v.Held && v.ID == "" {
+				t.Error("it has no ID")
+			}
+		})
+	}
+}
+
+// TestTheSameIDWithoutAPast has one hold named the same before and after a restart
+// that forgot everything.
+func TestTheSameIDWithoutAPast(t *testing.T) {
+	q := question(t, mesh4(), off)
+	known := Judge(q)
+	q.Running = nil
+	if v := Judge(q); v.ID != known.ID {
+		t.Errorf("%s, and was %s", v.ID, known.ID)
+	}
+}
+
+// TestOtherTemplates has templates leave sessions out.
+func TestOtherTemplates(t *testing.T) {
+	q := question(t, mesh4(), func(*backends.State) {})
+	q.OtherTemplates = true
+	text := "protocol bgp Mesh_10_0_0_2 {}\nprotocol bgp Mesh_10_0_0_3 {}\nprotocol bgp Mesh_10_0_0_4 {}"
+	q.Running.Sets = []birdtext.Set{textSet("bird", text)}
+	q.Candidate.Sets = q.Running.Sets
+	if v := Judge(q); v.Held {
+		t.Error(heldText(v))
+	}
+	q.Candidate.Sets = []birdtext.Set{textSet("bird", "# nothing")}
+	v := Judge(q)
+	if diff := cmp.Diff([]string{"the templates changed"}, v.Objects); diff != "" || v.Why != "it would take away 3 of 3 established sessions" {
+		t.Errorf("%s: %s", heldText(v), diff)
+	}
+}
+
+// TestNeedRoutes says when BIRD's routes matter.
+func TestNeedRoutes(t *testing.T) {
+	for name, test := range map[string]struct {
+		before func() *backends.State
+		change func(*backends.State)
+		want   bool
+	}{
+		"mesh off":      {mesh4, off, false},
+		"a filter":      {filtered, withFilter(backends.FilterRule{CIDR: addrPrefix("10.0.0.0/8"), Match: backends.MatchIn}), true},
+		"a closed one":  {filtered, withFilter(backends.FilterRule{}), true},
+		"no blocks":     {routed, without(backends.KindBlockAffinity, "10.128.1.0/26"), true},
+		"another block": {routed, func(s *backends.State) { put(s, affinity("10.128.2.0/26")) }, false},
+	} {
+		q := newWorld(t, test.before()).routes(2)
+		q.write(test.change)
+		if v := Judge(q.question()); v.NeedRoutes != test.want {
+			t.Errorf("%s: %t", name, v.NeedRoutes)
+		}
+	}
+}
+
+// TestHeldLost has the sessions that are held come up, and the change grow less:
+// what is down since long counts only as long as it is to go.
+func TestHeldLost(t *testing.T) {
+	w := newWorld(t, peered(3)())
+	w.try(without(backends.KindBGPPeer, "router-1", "router-2"))
+	w.down("Global_192_0_2_1", "Global_192_0_2_2").wait(time.Hour)
+	if v := w.try(nil); v.Why != "it would take away 2 of 3 established sessions" {
+		t.Error(heldText(v))
+	}
+	if v := w.try(func(s *backends.State) { put(s, router(2)) }); v.Held {
+		t.Errorf("one of two is left, and nothing else is lost: %s", heldText(v))
+	}
+}

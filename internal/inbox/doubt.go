@@ -1,0 +1,66 @@
+package inbox
+
+import (
+	"fmt"
+	"strconv"
+
+	"confd/backends"
+)
+
+// Store is how far a source's store had come when it was last heard of.
+type Store struct {
+	Cluster  string `json:"cluster,omitempty"`  // the store's own name; empty: it has none
+	Revision string `json:"revision,omitempty"` // the newest that was seen
+}
+
+// Stores are how far the stores have come, by source.
+func (in *Inbox) Stores() map[string]Store {
+	stores := map[string]Store{}
+	for name, s := range in.sources {
+		if s.cluster != "" || s.revision != "" {
+			stores[name] = Store{s.cluster, s.revision}
+		}
+	}
+	return stores
+}
+
+// Remember takes over how far the stores had come before the program was started.
+func (in *Inbox) Remember(stores map[string]Store) {
+	for name, then := range stores {
+		if s := in.sources[name]; s != nil {
+			in.compare(name, then, Store{s.cluster, s.revision})
+			if s.cluster == "" && s.revision == "" {
+				s.cluster, s.revision = then.Cluster, then.Revision
+			}
+		}
+	}
+}
+
+// Doubt says why what the stores hold is doubtful as a whole: one has gone back to
+// an older revision, or is another cluster's. Empty: it is not.
+func (in *Inbox) Doubt() string { return in.doubt }
+
+// Trusted ends the doubt: somebody has approved what the stores hold, or it takes
+// nothing away.
+func (in *Inbox) Trusted() { in.doubt = "" }
+
+// doubted looks whether an update is of an older store than before, or of another.
+func (in *Inbox) doubted(u backends.Update, s *source) {
+	now := Store{u.Cluster, u.Revision}
+	in.compare(u.Source, Store{s.cluster, s.revision}, now)
+	if u.Cluster != "" {
+		s.cluster = u.Cluster
+	}
+}
+
+// compare notes a doubt where now is older than then, or another.
+func (in *Inbox) compare(name string, then, now Store) {
+	was, err1 := strconv.ParseUint(then.Revision, 10, 64)
+	is, err2 := strconv.ParseUint(now.Revision, 10, 64)
+	switch {
+	case then.Cluster != "" && now.Cluster != "" && then.Cluster != now.Cluster:
+		in.doubt = fmt.Sprintf("the datastore %s is another cluster's (%s) than before (%s)", name, now.Cluster, then.Cluster)
+	case err1 == nil && err2 == nil && is < was:
+		in.doubt = fmt.Sprintf("the datastore %s went back from revision %d to %d, as one does that is restored from an older snapshot", name, was, is)
+	}
+}
