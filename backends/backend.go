@@ -45,6 +45,8 @@ type Event struct {
 	Key      Key
 	Resource Resource
 	Err      error
+	// Stale: Resource is an older version, that was good.
+	Stale bool
 	// Warnings are about the object as it was written.
 	Warnings []Warning
 }

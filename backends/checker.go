@@ -2,6 +2,7 @@ package backends
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -48,13 +49,16 @@ func (c *Checker) Check(kind Kind, core bool, object map[string]any) []Finding {
 	return append(found, texts.found...)
 }
 
-// Warnings are what Check says of an object from a server.
-func (c *Checker) Warnings(kind Kind, core bool, object map[string]any) []Warning {
-	var warnings []Warning
-	for _, f := range c.Check(kind, core, object) {
-		warnings = append(warnings, f.Warning)
+// Besides drops the findings about values of which decoding the object has said
+// the same: in the error, or in what the resource ignores.
+func Besides(found []Finding, r Resource, err error) []Finding {
+	said := strings.Join(Ignored(r), "; ")
+	if err != nil {
+		said += "; " + err.Error()
 	}
-	return warnings
+	return slices.DeleteFunc(found, func(f Finding) bool {
+		return f.Code == WrongType && strings.Contains(said, PathText(f.Path)+": ")
+	})
 }
 
 func oddField(kind Kind, f fields.Finding, object map[string]any) Finding {
@@ -106,10 +110,7 @@ func valueAt(v any, path []any) any {
 // oddName finds names with which an object has no effect.
 func oddName(kind Kind, meta map[string]any) []Finding {
 	name, ok := meta["name"].(string)
-	if !ok || kind != KindBGPConfiguration && kind != KindFelixConfiguration {
-		return nil
-	}
-	if name == "default" || strings.HasPrefix(name, "node.") && name != "node." {
+	if !ok || HasEffect(Key{Kind: kind, Name: name}) {
 		return nil
 	}
 	text := fmt.Sprintf("metadata.name: a %s of the name %s has no effect: it must be default, or node. and a node's name", kind, quoted(name))
@@ -117,6 +118,15 @@ func oddName(kind Kind, meta map[string]any) []Finding {
 		Warning: Warning{Code: NoEffect, Text: text + DidYouMean(fields.Nearest(name, []string{"default"}))},
 		Path:    []any{"metadata", "name"}, Value: true,
 	}}
+}
+
+// HasEffect says whether an object of that name can have an effect: of some kinds
+// only certain names count.
+func HasEffect(k Key) bool {
+	if k.Kind != KindBGPConfiguration && k.Kind != KindFelixConfiguration {
+		return true
+	}
+	return k.Name == "default" || strings.HasPrefix(k.Name, "node.") && k.Name != "node."
 }
 
 // noTexts finds names, labels and annotations that are no texts.
@@ -210,3 +220,44 @@ func IsTemplate(s string) bool {
 
 // Nearest is the name among names that was likely meant; empty where none is near.
 func Nearest(name string, names []string) string { return fields.Nearest(name, names) }
+
+// KnownFields are the fields that an object of a kind may have below spec, or
+// beside it: those that confd reads, and the others. "[]" stands for the items of
+// a list. For Kubernetes' Node the kind is "v1/Node".
+func KnownFields(kind string) (read, others []string) {
+	fields.New().Walk(kind, func(path string, f *fields.Field) {
+		top, _, _ := strings.Cut(path, ".")
+		switch {
+		case f.Fields != nil && !f.Any || slices.Contains([]string{"apiVersion", "kind", "metadata", "sops"}, top):
+		case f.Read:
+			read = append(read, path)
+		case path != "status":
+			others = append(others, path)
+		}
+	})
+	return read, others
+}
+
+// Event is what an object's JSON comes to, as Decode reads it, with what there is
+// to say about it. False: it has no meaning for any node.
+func (c *Checker) Event(kind Kind, name string, data []byte) (Event, bool) {
+	object, err := parseJSON(data)
+	if err != nil {
+		e := Event{Key: Key{Kind: kind, Name: name}}
+		e.Resource, e.Err = StandIn(e.Key, err)
+		return e, true
+	}
+	res, err := DecodeObject(kind, name, object)
+	if errors.Is(err, ErrNotOurs) {
+		return Event{}, false
+	}
+	e := Event{Resource: res, Err: err}
+	for _, f := range Besides(c.Check(kind, false, object), res, err) {
+		e.Warnings = append(e.Warnings, f.Warning)
+	}
+	e.Key, _ = KeyOf(kind, object)
+	if name != "" {
+		e.Key.Name = name
+	}
+	return e, true
+}

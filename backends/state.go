@@ -23,6 +23,8 @@ type State struct {
 	EndpointStatuses    map[string]*EndpointStatus
 	// Invalid has the resources that are there and cannot be used.
 	Invalid map[Key]error
+	// Stale are those of them of which an older version is used, that was good.
+	Stale map[Key]bool
 	// Warnings are what there is to say about what is there, usable or not.
 	Warnings map[Key][]Warning
 }
@@ -42,6 +44,7 @@ func NewState() *State {
 		Secrets:             map[Key]*Secret{},
 		EndpointStatuses:    map[string]*EndpointStatus{},
 		Invalid:             map[Key]error{},
+		Stale:               map[Key]bool{},
 		Warnings:            map[Key][]Warning{},
 	}
 }
@@ -62,6 +65,7 @@ func (s *State) Clone() *State {
 		Secrets:             maps.Clone(s.Secrets),
 		EndpointStatuses:    maps.Clone(s.EndpointStatuses),
 		Invalid:             maps.Clone(s.Invalid),
+		Stale:               maps.Clone(s.Stale),
 		Warnings:            maps.Clone(s.Warnings),
 	}
 }
@@ -102,11 +106,15 @@ func (s *State) Apply(e Event) bool {
 
 func (s *State) applyInvalid(e Event) bool {
 	old, had := s.Invalid[e.Key]
+	delete(s.Stale, e.Key)
 	if e.Err == nil {
 		delete(s.Invalid, e.Key)
 		return had
 	}
 	s.Invalid[e.Key] = e.Err
+	if e.Stale {
+		s.Stale[e.Key] = true
+	}
 	return !had || old.Error() != e.Err.Error()
 }
 

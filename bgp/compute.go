@@ -61,11 +61,7 @@ var ErrUnknownNode = errors.New("the datastore has no such node")
 func Compute(s *backends.State, o Options) (*Config, error) {
 	me, ok := s.Nodes[o.Node]
 	if !ok {
-		err := fmt.Errorf("node %q: %w", o.Node, ErrUnknownNode)
-		if why, bad := s.Invalid[backends.Key{Kind: backends.KindNode, Name: o.Node}]; bad {
-			err = fmt.Errorf("%w that can be used: %w", err, why)
-		}
-		return nil, err
+		return nil, unknownNode(s, o.Node)
 	}
 	c := newComputer(s, o, me)
 	if err := c.general(); err != nil {
@@ -119,8 +115,8 @@ func newComputer(s *backends.State, o Options, me *backends.Node) *computer {
 	}
 }
 
-func (c *computer) problem(object backends.Key, leftOut bool, format string, args ...any) {
-	c.report(Problem{Object: object, Text: fmt.Sprintf(format, args...), LeftOut: leftOut})
+func (c *computer) problem(object backends.Key, code backends.Code, leftOut bool, format string, args ...any) {
+	c.report(Problem{Object: object, Code: code, Text: fmt.Sprintf(format, args...), LeftOut: leftOut})
 }
 
 func (c *computer) report(p Problem) {
@@ -163,7 +159,7 @@ func (c *computer) routerID() error {
 		c.config.RouterID, c.config.RouterIDFrom = c.me.IPv4.Addr, "the node's IPv4 address"
 		if !c.me.IPv4.Addr.IsValid() {
 			c.config.RouterID, c.config.RouterIDFrom = HashRouterID(c.me.Name), "a hash of the node's name, as it has no IPv4 address"
-			c.problem(c.me.ResourceKey(), false, "has no IPv4 address to be its router ID: %s, made from its name, is used; set CALICO_ROUTER_ID (hash, or an IPv4 address) to choose",
+			c.problem(c.me.ResourceKey(), CodeRouterIDFromName, false, "has no IPv4 address to be its router ID: %s, made from its name, is used; set CALICO_ROUTER_ID (hash, or an IPv4 address) to choose",
 				c.config.RouterID)
 		}
 	default:
@@ -225,7 +221,7 @@ func (c *computer) finish() {
 func (c *computer) reportIgnored() {
 	report := func(r backends.Resource, ignored []string) {
 		for _, text := range ignored {
-			c.problem(r.ResourceKey(), true, "ignored: %s", text)
+			c.ignored(r.ResourceKey(), text)
 		}
 	}
 	report(c.defaults, c.defaults.Ignored)
@@ -241,23 +237,44 @@ func (c *computer) reportIgnored() {
 	}
 }
 
+// ignored reports something in a resource that counts as unset.
+func (c *computer) ignored(object backends.Key, text string) {
+	p := Problem{Object: object, Code: backends.IgnoredValue, Text: "ignored: " + text, LeftOut: true}
+	for _, w := range c.state.Warnings[object] {
+		if w.Code == backends.IgnoredValue && w.Text == text {
+			p.Place, p.Excerpt = w.Place, w.Excerpt
+		}
+	}
+	c.report(p)
+}
+
 // input reports what there is to say about the input itself.
 func (c *computer) input() {
 	for key, err := range c.state.Invalid {
 		p := Problem{Object: key, Code: backends.Unusable, Text: err.Error(), LeftOut: true}
+		var closed *backends.Closed
+		if errors.As(err, &closed) {
+			p.Text = closed.Err.Error()
+		}
 		var w *backends.Warning
 		if errors.As(err, &w) {
 			p.Code, p.Text, p.Place, p.Excerpt = w.Code, w.Text, w.Place, w.Excerpt
 		}
-		if _, kept := c.state.Get(key); kept {
+		switch {
+		case c.state.Stale[key]:
 			p.LeftOut, p.Stale, p.Text = false, true, "the last good version of it stays: "+p.Text
-		} else {
+		case closed != nil:
+			p.Text = "left out: " + closed.How + ": " + p.Text
+		default:
 			p.Text = "left out: " + p.Text
 		}
 		c.report(p)
 	}
 	for key, warnings := range c.state.Warnings {
 		for _, w := range warnings {
+			if w.Code == backends.IgnoredValue {
+				continue // it says where that is; see ignored
+			}
 			c.report(Problem{Object: key, Code: w.Code, Text: w.Text, Place: w.Place, Excerpt: w.Excerpt})
 		}
 	}
@@ -269,7 +286,7 @@ func (c *computer) listenEverywhere() {
 	for _, f := range c.config.Families() {
 		for _, s := range f.Sessions {
 			if f.ListenAddress.IsValid() && !s.Source.IsValid() {
-				c.problem(s.Reason.Object, false, "its sessions have no source address, so BIRD 2 and 3 listen on every address for them, whatever bindMode says")
+				c.problem(s.Reason.Object, CodeListensEverywhere, false, "its sessions have no source address, so BIRD 2 and 3 listen on every address for them, whatever bindMode says")
 			}
 		}
 	}

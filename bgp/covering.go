@@ -33,7 +33,7 @@ func (c *computer) dropCovering(f *Family) {
 		}
 		n, ok := covered(f, r.Net, all)
 		if ok {
-			c.problem(r.Reason.Object, true, "the blackhole route for %s is left out: it would cut this node off from %s, %s", r.Net, n.of, n.address)
+			c.problem(r.Reason.Object, CodeBlackhole, true, "the blackhole route for %s is left out: it would cut this node off from %s, %s", r.Net, n.of, n.address)
 			f.Export.Blocks = slices.DeleteFunc(f.Export.Blocks, func(b netip.Prefix) bool { return b == r.Net })
 		}
 		return ok

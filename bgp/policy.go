@@ -118,7 +118,7 @@ func (c *computer) advertisements() []Advertisement {
 			if !ok {
 				var err error
 				if value, err = backends.ParseCommunity(text); err != nil {
-					c.problem(from.ResourceKey(), true, "prefixAdvertisements of %s: %q is neither a value nor the name of a community, and is left out", p.CIDR, text)
+					c.problem(from.ResourceKey(), CodeUnknownCommunity, true, "prefixAdvertisements of %s: %q is neither a value nor the name of a community, and is left out", p.CIDR, text)
 					continue
 				}
 			}
@@ -266,7 +266,7 @@ func (c *computer) compareWithFelix(pools []*backends.IPPool, bird programmed) {
 			if ours {
 				who = "both BIRD and Felix program its routes"
 			}
-			c.problem(p.ResourceKey(), false, "%s: programClusterRoutes is %s in the BGPConfiguration and %s in the FelixConfiguration", who, bird.by, felix)
+			c.problem(p.ResourceKey(), CodePoolRoutes, false, "%s: programClusterRoutes is %s in the BGPConfiguration and %s in the FelixConfiguration", who, bird.by, felix)
 		}
 	}
 }

@@ -14,11 +14,11 @@ import (
 func Reflected(s *backends.State, version int, reflectors []string) map[string]bool {
 	r := reflection{
 		cluster: newCluster(s, &backends.Node{}), version: version,
-		reached: map[string]bool{}, gone: map[step]bool{},
+		reached: map[string]bool{}, gone: map[step]bool{}, queued: map[string]bool{},
 	}
 	for _, name := range reflectors {
 		if n, ok := s.Nodes[name]; ok {
-			r.queue = append(r.queue, n)
+			r.enqueue(n)
 		}
 	}
 	for len(r.queue) > 0 {
@@ -36,9 +36,11 @@ type reflection struct {
 	*cluster
 	version int
 	reached map[string]bool
-	// queue are the reflectors that are still to be looked at.
-	queue []*backends.Node
-	gone  map[step]bool
+	// queue are the reflectors that are still to be looked at, queued all that ever
+	// were.
+	queue  []*backends.Node
+	queued map[string]bool
+	gone   map[step]bool
 }
 
 // step is the way from one side of a BGPPeer to the other one, for reflectors of
@@ -104,12 +106,19 @@ func (r *reflection) isRemote(p *backends.BGPPeer, n *backends.Node) bool {
 // takes that from it (RFC 4456, CLUSTER_LIST).
 func (r *reflection) reach(from *backends.Node, nodes []*backends.Node) {
 	for _, n := range nodes {
-		if r.reached[n.Name] || !addressOf(n, r.version).Addr.IsValid() || r.asNumber(n) != r.asNumber(from) {
+		if !addressOf(n, r.version).Addr.IsValid() || r.asNumber(n) != r.asNumber(from) {
 			continue
 		}
 		r.reached[n.Name] = true
 		if n.ClusterID.IsValid() && n.ClusterID != from.ClusterID {
-			r.queue = append(r.queue, n)
+			r.enqueue(n)
 		}
+	}
+}
+
+func (r *reflection) enqueue(n *backends.Node) {
+	if !r.queued[n.Name] {
+		r.queued[n.Name] = true
+		r.queue = append(r.queue, n)
 	}
 }

@@ -63,7 +63,7 @@ func (c *computer) serviceRoutes(ranges serviceRanges) []StaticRoute {
 	for _, key := range slices.SortedFunc(maps.Keys(c.state.Services), backends.Key.Compare) {
 		s := c.state.Services[key]
 		for _, text := range s.Ignored {
-			c.problem(key, true, "ignored: %s", text)
+			c.ignored(key, text)
 		}
 		if why := c.whyAdvertised(s, ranges, endpoints[key]); why != "" {
 			advertise(serviceAddresses(s, ranges), Reason{Object: key, Text: fmt.Sprintf("Service %s/%s: %s", s.Namespace, s.Name, why)})

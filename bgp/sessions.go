@@ -62,7 +62,7 @@ func inOrder(in []*Session) []Session {
 func (c *computer) sharedAddresses() {
 	for a, nodes := range c.sharing {
 		for _, n := range nodes[1:] {
-			c.problem(n.ResourceKey(), true, "has the address %s, which node %q has too: where either could have a session, the first by name has it", a, nodes[0].Name)
+			c.problem(n.ResourceKey(), CodeAddressTaken, true, "has the address %s, which node %q has too: where either could have a session, the first by name has it", a, nodes[0].Name)
 		}
 	}
 }
@@ -101,7 +101,7 @@ func (c *computer) mesh() {
 		}
 	}
 	if members > largeMesh {
-		c.problem(c.defaults.ResourceKey(), false, "the node-to-node mesh has more than %d nodes: route reflectors would spare each node most of its sessions", largeMesh)
+		c.problem(c.defaults.ResourceKey(), CodeLargeMesh, false, "the node-to-node mesh has more than %d nodes: route reflectors would spare each node most of its sessions", largeMesh)
 	}
 }
 
@@ -163,7 +163,7 @@ func (c *computer) reportLost() {
 		if len(sessions) > 1 {
 			more = fmt.Sprintf(" (and %d more)", len(sessions)-1)
 		}
-		c.problem(p.loser, true, "session %s%s is left out: %s has one with the same neighbor and port", sessions[0], more, p.winner)
+		c.problem(p.loser, CodeSessionTaken, true, "session %s%s is left out: %s has one with the same neighbor and port", sessions[0], more, p.winner)
 	}
 }
 
@@ -186,7 +186,7 @@ func (c *computer) usablePeers() []peer {
 			_, err = c.parse(p.PeerSelector)
 		}
 		if err != nil {
-			c.problem(p.ResourceKey(), true, "left out: %v", err)
+			c.problem(p.ResourceKey(), CodeBadSelector, true, "left out: %v", err)
 			continue
 		}
 		out = append(out, peer{BGPPeer: p, local: local})
@@ -226,12 +226,12 @@ func (c *computer) forwardAddress(p peer) {
 		// That all nodes have a peer that is one of them is usual; that a node has
 		// another BGP speaker on its own address is not.
 		if p.Port != 0 && p.Port != cmp.Or(c.listenPort(c.me), bgpPort) {
-			c.problem(p.ResourceKey(), true, "its session with %s port %d is left out: the address is node %q's own, which BIRD has no sessions with", p.PeerIP, p.Port, c.me.Name)
+			c.problem(p.ResourceKey(), CodeOwnAddress, true, "its session with %s port %d is left out: the address is node %q's own, which BIRD has no sessions with", p.PeerIP, p.Port, c.me.Name)
 		}
 		return
 	}
 	if !f.Address.IsValid() {
-		c.problem(p.ResourceKey(), true, "its session with %s is left out: node %q has no IPv%d address", p.PeerIP, c.me.Name, f.Version)
+		c.problem(p.ResourceKey(), CodeNoAddress, true, "its session with %s is left out: node %q has no IPv%d address", p.PeerIP, c.me.Name, f.Version)
 		return
 	}
 	s := Session{
@@ -244,7 +244,7 @@ func (c *computer) forwardAddress(p peer) {
 		s.PeerNode, s.PeerClusterID = n.Name, n.ClusterID
 		s.AS = cmp.Or(p.ASNumber, c.asNumber(n))
 		if p.LocalASNumber != 0 && p.LocalASNumber != c.config.ASNumber && !p.NoReversePeering {
-			c.problem(p.ResourceKey(), false, "has a localASNumber for the session with node %q, whose own end expects AS %d: it cannot come up", n.Name, c.config.ASNumber)
+			c.problem(p.ResourceKey(), CodeLocalAS, false, "has a localASNumber for the session with node %q, whose own end expects AS %d: it cannot come up", n.Name, c.config.ASNumber)
 		}
 		s.Port = cmp.Or(s.Port, c.listenPort(n))
 		s.Passive = s.Kind == GlobalSession && p.PeerIP.String() > f.Address.String()

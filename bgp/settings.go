@@ -77,11 +77,11 @@ func (c *computer) filter(p peer, name string) (*backends.BGPFilter, bool) {
 	}
 	switch {
 	case c.unread != "":
-		c.problem(p.ResourceKey(), true, "names the BGPFilter %q, which is not there, but may be in what cannot be read (%s): its sessions reject all routes", name, c.unread)
+		c.problem(p.ResourceKey(), CodeNoSuchFilter, true, "names the BGPFilter %q, which is not there, but may be in what cannot be read (%s): its sessions reject all routes", name, c.unread)
 	case c.options.CloseMissingFilters:
-		c.problem(p.ResourceKey(), true, "names the BGPFilter %q, which does not exist: its sessions reject all routes", name)
+		c.problem(p.ResourceKey(), CodeNoSuchFilter, true, "names the BGPFilter %q, which does not exist: its sessions reject all routes", name)
 	default:
-		c.problem(p.ResourceKey(), false, "names the BGPFilter %q, which does not exist: its sessions run unfiltered where that would filter (--missing-filters=closed has them reject all routes instead)", name)
+		c.problem(p.ResourceKey(), CodeNoSuchFilter, false, "names the BGPFilter %q, which does not exist: its sessions run unfiltered where that would filter (--missing-filters=closed has them reject all routes instead)", name)
 		return nil, false
 	}
 	c.standIns[name] = backends.ClosedFilter(name)
@@ -133,7 +133,7 @@ func (c *computer) password(owner backends.Key, ref *backends.SecretKeyRef) (str
 		return c.noPassword(owner, "%s has no key %q for its password", key, ref.Key)
 	}
 	if why := badPassword(password); why != "" {
-		c.problem(owner, true, "its sessions are left out: the password in %s, key %q, %s", key, ref.Key, why)
+		c.problem(owner, CodeBadPassword, true, "its sessions are left out: the password in %s, key %q, %s", key, ref.Key, why)
 		return "", false
 	}
 	return password, true
@@ -146,7 +146,7 @@ func (c *computer) noPassword(owner backends.Key, format string, args ...any) (s
 	if c.options.RequirePasswords {
 		what = "are left out"
 	}
-	c.problem(owner, c.options.RequirePasswords, "%s: its sessions %s", fmt.Sprintf(format, args...), what)
+	c.problem(owner, CodeNoPassword, c.options.RequirePasswords, "%s: its sessions %s", fmt.Sprintf(format, args...), what)
 	return "", !c.options.RequirePasswords
 }
 
@@ -170,7 +170,7 @@ func (c *computer) restartTime(owner backends.Key, t *time.Duration) *uint32 {
 		return nil
 	}
 	if *t > maxRestartTime*time.Second {
-		c.problem(owner, false, "its restart time of %s is more than BGP can say: %d s is used", *t, maxRestartTime)
+		c.problem(owner, CodeTimeOutOfRange, false, "its restart time of %s is more than BGP can say: %d s is used", *t, maxRestartTime)
 		return seconds(maxRestartTime * time.Second)
 	}
 	return seconds(*t)
@@ -185,10 +185,10 @@ func (c *computer) keepaliveTime(p peer) *uint32 {
 	case t == nil:
 		return nil
 	case *t > maxKeepaliveTime*time.Second:
-		c.problem(p.ResourceKey(), false, "its keepalive time of %s is more than half of the longest hold time that there is: %d s is used", *t, maxKeepaliveTime)
+		c.problem(p.ResourceKey(), CodeTimeOutOfRange, false, "its keepalive time of %s is more than half of the longest hold time that there is: %d s is used", *t, maxKeepaliveTime)
 		return seconds(maxKeepaliveTime * time.Second)
 	case *t < time.Second:
-		c.problem(p.ResourceKey(), false, "its keepalive time of %s is less than BGP can say: 1 s is used", *t)
+		c.problem(p.ResourceKey(), CodeTimeOutOfRange, false, "its keepalive time of %s is less than BGP can say: 1 s is used", *t)
 		return seconds(time.Second)
 	default:
 		return seconds(*t)

@@ -99,8 +99,7 @@ func takesOthers(was, is *Session, rules map[ruleList]bool) bool {
 // its name says, or nothing does.
 func (t toucher) named(r *reach) {
 	for name := range t.removed {
-		s, _ := parseName(name)
-		a := s.address()
+		_, a, _, _ := ParseSessionName(name)
 		r.neighbors[a] = true
 		r.imports = r.imports || !a.IsValid() || versionOf(a) == r.family.Version
 	}

@@ -3,6 +3,7 @@ package bgp
 import (
 	"net/netip"
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -76,16 +77,23 @@ func TestTouched(t *testing.T) {
 	}
 }
 
-func TestAddressInNames(t *testing.T) {
+func TestParseSessionName(t *testing.T) {
 	for _, a := range []string{"10.0.0.2", "fd00::2", "::1", "1:2:3:4:5:6:7:8", "2001:db8::", "1::2"} {
-		s, ok := parseName("Node_" + underscores(netip.MustParseAddr(a)) + "_port_1790")
-		if got := s.address(); !ok || got.String() != a {
-			t.Errorf("%s was read as %s, %t", a, got, ok)
+		for _, test := range []struct {
+			kind  SessionKind
+			port  string
+			wants uint16
+		}{{MeshSession, "", 0}, {NodeSession, "", 179}, {LocalWorkloadSession, "", 179}, {GlobalSession, "_port_1790", 1790}} {
+			name := string(test.kind) + "_" + strings.NewReplacer(".", "_", ":", "_").Replace(a) + test.port
+			kind, neighbor, port, ok := ParseSessionName(name)
+			if !ok || kind != test.kind || neighbor.String() != a || port != test.wants {
+				t.Errorf("%s was read as %s, %s, %d, %t", name, kind, neighbor, port, ok)
+			}
 		}
 	}
-	for _, name := range []string{"uplink", "Mesh_of_mine", "Mesh_1_2_3_4_5"} {
-		if s, _ := parseName(name); s.address().IsValid() {
-			t.Errorf("%s was read as %s", name, s.address())
+	for _, name := range []string{"uplink", "Mesh_of_mine", "Mesh_1_2_3_4_5", "mesh_10_0_0_2", "Node_"} {
+		if _, _, _, ok := ParseSessionName(name); ok {
+			t.Errorf("%s was taken for one of the model's", name)
 		}
 	}
 }

@@ -21,7 +21,7 @@ func TestApprove(t *testing.T) {
 	nameless := held
 	nameless.Token = ""
 	heldFor := regexp.MustCompile(`held for [0-9hms]+`)
-	write := func(r report.Report) func(string) error { return func(dir string) error { return r.Write(dir) } }
+	write := func(r report.Report) func(string) error { return func(dir string) error { return r.Write(dir, -1) } }
 	for name, c := range map[string]struct {
 		prepare func(dir string) error
 		stdout  string

@@ -51,7 +51,7 @@ type program struct {
 // to stderr, and returns the exit code.
 func (p program) execute(ctx context.Context, args []string) int {
 	root := newRootCommand(p)
-	root.SetArgs(twoDashes(settings.Table(), args))
+	root.SetArgs(watchTime(twoDashes(settings.Table(), args)))
 	root.SetOut(p.stdout)
 	root.SetErr(p.stderr)
 	err := root.ExecuteContext(ctx)
@@ -126,6 +126,7 @@ func docsCommand(root *cobra.Command) *cobra.Command {
 	cmd := plainCommand("docs", "Print the reference of commands and settings, in Markdown", func() string {
 		return reference(root, settings.Table())
 	})
+	cmd.AddCommand(plainCommand("input", "Print the page about warnings, in Markdown", inputPage))
 	cmd.Hidden = true
 	return cmd
 }

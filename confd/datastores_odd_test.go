@@ -70,6 +70,7 @@ func oddities() map[backends.Kind]map[string][]any {
 			"keepaliveTime": {"0s", "400ms", "48h", "soon"}, "maxRestartTime": {"20h", "-1s"}, "numAllowedLocalASNumbers": {-1},
 			"nextHopMode": {"keep"}, "filters": {[]any{"nobody", "f0"}}, "ttlSecurity": {300},
 			"nodeSelector": {"rack in {'a',}", "rack startswith 'b'", "rack notin {'a'}"}, "reachableBy": {"gateway"},
+			"asNumbr": {65001}, "passwordSecret": {"s0"},
 		},
 		backends.KindBGPFilter: {
 			"importV4": {rules(map[string]any{"action": "accept"}), rules(map[string]any{"action": "Reject", "asPathPrefix": []any{0}})},
@@ -77,10 +78,11 @@ func oddities() map[backends.Kind]map[string][]any {
 				rules(map[string]any{"action": "Accept", "cidr": "10.0.0.0/8", "matchOperator": "In", "prefixLength": map[string]any{"min": 24, "max": 20}}),
 			},
 			"exportV6": {rules(map[string]any{"action": "Accept", "cidr": "10.0.0.0/8", "matchOperator": "In"})},
+			"importv6": {rules(map[string]any{"action": "Reject", "comunities": map[string]any{}})},
 		},
-		backends.KindIPPool: {"ipipMode": {"always"}, "vxlanMode": {"Sometimes"}},
+		backends.KindIPPool: {"ipipMode": {"always"}, "vxlanMode": {"Sometimes"}, "ipipmode": {"Always"}},
 		backends.KindBGPConfiguration: {
-			"prefixAdvertisements": {[]any{}}, "nodeMeshMaxRestartTime": {"20h"}, "listenPort": {0},
+			"prefixAdvertisements": {[]any{}}, "nodeMeshMaxRestartTime": {"20h"}, "listenPort": {0}, "nodeToNodeMesh": {false},
 			"communities": {rules(map[string]any{"name": "named", "value": "65000:8"}, map[string]any{"name": "named", "value": "65000:9"})},
 		},
 	}

@@ -188,7 +188,7 @@ func (w *way) follow(t *testing.T, what, want string) {
 // stateOf is the state that the cluster should give.
 func stateOf(t *testing.T, c cluster) *backends.State {
 	t.Helper()
-	s := backends.NewState()
+	s, checker := backends.NewState(), backends.NewChecker()
 	for k, r := range c {
 		if a, ok := r.(*backends.BlockAffinity); ok && a.Node != "node-1" {
 			continue
@@ -197,8 +197,8 @@ func stateOf(t *testing.T, c cluster) *backends.State {
 		if err != nil {
 			t.Fatal(err)
 		}
-		e := backends.Event{Key: k}
-		e.Resource, e.Err = backends.Decode(k.Kind, k.Name, text)
+		e, _ := checker.Event(k.Kind, k.Name, text)
+		e.Key = k
 		s.Apply(e)
 	}
 	for i := range 12 {

@@ -110,11 +110,14 @@ func (p program) runDiff(ctx context.Context, s settings.Settings, o diffOptions
 	if err != nil {
 		return err
 	}
-	logProblems(log, report.Problems)
+	n.logProblems(report.Problems)
 	if o.output == diffJSON {
 		err = report.JSON(p.stdout)
 	} else {
 		err = report.Text(p.stdout, terminal.Colours(p.stdout, p.around.LookupEnv))
+	}
+	if err == nil {
+		err = n.strict(report.Problems)
 	}
 	if err != nil || !o.exitCode || report.Changed() == 0 {
 		return err

@@ -47,7 +47,7 @@ A setting can come from several places. The first of these that has it wins:
 5. the default
 
 Lists are comma separated, or arrays in TOML; their flags can be given more than once. Durations have a unit:
-` + "`500ms`, `30s`, `2m`" + `. Modes are octal and, in TOML, in quotes. An unknown key in a file is an error.
+` + "`500ms`, `30s`, `2m`" + `. Modes are octal and, in TOML, in quotes. An unknown key in a file is an error, and so are two keys that differ in case only.
 `
 
 const referenceEnd = `

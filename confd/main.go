@@ -6,6 +6,7 @@ package main
 
 import (
 	"context"
+	"io"
 	"log/slog"
 	"os"
 	"os/signal"
@@ -55,9 +56,26 @@ func newLogger(s settings.Log) *slog.Logger {
 func newLevelLogger(s settings.Log) (*slog.Logger, *slog.LevelVar) {
 	level := new(slog.LevelVar)
 	level.Set(s.Level)
-	options := &slog.HandlerOptions{Level: level}
-	if s.Format == "json" {
-		return slog.New(slog.NewJSONHandler(os.Stderr, options)), level
+	return slog.New(logHandler(os.Stderr, s.Format, level)), level
+}
+
+// logHandler writes to w in a form: text or json.
+func logHandler(w io.Writer, format string, level slog.Leveler) slog.Handler {
+	options := &slog.HandlerOptions{Level: level, ReplaceAttr: readable}
+	if format == "json" {
+		return slog.NewJSONHandler(w, options)
 	}
-	return slog.New(slog.NewTextHandler(os.Stderr, options)), level
+	return slog.NewTextHandler(w, options)
+}
+
+// readable writes durations as people do ("1.5s") in every form, and leaves out
+// what there is nothing to say of: an error that there is not.
+func readable(_ []string, a slog.Attr) slog.Attr {
+	switch {
+	case a.Value.Kind() == slog.KindDuration:
+		a.Value = slog.StringValue(a.Value.Duration().String())
+	case a.Value.Kind() == slog.KindAny && a.Value.Any() == nil:
+		return slog.Attr{}
+	}
+	return a
 }

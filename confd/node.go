@@ -4,7 +4,6 @@ import (
 	"log/slog"
 	"os"
 
-	"confd/bgp"
 	"confd/internal/plan"
 	"confd/internal/settings"
 )
@@ -22,15 +21,4 @@ func newNode(s settings.Settings, log *slog.Logger) (*node, error) {
 	var err error
 	n.Templates, err = plan.Load(n.Planner.Settings, log)
 	return n, err
-}
-
-// leftOut counts the problems for which something is not in the configuration.
-func leftOut(cfg *bgp.Config) int {
-	count := 0
-	for _, p := range cfg.Problems {
-		if p.LeftOut {
-			count++
-		}
-	}
-	return count
 }

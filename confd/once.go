@@ -34,6 +34,7 @@ func runOnce(ctx context.Context, n *node, log *slog.Logger) error {
 				return err
 			}
 		}
+		log.Info("writing for BIRD", "version", made.daemons.Version.String(), "folder", made.daemons.Dir)
 		return applyOnce(ctx, n, sets, log)
 	})
 }
@@ -71,7 +72,7 @@ func holdOnce(ctx context.Context, n *node, sets []reload.Set, made rendering) e
 }
 
 // once renders what the datastore says now, and gives it to use. With --strict
-// it fails where something had to be left out, after use had what there is.
+// it fails where there is something to warn of, after use had what there is.
 func (n *node) once(ctx context.Context, use func([]templates.File, rendering) error) error {
 	d, err := birds.Find(ctx, n.settings.BIRD)
 	if err != nil {
@@ -85,7 +86,7 @@ func (n *node) once(ctx context.Context, use func([]templates.File, rendering) e
 	if err != nil {
 		return err
 	}
-	logProblems(n.log, cfg.Problems)
+	n.logProblems(cfg.Problems)
 	files, err := n.Render(ctx, cfg, state, d.Version)
 	if err != nil {
 		return err
@@ -93,10 +94,7 @@ func (n *node) once(ctx context.Context, use func([]templates.File, rendering) e
 	if err := use(files, rendering{d, cfg, state}); err != nil {
 		return err
 	}
-	if count := leftOut(cfg); n.settings.Strict && count > 0 {
-		return fmt.Errorf("%d problems left something out (see the warnings above)", count)
-	}
-	return nil
+	return n.strict(cfg.Problems)
 }
 
 func applyOnce(ctx context.Context, n *node, sets []reload.Set, log *slog.Logger) error {

@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"strings"
 
 	"github.com/google/renameio/v2"
 
@@ -59,12 +60,26 @@ func writeOutput(path string, data []byte, mode fs.FileMode) error {
 	if info, statErr := os.Stat(path); statErr == nil && !info.Mode().IsRegular() {
 		err = os.WriteFile(path, data, mode)
 	} else {
-		err = renameio.WriteFile(path, data, mode)
+		err = replaceFile(path, data, mode)
 	}
 	if err != nil {
 		return fmt.Errorf("writing %s: %w", path, err)
 	}
 	return nil
+}
+
+// replaceFile puts a file in the place of what is at path. It has just that mode,
+// whatever the one before had.
+func replaceFile(path string, data []byte, mode fs.FileMode) error {
+	f, err := renameio.NewPendingFile(path, renameio.WithStaticPermissions(mode))
+	if err != nil {
+		return err
+	}
+	defer f.Cleanup() //nolint:errcheck // after CloseAtomicallyReplace there is nothing to clean up
+	if _, err := f.Write(data); err != nil {
+		return err
+	}
+	return f.CloseAtomicallyReplace()
 }
 
 // printFiles prints the files, each under its name where there are several.
@@ -82,9 +97,27 @@ func printFiles(w io.Writer, files []templates.File) error {
 	return nil
 }
 
-// logProblems logs problems, a line each.
-func logProblems(log *slog.Logger, problems []bgp.Problem) {
+// logProblems logs problems, a line each, and shows where in a file they are.
+func (n *node) logProblems(problems []bgp.Problem) {
 	for _, p := range problems {
-		log.Warn(p.Text, p.Attributes()...)
+		n.log.Warn(p.Text, p.Attributes()...)
+		if p.Excerpt != "" && n.settings.Log.Format != "json" && n.log.Enabled(context.Background(), slog.LevelWarn) {
+			fmt.Fprintln(os.Stderr, "    "+strings.ReplaceAll(p.Excerpt, "\n", "\n    "))
+		}
 	}
+}
+
+// strict is the error that --strict makes of problems; nil: there are none, or
+// nobody wants to be strict.
+func (n *node) strict(problems []bgp.Problem) error {
+	count := 0
+	for _, p := range problems {
+		if !p.IsAdvice() {
+			count++
+		}
+	}
+	if !n.settings.Strict || count == 0 {
+		return nil
+	}
+	return fmt.Errorf("%d warnings, which --strict makes errors (see above)", count)
 }

@@ -60,6 +60,24 @@ func (p program) statusCommand() *cobra.Command {
 	return cmd
 }
 
+// watchTime joins --watch and the time behind it. The time may be left out, so that
+// the flag by itself takes none that stands apart.
+func watchTime(args []string) []string {
+	if !slices.Contains(args, settings.CommandStatus) {
+		return args
+	}
+	var out []string
+	for i := 0; i < len(args); i++ {
+		if (args[i] == "--watch" || args[i] == "-w") && i+1 < len(args) && !strings.HasPrefix(args[i+1], "-") {
+			out = append(out, "--watch="+args[i+1])
+			i++
+			continue
+		}
+		out = append(out, args[i])
+	}
+	return out
+}
+
 // localSettings are those of a command that looks at this node alone: nobody
 // needs to say how to reach a datastore.
 func localSettings(flags settings.Layer, around settings.Surroundings) (settings.Settings, error) {

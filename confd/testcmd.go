@@ -34,6 +34,7 @@ const (
 type testOptions struct {
 	dirs   []string
 	update bool
+	strict bool
 	check  string
 	format string
 	run    string
@@ -65,6 +66,7 @@ func (p program) testCommand() *cobra.Command {
 	f.StringVar(&o.check, "check", checkAuto, "whether bird -p reads what was rendered: auto (where there is a BIRD that can), always or never")
 	f.StringVar(&o.format, "format", golden.Text, "form of the report: "+strings.Join(golden.Formats(), ", "))
 	f.StringVar(&o.run, "run", "", "run only the checks whose names match this regular expression")
+	f.BoolVar(&o.strict, "strict", false, "fail checks with warnings that their case lists, too")
 	f.StringVar(&o.init, "init", "", "make a case of the datastore that the settings name, in this new folder")
 	addFlags(f, commandTest, o.flags)
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
@@ -123,7 +125,7 @@ func (p program) runCases(ctx context.Context, o testOptions) error {
 	}
 	report, done := p.reporter(o.format)
 	defer done()
-	summary, err := golden.Run(ctx, cases, golden.Options{Match: match, Update: o.update, Checker: checker, Report: report})
+	summary, err := golden.Run(ctx, cases, golden.Options{Match: match, Update: o.update, Strict: o.strict, Checker: checker, Report: report})
 	switch {
 	case errors.Is(err, golden.ErrNoMatch):
 		return settings.Error{Err: fmt.Errorf("--run: %w", err)}

@@ -246,6 +246,7 @@ func TestCasesBroken(t *testing.T) {
 		good + "nodes = [\"a\"]\n":              "case.toml:3: nodes: node is given",
 		good + "router-id = \"x\"\n":            `case.toml:3: router-id: "x": expected an IPv4 address`,
 		good + "router_id = \"hash\"\n":         "case.toml:3: router_id: unknown key",
+		good + "NODE = \"b\"\n":                 "case.toml:3: node is there twice",
 		good + "confdir = \"nowhere\"\n":        "case.toml:3: confdir: ",
 		good + "data = [\"nowhere.yaml\"]\n":    "case.toml:3: data: ",
 		good + "data = []\n":                    "the case has no resources",

@@ -279,6 +279,30 @@ func TestCommands(t *testing.T) {
 	}
 }
 
+// Commands see the staged file where nothing is in its place, and the file in its
+// place later.
+func TestCommandsPaths(t *testing.T) {
+	ctx, dir := testContext(t), testFolder(t)
+	a, log := New(Options{Logger: testLogger(t)}), filepath.Join(dir, "log")
+	s := Set{Name: "x"}
+	for _, name := range []string{"one", "it's two"} {
+		f := file(filepath.Join(dir, name), "text of "+name)
+		f.CheckCmd = "cat {{.src}}; test ! -e {{.dest}}"
+		f.ReloadCmd = "cat {{ .src }} >>" + log + "; echo \" \"{{.dest}} >>" + log
+		s.Files = append(s.Files, f)
+	}
+	res, err := a.Apply(ctx, s)
+	if err != nil || len(res.Commands) != 2 {
+		t.Fatalf("%+v, %v", res, err)
+	}
+	if res, err = ranNow(ctx, a, s, res, err); err != nil || res.State != Confirmed {
+		t.Fatalf("%+v, %v", res, err)
+	}
+	if got, want := read(t, log), fmt.Sprintf("text of one %[1]s/one\ntext of it's two %[1]s/it's two\n", dir); got != want {
+		t.Errorf("got %q, want %q", got, want)
+	}
+}
+
 // Where BIRD has confirmed a set, commands that fail are given again, and BIRD is
 // not told again; its word is taken again after them.
 func TestCommandsWithBIRD(t *testing.T) {

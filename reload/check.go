@@ -96,7 +96,7 @@ func (a *Applier) check(ctx context.Context, s Set, st *stage) error {
 		if f.CheckCmd == "" {
 			continue
 		}
-		command := fillSource(f.CheckCmd, st.path(f.Dest))
+		command := fillPaths(f.CheckCmd, st.path(f.Dest), f.Dest)
 		if !ran[command] {
 			if err := a.checkCommand(ctx, s.Name, st, command); err != nil {
 				return err
@@ -111,10 +111,17 @@ func (a *Applier) check(ctx context.Context, s Set, st *stage) error {
 	return notDone
 }
 
-var sourceWord = regexp.MustCompile(`\{\{\s*\.src\s*\}\}`)
+var pathWord = regexp.MustCompile(`\{\{\s*\.(src|dest)\s*\}\}`)
 
-func fillSource(command, path string) string {
-	return sourceWord.ReplaceAllLiteralString(command, shellQuote(path))
+// fillPaths puts the paths of a file into a command, in place of {{.src}} and
+// {{.dest}}.
+func fillPaths(command, src, dest string) string {
+	return pathWord.ReplaceAllStringFunc(command, func(word string) string {
+		if strings.Contains(word, ".src") {
+			return shellQuote(src)
+		}
+		return shellQuote(dest)
+	})
 }
 
 func (a *Applier) checkCommand(ctx context.Context, set string, st *stage, command string) error {

@@ -21,11 +21,13 @@ const (
 )
 
 // commands are the distinct reload commands of a set, in the order of its files.
+// They run when a file is in its place, and {{.src}} in them is there, too: the
+// staged one is no more.
 func (s Set) commands() []string {
 	var list []string
 	for _, f := range s.Files {
-		if f.ReloadCmd != "" && !slices.Contains(list, f.ReloadCmd) {
-			list = append(list, f.ReloadCmd)
+		if command := fillPaths(f.ReloadCmd, f.Dest, f.Dest); command != "" && !slices.Contains(list, command) {
+			list = append(list, command)
 		}
 	}
 	return list

@@ -19,8 +19,8 @@ type File struct {
 	// UID and GID are the owner; -1 leaves what the installed file has.
 	UID, GID int
 	// CheckCmd is run by the shell before anything is installed, with {{.src}}
-	// replaced by the path of the staged file. ReloadCmd is to be run after BIRD
-	// was told; of a set on trial, when the trial has ended well: see
+	// replaced by the path of the staged file, and {{.dest}} by Dest. ReloadCmd is
+	// to be run after BIRD was told, with both replaced by Dest; of a set on trial, when the trial has ended well: see
 	// Result.Commands. Both may be empty.
 	CheckCmd, ReloadCmd string
 }

@@ -256,7 +256,7 @@ func (d *dataTypes) typeText(prefix string, e ast.Expr) (string, []string) {
 // plainTypes are the types without a section, in words.
 func plainTypes() map[string]string {
 	return map[string]string{
-		"string": "text", "bool": "true or false",
+		"string": "text", "bool": "true or false", "any": "anything",
 		"int": "number", "uint8": "number", "uint16": "number", "uint32": "number",
 		"netip.Addr": "address", "netip.Prefix": "network",
 		"backends.Key":         "resource",
@@ -311,10 +311,12 @@ func functionHelp() map[string][2]string {
 		"ls":     {"KEY", "the names right below the key, sorted"},
 		"lsdir":  {"KEY", "the names right below the key that have others below them, sorted"},
 
-		"getBGPConfig":          {"VERSION .", "the computed configuration for address family 4 or 6, in the form of Calico's templates, for BIRD 1"},
-		"bgpFilterBIRDFuncs":    {"PAIRS VERSION", "the functions of BGPFilters, as lines; PAIRS is what `gets` found"},
-		"bgpFilterFunctionName": {"NAME DIRECTION VERSION", "the name of a BGPFilter's function, in quotes; DIRECTION is import or export"},
-		"hashToIPv4":            {"NAME", "a router ID made from a name"},
+		"getBGPConfig":           {"VERSION .", "the computed configuration for address family 4 or 6, in the form of Calico's templates, for BIRD 1"},
+		"bgpFilterBIRDFuncs":     {"PAIRS VERSION", "the functions of BGPFilters, as lines; PAIRS is what `gets` found"},
+		"emitBIRDBGPFilterFuncs": {"PAIRS VERSION", "`bgpFilterBIRDFuncs`, as templates of release 3.26 call it"},
+		"emitFunctionName":       {"NAME DIRECTION VERSION", "`bgpFilterFunctionName`, as templates of release 3.26 call it"},
+		"bgpFilterFunctionName":  {"NAME DIRECTION VERSION", "the name of a BGPFilter's function, in quotes; DIRECTION is import or export"},
+		"hashToIPv4":             {"NAME", "a router ID made from a name"},
 
 		"quote":        {"TEXT", "a string of BIRD; text that none can hold is an error"},
 		"comment":      {"TEXT", "the text on one line, to stand behind a `#`"},

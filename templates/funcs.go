@@ -48,6 +48,8 @@ func (r *run) functions() template.FuncMap {
 
 		"getBGPConfig": r.bgpConfig, "bgpFilterBIRDFuncs": r.filterFunctions,
 		"bgpFilterFunctionName": filterFunctionName, "hashToIPv4": hashToIPv4,
+		// Release 3.26 calls two of them by other names.
+		"emitBIRDBGPFilterFuncs": r.filterFunctions, "emitFunctionName": filterFunctionName,
 
 		"print": printed, "println": printedLine, "printf": printedf,
 

@@ -220,7 +220,7 @@ func communityTexts(names []string, values map[string]string) []string {
 type peerValue struct {
 	IP              netip.Addr `json:"ip"`
 	ASNumber        string     `json:"as_num"`
-	LocalASNumber   string     `json:"local_as_num"`
+	LocalASNumber   string     `json:"local_as_num"` // "0" where it is the node's
 	RRClusterID     string     `json:"rr_cluster_id"`
 	Password        string     `json:"password"`
 	SourceAddr      string     `json:"source_addr"`
@@ -273,13 +273,16 @@ func newPeerValue(s bgp.Session) (peerValue, error) {
 		return peerValue{}, err
 	}
 	v := peerValue{
-		IP: s.Neighbor, ASNumber: number32(s.AS), RRClusterID: addressText(s.PeerClusterID),
+		IP: s.Neighbor, ASNumber: number32(s.AS), LocalASNumber: "0", RRClusterID: addressText(s.PeerClusterID),
 		Password: password, SourceAddr: "UseNodeIP",
 		RestartTime: optional(s.GracefulRestartTime), KeepaliveTime: optional(s.KeepaliveTime),
 		Port: s.Port, KeepNextHop: s.NextHop == bgp.NextHopKeep,
 		TTLSecurity: s.TTLHops, Filters: filterWords(s.Filters), ReachableBy: addressText(s.ReachableBy),
-		Passive: s.Passive, LocalBGPPeer: s.Kind == bgp.LocalWorkloadSession, NextHopMode: string(s.NextHopMode),
+		LocalBGPPeer: s.Kind == bgp.LocalWorkloadSession, NextHopMode: string(s.NextHopMode),
 	}
+	// Where a peer is one of the nodes templates say "passive on" themselves, by
+	// its address.
+	v.Passive = v.LocalBGPPeer
 	if s.OwnLocalAS {
 		v.LocalASNumber = number32(s.LocalAS)
 	}

@@ -145,7 +145,7 @@ func TestKeyTree(t *testing.T) {
 		"/calico/bgp/v1/global/prefix_advertisements/ip_v4":            `[{"cidr":"192.168.0.0/16","communities":["100:5","1:2:3"]}]`,
 		"/calico/bgp/v1/global/prefix_advertisements/ip_v6":            `[]`,
 		"/calico/bgp/v1/global/peer_v4/10.1.0.1-166":                   `{"ip":"10.1.0.1","as_num":"65001","local_as_num":"65001","rr_cluster_id":"","password":"top-secret","source_addr":"UseNodeIP","restart_time":"120","keepalive_time":"30","port":166,"keep_next_hop":false,"calico_node":false,"num_allow_local_as":1,"ttl_security":3,"filters":["all-of-it"],"reachable_by":"","passive_mode":false,"local_bgp_peer":false,"next_hop_mode":""}`,
-		"/calico/bgp/v1/host/n1/peer_v4/10.0.0.10":                     `{"ip":"10.0.0.10","as_num":"64512","local_as_num":"","rr_cluster_id":"1.0.0.1","password":"","source_addr":"None","restart_time":"","keepalive_time":"","port":0,"keep_next_hop":true,"calico_node":true,"num_allow_local_as":0,"ttl_security":0,"filters":["by-session"],"reachable_by":"10.0.0.254","passive_mode":false,"local_bgp_peer":false,"next_hop_mode":"Keep"}`,
+		"/calico/bgp/v1/host/n1/peer_v4/10.0.0.10":                     `{"ip":"10.0.0.10","as_num":"64512","local_as_num":"0","rr_cluster_id":"1.0.0.1","password":"","source_addr":"None","restart_time":"","keepalive_time":"","port":0,"keep_next_hop":true,"calico_node":true,"num_allow_local_as":0,"ttl_security":0,"filters":["by-session"],"reachable_by":"10.0.0.254","passive_mode":false,"local_bgp_peer":false,"next_hop_mode":"Keep"}`,
 		"/calico/bgp/v1/host/n1/ip_addr_v4":                            "10.0.0.1",
 		"/calico/bgp/v1/host/n1/ip_addr_v6":                            "fd00::1",
 		"/calico/bgp/v1/host/n1/network_v4":                            "10.0.0.0/24",

@@ -11,6 +11,8 @@ import (
 	"strings"
 
 	"github.com/BurntSushi/toml"
+
+	"confd/internal/strict"
 )
 
 // defaultMode is for files that may hold passwords: not for everybody's eyes.
@@ -28,7 +30,8 @@ type Resource struct {
 	UID    int // owner; -1: whoever writes the file
 	GID    int // group; -1: whoever writes the file
 	// CheckCmd and ReloadCmd are shell commands; {{.src}} in CheckCmd is the
-	// staged file. They are empty where Daemon does both.
+	// staged file, and {{.dest}} in both, and {{.src}} in ReloadCmd, the file in its
+	// place. They are empty where Daemon does both.
 	CheckCmd  string
 	ReloadCmd string
 	// Daemon is "bird" or "bird6" where BIRD checks and reloads over its control
@@ -67,7 +70,7 @@ type tomlResource struct {
 // nothing here, which Calico's own program passes over in silence.
 func parseResource(file string, data []byte, opts Options) (*Resource, []string, error) {
 	var t tomlResource
-	meta, err := toml.Decode(string(data), &t)
+	meta, err := strict.Decode(string(data), &t)
 	if err != nil {
 		return nil, nil, tomlError(file, err)
 	}

@@ -55,6 +55,7 @@ func TestBrokenFolders(t *testing.T) {
 		{"nothing", map[string]string{"conf.d/x.txt": ""}, []string{"no template resources"}},
 		{"no folder", map[string]string{"x": ""}, []string{"conf.d"}},
 		{"not TOML", map[string]string{"conf.d/x.toml": "[template]\nsrc = \n"}, []string{"conf.d/x.toml:2:"}},
+		{"case twins", map[string]string{"conf.d/x.toml": good + "SRC = \"other\"\n"}, []string{"conf.d/x.toml:4: src is there twice: template.src and template.SRC"}},
 		{"wrong type", map[string]string{"conf.d/x.toml": "[template]\nkeys = 5\n"}, []string{"conf.d/x.toml", "keys"}},
 		{"no src", map[string]string{"conf.d/x.toml": "[template]\ndest = \"/x\""}, []string{"conf.d/x.toml: src: needed"}},
 		{"src outside", map[string]string{"conf.d/x.toml": "[template]\ndest = \"/x\"\nsrc = \"../x\""}, []string{"conf.d/x.toml:3: src"}},

@@ -262,6 +262,10 @@ func TestFunctions(t *testing.T) {
 		{`{{hashToIPv4 "kube-master"}}`, bgp.HashRouterID("kube-master").String()},
 		{`{{bgpFilterFunctionName "f" "import" 4}} {{bgpFilterFunctionName "f" "Export" "6"}}`, "'bgp_f_importFilterV4' 'bgp_f_exportFilterV6'"},
 		{`{{bgpFilterFunctionName "a'b" "import" 4}} {{bgpFilterFunctionName "a_b" "import" 4}}`, "'bgp_a_b_C6654BF7605731F0_importFilterV4' 'bgp_a_b_importFilterV4'"},
+		{`{{emitFunctionName "f" "import" 4}} {{range emitBIRDBGPFilterFuncs (gets "/resources/v3/projectcalico.org/bgpfilters/six") 6}}{{.}}{{end}}`,
+			"'bgp_f_importFilterV4' function 'bgp_six_importFilterV6'() {  if net != 5000::/64 then accept;}"},
+		{`{{range gets "/bgp/v1/host/n1/peer_v4/*"}}{{$d := json .Value}}{{if ne $d.local_as_num "0"}}local as {{$d.local_as_num}};{{end}}{{end}}`, ""},
+		{`{{range gets "/bgp/v1/global/peer_v4/*"}}{{$d := json .Value}}{{if ne $d.local_as_num "0"}}local as {{$d.local_as_num}};{{end}}{{end}}`, "local as 65001;"},
 		{`{{range bgpFilterBIRDFuncs (gets "/resources/v3/projectcalico.org/bgpfilters/s*") 4}}{{.}}{{end}}`, ""},
 		{`{{(getBGPConfig "6" .).NodeIPv6}} {{(getBGPConfig 4 .).NodeIP}}`, "fd00::1 10.0.0.1"},
 		{`{{with datetime}}{{if gt .Year 2020}}now{{end}}{{end}}`, "now"},
@@ -275,6 +279,21 @@ func TestFunctions(t *testing.T) {
 		if err != nil || got != tt.want {
 			t.Errorf("%s\n got %q, %v\nwant %q", tt.text, got, err, tt.want)
 		}
+	}
+}
+
+// A peer that is one of the nodes is passive by its address, which templates see
+// to. Only local workloads are said to be.
+func TestPassivePeers(t *testing.T) {
+	const text = `{{range gets "/bgp/v1/global/peer_v4/*"}}{{$d := json .Value}}{{if and (eq $d.calico_node true) (gt $d.ip "10.0.0.1")}}passive on; {{end}}
+{{- if $d.passive_mode}}passive on; {{end}}{{end}}
+{{- range gets "/bgp/v1/host/n1/peer_v6/*"}}{{$d := json .Value}}{{if $d.passive_mode}}{{$d.ip}} passive on;{{end}}{{end}}`
+	got, err := renderText(t, text, func(_ *Options, in *Input) {
+		s := &in.Config.IPv4.Sessions[0]
+		s.PeerNode, s.Passive = "n7", true
+	})
+	if want := "passive on; fd10::5 passive on;"; err != nil || got != want {
+		t.Errorf("got %q, %v, want %q", got, err, want)
 	}
 }
 

@@ -60,6 +60,7 @@ type Backend struct {
 	cfg        Config
 	log        *slog.Logger
 	ranges     []keyRange
+	checker    *backends.Checker
 	resolver   *net.Resolver
 	maxMessage int
 }
@@ -78,6 +79,7 @@ func New(cfg Config) (*Backend, error) {
 		cfg:        cfg,
 		log:        cfg.Logger.With("backend", source),
 		ranges:     rangesFor(cfg.Node, cfg.AllNodes),
+		checker:    backends.NewChecker(),
 		resolver:   net.DefaultResolver,
 		maxMessage: defaultMaxMessage,
 	}

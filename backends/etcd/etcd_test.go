@@ -24,7 +24,7 @@ func TestFollowsTheStore(t *testing.T) {
 		clientv3.OpPut(resourceRoot+"bgpconfigurations/default", resource("BGPConfiguration", "default", `"asNumber":64999`)),
 		clientv3.OpPut(resourceRoot+"bgpconfigurations/node.node-1", resource("BGPConfiguration", "node.node-1", `"logSeverityScreen":"Debug"`)),
 		clientv3.OpPut(resourceRoot+"bgpconfigurations/other", resource("BGPConfiguration", "other", "")),
-		clientv3.OpPut(resourceRoot+"bgppeers/peer", resource("BGPPeer", "peer", `"peerIP":"192.0.2.1","asNumber":65100`)),
+		clientv3.OpPut(resourceRoot+"bgppeers/peer", resource("BGPPeer", "peer", `"peerIP":"192.0.2.1","asNumber":65100,"asNumbr":1`)),
 		clientv3.OpPut(resourceRoot+"bgpfilters/filter", resource("BGPFilter", "filter", `"exportV4":[{"action":"Reject"}]`)),
 		clientv3.OpPut(resourceRoot+"felixconfigurations/default", resource("FelixConfiguration", "default", "")),
 		clientv3.OpPut(resourceRoot+"felixconfigurations/node.node-1", resource("FelixConfiguration", "node.node-1", "")),
@@ -49,6 +49,15 @@ func TestFollowsTheStore(t *testing.T) {
 	}
 	if !slices.Equal(got, want) {
 		t.Errorf("initial state\n got %q\nwant %q", got, want)
+	}
+	warned := map[string]string{}
+	for key, list := range st.Warnings {
+		for _, w := range list {
+			warned[key.String()] += string(w.Code) + " " + w.Place + w.Excerpt
+		}
+	}
+	if want := map[string]string{"BGPPeer peer": "unknown-field ", "BGPConfiguration other": "no-effect "}; !maps.Equal(warned, want) {
+		t.Errorf("warnings are %q", warned)
 	}
 	if a := st.BlockAffinities["node-1/10.0.0.0-26"]; a == nil || a.Node != "node-1" || a.State != "confirmed" || a.CIDR.String() != "10.0.0.0/26" {
 		t.Errorf("affinity %+v", a)

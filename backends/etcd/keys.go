@@ -39,8 +39,7 @@ func rangesFor(node string, all bool) []keyRange {
 		}
 	}
 	return append([]keyRange{
-		single(backends.KindBGPConfiguration, resourceRoot+"bgpconfigurations/", "default"),
-		prefix(backends.KindBGPConfiguration, resourceRoot+"bgpconfigurations/", "node."),
+		prefix(backends.KindBGPConfiguration, resourceRoot+"bgpconfigurations/", ""),
 		prefix(backends.KindBGPPeer, resourceRoot+"bgppeers/", ""),
 		prefix(backends.KindBGPFilter, resourceRoot+"bgpfilters/", ""),
 		prefix(backends.KindIPPool, resourceRoot+"ippools/", ""),
@@ -87,8 +86,18 @@ func (b *Backend) putEvent(key string, value []byte) (backends.Event, bool) {
 		return backends.AffinityEvent(node, rest, value)
 	}
 	e := backends.Event{Key: backends.Key{Kind: r.kind, Name: name}}
-	e.Resource, e.Err = decode(r.kind, name, value)
-	return e, true
+	switch {
+	case name == "":
+		e.Err = fmt.Errorf("the key of this %s ends where its name should be", r.kind)
+	case len(value) > maxValue:
+		e.Resource, e.Err = backends.StandIn(e.Key, checkSize(value))
+	default:
+		e, ok = b.checker.Event(r.kind, name, value)
+	}
+	if !backends.HasEffect(e.Key) {
+		e = backends.Event{Key: e.Key, Warnings: e.Warnings}
+	}
+	return e, ok
 }
 
 // affinityKey splits the key of an affinity, which is name below its range: the
@@ -113,16 +122,6 @@ func (b *Backend) goneEvent(key string) (backends.Event, bool) {
 		}
 	}
 	return backends.Event{Key: backends.Key{Kind: r.kind, Name: name}}, true
-}
-
-func decode(kind backends.Kind, name string, value []byte) (backends.Resource, error) {
-	if name == "" {
-		return nil, fmt.Errorf("the key of this %s ends where its name should be", kind)
-	}
-	if err := checkSize(value); err != nil {
-		return backends.StandIn(backends.Key{Kind: kind, Name: name}, err)
-	}
-	return backends.Decode(kind, name, value)
 }
 
 func checkSize(value []byte) error {

@@ -86,7 +86,7 @@ func (u *usageReading) pools(ctx context.Context) ([]*backends.IPPool, error) {
 	var pools []*backends.IPPool
 	dir := resourceRoot + "ippools/"
 	err := u.each(ctx, dir, clientv3.GetPrefixRangeEnd(dir), func(key string, value []byte) {
-		r, err := decode(backends.KindIPPool, strings.TrimPrefix(key, dir), value)
+		r, err := backends.Decode(backends.KindIPPool, strings.TrimPrefix(key, dir), value)
 		if p, ok := r.(*backends.IPPool); ok && err == nil {
 			pools = append(pools, p)
 		}

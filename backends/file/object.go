@@ -152,22 +152,28 @@ func (r pieceReader) decode(t typeMeta, tree map[string]any, path []any) object 
 	if r.doc.Traps != nil {
 		o.said = r.traps(path)
 	}
-	for _, f := range r.checker.Check(kind, o.core, tree) {
-		if f.Code == backends.NotText && r.readAsText(tree, &f, path) {
-			continue
-		}
-		o.said = append(o.said, r.say(f.Warning, append(path[:len(path):len(path)], f.Path...), f.Value))
-	}
+	found := r.readTexts(tree, path, r.checker.Check(kind, o.core, tree))
 	res, err := decodeResource(kind, o.core, tree)
 	if errors.Is(err, backends.ErrNotOurs) {
 		return object{}
 	}
+	for _, f := range backends.Besides(found, res, err) {
+		o.said = append(o.said, r.say(f.Warning, append(path[:len(path):len(path)], f.Path...), f.Value))
+	}
 	if err != nil {
-		at := append(path[:len(path):len(path)], pathIn(err.Error())...)
-		s := r.say(backends.Warning{Code: backends.Unusable, Text: err.Error()}, at, true)
+		s := r.say(backends.Warning{Code: backends.Unusable, Text: err.Error()}, r.fieldOf(err.Error(), path), true)
 		err = &said{s.Warning, s.at}
 	}
+	for _, text := range backends.Ignored(res) {
+		o.said = append(o.said, r.say(backends.Warning{Code: backends.IgnoredValue, Text: text}, r.fieldOf(text, path), true))
+	}
 	return r.withEvent(o, kind, tree, res, err)
+}
+
+// fieldOf is the path of the field that a message of the decoder is about, in the
+// object at a path.
+func (r pieceReader) fieldOf(message string, object []any) []any {
+	return append(object[:len(object):len(object)], pathIn(message)...)
 }
 
 // Error makes a said an error until its place in the file is known.
@@ -203,20 +209,33 @@ func (r pieceReader) withEvent(o object, kind backends.Kind, tree map[string]any
 	return o
 }
 
-// readAsText makes a text of a value that should be one, as calicoctl does, and
-// says whether it is the text that is written: "yes" is not, as YAML reads it as
-// true.
-func (r pieceReader) readAsText(tree map[string]any, f *backends.Finding, at []any) bool {
-	values := tree
-	for _, step := range f.Path[:len(f.Path)-1] {
-		values, _ = values[step.(string)].(map[string]any)
+// readTexts makes texts of values that should be such, as calicoctl does. What it
+// found of them stays only where another text is written: "yes" is read as true.
+func (r pieceReader) readTexts(tree map[string]any, object []any, found []backends.Finding) []backends.Finding {
+	kept := found[:0]
+	for _, f := range found {
+		if f.Code == backends.NotText {
+			read := makeText(tree, f.Path)
+			written, ok := r.doc.Written(append(object[:len(object):len(object)], f.Path...))
+			if !ok || written == read {
+				continue
+			}
+			f.Text = fmt.Sprintf("%s: %.60q is read as %.60q in YAML: put quotes around it where that is not meant", backends.PathText(f.Path), written, read)
+		}
+		kept = append(kept, f)
 	}
-	name := f.Path[len(f.Path)-1].(string)
-	read := textOf(values[name])
-	values[name] = read
-	written, ok := r.doc.Written(append(at[:len(at):len(at)], f.Path...))
-	f.Text = fmt.Sprintf("%s: %.60q is read as %.60q in YAML: put quotes around it where that is not meant", backends.PathText(f.Path), written, read)
-	return !ok || written == read
+	return kept
+}
+
+// makeText makes a text of the value of a field, and returns it.
+func makeText(tree map[string]any, path []any) string {
+	for _, step := range path[:len(path)-1] {
+		tree, _ = tree[step.(string)].(map[string]any)
+	}
+	name := path[len(path)-1].(string)
+	text := textOf(tree[name])
+	tree[name] = text
+	return text
 }
 
 // textOf is what calicoctl makes of true or a number that should be a text.

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
-	"slices"
 	"time"
 
 	"confd/backends"
@@ -56,7 +55,6 @@ type feed struct {
 	streaming bool
 	pauses    pauses
 	started   time.Time
-	warned    map[objectID][]string
 }
 
 // report is what a feed tells the hub: changes, and that it is in step, or why
@@ -158,7 +156,6 @@ func (f *feed) deliver(ctx context.Context, c *changes) error {
 			return err
 		}
 	}
-	f.warn(c)
 	if len(c.events) > 0 || !f.loaded || f.failing {
 		r := report{from: f.name, events: c.events, revision: c.revision}
 		if !f.send(ctx, r) {
@@ -240,21 +237,5 @@ func (f *feed) send(ctx context.Context, r report) bool {
 		return true
 	case <-ctx.Done():
 		return false
-	}
-}
-
-// warn logs what counts as absent in objects, once for each new text.
-func (f *feed) warn(c *changes) {
-	for id, texts := range c.warnings {
-		for _, text := range texts {
-			if !slices.Contains(f.warned[id], text) {
-				f.log.Warn("ignored: " + text)
-			}
-		}
-		if len(texts) == 0 {
-			delete(f.warned, id)
-		} else {
-			f.warned[id] = texts
-		}
 	}
 }

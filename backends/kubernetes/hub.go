@@ -149,7 +149,7 @@ func (h *hub) start(ctx context.Context, c collection, needed bool) {
 	ctx, cancel := context.WithCancel(ctx)
 	f := &feed{
 		collection: c, client: h.client, log: h.log, reports: h.reports, cancel: cancel, ended: make(chan struct{}),
-		table: newTable(), streaming: true, warned: map[objectID][]string{},
+		table: newTable(), streaming: true,
 	}
 	h.feeds[c.name] = f
 	h.standing[c.name] = &standing{needed: needed}
@@ -185,11 +185,11 @@ func (h *hub) startCalico(ctx context.Context, g *group) {
 	for _, k := range calicoKinds(h.cfg) {
 		c := collection{
 			name: k.plural + " of " + g.name, path: "/apis/" + g.name + "/" + k.plural,
-			read: readKind(k.kind), served: newServed(g, k.plural), optional: k.optional,
+			read: readCalico(k.kind, h.checker), served: newServed(g, k.plural), optional: k.optional,
 		}
 		switch k.kind {
 		case backends.KindBGPConfiguration:
-			c.read = only(c.read, defaultOrNode)
+			c.read = effective(c.read)
 		case backends.KindBlockAffinity:
 			if !h.cfg.AllNodes {
 				c.read = only(c.read, ofNode(h.cfg.Node))
@@ -211,8 +211,8 @@ func (h *hub) startCalico(ctx context.Context, g *group) {
 
 func serviceCollections() []collection {
 	return []collection{
-		{name: "Services", path: "/api/v1/services", read: readKind(backends.KindService)},
-		{name: "EndpointSlices", path: "/apis/discovery.k8s.io/v1/endpointslices", read: readKind(backends.KindEndpointSlice)},
+		{name: "Services", path: "/api/v1/services", read: readCore(backends.KindService)},
+		{name: "EndpointSlices", path: "/apis/discovery.k8s.io/v1/endpointslices", read: readCore(backends.KindEndpointSlice)},
 	}
 }
 
@@ -222,7 +222,7 @@ func secretCollection(k backends.Key, namespace string) collection {
 	}
 	return collection{
 		name: k.String(), path: "/api/v1/namespaces/" + url.PathEscape(k.Namespace) + "/secrets",
-		selector: named(k.Name), read: readKind(backends.KindSecret), secret: k,
+		selector: named(k.Name), read: readCore(backends.KindSecret), secret: k,
 	}
 }
 

@@ -70,9 +70,10 @@ type Config struct {
 // Backend reads one API server. It implements backends.Backend; Run is to be
 // called once.
 type Backend struct {
-	cfg    Config
-	log    *slog.Logger
-	client *client
+	cfg     Config
+	log     *slog.Logger
+	client  *client
+	checker *backends.Checker
 	// needs holds what Need was told last, until Run takes it.
 	needs chan backends.Needs
 }
@@ -93,7 +94,9 @@ func New(cfg Config) (*Backend, error) {
 	if err != nil {
 		return nil, fmt.Errorf("settings for Kubernetes: %w", err)
 	}
-	return &Backend{cfg: cfg, log: cfg.Logger.With("backend", source), client: c, needs: make(chan backends.Needs, 1)}, nil
+	return &Backend{
+		cfg: cfg, log: cfg.Logger.With("backend", source), client: c, checker: backends.NewChecker(), needs: make(chan backends.Needs, 1),
+	}, nil
 }
 
 func check(cfg Config) error {

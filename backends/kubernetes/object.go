@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"confd/backends"
@@ -70,43 +71,45 @@ func (o *object) essence() ([]byte, error) {
 }
 
 // reader makes events of an object's essence: none where it does not matter to
-// this node. Warnings are about what counts as absent.
-type reader func(essence []byte) (events []backends.Event, warnings []string)
+// this node.
+type reader func(essence []byte) []backends.Event
 
 // readNode reads a Kubernetes Node.
-func readNode(data []byte) ([]backends.Event, []string) {
+func readNode(data []byte) []backends.Event {
 	n, err := backends.DecodeKubernetesNode(data)
 	if err != nil {
-		return []backends.Event{unusable(backends.KindNode, data, err)}, nil
+		return []backends.Event{unusable(backends.KindNode, data, err)}
 	}
-	return []backends.Event{{Key: n.ResourceKey(), Resource: n}}, nil
+	return []backends.Event{{Key: n.ResourceKey(), Resource: n}}
 }
 
-// readKind reads any resource that backends.Decode knows.
-func readKind(kind backends.Kind) reader {
-	return func(data []byte) ([]backends.Event, []string) {
+// readCore reads a resource of a kind of Kubernetes' own, which the server has
+// checked.
+func readCore(kind backends.Kind) reader {
+	return func(data []byte) []backends.Event {
 		res, err := backends.Decode(kind, "", data)
-		switch {
-		case errors.Is(err, backends.ErrNotOurs):
-			return nil, nil
-		case res == nil:
-			return []backends.Event{unusable(kind, data, err)}, nil
+		if res == nil {
+			return []backends.Event{unusable(kind, data, err)}
 		}
-		return []backends.Event{{Key: res.ResourceKey(), Resource: res, Err: err}}, nil
+		return []backends.Event{{Key: res.ResourceKey(), Resource: res, Err: err}}
+	}
+}
+
+// readCalico reads one of Calico's resources.
+func readCalico(kind backends.Kind, c *backends.Checker) reader {
+	return func(data []byte) []backends.Event {
+		e, ours := c.Event(kind, "", data)
+		if !ours {
+			return nil
+		}
+		return []backends.Event{e}
 	}
 }
 
 // only drops the events for which keep does not hold.
 func only(read reader, keep func(backends.Event) bool) reader {
-	return func(data []byte) ([]backends.Event, []string) {
-		events, warnings := read(data)
-		var kept []backends.Event
-		for _, e := range events {
-			if keep(e) {
-				kept = append(kept, e)
-			}
-		}
-		return kept, warnings
+	return func(data []byte) []backends.Event {
+		return slices.DeleteFunc(read(data), func(e backends.Event) bool { return !keep(e) })
 	}
 }
 
@@ -124,10 +127,18 @@ func otherThan(name string) func(backends.Event) bool {
 	return func(e backends.Event) bool { return e.Key.Name != name }
 }
 
-// defaultOrNode holds for the names that a BGPConfiguration can have an effect
-// with.
-func defaultOrNode(e backends.Event) bool {
-	return e.Key.Name == "default" || strings.HasPrefix(e.Key.Name, "node.")
+// effective keeps of BGPConfigurations only those that can have an effect, and
+// what there is to say about the others.
+func effective(read reader) reader {
+	return func(data []byte) []backends.Event {
+		events := read(data)
+		for i, e := range events {
+			if !backends.HasEffect(e.Key) {
+				events[i] = backends.Event{Key: e.Key, Warnings: e.Warnings}
+			}
+		}
+		return events
+	}
 }
 
 // unusable is the event of an object that cannot be decoded.

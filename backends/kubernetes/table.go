@@ -29,14 +29,13 @@ type changes struct {
 	events []backends.Event
 	// entries are those that change; one without keys goes.
 	entries  map[objectID]entry
-	warnings map[objectID][]string
 	revision string // of the collection after these changes
 	// removals says that an object was deleted, or is missing in a list.
 	removals bool
 }
 
 func (t *table) change() *changes {
-	return &changes{table: t, entries: map[objectID]entry{}, warnings: map[objectID][]string{}}
+	return &changes{table: t, entries: map[objectID]entry{}}
 }
 
 func (c *changes) lookup(id objectID) (entry, bool) {
@@ -58,8 +57,7 @@ func (c *changes) put(o *object, read reader) error {
 	if had && old.hash == hash {
 		return nil
 	}
-	events, warnings := read(data)
-	c.warnings[id] = warnings
+	events := read(data)
 	e := entry{hash: hash}
 	for _, ev := range events {
 		e.keys = append(e.keys, ev.Key)
@@ -79,7 +77,6 @@ func (c *changes) remove(id objectID) {
 		c.entries[id] = entry{}
 		c.removals = true
 	}
-	c.warnings[id] = nil
 }
 
 // removeAllBut notes that only these objects are there.

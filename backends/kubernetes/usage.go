@@ -64,14 +64,13 @@ func readUsage(ctx context.Context, c *client, g *group, node string, most int) 
 // readPools returns the pools that can be used, by name.
 func readPools(ctx context.Context, c *client, g *group) ([]*backends.IPPool, error) {
 	var pools []*backends.IPPool
-	read := readKind(backends.KindIPPool)
+	read := readCore(backends.KindIPPool)
 	err := usageList(c, g, "ippools").all(ctx, func(o *object) {
 		data, err := o.essence()
 		if err != nil {
 			return
 		}
-		events, _ := read(data)
-		for _, e := range events {
+		for _, e := range read(data) {
 			if p, ok := e.Resource.(*backends.IPPool); ok {
 				pools = append(pools, p)
 			}

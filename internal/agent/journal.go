@@ -100,7 +100,11 @@ func (j *journal) rendered(c *plan.Candidate) { warnOfKeys(j.log, c.Config, optm
 
 // held says that something is held back.
 func (j *journal) held(h report.Held) {
-	attributes := []any{"hash", h.Hash, "why", h.Why, "because", report.Few(h.Objects), "sessions", few(h.Lost)}
+	attributes := []any{"hash", h.Hash, "why", h.Why}
+	if len(h.Objects) > 0 {
+		attributes = append(attributes, "because", report.Few(h.Objects))
+	}
+	attributes = append(attributes, "sessions", few(h.Lost))
 	if !h.Until.IsZero() {
 		attributes = append(attributes, "until", h.Until.Format(time.RFC3339))
 	}
@@ -156,17 +160,10 @@ func (j *journal) applied(c *plan.Candidate, of *rollout.Rollout, running *plan.
 			continue
 		}
 		if !compared {
-			changes, compared = bgp.Compare(configOf(running), c.Config, c.Birds.Version.Major), true
+			changes, compared = bgp.Compare(running.ConfigOrNil(), c.Config, c.Birds.Version.Major), true
 		}
 		j.line(c, s, r, changes)
 	}
-}
-
-func configOf(c *plan.Candidate) *bgp.Config {
-	if c == nil {
-		return nil
-	}
-	return c.Config
 }
 
 func (j *journal) line(c *plan.Candidate, s reload.Set, r reload.Result, changes bgp.Changes) {

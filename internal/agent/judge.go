@@ -66,7 +66,7 @@ func (j *judge) question(now time.Time, c *plan.Candidate, s surveyed) guard.Que
 	q := guard.Question{
 		Options: j.options, Now: now, Salt: j.memory.salt, BIRD: j.birds.daemon.Version.Major, History: j.memory.history,
 		Seen: append(j.before(), j.sessions.all()...), Booted: j.known.Of("bird").BIRD.Rebooted(), Routes: s.routes, Local: j.local(s.local),
-		Doubt: j.inbox.Doubt(), Held: j.held(), Approved: j.approved(), Announced: j.memory.announced, Running: j.running(),
+		Doubt: j.inbox.Trust.Doubt(), Held: j.held(), Approved: j.approved(), Announced: j.memory.announced, Running: j.running(),
 	}
 	if c != nil {
 		q.Candidate, q.OtherTemplates = side(c), j.otherTemplates(c)
@@ -97,7 +97,7 @@ func (j *judge) unseen(before []guard.Seen) []guard.Seen {
 // local are the addresses of this machine's interfaces, where what runs shows that
 // they are those that BIRD sees, too: it has a session from one of them.
 func (j *judge) local(addresses []netip.Addr) []netip.Addr {
-	running := j.runs.Config()
+	running := j.runs.Running().ConfigOrNil()
 	if running == nil {
 		return nil
 	}
@@ -195,7 +195,7 @@ func (j *judge) before() []guard.Seen {
 // lost notes that a BIRD went away: a change that comes while it is restarted must
 // not pass for harmless, so that all the sessions that it should have count.
 func (j *judge) lost(now time.Time, set string) {
-	running := j.runs.Config()
+	running := j.runs.Running().ConfigOrNil()
 	if running == nil {
 		return
 	}

@@ -66,9 +66,6 @@ func (l *lanes) of(set string) *lane {
 	return made
 }
 
-// idle says whether nothing is being done to a set.
-func (l *lanes) idle(set string) bool { return l.all[set] == nil || !l.all[set].busy }
-
 // give has an order carried out, unless something else is: false.
 func (l *lanes) give(o Order) bool {
 	lane := l.of(o.Set.Name)
@@ -187,11 +184,12 @@ func perform(ctx context.Context, t Target, o Order) Done {
 	return d
 }
 
-// applyAndTell applies a set. Where tell is set, BIRD reads it also where it is in
-// place already.
+// applyAndTell applies a set. Where tell is set, BIRD reads it also where that did
+// nothing, as it is in place already.
 func applyAndTell(ctx context.Context, t Target, s reload.Set, tell bool) (reload.Result, error) {
 	r, err := t.Apply(ctx, s)
-	if err == nil && tell && len(r.Changed) == 0 {
+	idle := r.State == reload.Unchanged || r.State == reload.Installed && len(r.Changed) == 0
+	if err == nil && tell && idle {
 		return t.Reconfigure(ctx, s)
 	}
 	return r, err

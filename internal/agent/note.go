@@ -130,7 +130,7 @@ func (d *desk) noteStarted(before *report.Report) {
 	for _, s := range d.runs.Current() {
 		of := d.of(s)
 		if of.BIRD.Started() == nil {
-			of.BIRD.StartedWith(startedBefore(before, s.Name, of.BIRD.Rebooted(), d.runs.Config()))
+			of.BIRD.StartedWith(startedBefore(before, s.Name, of.BIRD.Rebooted(), d.runs.Running().ConfigOrNil()))
 		}
 		needs := strings.Join(d.restartNeeded(s.Name, of.BIRD.Started()), ", ")
 		if of.BIRD.Needs(needs) {
@@ -164,7 +164,7 @@ func startedWith(then report.Listening, set string, cfg *bgp.Config) *bgp.Config
 
 // restartNeeded is what the BIRD of a set takes only when it starts.
 func (d *desk) restartNeeded(set string, started *bgp.Config) []string {
-	running := d.runs.Config()
+	running := d.runs.Running().ConfigOrNil()
 	if running == nil || started == nil {
 		return nil
 	}

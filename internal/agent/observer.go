@@ -34,6 +34,7 @@ type observer struct {
 	metrics   *metrics.Metrics
 	notifier  *notify.Notifier
 	readyFile string
+	group     int // of the report's file; -1: this process's
 	last      atomic.Pointer[report.Report]
 	beat      atomic.Int64 // when the loop turned last, in Unix nanoseconds
 	written   time.Time
@@ -44,7 +45,7 @@ type observer struct {
 // newObserver makes the observer of a run of a program of that version. usage reads
 // the use of the IP pools; nil: nobody does.
 func newObserver(s settings.Settings, program string, usage backends.UsageReader, log *slog.Logger) *observer {
-	o := &observer{log: log, notifier: notify.New(log), readyFile: s.Watch.ReadyFile, failed: map[string]string{}}
+	o := &observer{log: log, notifier: notify.New(log), readyFile: s.Watch.ReadyFile, group: s.Templates.Group, failed: map[string]string{}}
 	options := metrics.Options{Version: program, Node: s.Node, Report: o.last.Load, PerSession: s.Watch.Sessions, Log: log}
 	if usage != nil && s.Watch.IPAM {
 		options.IPAM = func(ctx context.Context) (backends.Usage, error) { return usage.Usage(ctx, s.Node) }
@@ -106,7 +107,7 @@ func (o *observer) publish(now time.Time, r *report.Report, folder string) {
 	}
 	o.complain("the file that says whether this program is ready is not as it should be", notify.ReadyFile(o.readyFile, r.Ready))
 	if folder != "" {
-		o.complain("confd status cannot see how this program stands", r.Write(folder))
+		o.complain("confd status cannot see how this program stands", r.Write(folder, o.group))
 	}
 }
 

@@ -17,7 +17,6 @@ import (
 	"os"
 	"time"
 
-	"confd/backends"
 	"confd/bgp"
 	"confd/internal/birds"
 	"confd/internal/guard"
@@ -83,6 +82,7 @@ type Knowledge struct {
 	Memory *guard.Memory          `json:"memory"` // nil: none
 	Salt   guard.Salt             `json:"salt"`   // of Memory
 	Stores map[string]inbox.Store `json:"stores,omitempty"`
+	Disk   string                 `json:"disk"` // names the sets that lie on disk for BIRDs, of which Memory is
 }
 
 // Children are the BIRDs that the program runs itself.
@@ -154,9 +154,6 @@ type Done struct {
 	Drift  reload.Drift
 	Err    error
 }
-
-// updates is where the sources' updates arrive.
-type updates = <-chan backends.Update
 
 // tick is how often the loop turns where nothing happens: it looks at a trial, at
 // what was approved, and whether all is as it was left.

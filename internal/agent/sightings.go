@@ -52,15 +52,6 @@ func (k *sightings) lost(now time.Time, set string, names []string) {
 	}
 }
 
-// recall takes over what was seen before, where nothing else is known.
-func (k *sightings) recall(seen []guard.Seen) {
-	for _, s := range seen {
-		if _, known := k.of(s.Set)[s.Name]; !known {
-			k.of(s.Set)[s.Name] = s
-		}
-	}
-}
-
 // forget forgets what was last seen before a time.
 func (k *sightings) forget(before time.Time) {
 	for _, set := range k.last {

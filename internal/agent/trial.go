@@ -21,10 +21,10 @@ type trials struct{ *conductor }
 
 // look has a look at each set on trial.
 func (t trials) look(now time.Time) {
-	for _, s := range t.runs.OnTrialSets() {
+	for _, s := range t.runs.Trial().Sets() {
 		t.lanes.give(Order{Action: Look, For: ForTrial, Set: s})
 	}
-	if t.runs.MustGoBack(now) {
+	if t.runs.Back.IsDue(now) && !t.runs.OnTrial() {
 		t.putBack(now)
 	}
 }
@@ -34,10 +34,10 @@ func (t trials) looked(now time.Time, done Done) {
 	name := done.Set.Name
 	undone := (*reload.UndoneError)(nil)
 	switch {
-	case !t.runs.IsOnTrial(name):
+	case !t.runs.Trial().Has(name):
 	case errors.As(done.Err, &undone):
 		t.note(now, done)
-		if candidate, batch := t.runs.Undone(name); candidate != nil {
+		if candidate, batch := t.runs.Failed(name, true); candidate != nil {
 			t.undone(now, candidate, batch, done.Err)
 		} else if t.runs.Running() == nil {
 			t.keepFailed(now, &failed{set: undone.Hash, held: report.Held{Hash: undone.Hash, Why: done.Err.Error()}})
@@ -73,7 +73,7 @@ func (t trials) broke(now time.Time, done Done) {
 	if lapsed := (*reload.LapsedError)(nil); errors.As(done.Err, &lapsed) {
 		why = lapsed.Error()
 	}
-	if _, batch := t.runs.Broke(s.Name); batch.Keys != nil || !batch.Since.IsZero() {
+	if _, batch := t.runs.Failed(s.Name, false); batch.Keys != nil || !batch.Since.IsZero() {
 		t.inbox.Return(batch)
 	}
 	t.fail(now, errors.New("set "+s.Name+": the trial ended, and BIRD has not confirmed"+after(": ", why)))
@@ -124,10 +124,10 @@ func (t trials) keepFailed(now time.Time, f *failed) {
 // putBack has each BIRD use what runs again, where a set of what was undone has not
 // failed itself.
 func (t trials) putBack(now time.Time) {
-	t.runs.GoingBack(now.Add(t.settings.Timing.Verify))
+	t.runs.Back.Begun(now.Add(t.settings.Timing.Verify))
 	back := true
 	for _, s := range t.runs.Before() {
-		if s.Guard = nil; t.of(s).Files.IsInstalled(s.Hash()) || t.runs.IsOnTrial(s.Name) {
+		if s.Guard = nil; t.of(s).Files.IsInstalled(s.Hash()) || t.runs.Trial().Has(s.Name) {
 			continue
 		}
 		back = false
@@ -135,7 +135,7 @@ func (t trials) putBack(now time.Time) {
 		t.lanes.give(Order{Action: Apply, For: ForReturn, Set: s})
 	}
 	if back {
-		t.runs.IsBack()
+		t.runs.Back.Done()
 	}
 }
 
@@ -143,7 +143,7 @@ func (t trials) putBack(now time.Time) {
 func (t trials) returned(now time.Time, done Done) {
 	if errors.Is(done.Err, reload.ErrCannotCheck) && !t.missed(done.Set.Name) {
 		t.of(done.Set).Files.NotNeeded()
-		t.runs.IsBack()
+		t.runs.Back.Done()
 		return
 	}
 	t.note(now, done)
@@ -152,5 +152,5 @@ func (t trials) returned(now time.Time, done Done) {
 		return
 	}
 	t.log.Info("what was before is back", "set", done.Set.Name, "state", done.Result.State.String())
-	t.runs.GoingBack(now)
+	t.runs.Back.Begun(now)
 }

@@ -16,6 +16,7 @@ import (
 
 	"confd/internal/plan"
 	"confd/internal/settings"
+	"confd/internal/strict"
 	"confd/templates"
 )
 
@@ -148,7 +149,7 @@ func read(folder string) (*Case, error) {
 		return nil, err
 	}
 	var t Settings
-	meta, err := toml.Decode(string(c.text), &t)
+	meta, err := strict.Decode(string(c.text), &t, "env")
 	if p := (toml.ParseError{}); errors.As(err, &p) {
 		return nil, fmt.Errorf("%s:%d: %s", file, p.Position.Line, p.Message)
 	}

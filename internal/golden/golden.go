@@ -32,6 +32,8 @@ type Options struct {
 	Match *regexp.Regexp
 	// Update writes what was rendered instead of comparing with it.
 	Update bool
+	// Strict fails targets with warnings that their case lists, too.
+	Strict bool
 	// Checker has BIRD read what was rendered; nil: none does.
 	Checker *birdcheck.Checker
 	// Report is told of each result, in the order of the cases.
@@ -244,7 +246,7 @@ func (r *runner) compare(ctx context.Context, out *Result, render renderer) {
 	case out.Err == nil: // what BIRD refuses is nothing to want
 		out.Updated, err = c.update()
 	}
-	out.Err = errors.Join(out.Err, err, t.unlisted(got.Warnings, c.warnings))
+	out.Err = errors.Join(out.Err, err, t.unexpected(got.Warnings, c.warnings, r.Strict))
 }
 
 // Summary counts results.

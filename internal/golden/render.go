@@ -44,7 +44,7 @@ func (c *Case) load(ctx context.Context) (*backends.State, error) {
 	}
 	state := backends.NewState()
 	for _, e := range events {
-		if e.Key.Kind == file.KindFile {
+		if e.Key.Kind == file.KindFile && e.Err != nil {
 			return nil, settings.Error{Err: fmt.Errorf("%s: %w", e.Key, e.Err)}
 		}
 		state.Apply(e)

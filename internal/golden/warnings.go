@@ -42,13 +42,13 @@ func (w Warning) isListed(entries []string) bool {
 	return slices.ContainsFunc(entries, func(e string) bool { return e == w.Code || strings.Contains(w.Text, e) })
 }
 
-// unlisted is the error that names the warnings that are neither in the case's
-// list nor lines of its file of warnings; nil: there are none.
-func (t Target) unlisted(warnings []Warning, file []byte) error {
+// unexpected is the error that names the warnings that are neither in the case's
+// list nor lines of its file of warnings, or all of them; nil: there are none.
+func (t Target) unexpected(warnings []Warning, file []byte, strict bool) error {
 	var b strings.Builder
 	count := 0
 	for _, w := range warnings {
-		if w.isListed(t.warnings) || slices.Contains(fileLines(file), w.Text) {
+		if !strict && (w.isListed(t.warnings) || slices.Contains(fileLines(file), w.Text)) {
 			continue
 		}
 		count++
@@ -56,20 +56,17 @@ func (t Target) unlisted(warnings []Warning, file []byte) error {
 		for line := range strings.Lines(w.Detail) {
 			fmt.Fprintf(&b, "    %s", line)
 		}
-		fmt.Fprintf(&b, "  to expect it: warnings = [%s]\n", strconv.Quote(w.name()))
+		if !strict {
+			fmt.Fprintf(&b, "  to expect it: warnings = [%s]\n", strconv.Quote(w.Text))
+		}
 	}
-	if count == 0 {
+	switch {
+	case count == 0:
 		return nil
+	case strict:
+		return fmt.Errorf("%s, which --strict makes errors:\n%s", counted(count, "warning"), strings.TrimRight(b.String(), "\n"))
 	}
 	return fmt.Errorf("%s that %s does not list:\n%s", counted(count, "warning"), t.at("warnings"), strings.TrimRight(b.String(), "\n"))
-}
-
-// name is what stands for the warning in a list, where nobody chose better.
-func (w Warning) name() string {
-	if w.Code != "" {
-		return w.Code
-	}
-	return w.Text
 }
 
 // stillThere are the lines of a file of warnings that are true yet.

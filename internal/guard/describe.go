@@ -20,8 +20,8 @@ const maxObjects = 30
 // each: first those that asked for what is lost, then by kind.
 func (j *judgement) describe(reasons map[backends.Key]aspect, lost []string) []string {
 	before := j.q.stateBefore()
-	if len(reasons) == 0 && j.q.OtherTemplates {
-		return []string{"the templates changed"}
+	if len(reasons) == 0 && j.unwritten {
+		return []string{"the templates leave these sessions out"}
 	}
 	if before == nil {
 		return j.describeStanding(lost)
@@ -262,8 +262,29 @@ func quietly(name string) string {
 // was before.
 func (j *judgement) describeStanding(lost []string) []string {
 	var texts []string
-	for _, c := range bgp.Causes(nil, nil, j.state, j.q.Options.Node, lost) {
-		texts = append(texts, c.Text)
+	mesh, peers := false, false
+	for _, name := range lost {
+		kind, _, _, ok := bgp.ParseSessionName(name)
+		mesh, peers = mesh || kind == bgp.MeshSession, peers || ok && kind != bgp.MeshSession
+	}
+	if me := j.state.Nodes[j.q.Options.Node]; !mesh {
+	} else if !meshOn(j.state.BGPConfigurations["default"]) {
+		texts = append(texts, "BGPConfiguration default: the mesh is switched off")
+	} else if me != nil && me.ClusterID.IsValid() {
+		texts = append(texts, me.ResourceKey().String()+": it is a route reflector, and out of the mesh")
+	}
+	switch n := len(j.state.BGPPeers); {
+	case !peers:
+	case n == 0:
+		texts = append(texts, "there is no BGPPeer at all")
+	default:
+		texts = append(texts, fmt.Sprintf("none of the %d BGPPeers asks for these sessions", n))
+	}
+	for _, key := range slices.SortedFunc(maps.Keys(j.state.Invalid), backends.Key.Compare) {
+		switch key.Kind {
+		case backends.KindBGPConfiguration, backends.KindBGPPeer, backends.KindSecret:
+			texts = append(texts, fmt.Sprintf("%s cannot be used: %v", key, j.state.Invalid[key]))
+		}
 	}
 	return texts
 }

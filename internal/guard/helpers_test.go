@@ -2,6 +2,7 @@ package guard
 
 import (
 	"cmp"
+	"encoding/json"
 	"fmt"
 	"net/netip"
 	"slices"
@@ -73,7 +74,11 @@ func side(t testing.TB, s *backends.State) Side {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return Side{Config: c, State: s, Hash: fmt.Sprintf("%p", c)}
+	data, err := json.Marshal(c)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return Side{Config: c, State: s, Hash: shortHash(string(data))}
 }
 
 // upNow are all sessions of a configuration, established.

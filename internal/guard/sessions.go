@@ -28,9 +28,11 @@ type judgement struct {
 	bySession map[string][]bgp.Route
 	// written are the sessions in the candidate's files, where the templates are
 	// others or somebody asked; nil: not known.
-	written  map[string]bool
-	cluster  *cluster
-	sessions []session
+	written map[string]bool
+	// unwritten: the templates leave sessions out that the candidate asks for.
+	unwritten bool
+	cluster   *cluster
+	sessions  []session
 	// needRoutes: with BIRD's routes the judgement may be another one.
 	needRoutes bool
 }
@@ -161,6 +163,7 @@ func (j *judgement) fateOf(l Line) (fate, *Line) {
 	case f == kept && !l.Terms.known() && j.homeless(is.Terms.Source):
 		return remade, is
 	case f != removed && j.q.OtherTemplates && len(j.q.Candidate.Sets) > 0 && !j.written[is.Name]:
+		j.unwritten = true
 		return removed, nil
 	}
 	return f, is

@@ -28,7 +28,7 @@ func (in *Inbox) Stores() map[string]Store {
 func (in *Inbox) Remember(stores map[string]Store) {
 	for name, then := range stores {
 		if s := in.sources[name]; s != nil {
-			in.compare(name, then, Store{s.cluster, s.revision})
+			in.Trust.compare(name, then, Store{s.cluster, s.revision})
 			if s.cluster == "" && s.revision == "" {
 				s.cluster, s.revision = then.Cluster, then.Revision
 			}
@@ -36,31 +36,38 @@ func (in *Inbox) Remember(stores map[string]Store) {
 	}
 }
 
-// Doubt says why what the stores hold is doubtful as a whole: one has gone back to
-// an older revision, or is another cluster's. Empty: it is not.
-func (in *Inbox) Doubt() string { return in.doubt }
+// Trust says whether what the stores hold can be believed as a whole.
+//
+//	state    event                               next
+//	trusted  a store has gone back, or is another doubted
+//	doubted  Restore                             trusted
+type Trust struct{ doubt string }
 
-// Trusted ends the doubt: somebody has approved what the stores hold, or it takes
+// Doubt says why it cannot: a store has gone back to an older revision, or is another
+// cluster's. Empty: it can.
+func (t *Trust) Doubt() string { return t.doubt }
+
+// Restore ends the doubt: somebody has approved what the stores hold, or it takes
 // nothing away.
-func (in *Inbox) Trusted() { in.doubt = "" }
+func (t *Trust) Restore() { t.doubt = "" }
 
 // doubted looks whether an update is of an older store than before, or of another.
 func (in *Inbox) doubted(u backends.Update, s *source) {
 	now := Store{u.Cluster, u.Revision}
-	in.compare(u.Source, Store{s.cluster, s.revision}, now)
+	in.Trust.compare(u.Source, Store{s.cluster, s.revision}, now)
 	if u.Cluster != "" {
 		s.cluster = u.Cluster
 	}
 }
 
 // compare notes a doubt where now is older than then, or another.
-func (in *Inbox) compare(name string, then, now Store) {
+func (t *Trust) compare(name string, then, now Store) {
 	was, err1 := strconv.ParseUint(then.Revision, 10, 64)
 	is, err2 := strconv.ParseUint(now.Revision, 10, 64)
 	switch {
 	case then.Cluster != "" && now.Cluster != "" && then.Cluster != now.Cluster:
-		in.doubt = fmt.Sprintf("the datastore %s is another cluster's (%s) than before (%s)", name, now.Cluster, then.Cluster)
+		t.doubt = fmt.Sprintf("the datastore %s is another cluster's (%s) than before (%s)", name, now.Cluster, then.Cluster)
 	case err1 == nil && err2 == nil && is < was:
-		in.doubt = fmt.Sprintf("the datastore %s went back from revision %d to %d, as one does that is restored from an older snapshot", name, was, is)
+		t.doubt = fmt.Sprintf("the datastore %s went back from revision %d to %d, as one does that is restored from an older snapshot", name, was, is)
 	}
 }

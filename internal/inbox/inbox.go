@@ -53,7 +53,7 @@ type Inbox struct {
 	whole   bool
 	changed map[backends.Key]bool
 	since   time.Time
-	doubt   string
+	Trust   Trust
 }
 
 // source is where one source stands.
@@ -111,7 +111,7 @@ func (in *Inbox) Take(u backends.Update) bool {
 			changed = true
 		}
 	}
-	in.source(u)
+	in.hear(u)
 	if changed {
 		in.ask(false)
 	}
@@ -124,10 +124,15 @@ func (in *Inbox) Take(u backends.Update) bool {
 }
 
 // kept is an event; of an object that cannot be used any more with its last good
-// version.
+// version. A filter closes instead: what it has been told to keep out by now,
+// nobody knows.
 func (in *Inbox) kept(e backends.Event) backends.Event {
-	if in.opts.KeepGood && e.Err != nil && e.Resource == nil {
-		e.Resource, _ = in.state.Get(e.Key)
+	if !in.opts.KeepGood || e.Err == nil || e.Key.Kind == backends.KindBGPFilter {
+		return e
+	}
+	good, there := in.state.Get(e.Key)
+	if _, invalid := in.state.Invalid[e.Key]; there && (!invalid || in.state.Stale[e.Key]) {
+		e.Resource, e.Stale = good, true
 	}
 	return e
 }
@@ -136,11 +141,11 @@ func (in *Inbox) kept(e backends.Event) backends.Event {
 // where nothing better is known.
 func (in *Inbox) Recall(before *backends.State) {
 	for key, err := range in.state.Invalid {
-		if _, known := in.state.Get(key); known || key.Kind == backends.KindSecret {
+		if in.state.Stale[key] || key.Kind == backends.KindSecret || key.Kind == backends.KindBGPFilter {
 			continue
 		}
 		if r, ok := before.Get(key); ok {
-			in.state.Apply(backends.Event{Key: key, Resource: r, Err: err})
+			in.state.Apply(backends.Event{Key: key, Resource: r, Err: err, Stale: true})
 		}
 	}
 }
@@ -169,8 +174,8 @@ func (in *Inbox) ask(first bool) {
 	}
 }
 
-// source notes where the source of an update stands.
-func (in *Inbox) source(u backends.Update) {
+// hear notes where the source of an update stands.
+func (in *Inbox) hear(u backends.Update) {
 	s, ok := in.sources[u.Source]
 	if !ok {
 		s = &source{}

@@ -45,6 +45,14 @@ type Times struct {
 // IsRest says whether a change that is held was taken out.
 func (c *Candidate) IsRest() bool { return c.Full == nil }
 
+// ConfigOrNil is Config; nil where there is no candidate.
+func (c *Candidate) ConfigOrNil() *bgp.Config {
+	if c == nil {
+		return nil
+	}
+	return c.Config
+}
+
 // Candidate renders cfg, which state asks for, for the BIRDs of a node. What it
 // returns has Full set, and neither Changed nor the times before Rendered.
 func (p Planner) Candidate(ctx context.Context, cfg *bgp.Config, state *backends.State, d birds.Daemons, revision string) (*Candidate, error) {

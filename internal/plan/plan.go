@@ -62,14 +62,28 @@ func Load(s Settings, log *slog.Logger) (Templates, error) {
 	if err != nil {
 		return Templates{}, err
 	}
-	if !builtIn {
-		log.Info("using the templates of a folder", "confdir", s.ConfDir)
-	}
+	s.sayWhich(builtIn, log)
 	engine, err := templates.Load(folder, templates.Options{Prefix: s.Prefix, Node: s.BGP.Node, Logger: log})
 	if err != nil {
 		return Templates{}, err
 	}
 	return Templates{engine, builtIn}, nil
+}
+
+// usualConfDir is the configuration folder where nobody asks for another.
+const usualConfDir = "/etc/confd"
+
+// sayWhich says which templates are used. That somebody's own are not there is a
+// warning: files of the built-in ones go elsewhere.
+func (s Settings) sayWhich(builtIn bool, log *slog.Logger) {
+	switch {
+	case !builtIn:
+		log.Info("using the templates of a folder", "confdir", s.ConfDir)
+	case s.ConfDir == usualConfDir:
+		log.Info("using the built-in templates", "confdir", s.ConfDir)
+	default:
+		log.Warn("the configuration folder has no conf.d: the built-in templates are used, and their files go to BIRD's folder (--bird-dir)", "confdir", s.ConfDir)
+	}
 }
 
 // folder is the user's configuration folder, where it has template resources,

@@ -17,10 +17,11 @@ const File = ".confd-report.json"
 // 5,000 nodes a report has 3 MB.
 const maxBytes = 64 << 20
 
-// Write puts the report into BIRD's folder, at once. Where that fails, such as for
+// Write puts the report into BIRD's folder, at once, for a group to read; -1: that
+// of this process. Where that fails, such as for
 // want of space, the one before must not go on saying what is no longer so: an
 // empty file takes its place, which Read takes for what it is.
-func (r *Report) Write(folder string) error {
+func (r *Report) Write(folder string, group int) error {
 	out := *r
 	out.Format = Format
 	data, err := json.Marshal(out)
@@ -32,7 +33,7 @@ func (r *Report) Write(folder string) error {
 		return fmt.Errorf("writing the report: %w", err)
 	}
 	defer d.Close()
-	if err := replace(d, append(data, '\n')); err != nil {
+	if err := replace(d, append(data, '\n'), group); err != nil {
 		return fmt.Errorf("writing the report: %w", err)
 	}
 	return nil
@@ -40,8 +41,8 @@ func (r *Report) Write(folder string) error {
 
 // replace writes the report's file, in the room of the one before where there is
 // no other.
-func replace(d *foreign.Folder, data []byte) error {
-	attr := foreign.Attr{Mode: 0o640, UID: -1, GID: -1}
+func replace(d *foreign.Folder, data []byte, group int) error {
+	attr := foreign.Attr{Mode: 0o640, UID: -1, GID: group}
 	err := d.Write(File, data, attr)
 	if err == nil {
 		return nil

@@ -56,7 +56,7 @@ func TestWrittenIsRead(t *testing.T) {
 	}
 	for _, node := range []string{"a", "b"} {
 		r := &Report{Program: "1", Node: node, Held: held("T1")}
-		must(t, r.Write(folder))
+		must(t, r.Write(folder, -1))
 		if r.Format != 0 {
 			t.Error("a report was changed that somebody may be reading")
 		}
@@ -72,7 +72,7 @@ func TestWrittenIsRead(t *testing.T) {
 	if got := names(t, folder); !slices.Equal(got, []string{File}) {
 		t.Errorf("the folder has %v", got)
 	}
-	err := (&Report{}).Write(folder + "/none")
+	err := (&Report{}).Write(folder+"/none", -1)
 	if !errors.Is(err, fs.ErrNotExist) {
 		t.Errorf("into a folder that is not there: %v", err)
 	}
@@ -118,7 +118,7 @@ func TestPlanted(t *testing.T) {
 					t.Errorf("%+v, %v", r, err)
 				}
 			}
-			must(t, (&Report{Node: "n"}).Write(folder))
+			must(t, (&Report{Node: "n"}).Write(folder, -1))
 			if r, err := ReadOwn(folder); err != nil || r.Node != "n" {
 				t.Errorf("%+v, %v", r, err)
 			}
@@ -140,7 +140,7 @@ func needRoot(t *testing.T) {
 func TestReportOfAStranger(t *testing.T) {
 	needRoot(t)
 	folder := t.TempDir()
-	must(t, (&Report{Node: "forged"}).Write(folder), os.Chown(filepath.Join(folder, File), 65534, 65534))
+	must(t, (&Report{Node: "forged"}).Write(folder, -1), os.Chown(filepath.Join(folder, File), 65534, 65534))
 	if r, err := Read(folder); err != nil || r.Node != "forged" {
 		t.Errorf("%+v, %v", r, err)
 	}
@@ -177,20 +177,20 @@ func fill(t *testing.T, folder string) {
 // leaves none that says what is no longer so.
 func TestDiskFull(t *testing.T) {
 	folder := smallDisk(t, "1m")
-	must(t, (&Report{Node: "old", Failure: strings.Repeat("x", 100<<10)}).Write(folder))
+	must(t, (&Report{Node: "old", Failure: strings.Repeat("x", 100<<10)}).Write(folder, -1))
 	fill(t, folder)
-	must(t, (&Report{Node: "new", Failure: strings.Repeat("x", 90<<10)}).Write(folder))
+	must(t, (&Report{Node: "new", Failure: strings.Repeat("x", 90<<10)}).Write(folder, -1))
 	if r, err := Read(folder); err != nil || r.Node != "new" {
 		t.Errorf("%+v, %v", r, err)
 	}
-	err := (&Report{Node: "large", Failure: strings.Repeat("x", 2<<20)}).Write(folder)
+	err := (&Report{Node: "large", Failure: strings.Repeat("x", 2<<20)}).Write(folder, -1)
 	if !errors.Is(err, syscall.ENOSPC) {
 		t.Errorf("%v", err)
 	}
 	if r, err := Read(folder); r != nil || err == nil || !strings.Contains(err.Error(), "disk full") {
 		t.Errorf("the old report lies: %+v, %v", r, err)
 	}
-	must(t, os.Remove(folder+"/fill"), (&Report{Node: "again"}).Write(folder))
+	must(t, os.Remove(folder+"/fill"), (&Report{Node: "again"}).Write(folder, -1))
 	if r, err := Read(folder); err != nil || r.Node != "again" {
 		t.Errorf("%+v, %v", r, err)
 	}
@@ -280,4 +280,20 @@ func asStranger(t *testing.T, do func() error) error {
 		done <- do()
 	}()
 	return <-done
+}
+
+// TestGroup: the report is for the group that may read BIRD's files.
+func TestGroup(t *testing.T) {
+	if os.Getuid() != 0 {
+		t.Skip("only root gives files to groups that it is not in")
+	}
+	folder := t.TempDir()
+	for _, group := range []int{4, 27} {
+		must(t, (&Report{}).Write(folder, group))
+		info, err := os.Stat(filepath.Join(folder, File))
+		must(t, err)
+		if sys := info.Sys().(*syscall.Stat_t); int(sys.Gid) != group || sys.Uid != 0 || info.Mode() != 0o640 {
+			t.Errorf("user %d, group %d, mode %v", sys.Uid, sys.Gid, info.Mode())
+		}
+	}
 }

@@ -9,15 +9,14 @@
 //	any       Try        trial     some sets are on trial; of a whole candidate, or not
 //	trial     Passed     trial     that set is confirmed; others are still on trial
 //	trial     Passed     as before it was the last set: Live follows where it was a whole
-//	trial     Undone     back      that set has failed: what was before must come back
-//	trial     Broke      as before nobody knows how the trial has ended
-//	back      IsBack     as before each set is what it was before
+//	trial     Failed     back      undone: what was before must come back
+//	trial     Failed     as before nobody knows how the trial has ended
+//	back      Back.Done  as before each set is what it was before
 //	any       Doubt      the same  the next candidate is applied even where it is no news
 package runs
 
 import (
 	"slices"
-	"time"
 
 	"confd/bgp"
 	"confd/internal/inbox"
@@ -30,11 +29,11 @@ type State int
 
 // The states.
 const (
-	Nothing State = iota // nothing of ours, as far as is known
-	Startup              // files from before this program
-	Running              // what this program has put in place
-	Trial                // the same, and something is on trial
-	Back                 // the same, and something that was undone is not all back
+	Nothing   State = iota // nothing of ours, as far as is known
+	Startup                // files from before this program
+	Running                // what this program has put in place
+	Trying                 // the same, and something is on trial
+	GoingBack              // the same, and something that was undone is not all back
 )
 
 // String is the state in one word.
@@ -46,28 +45,21 @@ func (s State) String() string {
 type Runs struct {
 	running *plan.Candidate
 	startup []reload.Set
-	trial   *onTrial
+	trial   *Trial       // nil: nothing is on trial
 	last    []reload.Set // that were to be put in place last
 	asked   *bgp.Config  // what the state asked for last; nil: it is not known yet
 	doubt   bool
-	back    bool
-	backAt  time.Time // not before
-}
-
-// onTrial is what runs until further notice.
-type onTrial struct {
-	whole *plan.Candidate // nil: only some sets of one, or sets from before
-	batch inbox.Batch     // what led to it
-	sets  []reload.Set    // on trial still
+	// Back is the way back from what was undone.
+	Back WayBack
 }
 
 // State is what BIRD runs, in a word.
 func (r *Runs) State() State {
 	switch {
 	case r.trial != nil:
-		return Trial
-	case r.back:
-		return Back
+		return Trying
+	case r.Back.open:
+		return GoingBack
 	case r.running != nil:
 		return Running
 	case len(r.startup) > 0:
@@ -80,40 +72,21 @@ func (r *Runs) State() State {
 // a trial fails; nil: nothing yet.
 func (r *Runs) Running() *plan.Candidate { return r.running }
 
-// Config is that of Running; nil: there is none.
-func (r *Runs) Config() *bgp.Config {
-	if r.running == nil {
-		return nil
-	}
-	return r.running.Config
-}
-
-// Trying is the candidate on trial; nil: there is none, or no whole one.
-func (r *Runs) Trying() *plan.Candidate {
-	if r.trial == nil {
-		return nil
-	}
-	return r.trial.whole
-}
-
 // OnTrial says whether something is on trial.
 func (r *Runs) OnTrial() bool { return r.trial != nil }
 
-// OnTrialSets are the sets on trial.
-func (r *Runs) OnTrialSets() []reload.Set {
+// Trial is what is on trial; one without sets where nothing is.
+func (r *Runs) Trial() Trial {
 	if r.trial == nil {
-		return nil
+		return Trial{}
 	}
-	return slices.Clone(r.trial.sets)
+	return *r.trial
 }
-
-// IsOnTrial says whether a set is on trial.
-func (r *Runs) IsOnTrial(set string) bool { return indexOf(r.OnTrialSets(), set) >= 0 }
 
 // InUse are the sets that BIRD runs, or reads when it starts, as far as is known:
 // on trial, ours, or from before.
 func (r *Runs) InUse() []reload.Set {
-	if t := r.Trying(); t != nil {
+	if t := r.Trial().whole; t != nil {
 		return t.Sets
 	}
 	return r.Before()
@@ -129,7 +102,7 @@ func (r *Runs) Before() []reload.Set {
 
 // Current are the sets that are in place, or were last to be, or lay there.
 func (r *Runs) Current() []reload.Set {
-	if t := r.Trying(); t != nil {
+	if t := r.Trial().whole; t != nil {
 		return t.Sets
 	}
 	switch {
@@ -143,10 +116,10 @@ func (r *Runs) Current() []reload.Set {
 
 // InPlace is the configuration that lies on disk; nil: that is not known.
 func (r *Runs) InPlace() *bgp.Config {
-	if t := r.Trying(); t != nil {
+	if t := r.Trial().whole; t != nil {
 		return t.Config
 	}
-	return r.Config()
+	return r.running.ConfigOrNil()
 }
 
 // IsRunning says whether a candidate with that hash runs already, as this program
@@ -164,7 +137,7 @@ func (r *Runs) Asked(c *bgp.Config) { r.asked = c }
 // Needed is what says which BIRDs are needed: what runs or, where nothing does, what
 // the state asks for; nil: neither is known.
 func (r *Runs) Needed() *bgp.Config {
-	if c := r.Config(); c != nil {
+	if c := r.running.ConfigOrNil(); c != nil {
 		return c
 	}
 	return r.asked
@@ -186,18 +159,18 @@ func (r *Runs) Began(sets []reload.Set) { r.last, r.doubt = sets, true }
 
 // Live notes that a candidate runs. sure says that all of it is in place.
 func (r *Runs) Live(c *plan.Candidate, sure bool) {
-	r.running, r.startup, r.trial, r.back, r.doubt = c, nil, nil, false, !sure
+	r.running, r.startup, r.trial, r.Back, r.doubt = c, nil, nil, WayBack{}, !sure
 }
 
 // Try notes which sets are on trial: of a whole candidate, or of none.
 func (r *Runs) Try(whole *plan.Candidate, batch inbox.Batch, sets []reload.Set) {
-	r.trial = &onTrial{whole: whole, batch: batch, sets: sets}
+	r.trial = &Trial{whole: whole, batch: batch, sets: sets}
 }
 
 // Resumed notes a set whose trial a program began that ran here before.
 func (r *Runs) Resumed(s reload.Set) {
 	if r.trial == nil {
-		r.trial = &onTrial{}
+		r.trial = &Trial{}
 	}
 	r.trial.sets = append(r.trial.sets, s)
 }
@@ -206,55 +179,23 @@ func (r *Runs) Resumed(s reload.Set) {
 // trial is over, and it returns the candidate that is live by that; nil: none.
 func (r *Runs) Passed(set string) *plan.Candidate {
 	whole := r.trial.whole
-	if !r.end(set) {
+	if !r.trial.end(set) {
 		return nil
 	}
 	r.trial = nil
 	return whole
 }
 
-// Undone notes that a set has failed its trial, and returns the candidate that it
-// is of, and what led to it. The others of that candidate that are on trial go on
-// by themselves.
-func (r *Runs) Undone(set string) (*plan.Candidate, inbox.Batch) {
-	return r.fail(set, true)
-}
-
-// Broke notes that nobody knows how the trial of a set has ended.
-func (r *Runs) Broke(set string) (*plan.Candidate, inbox.Batch) {
-	return r.fail(set, false)
-}
-
-func (r *Runs) fail(set string, back bool) (*plan.Candidate, inbox.Batch) {
+// Failed notes that a set is not on trial any more, and did not pass: it was undone,
+// or else nobody knows how its trial has ended. It returns the candidate that the set
+// is of, and what led to it. The others of that candidate that are on trial go on by
+// themselves.
+func (r *Runs) Failed(set string, undone bool) (*plan.Candidate, inbox.Batch) {
 	whole, batch := r.trial.whole, r.trial.batch
 	r.trial.whole, r.trial.batch = nil, inbox.Batch{}
-	if r.end(set) {
+	if r.trial.end(set) {
 		r.trial = nil
 	}
-	r.doubt, r.back = true, r.back || back && whole != nil
+	r.doubt, r.Back.open = true, r.Back.open || undone && whole != nil
 	return whole, batch
-}
-
-// end takes a set off trial, and says whether it was the last one.
-func (r *Runs) end(set string) bool {
-	if i := indexOf(r.trial.sets, set); i >= 0 {
-		r.trial.sets = slices.Delete(slices.Clone(r.trial.sets), i, i+1)
-	}
-	return len(r.trial.sets) == 0
-}
-
-// MustGoBack says whether sets of what was undone are to be put back now.
-func (r *Runs) MustGoBack(now time.Time) bool {
-	return r.State() == Back && !now.Before(r.backAt)
-}
-
-// GoingBack notes that the sets are being put back; they are tried again at a time
-// where they are not back by then.
-func (r *Runs) GoingBack(again time.Time) { r.backAt = again }
-
-// IsBack notes that all sets are what they were before.
-func (r *Runs) IsBack() { r.back, r.backAt = false, time.Time{} }
-
-func indexOf(sets []reload.Set, name string) int {
-	return slices.IndexFunc(sets, func(s reload.Set) bool { return s.Name == name })
 }

@@ -15,6 +15,8 @@ import (
 	"strings"
 
 	"github.com/BurntSushi/toml"
+
+	"confd/internal/strict"
 )
 
 // Surroundings are what settings come from besides the command line and files.
@@ -136,7 +138,7 @@ func tomlLayer(table []Setting, file Given) (Layer, error) {
 		return nil, fmt.Errorf("%s: configuration file: %w", file.From, err)
 	}
 	var tree map[string]any
-	meta, err := toml.Decode(string(data), &tree)
+	meta, err := strict.Decode(string(data), &tree)
 	if err != nil {
 		return nil, tomlError(file.Text, data, err)
 	}

@@ -63,7 +63,7 @@ func TestSettingsDefaults(t *testing.T) {
 			Interval: 600, Gather: 50 * time.Millisecond, MinInterval: time.Second,
 			CheckTimeout: 30 * time.Second, ReloadTimeout: 30 * time.Second, SyncTimeout: 30 * time.Second, Verify: 5 * time.Second,
 		},
-		Safety: Safety{Hold: true, Splay: Auto},
+		Safety: Safety{Hold: true, Outcome: 4*time.Minute + 5*time.Second, Splay: Auto},
 		Log:    Log{Level: slog.LevelInfo, Format: "text"},
 	}
 	if diff := cmp.Diff(want, s); diff != "" {
@@ -147,6 +147,7 @@ func TestSettingsErrors(t *testing.T) {
 		"file":            {env: etcd, file: "\nnode = \"n\"\n gather = \"-1s\"\n", want: `confd.toml:3: gather: "-1s": expected a duration`},
 		"limit of 0":      {env: with("CONFD_SYNC_TIMEOUT", "0s"), want: `more than 0`},
 		"unknown key":     {env: etcd, file: "# x\nnoed = \"n\"\n", want: "confd.toml:2: noed: unknown key"},
+		"case twins":      {env: etcd, file: "node = \"a\"\nNODE = \"b\"\n", want: "confd.toml:2: not valid TOML: "},
 		"unknown table":   {env: etcd, file: "\n[etcd]\nendpoints = \"n\"\n", want: "confd.toml:2: etcd: unknown key"},
 		"dotted key":      {env: etcd, file: "etcd.endpoints = \"n\"\n", want: "confd.toml:1: etcd: unknown key"},
 		"flag only":       {env: etcd, file: "config-file = \"n\"\n", want: "confd.toml:1: config-file: unknown key"},

@@ -351,8 +351,8 @@ func fileSettings() []Setting {
 			bind: func(s *Settings) value { return text(&s.Output) },
 		},
 		{
-			Name: "strict", Env: "CONFD_STRICT", Default: "false", Group: GroupFiles, Commands: []string{CommandRender, CommandRun},
-			Help: "of a run that renders once: fail where something that was asked for had to be left out",
+			Name: "strict", Env: "CONFD_STRICT", Default: "false", Group: GroupFiles, Commands: []string{CommandRender, CommandDiff, CommandRun},
+			Help: "of a run that renders once: fail where there is something to warn of, after doing what there is to do",
 			bind: func(s *Settings) value { return boolean(&s.Strict) },
 		},
 	}

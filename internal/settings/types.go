@@ -39,7 +39,7 @@ type Settings struct {
 	OneTime bool     // render and apply once, then exit
 	Noop    bool     // change nothing, say what would change
 	Output  string   // render: folder for the rendered files; empty: standard output
-	Strict  bool     // render: fail where something was left out
+	Strict  bool     // fail where there is something to warn of
 
 	// AllNodes has stores read what concerns other nodes, too. It is no setting of
 	// a user's: confd diff sets it.

@@ -133,7 +133,7 @@ func (r *rig) report(sessions ...string) {
 	for _, name := range sessions {
 		rep.Sessions = append(rep.Sessions, report.Session{Name: "Node_" + name, Family: 4, Kind: "Node", Neighbor: r.address[name], AS: 64513, Why: "a test"})
 	}
-	if err := rep.Write(r.folder); err != nil {
+	if err := rep.Write(r.folder, -1); err != nil {
 		r.t.Fatal(err)
 	}
 }

@@ -9,6 +9,7 @@ import (
 	"flag"
 	"fmt"
 	"net"
+	"net/netip"
 	"os"
 	"path/filepath"
 	"strings"
@@ -413,6 +414,32 @@ func TestGuide(t *testing.T) {
 		words := strings.NewReplacer("{peer}", "PEER", "{port}", "PORT", "{as}", "AS", "{local}", "AS").Replace(e.Words)
 		if row := fmt.Sprintf("| `%s` | %s |\n", e.BIRD, words); !strings.Contains(string(guide), row) {
 			t.Errorf("docs/status.md lacks the row\n%s", row)
+		}
+	}
+}
+
+// TestPortOfMeaning: BIRD 1.6 does not say which port a neighbor has. The report
+// does, or the session's name; else it is BGP's own.
+func TestPortOfMeaning(t *testing.T) {
+	refused := func(name string, port uint16) control.SessionState {
+		return control.SessionState{Name: name, State: "start", BGPState: "Active", Neighbor: netip.MustParseAddr("10.0.0.2"), NeighborPort: port, LastError: "Socket: Connection refused"}
+	}
+	o := observed{
+		birds: []daemon{{name: "bird", sessions: []control.SessionState{
+			refused("Mesh_10_0_0_2", 0), refused("Mesh_10_0_0_3", 1800), refused("Global_10_0_0_4_port_1791", 0), refused("other", 0),
+		}}},
+		report: &report.Report{Sessions: []report.Session{
+			{Name: "Mesh_10_0_0_2", Family: 4, Neighbor: "10.0.0.2", Port: 1790}, {Name: "Mesh_10_0_0_3", Family: 4, Neighbor: "10.0.0.3", Port: 1800},
+		}},
+	}
+	want := map[string]string{"Mesh_10_0_0_2": "1790", "Mesh_10_0_0_3": "1800", "Global_10_0_0_4_port_1791": "1791", "other": "179"}
+	sessions := o.sessions()
+	if len(sessions) != len(want) {
+		t.Fatalf("%+v", sessions)
+	}
+	for _, s := range sessions {
+		if text := "nobody listens at 10.0.0.2 on port " + want[s.Name] + ":"; !strings.HasPrefix(s.Meaning, text) {
+			t.Errorf("%s: %q, want %q", s.Name, s.Meaning, text)
 		}
 	}
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"net/netip"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -164,10 +165,10 @@ func (o observed) knowsSessions() bool {
 
 func (o observed) sessions() []Session {
 	type key struct{ bird, name string }
-	found := map[key]Session{}
+	found := map[key]control.SessionState{}
 	for _, d := range o.birds {
 		for _, s := range d.sessions {
-			found[key{d.name, s.Name}] = fromBIRD(d.name, s)
+			found[key{d.name, s.Name}] = s
 		}
 	}
 	var list []Session
@@ -176,14 +177,18 @@ func (o observed) sessions() []Session {
 			s := o.absentSession(want)
 			for _, d := range o.birds {
 				if has, ok := found[key{d.name, want.Name}]; ok {
-					s = has
+					// BIRD 1.6 does not say it.
+					has.NeighborPort = cmp.Or(has.NeighborPort, want.Port)
+					s = fromBIRD(d.name, has)
 					delete(found, key{d.name, want.Name})
 				}
 			}
 			list = append(list, s.expected(want))
 		}
 	}
-	for _, s := range found {
+	for k, has := range found {
+		has.NeighborPort = cmp.Or(has.NeighborPort, portInName(has.Name))
+		s := fromBIRD(k.bird, has)
 		s.Foreign = o.knowsSessions()
 		s.Required = !s.Foreign && s.Kind != localWorkload
 		list = append(list, s)
@@ -267,6 +272,16 @@ func kindOf(name string) string {
 		}
 	}
 	return ""
+}
+
+// portInName reads the end of a session's name; 0: there is no port in it.
+func portInName(name string) uint16 {
+	_, text, _ := strings.Cut(name, "_port_")
+	port, err := strconv.ParseUint(text, 10, 16)
+	if err != nil {
+		return 0
+	}
+	return uint16(port)
 }
 
 // peerType is how calicoctl calls a kind of session.

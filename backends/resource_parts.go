@@ -32,3 +32,20 @@ func (n *Node) With(other *Node) *Node {
 	m.Ignored = slices.Concat(n.Ignored, other.Ignored)
 	return &m
 }
+
+// Ignored lists what in a resource made no sense and counts as unset.
+func Ignored(r Resource) []string {
+	switch r := r.(type) {
+	case *Node:
+		return r.Ignored
+	case *BGPConfiguration:
+		return r.Ignored
+	case *BGPPeer:
+		return r.Ignored
+	case *IPPool:
+		return r.Ignored
+	case *Service:
+		return r.Ignored
+	}
+	return nil
+}

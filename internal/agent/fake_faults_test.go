@@ -1,0 +1,112 @@
+package agent
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"sync"
+	"time"
+
+	"confd/reload"
+	"confd/reload/control"
+)
+
+// faults has the steps of what is done to a node take their time, and some of them
+// fail.
+type faults struct {
+	mu   sync.Mutex
+	list []*fault
+	// each is called at each step, with its number from 1; what it returns the step
+	// fails with.
+	each  func(n int, step, set string) error
+	count int
+	// until is when steps go on: they stand still with the program.
+	until time.Time
+}
+
+// fault has a step of a set fail, for a number of times.
+type fault struct {
+	step, set string // set is empty: of any
+	err       error
+	times     int
+	takes     time.Duration
+}
+
+// cost is how long a step takes: each set another time, so that the order of what
+// they answer is always the same.
+func cost(set string) time.Duration {
+	switch set {
+	case "", "bird":
+		return time.Millisecond
+	case "bird6":
+		return 10 * time.Millisecond
+	}
+	return 30 * time.Millisecond
+}
+
+// step takes the time of a step, and says what it fails with; nil: it works.
+func (f *faults) step(ctx context.Context, step, set string) error {
+	is := f.next(step, set)
+	select {
+	case <-time.After(cost(set) + is.takes):
+	case <-ctx.Done():
+	}
+	f.mu.Lock()
+	until := f.until
+	f.mu.Unlock()
+	time.Sleep(time.Until(until))
+	if ctx.Err() != nil {
+		return context.Cause(ctx)
+	}
+	return is.err
+}
+
+// freeze has steps stand still for a time.
+func (f *faults) freeze(d time.Duration) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.until = time.Now().Add(d)
+}
+
+func (f *faults) next(step, set string) fault {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.count++
+	if f.each != nil {
+		if err := f.each(f.count, step, set); err != nil {
+			return fault{err: err}
+		}
+	}
+	i := slices.IndexFunc(f.list, func(x *fault) bool { return x.step == step && (x.set == "" || x.set == set) })
+	if i < 0 {
+		return fault{}
+	}
+	is := *f.list[i]
+	if f.list[i].times--; f.list[i].times <= 0 {
+		f.list = slices.Delete(f.list, i, i+1)
+	}
+	return is
+}
+
+func (f *faults) add(x *fault) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.list = append(f.list, x)
+}
+
+// clear has everything work again.
+func (f *faults) clear() {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.list, f.each = nil, nil
+}
+
+// errUnheard is for a step whose answer does not arrive: it is done.
+var errUnheard = errors.New("its answer was not heard")
+
+// errWords are the errors that scripts name.
+var errWords = map[string]error{
+	"hung": control.ErrHung, "busy": control.ErrBusy, "away": control.ErrWentAway, "cannot-check": reload.ErrCannotCheck,
+	"refused": &control.RefusedError{Position: control.Position{Message: "out of cheese"}}, "full": errors.New("no space left on device"),
+	"command": errors.New("reload command failed"), "unheard": errUnheard, "ok": nil,
+}
