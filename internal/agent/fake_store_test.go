@@ -16,13 +16,13 @@ import (
 
 // fakeStore is a datastore that a script writes.
 type fakeStore struct {
-	mu      sync.Mutex
-	state   *backends.State
-	keys    map[backends.Key]bool
-	out     chan backends.Update
-	queue   chan backends.Update
-	inSync  bool
-	silent  bool
+	mu     sync.Mutex
+	state  *backends.State
+	keys   map[backends.Key]bool
+	out    chan backends.Update
+	queue  chan backends.Update
+	inSync bool
+	silent bool
 	// revision and cluster are what it calls its state, and itself.
 	revision, cluster string
 }

@@ -3,6 +3,7 @@ package agent
 import (
 	"context"
 	"errors"
+	"strings"
 	"time"
 
 	"confd/bgp"
@@ -98,10 +99,12 @@ func (c *outcomes) stop(now time.Time, err error) {
 	c.care.notInPlace(now)
 }
 
-// wait says once what is waited for, which comes with a change.
+// wait says once what is waited for, which comes with a change. Which other nodes
+// there are meanwhile is no news.
 func (c *outcomes) wait(err error) {
-	if err.Error() != c.waiting {
-		c.waiting = err.Error()
+	still := errors.Is(err, bgp.ErrUnknownNode) && strings.Contains(c.waiting, bgp.ErrUnknownNode.Error())
+	if !still && err.Error() != c.waiting {
 		c.log.Warn("waiting: the last good configuration stays", "for", err)
 	}
+	c.waiting = err.Error()
 }
