@@ -102,5 +102,5 @@ func tableIn(doc *ast.CommentGroup, title string) (machine, bool) {
 	first, _, _ := strings.Cut(table[0], " ")
 	m.table = strings.Join(table, "\n")
 	m.about, _, _ = strings.Cut(strings.TrimSpace(strings.Join(about, "\n")), "\n\n")
-	return m, first == "state" || first == "stage" || first == "health" || first == "phase"
+	return m, first == "state" || first == "stage" || first == "health" || first == "in"
 }
