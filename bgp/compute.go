@@ -252,13 +252,20 @@ func (c *computer) ignored(object backends.Key, text string) {
 func (c *computer) input() {
 	for key, err := range c.state.Invalid {
 		p := Problem{Object: key, Code: backends.Unusable, Text: err.Error(), LeftOut: true}
+		var closed *backends.Closed
+		if errors.As(err, &closed) {
+			p.Text = closed.Err.Error()
+		}
 		var w *backends.Warning
 		if errors.As(err, &w) {
 			p.Code, p.Text, p.Place, p.Excerpt = w.Code, w.Text, w.Place, w.Excerpt
 		}
-		if _, there := c.state.Get(key); there && c.state.Stale[key] {
+		switch {
+		case c.state.Stale[key]:
 			p.LeftOut, p.Stale, p.Text = false, true, "the last good version of it stays: "+p.Text
-		} else {
+		case closed != nil:
+			p.Text = "left out: " + closed.How + ": " + p.Text
+		default:
 			p.Text = "left out: " + p.Text
 		}
 		c.report(p)

@@ -21,6 +21,7 @@ import (
 	"confd/internal/runs"
 	"confd/internal/schedule"
 	"confd/internal/settings"
+	"confd/reload"
 	"confd/reload/control"
 )
 
@@ -309,6 +310,7 @@ func (a *Agent) came(now time.Time, event any) {
 	case explained:
 		a.conduct.after.explained(e)
 	case remembered:
+		a.conduct.memory.written()
 		a.observer.complain("what the next start must know to judge changes is not written down", e.err)
 	}
 }
@@ -319,7 +321,9 @@ func (a *Agent) remember(now time.Time) {
 		return
 	}
 	if m := guard.Remember(a.conduct.question(now, nil, surveyed{})); m != nil {
-		a.jobs.remember(a.birds.daemon.Dir, Knowledge{m, a.conduct.memory.salt, a.inbox.Stores()})
+		a.jobs.remember(a.birds.daemon.Dir, Knowledge{m, a.conduct.memory.salt, a.inbox.Stores(), diskHash(a.daemonSets())})
+	} else {
+		a.conduct.memory.written()
 	}
 }
 
@@ -370,6 +374,11 @@ func (a *Agent) found(now time.Time, f found) {
 	if err := a.children.Prepare(f.birds.Sockets()); err != nil {
 		a.fail(now, err)
 	}
+}
+
+// daemonSets are the sets of what runs that a BIRD reads.
+func (a *Agent) daemonSets() []reload.Set {
+	return slices.DeleteFunc(slices.Clone(a.runs.Running().Sets), func(s reload.Set) bool { return s.Daemon == nil })
 }
 
 // watch watches the control sockets that are used, and not watched yet: from when

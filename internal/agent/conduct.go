@@ -10,7 +10,6 @@ import (
 	"confd/internal/edition"
 	"confd/internal/guard"
 	"confd/internal/hold"
-	"confd/internal/metrics"
 	"confd/internal/plan"
 	"confd/internal/quarantine"
 	"confd/internal/report"
@@ -85,7 +84,7 @@ func (c *conductor) again(now time.Time) {
 	for i := range same.Sets {
 		same.Sets[i].Guard = nil
 	}
-	c.planned(now, planned{candidate: &same})
+	c.survey(now, &same)
 }
 
 func (c *conductor) render(now time.Time, cfg *bgp.Config, state *backends.State, rest bool, held []backends.Key) {
@@ -100,21 +99,6 @@ func (c *conductor) render(now time.Time, cfg *bgp.Config, state *backends.State
 		state = state.Clone()
 	}
 	c.jobs.plan(c.using(), cfg, state, c.birds.daemon, base)
-}
-
-// planned has the candidate, or why there is none.
-func (c *conductor) planned(now time.Time, p planned) {
-	switch {
-	case p.err == nil:
-		c.metrics.Rendered(metrics.RenderOK)
-		c.journal.rendered(p.candidate)
-		c.survey(now, p.candidate)
-	case c.oldTemplates(now, p.err):
-		c.metrics.Rendered(metrics.RenderFailed)
-	default:
-		c.metrics.Rendered(metrics.RenderFailed)
-		c.stop(now, p.err)
-	}
 }
 
 // survey asks which sessions there are, where the candidate is judged by them.
@@ -195,18 +179,4 @@ func (c *conductor) restOfFailed(candidate *plan.Candidate) *backends.State {
 		return nil
 	}
 	return without(candidate.State, running.State, c.failed.objects)
-}
-
-// answer has a set's answer.
-func (c *conductor) answer(now time.Time, done Done) {
-	if refused := c.answered(now, done); refused != nil {
-		c.refused(now, refused)
-	}
-}
-
-// hurry ends the wait for sets that take longer than the others.
-func (c *conductor) hurry(now time.Time) {
-	if refused := c.late(now); refused != nil {
-		c.refused(now, refused)
-	}
 }

@@ -123,6 +123,12 @@ func (j jobs) survey(sets []reload.Set, whole bool) {
 	})
 }
 
+// explained is what BIRD says of sessions of a set, by name.
+type explained struct {
+	set   string
+	words map[string]string
+}
+
 // mostExplained is of how many sessions BIRD is asked why they are down.
 const mostExplained = 5
 

@@ -82,6 +82,7 @@ type Knowledge struct {
 	Memory *guard.Memory          `json:"memory"` // nil: none
 	Salt   guard.Salt             `json:"salt"`   // of Memory
 	Stores map[string]inbox.Store `json:"stores,omitempty"`
+	Disk   string                 `json:"disk"` // names the sets that lie on disk for BIRDs, of which Memory is
 }
 
 // Children are the BIRDs that the program runs itself.

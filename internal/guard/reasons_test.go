@@ -79,14 +79,14 @@ func TestReasons(t *testing.T) {
 		}), "it would take away 2 of 3 established sessions", []string{`BGPPeer rr: peerSelector was "has(rr)", is "has(rx)"`}},
 		"another port of a router": {reflected, onRouter(func(p *backends.BGPPeer) { p.Port = 1791 }), "", nil},
 		"the router and a label": {reflected, all(onRouter(func(p *backends.BGPPeer) { p.ASNumber, p.TTLSecurity = 65001, 2 }), label("node-3", nil)),
-			"it would take away 1 and remake 1 of 3 established sessions", []string{`BGPPeer router: asNumber was "65000", is "65001", ttlSecurity was not set, is "2"`, "Node node-3: label rr is gone"}},
+			"it would take away 1 of 3 established sessions, and remake 1", []string{`BGPPeer router: asNumber was "65000", is "65001", ttlSecurity was not set, is "2"`, "Node node-3: label rr is gone"}},
 		"another port of nodes": {reflected, func(s *backends.State) {
 			put(s, &backends.BGPConfiguration{Name: "default", NodeToNodeMesh: new(bool), ListenPort: 1179})
 		}, "it would remake 3 of 3 established sessions", []string{`BGPConfiguration default: listenPort was not set, is "1179"`}},
 		"a bad password, and another AS": {reflected, func(s *backends.State) {
 			put(s, password("\""))
 			change(s.Nodes, "node-3", func(n *backends.Node) { n.ASNumber = 65001 })
-		}, "it would take away 1 and remake 1 of 3 established sessions", []string{"Secret kube-system/mesh changed", `Node node-3: its AS number was not set, is "65001"`}},
+		}, "it would take away 1 of 3 established sessions, and remake 1", []string{"Secret kube-system/mesh changed", `Node node-3: its AS number was not set, is "65001"`}},
 		"a bad peer, and no label": {reflected, all(func(s *backends.State) {
 			s.Apply(backends.Event{Key: backends.Key{Kind: backends.KindBGPPeer, Name: "router"}, Err: errors.New("no sense")})
 		}, label("node-4", nil)), "it would take away 2 of 3 established sessions",

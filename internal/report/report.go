@@ -135,19 +135,6 @@ type Lost struct {
 	Says    string    `json:"says,omitempty"` // what BIRD says of it
 }
 
-// String is one line.
-func (l Lost) String() string {
-	text := "session " + l.Name + " was up before the change of " + l.At.Format(time.RFC3339)
-	if len(l.Because) > 0 {
-		text += " (" + Few(l.Because) + ")"
-	}
-	text += ", and is not up since"
-	if l.Says != "" {
-		text += ": BIRD says " + l.Says
-	}
-	return text
-}
-
 // Version is an object at some time.
 type Version struct {
 	Kind      string `json:"kind"`
