@@ -260,24 +260,14 @@ func (s *suspects) nodesTogether() {
 	}
 }
 
-// standing notes what keeps sessions away, where nobody knows what it was before.
+// standing notes what keeps sessions of the mesh away, where nobody knows what it
+// was before.
 func (s *suspects) standing(list []finding) {
+	key, why := standingMesh(s.after, s.j.q.Options.Node)
 	for _, f := range list {
-		for _, name := range f.lost {
-			if lineOfSeen(Seen{Name: name}).Kind == bgp.MeshSession {
-				s.standingMesh()
-			}
+		if why != "" && slices.ContainsFunc(f.lost, func(name string) bool { return lineOfSeen(Seen{Name: name}).Kind == bgp.MeshSession }) {
+			s.keys[key] = ofSessions
 		}
-	}
-}
-
-func (s *suspects) standingMesh() {
-	me := s.after.Nodes[s.j.q.Options.Node]
-	switch {
-	case !meshOn(s.after.BGPConfigurations["default"]):
-		s.keys[backends.Key{Kind: backends.KindBGPConfiguration, Name: "default"}] = ofSessions
-	case me != nil && me.ClusterID.IsValid():
-		s.keys[me.ResourceKey()] = ofSessions
 	}
 }
 

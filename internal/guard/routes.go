@@ -274,7 +274,10 @@ func (j *judgement) taken(family int) taken {
 // left is how many of a session's routes are left, and whether the candidate has it
 // take others.
 func (j *judgement) left(s session, other map[string]bool) (routes int, changed bool) {
-	if s.lost() || s.is == nil {
+	switch {
+	case s.renamed && !s.is.Closed: // it comes back, and its routes with it
+		return s.imported, false
+	case s.lost() || s.is == nil:
 		return 0, false
 	}
 	changed = other[s.is.Name]

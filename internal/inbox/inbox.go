@@ -202,6 +202,15 @@ func (in *Inbox) hear(u backends.Update) {
 	}
 }
 
+// doubted looks whether an update is of an older store than before, or of another.
+func (in *Inbox) doubted(u backends.Update, s *source) {
+	now := Store{u.Cluster, u.Revision}
+	in.Trust.compare(u.Source, Store{s.cluster, s.revision}, now)
+	if u.Cluster != "" {
+		s.cluster = u.Cluster
+	}
+}
+
 // place names a source, and the revision where it has one.
 func place(u backends.Update) []any {
 	if u.Revision == "" {

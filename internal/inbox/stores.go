@@ -1,7 +1,5 @@
 package inbox
 
-import "confd/backends"
-
 // Stores are how far the stores have come, by source.
 func (in *Inbox) Stores() map[string]Store {
 	stores := map[string]Store{}
@@ -22,14 +20,5 @@ func (in *Inbox) Remember(stores map[string]Store) {
 				s.cluster, s.revision = then.Cluster, then.Revision
 			}
 		}
-	}
-}
-
-// doubted looks whether an update is of an older store than before, or of another.
-func (in *Inbox) doubted(u backends.Update, s *source) {
-	now := Store{u.Cluster, u.Revision}
-	in.Trust.compare(u.Source, Store{s.cluster, s.revision}, now)
-	if u.Cluster != "" {
-		s.cluster = u.Cluster
 	}
 }
