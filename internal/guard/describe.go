@@ -2,6 +2,7 @@ package guard
 
 import (
 	"cmp"
+	"errors"
 	"fmt"
 	"maps"
 	"net/netip"
@@ -77,7 +78,10 @@ func describeChange(before, after *backends.State, key backends.Key) string {
 	was, had := before.Get(key)
 	is, has := after.Get(key)
 	err, bad := after.Invalid[key]
+	var closed *backends.Closed
 	switch {
+	case errors.As(err, &closed) && !after.Stale[key]:
+		return ": " + err.Error()
 	case !has && bad:
 		return fmt.Sprintf(" can no longer be used: %v", err)
 	case !has:
