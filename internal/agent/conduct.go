@@ -127,6 +127,9 @@ func (c *conductor) surveyed(now time.Time, seen surveyed) {
 	if c.rollout.Stage() != rollout.Surveying {
 		return
 	}
+	if seen.whole && seen.unknown != nil {
+		c.log.Warn("a change is judged without BIRD's routes: they are not known", "error", seen.unknown)
+	}
 	candidate := c.rollout.Candidate()
 	q := c.question(now, candidate, seen)
 	v := guard.Judge(q)

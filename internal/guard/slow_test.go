@@ -237,7 +237,7 @@ func slowTooMuch(list []slowJudged, of func(slowJudged) bool) bool {
 			}
 		}
 	}
-	return step && !(lost == 1 && renamed == 1) && (lost == counted || lost >= 2 && lost > counted-lost)
+	return step && (lost != 1 || renamed != 1) && (lost == counted || lost >= 2 && lost > counted-lost)
 }
 
 // holds says whether the candidate is to be held.
@@ -269,7 +269,7 @@ func (r slow) holds() bool {
 				}
 			}
 		}
-		if step && up > 0 && lost == up && !(lost == 1 && renamed == 1) {
+		if step && up > 0 && lost == up && (lost != 1 || renamed != 1) {
 			return true
 		}
 		if r.tellsNothing(list, family) || r.takesNothing(list, family) || r.silences(list, family) {
