@@ -52,6 +52,7 @@ $(GOLANGCI):
 .PHONY: bench
 bench: deps build ## Measure clusters of 100, 1,000 and 5,000 nodes (some minutes; prints Markdown tables)
 	go run ./internal/bench -confd bin/confd $(if $(AGAINST),-against $(AGAINST))
+	go test -run '^$$' -bench Judge ./internal/guard
 
 .PHONY: bench-golden
 bench-golden: build ## Measure golden checks alone (AGAINST=path: and those of another build of confd)

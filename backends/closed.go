@@ -1,10 +1,5 @@
 package backends
 
-import (
-	"errors"
-	"fmt"
-)
-
 // StandIn is what takes the place of a resource of which nothing can be read,
 // and the error that says so: nil and err itself for most kinds. A BGPFilter
 // rejects every route, as nobody knows which ones it was to keep out.
@@ -29,14 +24,23 @@ func closed(r Resource, err error) (Resource, error) {
 	if p, isPool := r.(*IPPool); left == nil || isPool && !p.CIDR.IsValid() {
 		return nil, err
 	}
-	var w *Warning
-	if errors.As(err, &w) {
-		said := *w
-		said.Text = fmt.Sprintf("cannot be used, %s: %s", means, w.Text)
-		return left, &said
-	}
-	return left, fmt.Errorf("cannot be used, %s: %w", means, err)
+	return left, &Closed{How: "cannot be used, " + means, Err: err}
 }
+
+// Closed is the error of a resource that cannot be used, and in whose place there
+// is one that lets less through.
+type Closed struct {
+	// How says what is done, such as "cannot be used, so all routes that get to it
+	// are rejected".
+	How string
+	Err error // why
+}
+
+// Error says both.
+func (c *Closed) Error() string { return c.How + ": " + c.Err.Error() }
+
+// Unwrap gives the reason.
+func (c *Closed) Unwrap() error { return c.Err }
 
 // remains is what stays of a resource that cannot be used, nil where nothing
 // does, and what that means, in words.

@@ -1,7 +1,7 @@
 package backends
 
 import (
-	"fmt"
+	"errors"
 	"maps"
 )
 
@@ -69,12 +69,12 @@ func (s *State) Without(keys map[Key]string) *State {
 			copied[key.Kind] = true
 		}
 		if !copied[""] {
-			c.Invalid = withRoom(c.Invalid)
+			c.Invalid, c.Stale, c.Warnings = withRoom(c.Invalid), maps.Clone(c.Stale), maps.Clone(c.Warnings)
 			copied[""] = true
 		}
 		left, means := remains(r)
-		c.Apply(Event{Key: key, Resource: left})
-		c.Invalid[key] = fmt.Errorf("quarantined, %s: %s", means, why)
+		c.Apply(Event{Key: key, Resource: left, Warnings: s.Warnings[key]})
+		c.Invalid[key] = &Closed{How: "quarantined, " + means, Err: errors.New(why)}
 	}
 	return &c
 }

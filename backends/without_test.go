@@ -16,11 +16,14 @@ func TestWithout(t *testing.T) {
 		s.IPPools["i"] = &IPPool{Name: "i", IPIP: EncapCrossSubnet, DisableBGPExport: true}
 		s.Services[Key{KindService, "web", "x"}] = &Service{Namespace: "web", Name: "x"}
 		s.Invalid[Key{Kind: KindNode, Name: "z"}] = errors.ErrUnsupported
+		pool := Key{Kind: KindIPPool, Name: "i"}
+		s.Invalid[pool], s.Stale[pool], s.Warnings[pool] = errors.ErrUnsupported, true, []Warning{{Text: "odd"}}
 	}
 	fill()
 	before := *s
 	before.Nodes, before.BGPPeers, before.BGPFilters = maps.Clone(s.Nodes), maps.Clone(s.BGPPeers), maps.Clone(s.BGPFilters)
 	before.IPPools, before.Services, before.Invalid = maps.Clone(s.IPPools), maps.Clone(s.Services), maps.Clone(s.Invalid)
+	before.Stale, before.Warnings = maps.Clone(s.Stale), maps.Clone(s.Warnings)
 
 	got := s.Without(map[Key]string{
 		{Kind: KindNode, Name: "b"}: "x:1: no", {Kind: KindBGPPeer, Name: "p"}: "x:2: no", {Kind: KindBGPFilter, Name: "f"}: "x:3: no",
@@ -33,7 +36,7 @@ func TestWithout(t *testing.T) {
 	want.Nodes["a"] = s.Nodes["a"]
 	want.BGPFilters["f"] = &BGPFilter{Name: "f", ImportV4: []FilterRule{{}}, ExportV6: []FilterRule{{}}}
 	want.IPPools["i"] = &IPPool{Name: "i", IPIP: EncapNever, VXLAN: EncapAlways, DisableBGPExport: true}
-	want.Invalid = got.Invalid
+	want.Invalid, want.Warnings = got.Invalid, s.Warnings
 	if !reflect.DeepEqual(want, got) {
 		t.Errorf("without them: %+v", got)
 	}

@@ -61,11 +61,7 @@ var ErrUnknownNode = errors.New("the datastore has no such node")
 func Compute(s *backends.State, o Options) (*Config, error) {
 	me, ok := s.Nodes[o.Node]
 	if !ok {
-		err := fmt.Errorf("node %q: %w", o.Node, ErrUnknownNode)
-		if why, bad := s.Invalid[backends.Key{Kind: backends.KindNode, Name: o.Node}]; bad {
-			err = fmt.Errorf("%w that can be used: %w", err, why)
-		}
-		return nil, err
+		return nil, unknownNode(s, o.Node)
 	}
 	c := newComputer(s, o, me)
 	if err := c.general(); err != nil {
@@ -256,13 +252,20 @@ func (c *computer) ignored(object backends.Key, text string) {
 func (c *computer) input() {
 	for key, err := range c.state.Invalid {
 		p := Problem{Object: key, Code: backends.Unusable, Text: err.Error(), LeftOut: true}
+		var closed *backends.Closed
+		if errors.As(err, &closed) {
+			p.Text = closed.Err.Error()
+		}
 		var w *backends.Warning
 		if errors.As(err, &w) {
 			p.Code, p.Text, p.Place, p.Excerpt = w.Code, w.Text, w.Place, w.Excerpt
 		}
-		if _, there := c.state.Get(key); there && c.state.Stale[key] {
+		switch {
+		case c.state.Stale[key]:
 			p.LeftOut, p.Stale, p.Text = false, true, "the last good version of it stays: "+p.Text
-		} else {
+		case closed != nil:
+			p.Text = "left out: " + closed.How + ": " + p.Text
+		default:
 			p.Text = "left out: " + p.Text
 		}
 		c.report(p)

@@ -45,9 +45,10 @@ type Options struct {
 // Applier installs sets and remembers what BIRD has confirmed. It is for one
 // goroutine.
 type Applier struct {
-	opts Options
-	log  *slog.Logger
-	sets map[string]*memory
+	opts   Options
+	log    *slog.Logger
+	sets   map[string]*memory
+	within func(context.Context, time.Duration) (context.Context, context.CancelFunc)
 }
 
 // memory is what an Applier remembers of a set.
@@ -76,7 +77,7 @@ func New(opts Options) *Applier {
 	if opts.Now == nil {
 		opts.Now = time.Now
 	}
-	return &Applier{opts: opts, log: opts.Logger, sets: map[string]*memory{}}
+	return &Applier{opts: opts, log: opts.Logger, sets: map[string]*memory{}, within: context.WithTimeout}
 }
 
 // Apply installs a set where it differs from what is on disk, after a check of

@@ -59,7 +59,7 @@ func (a *Applier) checkOnly(ctx context.Context, s Set) error {
 func (a *Applier) checker(ctx context.Context, s Set) passedCheck {
 	p := passedCheck{hash: s.Hash()}
 	if s.Daemon != nil {
-		p.binary, p.version = s.Daemon.Binary, probe(ctx, s.Daemon.Socket)
+		p.binary, p.version = s.Daemon.Binary, a.probe(ctx, s.Daemon.Socket)
 	}
 	return p
 }
@@ -146,7 +146,7 @@ func (a *Applier) checkDaemon(ctx context.Context, s Set, st *stage) error {
 	if d.Binary == "" {
 		return a.checkOverSocket(ctx, s, st)
 	}
-	running := probe(ctx, d.Socket)
+	running := a.probe(ctx, d.Socket)
 	if running != "" {
 		if version := a.binaryVersion(ctx, d.Binary); version != running {
 			a.log.Warn("the binary is not of the running BIRD's version: checking over the control socket",
@@ -170,11 +170,11 @@ func (a *Applier) checkDaemon(ctx context.Context, s Set, st *stage) error {
 }
 
 // probe returns the version of the BIRD that runs, or nothing.
-func probe(ctx context.Context, socket string) string {
+func (a *Applier) probe(ctx context.Context, socket string) string {
 	if socket == "" {
 		return ""
 	}
-	ctx, cancel := context.WithTimeout(ctx, probeTimeout)
+	ctx, cancel := a.within(ctx, probeTimeout)
 	defer cancel()
 	c, err := control.Dial(ctx, socket)
 	if err != nil {
@@ -195,7 +195,7 @@ func (a *Applier) binaryVersion(ctx context.Context, binary string) string {
 }
 
 func (a *Applier) checkOverSocket(ctx context.Context, s Set, st *stage) error {
-	ctx, cancel := context.WithTimeout(ctx, a.opts.CheckTimeout)
+	ctx, cancel := a.within(ctx, a.opts.CheckTimeout)
 	defer cancel()
 	c, err := control.Dial(ctx, s.Daemon.Socket)
 	if err == nil {

@@ -15,10 +15,11 @@ import (
 //	BIRD does not run                                        failed                 lapsed
 //	BIRD does not answer                                     goes on                goes on, or failed where it was asked all the time
 //	BIRD was restarted                                       failed                 lapsed
+//	BIRD has not taken the set yet                           goes on                lapsed
 //	BIRD uses another configuration                          lapsed                 lapsed
 //	a session of Stay is down, or was                        failed                 lapsed
 //	the time is not over                                     goes on                -
-//	a session of Return is not established                   failed                 failed
+//	a session of Return is not established at the end        failed                 lapsed
 //	sessions' times say nothing, and nobody looked for long  lapsed                 lapsed
 //	all is well                                              passed                 passed
 //
@@ -85,8 +86,18 @@ type verdict struct {
 // maxGap is how long after another a look counts as the next one.
 const maxGap = 3 * time.Second
 
-// judge says what a look means. proof is BIRD's word for the set that it uses.
-func (t *trial) judge(l look, proof observation) verdict {
+// taken says that a look shows that BIRD has taken the set.
+func (t *trial) taken(l look) bool {
+	if l.err != nil || l.bird.status.InProgress() || t.restarted(l, nil) {
+		return false
+	}
+	age, known := l.bird.status.ConfigAge()
+	return !known || age <= l.bird.to.Sub(t.told)+ageSlack
+}
+
+// judge says what a look means. proof is BIRD's word for the set that it uses; nil:
+// it was told, and has not taken it yet.
+func (t *trial) judge(l look, proof *observation) verdict {
 	gap := l.began.Sub(t.looked)
 	t.looked = l.ended
 	if gap > maxGap {
@@ -101,11 +112,11 @@ func (t *trial) judge(l look, proof observation) verdict {
 	if v := t.judgeBIRD(l, proof, late); v.outcome != goesOn {
 		return v
 	}
-	if l.ended.Before(t.ends) {
+	if l.ended.Before(t.ends) || proof == nil {
 		return verdict{}
 	}
 	if missing := t.missing(l.sessions); len(missing) > 0 {
-		return verdict{outcome: failed, reason: "sessions that it restarts have not come up again", sessions: missing}
+		return t.lateOr(late, verdict{outcome: failed, reason: "sessions that it restarts have not come up again", sessions: missing})
 	}
 	if t.blind {
 		return verdict{outcome: lapsed, reason: "nobody looked for some time, and BIRD prints times of sessions in a format of its own"}
@@ -129,9 +140,15 @@ func (t *trial) judgeSilence(l look) verdict {
 }
 
 // judgeBIRD says whether BIRD uses the set as it did, with the sessions that it had.
-func (t *trial) judgeBIRD(l look, proof observation, late bool) verdict {
-	if proof.restarted(l.bird) {
+func (t *trial) judgeBIRD(l look, proof *observation, late bool) verdict {
+	if t.restarted(l, proof) {
 		return t.lateOr(late, verdict{outcome: failed, reason: "BIRD was restarted"})
+	}
+	switch {
+	case proof == nil && late:
+		return verdict{outcome: lapsed, reason: "BIRD has not taken it in time"}
+	case proof == nil:
+		return verdict{}
 	}
 	if proof.replaced(l.bird) {
 		return t.lateOr(late, verdict{outcome: lapsed, reason: "somebody else has had BIRD use another configuration"})
@@ -140,6 +157,14 @@ func (t *trial) judgeBIRD(l look, proof observation, late bool) verdict {
 		return t.lateOr(late, verdict{outcome: failed, reason: "sessions that it should not have touched went down", sessions: fallen})
 	}
 	return verdict{}
+}
+
+func (t *trial) restarted(l look, proof *observation) bool {
+	if proof != nil {
+		return proof.restarted(l.bird)
+	}
+	up, known := l.bird.status.UpFor()
+	return known && up < l.bird.from.Sub(t.told)-proofSlack
 }
 
 // lateOr is a verdict, unless it comes when BIRD may have gone back by itself.

@@ -56,6 +56,9 @@ func (k *known) only(event string, in ...phase) {
 
 func (k *known) found(g Generation) {
 	k.only("found", absent, installed, confirmed, unsure)
+	if k.back != nil {
+		k.back.direct = false
+	}
 	k.phase, k.generation, k.proof = unsure, g, nil
 }
 

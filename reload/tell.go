@@ -43,6 +43,8 @@ func (a *Applier) tell(ctx context.Context, s Set, mem *memory, res Result) (Res
 		e := &RefusedError{Position: refused.Position}
 		e.File = s.dest(e.File)
 		return res, a.undo(s, mem, e)
+	case told.trial != nil && told.sent:
+		return a.begin(ctx, s, mem, res, told, err)
 	case errors.Is(err, control.ErrNotRunning):
 		a.log.Info("BIRD is not up: it will read the set when it starts", "set", s.Name, "error", err)
 		mem.waits()
@@ -53,11 +55,6 @@ func (a *Applier) tell(ctx context.Context, s Set, mem *memory, res Result) (Res
 	}
 	if err := s.otherFile(told.reads); err != nil {
 		return res, err
-	}
-	if told.trial != nil {
-		mem.tried(told.version, &told.proof, told.trial)
-		a.noteTrial(s, mem, told.trial, &told.proof)
-		return mem.trialResult(res), nil
 	}
 	mem.agreed(told.version, &told.proof)
 	return a.confirm(s, mem, res), nil
@@ -159,12 +156,13 @@ type told struct {
 	reads   string // the file that BIRD read, as it names it
 	proof   observation
 	trial   *trial // nil: BIRD does not wait for a word
+	sent    bool   // BIRD has got the command, whatever became of it
 }
 
 // tellDaemon sends "configure" and waits until BIRD uses what it has read. A set
 // with a guard is on trial then.
 func (a *Applier) tellDaemon(ctx context.Context, s Set, mem *memory) (told, error) {
-	ctx, cancel := context.WithTimeout(ctx, a.opts.ReloadTimeout)
+	ctx, cancel := a.within(ctx, a.opts.ReloadTimeout)
 	defer cancel()
 	c, err := control.Dial(ctx, s.Daemon.Socket)
 	if err != nil {
@@ -184,6 +182,7 @@ func (a *Applier) tellDaemon(ctx context.Context, s Set, mem *memory) (told, err
 	}
 	sent := a.opts.Now()
 	answer, err := a.send(ctx, c, t.trial)
+	t.sent = answer != control.ShuttingDown
 	if err != nil {
 		return t, inTheMiddle(err)
 	}

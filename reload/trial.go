@@ -78,6 +78,30 @@ func (a *Applier) prepareTrial(ctx context.Context, c *control.Client, s Set, ha
 	return t, nil
 }
 
+// begin puts a set on trial that BIRD has been told of. From that moment on it is,
+// though BIRD may take its time to answer: err says why it has not confirmed.
+func (a *Applier) begin(ctx context.Context, s Set, mem *memory, res Result, t told, err error) (Result, error) {
+	switch {
+	case err == nil:
+		err = s.otherFile(t.reads)
+	case ctx.Err() != nil:
+		return res, err // whoever comes after us goes on
+	case errors.Is(err, control.ErrHung), errors.Is(err, control.ErrBusy):
+		a.log.Warn("BIRD was told of a set on trial, and has not taken it yet", "set", s.Name, "error", err)
+		mem.tried(t.version, nil, t.trial)
+		return mem.trialResult(res), nil
+	}
+	mem.tried(t.version, &t.proof, t.trial)
+	switch {
+	case errors.Is(err, control.ErrWentAway):
+		return res, a.endTrial(ctx, s, mem, verdict{outcome: failed, reason: "BIRD ended when it was told", deaf: true})
+	case err != nil:
+		return res, errors.Join(a.endTrial(ctx, s, mem, verdict{outcome: lapsed, reason: "BIRD does not use it"}), err)
+	}
+	a.noteTrial(s, mem, t.trial, &t.proof)
+	return mem.trialResult(res), nil
+}
+
 // Trial looks how a set on trial does: call it some two to four times a second
 // while Apply's or Trial's State is OnTrial. It returns OnTrial, or Confirmed
 // when the sessions have stayed up for the whole time and BIRD was told to keep
@@ -89,7 +113,8 @@ func (a *Applier) prepareTrial(ctx context.Context, c *control.Client, s Set, ha
 // the files that were there when it last agreed are put back and read again, and
 // an *UndoneError says so. Apply may be called again with any set. A BIRD that does
 // not answer stays on trial until it has gone back by itself; that is a failure
-// where it was asked all the time.
+// where it was asked all the time. One that ends when it is told is a failure of
+// Apply's already.
 //
 // Where Trial was not called until BIRD had gone back by itself, or where somebody
 // else had BIRD use another configuration, nobody knows how the set did: a
@@ -108,7 +133,12 @@ func (a *Applier) watchTrial(ctx context.Context, s Set) (Result, error) {
 	}
 	s.Guard = nil
 	res := Result{Hash: mem.trial.hash, State: Confirmed, Version: mem.version}
-	v := mem.trial.judge(a.lookAtTrial(ctx, s.socket()), *mem.proof)
+	l := a.lookAtTrial(ctx, s.socket())
+	if mem.proof == nil && mem.trial.taken(l) {
+		mem.proof = &l.bird
+		a.noteTrial(s, mem, mem.trial, mem.proof)
+	}
+	v := mem.trial.judge(l, mem.proof)
 	switch {
 	case ctx.Err() != nil:
 		return res, context.Cause(ctx)
@@ -122,7 +152,7 @@ func (a *Applier) watchTrial(ctx context.Context, s Set) (Result, error) {
 
 // lookAtTrial is one look at BIRD and its sessions.
 func (a *Applier) lookAtTrial(ctx context.Context, socket string) look {
-	ctx, cancel := context.WithTimeout(ctx, lookLimit)
+	ctx, cancel := a.within(ctx, lookTimeout)
 	defer cancel()
 	l := look{began: a.opts.Now()}
 	c, err := control.Dial(ctx, socket)
@@ -158,7 +188,7 @@ func (a *Applier) passTrial(ctx context.Context, s Set, mem *memory, res Result)
 }
 
 func (a *Applier) tellToStay(ctx context.Context, socket string) (waiting bool, err error) {
-	ctx, cancel := context.WithTimeout(ctx, lookLimit)
+	ctx, cancel := a.within(ctx, lookTimeout)
 	defer cancel()
 	c, err := control.Dial(ctx, socket)
 	if err != nil {
@@ -214,7 +244,7 @@ func (a *Applier) takeBack(ctx context.Context, s Set, mem *memory, deaf bool) (
 }
 
 func (a *Applier) goBack(ctx context.Context, s Set) error {
-	ctx, cancel := context.WithTimeout(ctx, a.opts.ReloadTimeout)
+	ctx, cancel := a.within(ctx, a.opts.ReloadTimeout)
 	defer cancel()
 	c, err := control.Dial(ctx, s.Daemon.Socket)
 	if err != nil {

@@ -12,8 +12,8 @@ import (
 	"confd/reload/control"
 )
 
-// lookLimit is how long a look at BIRD may take: it comes every few seconds.
-const lookLimit = 2 * time.Second
+// lookTimeout is how long a look at BIRD may take: it comes every few seconds.
+const lookTimeout = 2 * time.Second
 
 // Drift is how things differ from what was applied.
 type Drift struct {
@@ -84,7 +84,7 @@ func (a *Applier) Verify(ctx context.Context, s Set) (Drift, error) {
 
 // look asks BIRD how it is.
 func (a *Applier) look(ctx context.Context, socket string) (observation, string, error) {
-	ctx, cancel := context.WithTimeout(ctx, lookLimit)
+	ctx, cancel := a.within(ctx, lookTimeout)
 	defer cancel()
 	c, err := control.Dial(ctx, socket)
 	if err != nil {

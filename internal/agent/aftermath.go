@@ -17,12 +17,6 @@ import (
 // not known yet.
 const watchEvery = 5 * time.Second
 
-// explained is what BIRD says of sessions of a set, by name.
-type explained struct {
-	set   string
-	words map[string]string
-}
-
 // aftermath watches what became of changes: which sessions they have not left up.
 type aftermath struct {
 	*desk

@@ -21,6 +21,7 @@ import (
 	"confd/internal/runs"
 	"confd/internal/schedule"
 	"confd/internal/settings"
+	"confd/reload"
 	"confd/reload/control"
 )
 
@@ -122,7 +123,7 @@ func newDesk(ctx context.Context, g *errgroup.Group, o Options, observer *observ
 		inbox:    inbox.New(o.Sources, inbox.Options{SecretNamespace: s.Kubernetes.Namespace, ClusterIPs: len(s.BGP.ClusterIPs) > 0, KeepGood: true, Log: o.Log}),
 		schedule: schedule.New(schedule.Options{Gather: s.Timing.Gather, MinInterval: s.Timing.MinInterval, MaxPause: maxPause}),
 		edition:  edition.New(o.Planner.Templates, o.Broken),
-		hold:     hold.New(s.Safety.HoldFor), runs: &runs.Runs{}, known: &known.Sets{}, failures: failures{log: o.Log},
+		hold:     hold.New(s.Safety.HoldFor), tried: hold.New(s.Safety.HoldFor), runs: &runs.Runs{}, known: &known.Sets{}, failures: failures{log: o.Log},
 	}
 }
 
@@ -136,7 +137,7 @@ func (a *Agent) loop(ctx context.Context) error {
 	a.log.Info("started", "node", a.settings.Node, "datastore", a.settings.Datastore)
 	a.look(ctx, time.Now())
 	for {
-		if at := a.schedule.Due(); !at.IsZero() && a.mayBegin() {
+		if at := a.schedule.Due(); !at.IsZero() && a.mayBegin(time.Now()) {
 			due.Reset(time.Until(at))
 		}
 		a.observer.turned()
@@ -162,17 +163,17 @@ func (a *Agent) loop(ctx context.Context) error {
 	}
 }
 
-// mayBegin says whether a rollout may begin: none is under way, nothing is on
-// trial, and it is known which BIRD there is.
-func (a *Agent) mayBegin() bool {
-	return a.conduct.idle() && !a.runs.OnTrial() && a.birds.known() && len(a.start.trials) == 0
+// mayBegin says whether a rollout may begin: none is under way, nothing is on trial,
+// or was just now and has cost sessions, and it is known which BIRD there is.
+func (a *Agent) mayBegin(now time.Time) bool {
+	return a.conduct.idle() && !a.runs.OnTrial() && !a.conduct.recovery.open(now) && a.birds.known() && len(a.start.trials) == 0
 }
 
 // ring does what is due. While something is missing (a Secret that a new password
 // is in) nothing is: it is due again the moment that it is there.
 func (a *Agent) ring(ctx context.Context, now time.Time) {
 	switch {
-	case !a.schedule.IsDue(now) || !a.mayBegin():
+	case !a.schedule.IsDue(now) || !a.mayBegin(now):
 	case a.inbox.Complete():
 		a.conduct.begin(now)
 		a.watch(ctx)
@@ -309,6 +310,7 @@ func (a *Agent) came(now time.Time, event any) {
 	case explained:
 		a.conduct.after.explained(e)
 	case remembered:
+		a.conduct.memory.written()
 		a.observer.complain("what the next start must know to judge changes is not written down", e.err)
 	}
 }
@@ -319,7 +321,9 @@ func (a *Agent) remember(now time.Time) {
 		return
 	}
 	if m := guard.Remember(a.conduct.question(now, nil, surveyed{})); m != nil {
-		a.jobs.remember(a.birds.daemon.Dir, Knowledge{m, a.conduct.memory.salt, a.inbox.Stores()})
+		a.jobs.remember(a.birds.daemon.Dir, Knowledge{m, a.conduct.memory.salt, a.inbox.Stores(), diskHash(a.daemonSets())})
+	} else {
+		a.conduct.memory.written()
 	}
 }
 
@@ -370,6 +374,11 @@ func (a *Agent) found(now time.Time, f found) {
 	if err := a.children.Prepare(f.birds.Sockets()); err != nil {
 		a.fail(now, err)
 	}
+}
+
+// daemonSets are the sets of what runs that a BIRD reads.
+func (a *Agent) daemonSets() []reload.Set {
+	return slices.DeleteFunc(slices.Clone(a.runs.Running().Sets), func(s reload.Set) bool { return s.Daemon == nil })
 }
 
 // watch watches the control sockets that are used, and not watched yet: from when

@@ -10,7 +10,6 @@ import (
 	"confd/internal/edition"
 	"confd/internal/guard"
 	"confd/internal/hold"
-	"confd/internal/metrics"
 	"confd/internal/plan"
 	"confd/internal/quarantine"
 	"confd/internal/report"
@@ -85,7 +84,7 @@ func (c *conductor) again(now time.Time) {
 	for i := range same.Sets {
 		same.Sets[i].Guard = nil
 	}
-	c.planned(now, planned{candidate: &same})
+	c.survey(now, &same)
 }
 
 func (c *conductor) render(now time.Time, cfg *bgp.Config, state *backends.State, rest bool, held []backends.Key) {
@@ -102,30 +101,18 @@ func (c *conductor) render(now time.Time, cfg *bgp.Config, state *backends.State
 	c.jobs.plan(c.using(), cfg, state, c.birds.daemon, base)
 }
 
-// planned has the candidate, or why there is none.
-func (c *conductor) planned(now time.Time, p planned) {
-	switch {
-	case p.err == nil:
-		c.metrics.Rendered(metrics.RenderOK)
-		c.journal.rendered(p.candidate)
-		c.survey(now, p.candidate)
-	case c.oldTemplates(now, p.err):
-		c.metrics.Rendered(metrics.RenderFailed)
-	default:
-		c.metrics.Rendered(metrics.RenderFailed)
-		c.stop(now, p.err)
-	}
-}
-
 // survey asks which sessions there are, where the candidate is judged by them.
 func (c *conductor) survey(now time.Time, candidate *plan.Candidate) {
 	c.rollout.Planned(candidate)
 	held := c.failedBefore(candidate)
 	switch same := c.runs.IsRunning(candidate.Hash); {
 	case same && candidate.IsRest():
+		if c.rollout.Part() == rollout.WithoutFailed {
+			c.holdOver(c.hold)
+		}
 		c.restDone(now)
 	case held != nil && !same:
-		c.keep(now, *held, c.restOfFailed(candidate))
+		c.keep(now, c.tried, *held, rollout.WithoutFailed, c.restOfFailed(candidate))
 	case c.mustSurvey(candidate):
 		c.jobs.survey(candidate.Sets, false)
 	default:
@@ -135,10 +122,17 @@ func (c *conductor) survey(now time.Time, candidate *plan.Candidate) {
 
 // surveyed has the sessions, by which the candidate is judged.
 func (c *conductor) surveyed(now time.Time, seen surveyed) {
-	c.saw(now, seen)
+	cameUp := c.saw(now, seen)
 	c.after.seen(now, seen)
 	if c.rollout.Stage() != rollout.Surveying {
+		// With a session more, what is held may be harmless by now.
+		if cameUp && c.hold.State() == hold.Held && c.inbox.Complete() {
+			c.schedule.Soon(now)
+		}
 		return
+	}
+	if seen.whole && seen.unknown != nil {
+		c.log.Warn("a change is judged without BIRD's routes: they are not known", "error", seen.unknown)
 	}
 	candidate := c.rollout.Candidate()
 	q := c.question(now, candidate, seen)
@@ -150,38 +144,39 @@ func (c *conductor) surveyed(now time.Time, seen surveyed) {
 		return
 	case v.Held && c.settings.Safety.Hold:
 		c.journal.notes(v.Notes)
-		c.keep(now, report.Held{Hash: v.ID, Why: v.Why, Lost: v.Lost, Objects: v.Objects}, guard.Rest(q))
+		c.keep(now, c.hold, report.Held{Hash: v.ID, Why: v.Why, Lost: v.Lost, Objects: v.Objects}, rollout.WithoutHeld, guard.Rest(q))
 		return
 	}
 	c.journal.passes(v)
 	c.watched(candidate, v)
-	if !candidate.IsRest() && c.hold.State() == hold.Held { // what was held is not asked for any more
-		c.holdOver()
+	if c.rollout.Part() != rollout.WithoutHeld && c.hold.State() == hold.Held { // what was held is not asked for any more
+		c.holdOver(c.hold)
 	}
 	c.pass()
 }
 
-// keep holds the candidate back. What has nothing to do with it goes on.
-func (c *conductor) keep(now time.Time, held report.Held, rest *backends.State) {
+// keep has one of the holds keep the candidate back. What has nothing to do with it,
+// a part of it, goes on.
+func (c *conductor) keep(now time.Time, in *hold.Hold, held report.Held, part rollout.Part, rest *backends.State) {
 	c.waiting = ""
-	if c.hold.Keep(now, held) {
+	if in.Keep(now, held) {
 		c.metrics.Held()
-		c.journal.held(*c.hold.Current())
+		c.journal.held(*in.Current())
 	}
 	c.news = true
 	candidate, running := c.rollout.Candidate(), c.runs.Running()
-	if rest == nil || candidate.IsRest() || running != nil && running.Templates.Engine != candidate.Templates.Engine {
+	if rest == nil || c.rollout.Part() == rollout.WithoutHeld || running != nil && running.Templates.Engine != candidate.Templates.Engine {
 		c.restDone(now)
 		return
 	}
-	c.rollout.Anew()
-	c.plan(now, rest, true, c.heldObjects(candidate.State, rest))
+	c.rollout.Anew(part)
+	c.plan(now, rest, true, c.heldObjects(rest))
 }
 
-// heldObjects are those that are others in a state than in what is left of it.
-func (c *conductor) heldObjects(state, rest *backends.State) []backends.Key {
+// heldObjects are those of what led to a rollout that are others in a part of it.
+func (c *conductor) heldObjects(rest *backends.State) []backends.Key {
 	return slices.DeleteFunc(slices.Clone(c.rollout.Batch().Keys), func(k backends.Key) bool {
-		is, _ := state.Get(k)
+		is, _ := c.inbox.State().Get(k)
 		left, _ := rest.Get(k)
 		return is == left
 	})
@@ -190,23 +185,9 @@ func (c *conductor) heldObjects(state, rest *backends.State) []backends.Key {
 // restOfFailed is a candidate's state without the objects that failed their trial;
 // nil where nothing can go on without them.
 func (c *conductor) restOfFailed(candidate *plan.Candidate) *backends.State {
-	running := c.runs.Running()
-	if running == nil || c.failed == nil || len(c.failed.objects) == 0 {
+	before := c.stateBefore()
+	if before == nil || c.failed == nil || len(c.failed.objects) == 0 || c.runs.Running() == nil && anySecret(c.failed.objects) {
 		return nil
 	}
-	return without(candidate.State, running.State, c.failed.objects)
-}
-
-// answer has a set's answer.
-func (c *conductor) answer(now time.Time, done Done) {
-	if refused := c.answered(now, done); refused != nil {
-		c.refused(now, refused)
-	}
-}
-
-// hurry ends the wait for sets that take longer than the others.
-func (c *conductor) hurry(now time.Time) {
-	if refused := c.late(now); refused != nil {
-		c.refused(now, refused)
-	}
+	return without(candidate.State, before, c.failed.objects)
 }

@@ -12,17 +12,18 @@ import (
 	"time"
 
 	"confd/backends"
+	"confd/reload/control"
 )
 
 // fakeStore is a datastore that a script writes.
 type fakeStore struct {
-	mu      sync.Mutex
-	state   *backends.State
-	keys    map[backends.Key]bool
-	out     chan backends.Update
-	queue   chan backends.Update
-	inSync  bool
-	silent  bool
+	mu     sync.Mutex
+	state  *backends.State
+	keys   map[backends.Key]bool
+	out    chan backends.Update
+	queue  chan backends.Update
+	inSync bool
+	silent bool
 	// revision and cluster are what it calls its state, and itself.
 	revision, cluster string
 }
@@ -157,10 +158,7 @@ func (c *fakeChildren) InPlace(sockets ...string) {
 		}
 		c.told[socket] = true
 		c.say("may start: %s", filepath.Base(socket))
-		if c.real && !c.world.birds[socket].status().rebooted.IsZero() {
-			continue // it runs already
-		}
-		if c.real {
+		if c.real && c.world.birds[socket].status().health == control.Absent {
 			time.AfterFunc(100*time.Millisecond, func() { c.world.startBIRD(socket) })
 		}
 	}

@@ -2,11 +2,14 @@ package agent
 
 import (
 	"crypto/rand"
+	"slices"
+	"strings"
 	"time"
 
 	"confd/backends"
 	"confd/internal/guard"
 	"confd/internal/plan"
+	"confd/reload"
 )
 
 // rememberEvery is how often what was seen is written down while nothing changes.
@@ -33,6 +36,7 @@ type memory struct {
 	verdict guard.Verdict
 	of      string
 	writeAt time.Time // not before
+	writing bool
 }
 
 // newMemory knows nothing yet.
@@ -41,12 +45,16 @@ func newMemory(node string, began time.Time) *memory {
 }
 
 // remembered takes what a program has left that ran here before.
+// It counts where it is of what lies on disk: a program that was killed may not have
+// come to writing it down.
 func (m *memory) remembered(l Left) {
-	m.left = l.Memory
+	if l.Disk != "" && l.Disk == recordedHash(l.Records) {
+		m.left = l.Memory
+	}
 	if len(l.Salt) > 0 {
 		m.salt = l.Salt
 	}
-	if l.Memory != nil {
+	if m.left != nil {
 		m.announced = append(l.Memory.Announced, m.announced...)
 	}
 }
@@ -92,9 +100,30 @@ func (m *memory) live(now time.Time, c, was *plan.Candidate, recalled *guard.Rec
 
 // isTimeToWrite says whether to write the memory down now, and that this is done.
 func (m *memory) isTimeToWrite(now time.Time) bool {
-	if now.Before(m.writeAt) {
+	if m.writing || now.Before(m.writeAt) {
 		return false
 	}
-	m.writeAt = now.Add(rememberEvery)
+	m.writeAt, m.writing = now.Add(rememberEvery), true
 	return true
+}
+
+// written notes that writing it down has ended.
+func (m *memory) written() { m.writing = false }
+
+// recordedHash names the sets that lie on disk, as they are recorded.
+func recordedHash(records []reload.Record) string {
+	var sets []reload.Set
+	for _, r := range records {
+		if set, _, err := r.OnDisk(); err == nil {
+			sets = append(sets, set)
+		}
+	}
+	return diskHash(sets)
+}
+
+// diskHash names sets that BIRDs read.
+func diskHash(sets []reload.Set) string {
+	sets = slices.Clone(sets)
+	slices.SortFunc(sets, func(a, b reload.Set) int { return strings.Compare(a.Name, b.Name) })
+	return plan.Hash(sets)
 }

@@ -3,9 +3,11 @@ package agent
 import (
 	"context"
 	"errors"
+	"strings"
 	"time"
 
 	"confd/bgp"
+	"confd/internal/hold"
 	"confd/internal/plan"
 	"confd/internal/rollout"
 	"confd/reload/control"
@@ -33,7 +35,7 @@ func (c *outcomes) idle() bool { return c.rollout.Stage() == rollout.Idle }
 // isStuck says that what the datastore tells cannot be put in place. A BIRD that
 // hangs would hang with other files, too.
 func (c *outcomes) isStuck() bool {
-	return c.failures.failing() && !c.known.AnyIs(control.Hung) || c.waiting != "" || c.hold.Current() != nil
+	return c.failures.failing() && !c.known.AnyIs(control.Hung) || c.waiting != "" || c.isHeld()
 }
 
 // live notes that BIRD uses a candidate, or will when it starts. sure says that all
@@ -58,6 +60,9 @@ func (c *outcomes) live(candidate *plan.Candidate, sure bool) {
 // restDone ends a rollout of which something is held: what else there was is in
 // place.
 func (c *outcomes) restDone(now time.Time) {
+	if c.rollout.Part() == rollout.WithoutFailed && c.hold.State() == hold.Approved {
+		c.holdOver(c.hold)
+	}
 	c.inbox.Return(c.rollout.Batch())
 	c.rollout.End()
 	c.recovered(now)
@@ -68,18 +73,27 @@ func (c *outcomes) restDone(now time.Time) {
 func (c *outcomes) succeeded(now time.Time) {
 	c.rollout.End()
 	c.waiting, c.news = "", true
-	c.hold.Live()
 	c.settled()
-	c.holdOver()
+	for _, h := range c.holds() {
+		h.Live()
+		c.holdOver(h)
+	}
 	c.recovered(now)
 }
 
-// holdOver notes that nothing is held back any more. An approval holds for one time.
-func (c *outcomes) holdOver() {
-	if was := c.hold.Over(); was != nil {
-		c.journal.holdOver(was)
-		c.world.Forget(c.birds.daemon.Dir)
+// holdOver notes that one of the holds holds nothing any more. An approval holds for
+// one time.
+func (c *outcomes) holdOver(h *hold.Hold) {
+	was := h.Over()
+	if was == nil {
+		return
 	}
+	if c.isHeld() {
+		c.log.Info("it is no longer held back; something else is", "hash", was.Hash)
+		return
+	}
+	c.log.Info("nothing is held back any more", "hash", was.Hash)
+	c.world.Forget(c.birds.daemon.Dir)
 }
 
 // stop ends a rollout that cannot go on: the last good configuration stays.
@@ -98,10 +112,12 @@ func (c *outcomes) stop(now time.Time, err error) {
 	c.care.notInPlace(now)
 }
 
-// wait says once what is waited for, which comes with a change.
+// wait says once what is waited for, which comes with a change. Which other nodes
+// there are meanwhile is no news.
 func (c *outcomes) wait(err error) {
-	if err.Error() != c.waiting {
-		c.waiting = err.Error()
+	still := errors.Is(err, bgp.ErrUnknownNode) && strings.Contains(c.waiting, bgp.ErrUnknownNode.Error())
+	if !still && err.Error() != c.waiting {
 		c.log.Warn("waiting: the last good configuration stays", "for", err)
 	}
+	c.waiting = err.Error()
 }

@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"confd/internal/edition"
+	"confd/internal/metrics"
 	"confd/internal/rollout"
 )
 
@@ -20,6 +21,35 @@ import (
 //
 // A BIRD that refuses what has passed its check keeps what it has, and the files from
 // before are put back (package reload); that is the fourth case.
+
+// planned has the candidate, or why there is none.
+func (c *conductor) planned(now time.Time, p planned) {
+	switch {
+	case p.err == nil:
+		c.metrics.Rendered(metrics.RenderOK)
+		c.journal.rendered(p.candidate)
+		c.survey(now, p.candidate)
+	case c.oldTemplates(now, p.err):
+		c.metrics.Rendered(metrics.RenderFailed)
+	default:
+		c.metrics.Rendered(metrics.RenderFailed)
+		c.stop(now, p.err)
+	}
+}
+
+// answer has a set's answer.
+func (c *conductor) answer(now time.Time, done Done) {
+	if refused := c.answered(now, done); refused != nil {
+		c.refused(now, refused)
+	}
+}
+
+// hurry ends the wait for sets that take longer than the others.
+func (c *conductor) hurry(now time.Time) {
+	if refused := c.late(now); refused != nil {
+		c.refused(now, refused)
+	}
+}
 
 // refused has what a check refuses.
 func (c *conductor) refused(now time.Time, err error) {
@@ -54,7 +84,7 @@ func (c *conductor) oldTemplates(now time.Time, why error) bool {
 		return false
 	}
 	c.journal.templatesKept(c.edition)
-	c.rollout.Anew()
+	c.rollout.Anew(rollout.Whole)
 	c.plan(now, c.inbox.State(), false, nil)
 	return true
 }

@@ -3,37 +3,12 @@ package inbox
 import (
 	"fmt"
 	"strconv"
-
-	"confd/backends"
 )
 
 // Store is how far a source's store had come when it was last heard of.
 type Store struct {
 	Cluster  string `json:"cluster,omitempty"`  // the store's own name; empty: it has none
 	Revision string `json:"revision,omitempty"` // the newest that was seen
-}
-
-// Stores are how far the stores have come, by source.
-func (in *Inbox) Stores() map[string]Store {
-	stores := map[string]Store{}
-	for name, s := range in.sources {
-		if s.cluster != "" || s.revision != "" {
-			stores[name] = Store{s.cluster, s.revision}
-		}
-	}
-	return stores
-}
-
-// Remember takes over how far the stores had come before the program was started.
-func (in *Inbox) Remember(stores map[string]Store) {
-	for name, then := range stores {
-		if s := in.sources[name]; s != nil {
-			in.Trust.compare(name, then, Store{s.cluster, s.revision})
-			if s.cluster == "" && s.revision == "" {
-				s.cluster, s.revision = then.Cluster, then.Revision
-			}
-		}
-	}
 }
 
 // Trust says whether what the stores hold can be believed as a whole.
@@ -50,15 +25,6 @@ func (t *Trust) Doubt() string { return t.doubt }
 // Restore ends the doubt: somebody has approved what the stores hold, or it takes
 // nothing away.
 func (t *Trust) Restore() { t.doubt = "" }
-
-// doubted looks whether an update is of an older store than before, or of another.
-func (in *Inbox) doubted(u backends.Update, s *source) {
-	now := Store{u.Cluster, u.Revision}
-	in.Trust.compare(u.Source, Store{s.cluster, s.revision}, now)
-	if u.Cluster != "" {
-		s.cluster = u.Cluster
-	}
-}
 
 // compare notes a doubt where now is older than then, or another.
 func (t *Trust) compare(name string, then, now Store) {

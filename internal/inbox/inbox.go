@@ -124,9 +124,10 @@ func (in *Inbox) Take(u backends.Update) bool {
 }
 
 // kept is an event; of an object that cannot be used any more with its last good
-// version.
+// version. A filter closes instead: what it has been told to keep out by now,
+// nobody knows.
 func (in *Inbox) kept(e backends.Event) backends.Event {
-	if !in.opts.KeepGood || e.Err == nil {
+	if !in.opts.KeepGood || e.Err == nil || e.Key.Kind == backends.KindBGPFilter {
 		return e
 	}
 	good, there := in.state.Get(e.Key)
@@ -140,7 +141,7 @@ func (in *Inbox) kept(e backends.Event) backends.Event {
 // where nothing better is known.
 func (in *Inbox) Recall(before *backends.State) {
 	for key, err := range in.state.Invalid {
-		if in.state.Stale[key] || key.Kind == backends.KindSecret {
+		if in.state.Stale[key] || key.Kind == backends.KindSecret || key.Kind == backends.KindBGPFilter {
 			continue
 		}
 		if r, ok := before.Get(key); ok {
@@ -198,6 +199,15 @@ func (in *Inbox) hear(u backends.Update) {
 	}
 	if u.Serves != nil {
 		s.serves = u.Serves
+	}
+}
+
+// doubted looks whether an update is of an older store than before, or of another.
+func (in *Inbox) doubted(u backends.Update, s *source) {
+	now := Store{u.Cluster, u.Revision}
+	in.Trust.compare(u.Source, Store{s.cluster, s.revision}, now)
+	if u.Cluster != "" {
+		s.cluster = u.Cluster
 	}
 }
 

@@ -3,6 +3,7 @@ package inbox
 import (
 	"context"
 	"log/slog"
+	"reflect"
 	"testing"
 
 	"confd/backends"
@@ -30,5 +31,46 @@ func TestMoreIsNeeded(t *testing.T) {
 	in.Take(backends.Update{Source: "x", Events: []backends.Event{{Key: peer.ResourceKey(), Resource: peer}}})
 	if want := (backends.Needs{Services: true, Secrets: []backends.Key{secret("a"), secret("b"), secret("c")}}); !n.needs.Equal(want) {
 		t.Errorf("got %v, want %v", n.needs, want)
+	}
+}
+
+// TestLastGoodOrClosed: of an object that cannot be used any more the last good
+// version stays, where there is one; a filter closes all the same.
+func TestLastGoodOrClosed(t *testing.T) {
+	const good, bad = `{"metadata": {"name": "x"}, "spec": {"cidr": "10.0.0.0/8", "importV4": [{"action": "Accept"}]}}`,
+		`{"metadata": {"name": "x"}, "spec": {"cidr": "10.0.0.0/8", "ipipMode": "some", "importV4": [{"action": "some"}]}}`
+	event := func(kind backends.Kind, text string) backends.Update {
+		r, err := backends.Decode(kind, "", []byte(text))
+		return backends.Update{Source: "x", Events: []backends.Event{{Key: r.ResourceKey(), Resource: r, Err: err}}}
+	}
+	for _, kind := range []backends.Kind{backends.KindIPPool, backends.KindBGPFilter} {
+		key := backends.Key{Kind: kind, Name: "x"}
+		of := func(text string) backends.Resource { return event(kind, text).Events[0].Resource }
+		last := of(good)
+		if kind == backends.KindBGPFilter {
+			last = of(bad)
+		}
+		fresh := func() *Inbox {
+			return New([]Source{{Name: "x", Backend: &needing{}}}, Options{KeepGood: true, Log: slog.New(slog.DiscardHandler)})
+		}
+		in, before := fresh(), backends.NewState()
+		before.Apply(event(kind, good).Events[0])
+		want := func(what string, r backends.Resource) {
+			t.Helper()
+			if got, _ := in.State().Get(key); !reflect.DeepEqual(got, r) || in.State().Invalid[key] == nil {
+				t.Errorf("%s, %s: %+v (%v)", key, what, got, in.State().Invalid[key])
+			}
+		}
+		in.Take(event(kind, bad))
+		want("never good", of(bad))
+		in.Take(event(kind, bad))
+		want("never good, again", of(bad))
+		in.Recall(before)
+		want("good before the start", last)
+		in.Take(event(kind, good))
+		in.Take(event(kind, bad))
+		want("good, then bad", last)
+		in.Take(event(kind, bad))
+		want("good, then bad twice", last)
 	}
 }

@@ -3,6 +3,7 @@ package report
 import (
 	"fmt"
 	"strings"
+	"time"
 )
 
 // String says in one line why something is held, and which objects did it.
@@ -19,6 +20,19 @@ func Few(list []string) string {
 	text := strings.Join(list[:min(len(list), most)], "; ")
 	if len(list) > most {
 		text += fmt.Sprintf("; and %d more", len(list)-most)
+	}
+	return text
+}
+
+// String is one line.
+func (l Lost) String() string {
+	text := "session " + l.Name + " was up before the change of " + l.At.Format(time.RFC3339)
+	if len(l.Because) > 0 {
+		text += " (" + Few(l.Because) + ")"
+	}
+	text += ", and is not up since"
+	if l.Says != "" {
+		text += ": BIRD says " + l.Says
 	}
 	return text
 }
