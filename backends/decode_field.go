@@ -483,9 +483,14 @@ func (f field) communityText() string {
 // secretKeyRef reads {secretKeyRef: {name, key}}.
 func (f field) secretKeyRef() *SecretKeyRef {
 	ref := f.get("secretKeyRef")
-	f.object()
-	if ref.object() == nil {
-		return nil
+	for _, part := range []field{f, ref} {
+		if _, ok := part.value.(map[string]any); !ok {
+			if !part.missing() {
+				// The value may well be the password itself.
+				part.failf("is %s, not an object", typeName(part.value))
+			}
+			return nil
+		}
 	}
 	r := &SecretKeyRef{Name: ref.get("name").text(), Key: ref.get("key").text()}
 	if r.Name == "" || r.Key == "" {
