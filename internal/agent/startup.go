@@ -46,14 +46,33 @@ func (s *startup) leaves(l Left) {
 		s.log.Warn("what a program left that ran here before is not known", "error", l.Err)
 	}
 	if l.Report != nil {
-		s.hold.Inherit(l.Report.Held)
+		s.inherit(l.Report.Held)
+		s.inherit(l.Report.Tried)
 	}
 	for _, r := range l.Records {
 		if r.Trial != nil {
 			s.trials = append(s.trials, r)
-		} else if set, g, err := r.OnDisk(); err == nil && !g.Confirmed.IsZero() && s.settings.Safety.Guard > 0 {
-			s.runs.Found(s.read(set, r))
+		} else {
+			s.lies(r)
 		}
+	}
+}
+
+// lies notes what a set's record says that lies on disk, where BIRD has confirmed it.
+func (s *startup) lies(r reload.Record) {
+	if set, g, err := r.OnDisk(); err == nil && !g.Confirmed.IsZero() && s.settings.Safety.Guard > 0 {
+		s.runs.Found(s.read(set, r))
+	}
+}
+
+// inherit takes over what a program held that ran here before; nil: nothing.
+func (s *startup) inherit(held *report.Held) {
+	switch {
+	case held == nil:
+	case held.Trial || len(held.Failed) > 0: // which is all that older reports say
+		s.tried.Inherit(held)
+	default:
+		s.hold.Inherit(held)
 	}
 }
 
@@ -80,6 +99,11 @@ func (s *startup) resumed(now time.Time, done Done) {
 		}
 	case errors.As(done.Err, &lapsed):
 		s.log.Warn("a trial from before the start is over", "set", done.Record.Set, "error", done.Err)
+		for _, r := range s.world.Left(s.birds.daemon.Dir).Records {
+			if r.Set == done.Record.Set {
+				s.lies(r) // what was there before the trial
+			}
+		}
 	case !errors.Is(done.Err, reload.ErrNoTrial):
 		return // BIRD does not answer yet: tried again
 	}

@@ -13,8 +13,9 @@ type finding struct {
 	why string
 	// lost are the sessions, routes the nets of the routes that it is about.
 	lost, remade, routes []string
-	// ofRoutes: it is about routes, not only about sessions.
-	ofRoutes bool
+	// ofRoutes: it is about routes, not only about sessions; kept: some of them are of
+	// sessions that are kept.
+	ofRoutes, kept bool
 }
 
 // group are sessions that are judged together.
