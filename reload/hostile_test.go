@@ -93,6 +93,7 @@ func (h *hostile) apply(s Set) {
 // A link in the place of the folder with the generations leads nowhere: a set of
 // one file does not need it, and one of several says that it is in the way.
 func TestHostileStore(t *testing.T) {
+	t.Parallel()
 	for what, plant := range map[string]func(h *hostile, path string) error{
 		"link outside": func(h *hostile, path string) error { return os.Symlink(h.outside, path) },
 		"link inside":  func(h *hostile, path string) error { return os.Symlink(".", path) },
@@ -231,7 +232,9 @@ func TestHostileInclude(t *testing.T) {
 	for what, plant := range map[string]func() error{
 		"link":      func() error { return errors.Join(os.Symlink(secret, own), os.Lchown(own, stranger, stranger)) },
 		"hard link": func() error { return os.Link(secret, own) },
-		"theirs":    func() error { return errors.Join(os.WriteFile(own, []byte("root:hash\n"), 0o600), os.Chown(own, stranger, stranger)) },
+		"theirs": func() error {
+			return errors.Join(os.WriteFile(own, []byte("root:hash\n"), 0o600), os.Chown(own, stranger, stranger))
+		},
 	} {
 		must(t, plant())
 		var failed *CheckError
@@ -261,6 +264,7 @@ func TestHostileOtherFile(t *testing.T) {
 // Whoever exchanges all our folders for links while we work has nothing done
 // outside.
 func TestHostileExchange(t *testing.T) {
+	t.Parallel()
 	h := newHostile(t)
 	stop, stopped := make(chan struct{}), make(chan struct{})
 	exchanged := 0
