@@ -52,6 +52,7 @@ $(GOLANGCI):
 .PHONY: bench
 bench: deps build ## Measure clusters of 100, 1,000 and 5,000 nodes (some minutes; prints Markdown tables)
 	go run ./internal/bench -confd bin/confd
+	go test -run '^$$' -bench Judge ./internal/guard
 
 .PHONY: bench-faults
 bench-faults: deps birds build ## Measure how long faults last, from BIRD killed to disk full (as root, some 20 minutes; see docs/faults.md)

@@ -368,6 +368,7 @@ func TestDecodeEndpointStatus(t *testing.T) {
 func FuzzDecode(f *testing.F) {
 	for i := range Kinds() {
 		f.Add(i, `{"metadata": {"name": "x", "labels": {"a": true}}, "spec": {"peerIP": "10.0.0.1:179", "cidr": "10.0.0.0/8", "bgp": {"asNumber": "1.1"}}}`)
+		f.Add(i, `{"metadata": {"name": "n", "annotations": {"projectcalico.org/labels": "{\"a\": 1}"}}, "status": {"podCIDRs": ["10.0.0.0/24"]}}`)
 		f.Add(i, `{"metadata": {"annotations": {"projectcalico.org/metadata": "{}"}}, "spec": {"importV4": [{"action": "Accept", "operations": [null]}]}}`)
 	}
 	f.Fuzz(func(t *testing.T, i int, data string) {
@@ -381,6 +382,9 @@ func FuzzDecode(f *testing.F) {
 		}
 		if res == nil && !json.Valid([]byte(data)) && err == nil {
 			t.Fatal("what is no JSON is taken")
+		}
+		if n, err := DecodeKubernetesNode([]byte(data)); (n == nil) == (err == nil) {
+			t.Fatalf("node %v and error %v", n, err)
 		}
 	})
 }

@@ -12,6 +12,8 @@ type Route struct {
 	Net netip.Prefix
 	// Session is the one that the route came by; empty: no BGP peer told it.
 	Session string
+	// Spare: BIRD uses another route to that net, and tells of that one.
+	Spare bool
 	// Interface is where it leads; empty: nowhere, or not known.
 	Interface string
 	// Metric is the kernel's, nil where it has none (krt_metric).
@@ -76,7 +78,7 @@ func unconditional(r backends.FilterRule) bool {
 // other internal peers hear nothing, but of or by the clients of a route
 // reflector: from is the session that r came by, nil where it came by none.
 func (p Policies) Tells(s *Session, r Route, from *Session) bool {
-	if from != nil && (from.Name == s.Name || from.Internal && s.Internal && !from.RRClient && !s.RRClient) {
+	if r.Spare || from != nil && (from.Name == s.Name || from.Internal && s.Internal && !from.RRClient && !s.RRClient) {
 		return false
 	}
 	p.metric(&r)

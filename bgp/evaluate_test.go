@@ -31,6 +31,7 @@ func TestPolicies(t *testing.T) {
 		"in a pool":                 {policy: pool, route: ofPool, takes: true, tells: true},
 		"in a pool, rejected":       {policy: pool, rules: rules{in("10.1.0.0/16", false)}, route: ofPool},
 		"accepted by a rule":        {rules: rules{in("10.9.0.0/16", true), {}}, route: route("10.9.0.0/24"), takes: true, tells: true},
+		"a spare one":               {policy: pool, route: Route{Net: ofPool.Net, Spare: true}, takes: true},
 		"the first rule":            {policy: pool, rules: rules{in("10.1.9.0/24", false), in("10.1.0.0/16", true)}, route: ofPool},
 		"a pool that is not told":   {policy: ExportPolicy{RejectPools: pool.Pools, Pools: pool.Pools}, route: ofPool, takes: true},
 		"Equal":                     {rules: rules{{CIDR: net("10.1.0.0/16"), Match: backends.MatchEqual}}, policy: pool, route: ofPool, takes: true, tells: true},

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strconv"
 	"strings"
 
 	"confd/backends"
@@ -32,11 +33,14 @@ func nodesThere(s *backends.State, name string) []string {
 	if meant := likelyNode(name, names); meant != "" {
 		return []string{fmt.Sprintf("it has %d, and one that is called %q: names count letter by letter (--node, NODENAME)", len(names), meant)}
 	}
-	more := ""
-	if len(names) > fewNodes {
-		names, more = names[:fewNodes], ", ..."
+	var list []string
+	for _, n := range names[:min(len(names), fewNodes)] {
+		list = append(list, strconv.Quote(n))
 	}
-	return []string{fmt.Sprintf("it has %d: %s%s", len(s.Nodes), strings.Join(names, ", "), more)}
+	if len(names) > fewNodes {
+		list = append(list, "...")
+	}
+	return []string{fmt.Sprintf("it has %d: %s", len(names), strings.Join(list, ", "))}
 }
 
 // likelyNode is the node that was likely meant: the same name with a domain or

@@ -369,7 +369,7 @@ func testHeldOrNot(t *testing.T, confd string) {
 		r.put(meshIs(false))
 		r.isHeld(c, 1, threeOfThree, switchedOff)
 		r.put(peer("two", `{"node":"node-1","peerIP":"10.0.0.2","asNumber":64512}`)) // keeps that session, under another name
-		r.awaitAnswer("/readyz", http.StatusServiceUnavailable, "2 and remake 1 of 3", switchedOff)
+		r.awaitAnswer("/readyz", http.StatusServiceUnavailable, "2 of 3 established sessions, and remake 1", switchedOff)
 		r.removeAll("Node", "node-3", "node-4")
 		r.awaitEstablished("Node_10_0_0_2")
 		r.awaitReady()

@@ -29,7 +29,6 @@ func peer(name, spec string) object { return object{kind: "BGPPeer", name: name,
 // leftOut are objects that cannot be used at all, or not as they ask.
 func leftOut() []object {
 	return []object{
-		{kind: "BGPFilter", name: "filter " + evil, spec: `{"exportV4":[{"action":"Accept"}]}`},
 		{kind: "BGPFilter", name: "bad-interface", spec: fmt.Sprintf(`{"exportV4":[{"action":"Accept","interface":%q}]}`, evil)},
 		{kind: "BGPConfiguration", name: "default", spec: fmt.Sprintf(`{"ignoredInterfaces":["eth9",%q,"a{b}\"c"],"logSeverityScreen":%q}`, evil, evil)},
 		peer("names-evil-filter", fmt.Sprintf(`{"node":%q,"peerIP":"10.127.0.1","asNumber":65000,"filters":[%q]}`, self, "filter "+evil)),
@@ -46,6 +45,7 @@ func leftOut() []object {
 // strange are objects that are good, whatever their names are like.
 func strange() []object {
 	return []object{
+		{kind: "BGPFilter", name: "filter " + evil, spec: `{"exportV4":[{"action":"Accept"}]}`},
 		{kind: "Node", name: "node " + evil, spec: `{"bgp":{"ipv4Address":"10.0.0.77/24"}}`, labels: map[string]string{"evil": evil}},
 		{kind: "IPPool", name: "pool " + evil, spec: `{"cidr":"10.64.0.0/16","disableBGPExport":true}`},
 	}

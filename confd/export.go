@@ -55,10 +55,14 @@ func exportLive(ctx context.Context, s settings.Settings, o export.Options, stdo
 	return writeOutput(s.Output, b.Bytes(), s.Templates.Mode)
 }
 
-// warnOfLoss names what is in the state and cannot be exported.
+// warnOfLoss names what is in the state and cannot be exported as it is.
 func warnOfLoss(log *slog.Logger, state *backends.State) {
 	for _, key := range slices.SortedFunc(maps.Keys(state.Invalid), backends.Key.Compare) {
-		log.Warn("not exported: it cannot be used", "object", key.String(), "error", state.Invalid[key])
+		text := "not exported: it cannot be used"
+		if _, stands := state.Get(key); stands {
+			text = "it cannot be used: exported as what counts in its place"
+		}
+		log.Warn(text, "object", key.String(), "error", state.Invalid[key])
 	}
 	if n := len(state.EndpointStatuses); n > 0 {
 		log.Warn("local workloads are not part of the datastore, and not exported", "count", n)

@@ -49,11 +49,8 @@ type knowledge struct {
 	parser  *document.Parser
 }
 
-// maxDepth counts lists and arrays around an object besides its own levels.
-const maxDepth = backends.MaxObjectDepth + 4
-
 func newKnowledge() *knowledge {
-	return &knowledge{newKinds(), backends.NewChecker(), document.NewParser(maxDepth)}
+	return &knowledge{newKinds(), backends.NewChecker(), document.NewParser(backends.MaxObjectDepth)}
 }
 
 // objects returns what is in a parsed document, Lists taken apart. Outer is the

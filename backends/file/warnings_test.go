@@ -2,6 +2,7 @@ package file
 
 import (
 	"fmt"
+	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -194,4 +195,79 @@ func TestKnownFieldsAreQuiet(t *testing.T) {
 			}
 		}
 	}
+}
+
+// TestEveryMistypedFieldIsNamed takes a letter out of the name of each field of
+// the resources with every field, one at a time: each time there is a warning at
+// that place, with what was meant.
+func TestEveryMistypedFieldIsNamed(t *testing.T) {
+	text, err := os.ReadFile("testdata/known/all.yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	k := newKnowledge()
+	count := 0
+	for document := range strings.SplitSeq(string(text), "\n---\n") {
+		parsed, err := k.parser.Parse([]byte(document))
+		if err != nil {
+			t.Fatal(err)
+		}
+		kind := typeOf(parsed.Value.(map[string]any)).kind
+		for _, path := range fieldPaths(parsed.Value, nil) {
+			if isFree(kind, path) {
+				continue
+			}
+			name := path[len(path)-1].(string)
+			at := parsed.Position(path, true)
+			lines := strings.Split(document, "\n")
+			line := []rune(lines[at.Line-1])
+			cut := at.Column - 1 + len(name)/2
+			lines[at.Line-1] = string(line[:cut]) + string(line[cut+1:])
+			place := fmt.Sprintf("a.yaml:%d:%d ", at.Line, at.Column)
+			got, _ := warningsOf(t, "a.yaml", strings.Join(lines, "\n"))
+			count++
+			if !slices.ContainsFunc(got, func(s string) bool {
+				return strings.HasPrefix(s, place+"unknown-field: ") && strings.Contains(s, "; did you mean ")
+			}) {
+				t.Errorf("%s %v: %s is not said, but %q", kind, path, place, got)
+			}
+		}
+	}
+	if count < 150 {
+		t.Errorf("only %d fields", count)
+	}
+}
+
+// fieldPaths are the paths of all fields in a value.
+func fieldPaths(v any, path []any) [][]any {
+	var all [][]any
+	switch v := v.(type) {
+	case map[string]any:
+		for name, e := range v {
+			p := append(slices.Clone(path), name)
+			all = append(append(all, p), fieldPaths(e, p)...)
+		}
+	case []any:
+		for i, e := range v {
+			all = append(all, fieldPaths(e, append(slices.Clone(path), i))...)
+		}
+	}
+	return all
+}
+
+// isFree says whether a field's name is nobody's business, or what is said of it is
+// another matter.
+func isFree(kind string, path []any) bool {
+	text := backends.PathText(path)
+	switch top := path[0].(string); {
+	case top == "apiVersion" || top == "kind" || top == "data" || top == "stringData" || top == "status" || kind == "FelixConfiguration" && text != "spec.programClusterRoutes" && len(path) > 1:
+		return true
+	case top == "metadata":
+		return len(path) > 1 && !slices.Contains([]string{"metadata.name", "metadata.labels", "metadata.annotations"}, text)
+	case kind == "Service" && len(path) > 2 || kind == "EndpointSlice" && len(path) > 3 || kind == "EndpointSlice" && top == "ports" && len(path) > 1:
+		return true
+	case kind == "IPPool" && strings.HasPrefix(text, "spec.ipip."), strings.HasPrefix(text, "spec.taints["):
+		return true
+	}
+	return len(path[len(path)-1].(string)) < 3
 }

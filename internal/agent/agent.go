@@ -123,7 +123,7 @@ func newDesk(ctx context.Context, g *errgroup.Group, o Options, observer *observ
 		inbox:    inbox.New(o.Sources, inbox.Options{SecretNamespace: s.Kubernetes.Namespace, ClusterIPs: len(s.BGP.ClusterIPs) > 0, KeepGood: true, Log: o.Log}),
 		schedule: schedule.New(schedule.Options{Gather: s.Timing.Gather, MinInterval: s.Timing.MinInterval, MaxPause: maxPause}),
 		edition:  edition.New(o.Planner.Templates, o.Broken),
-		hold:     hold.New(s.Safety.HoldFor), runs: &runs.Runs{}, known: &known.Sets{}, failures: failures{log: o.Log},
+		hold:     hold.New(s.Safety.HoldFor), tried: hold.New(s.Safety.HoldFor), runs: &runs.Runs{}, known: &known.Sets{}, failures: failures{log: o.Log},
 	}
 }
 
@@ -137,7 +137,7 @@ func (a *Agent) loop(ctx context.Context) error {
 	a.log.Info("started", "node", a.settings.Node, "datastore", a.settings.Datastore)
 	a.look(ctx, time.Now())
 	for {
-		if at := a.schedule.Due(); !at.IsZero() && a.mayBegin() {
+		if at := a.schedule.Due(); !at.IsZero() && a.mayBegin(time.Now()) {
 			due.Reset(time.Until(at))
 		}
 		a.observer.turned()
@@ -163,17 +163,17 @@ func (a *Agent) loop(ctx context.Context) error {
 	}
 }
 
-// mayBegin says whether a rollout may begin: none is under way, nothing is on
-// trial, and it is known which BIRD there is.
-func (a *Agent) mayBegin() bool {
-	return a.conduct.idle() && !a.runs.OnTrial() && a.birds.known() && len(a.start.trials) == 0
+// mayBegin says whether a rollout may begin: none is under way, nothing is on trial,
+// or was just now and has cost sessions, and it is known which BIRD there is.
+func (a *Agent) mayBegin(now time.Time) bool {
+	return a.conduct.idle() && !a.runs.OnTrial() && !a.conduct.recovery.open(now) && a.birds.known() && len(a.start.trials) == 0
 }
 
 // ring does what is due. While something is missing (a Secret that a new password
 // is in) nothing is: it is due again the moment that it is there.
 func (a *Agent) ring(ctx context.Context, now time.Time) {
 	switch {
-	case !a.schedule.IsDue(now) || !a.mayBegin():
+	case !a.schedule.IsDue(now) || !a.mayBegin(now):
 	case a.inbox.Complete():
 		a.conduct.begin(now)
 		a.watch(ctx)

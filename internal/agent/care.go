@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"time"
 
+	"confd/internal/hold"
 	"confd/internal/metrics"
 	"confd/reload"
 	"confd/reload/control"
@@ -30,7 +31,7 @@ func (c *care) live() {
 // up read what runs again, and where nothing is known to run, what lies on disk is
 // what BIRD starts with.
 func (c *care) notInPlace(now time.Time) {
-	if c.hold.Current() != nil && c.runs.Running() == nil {
+	if c.isHeld() && c.runs.Running() == nil {
 		c.children.InPlace()
 	}
 	c.retell()
@@ -112,7 +113,7 @@ func (c *care) verified(now time.Time, done Done) {
 // unasked says that nothing is applied just now which would put right, too, what
 // is not: nobody knows what should run, or it is held.
 func (c *care) unasked() bool {
-	return c.runs.Running() == nil || c.hold.Current() != nil || !c.inbox.Complete()
+	return c.runs.Running() == nil || c.isHeld() || !c.inbox.Complete()
 }
 
 // noteHealth notes how BIRD is. One that answers again is told at once what it
@@ -201,22 +202,33 @@ func (c *care) mended(now time.Time, done Done) {
 // approvals lets what is held go on where somebody has approved it, or its time is
 // over.
 func (c *care) approvals(now time.Time) {
-	held := c.hold.Current()
-	if held == nil || !c.inbox.Complete() {
+	if !c.isHeld() || !c.inbox.Complete() {
 		return
 	}
+	for _, h := range c.holds() {
+		if c.goesOn(now, h) {
+			c.runs.Doubt()
+			c.news = true
+			c.schedule.Soon(now)
+		}
+	}
+}
+
+// goesOn says whether what one of them holds goes on from now on.
+func (c *care) goesOn(now time.Time, h *hold.Hold) bool {
+	held := h.Current()
 	switch {
+	case held == nil:
+		return false
 	case c.world.Approved(c.birds.daemon.Dir, held.Token):
-		c.hold.Approve()
+		h.Approve()
 		c.log.Warn("what was held back is approved", "hash", held.Hash)
-	case c.hold.Expire(now):
+	case h.Expire(now):
 		c.log.Warn("what was held back goes on: its time is over", "hash", held.Hash)
 	default:
-		return
+		return false
 	}
-	c.runs.Doubt()
-	c.news = true
-	c.schedule.Soon(now)
+	return true
 }
 
 // commandsRan has how a set's reload commands went.

@@ -107,9 +107,12 @@ func (c *conductor) survey(now time.Time, candidate *plan.Candidate) {
 	held := c.failedBefore(candidate)
 	switch same := c.runs.IsRunning(candidate.Hash); {
 	case same && candidate.IsRest():
+		if c.rollout.Part() == rollout.WithoutFailed {
+			c.holdOver(c.hold)
+		}
 		c.restDone(now)
 	case held != nil && !same:
-		c.keep(now, *held, c.restOfFailed(candidate))
+		c.keep(now, c.tried, *held, rollout.WithoutFailed, c.restOfFailed(candidate))
 	case c.mustSurvey(candidate):
 		c.jobs.survey(candidate.Sets, false)
 	default:
@@ -124,6 +127,9 @@ func (c *conductor) surveyed(now time.Time, seen surveyed) {
 	if c.rollout.Stage() != rollout.Surveying {
 		return
 	}
+	if seen.whole && seen.unknown != nil {
+		c.log.Warn("a change is judged without BIRD's routes: they are not known", "error", seen.unknown)
+	}
 	candidate := c.rollout.Candidate()
 	q := c.question(now, candidate, seen)
 	v := guard.Judge(q)
@@ -134,38 +140,39 @@ func (c *conductor) surveyed(now time.Time, seen surveyed) {
 		return
 	case v.Held && c.settings.Safety.Hold:
 		c.journal.notes(v.Notes)
-		c.keep(now, report.Held{Hash: v.ID, Why: v.Why, Lost: v.Lost, Objects: v.Objects}, guard.Rest(q))
+		c.keep(now, c.hold, report.Held{Hash: v.ID, Why: v.Why, Lost: v.Lost, Objects: v.Objects}, rollout.WithoutHeld, guard.Rest(q))
 		return
 	}
 	c.journal.passes(v)
 	c.watched(candidate, v)
-	if !candidate.IsRest() && c.hold.State() == hold.Held { // what was held is not asked for any more
-		c.holdOver()
+	if c.rollout.Part() != rollout.WithoutHeld && c.hold.State() == hold.Held { // what was held is not asked for any more
+		c.holdOver(c.hold)
 	}
 	c.pass()
 }
 
-// keep holds the candidate back. What has nothing to do with it goes on.
-func (c *conductor) keep(now time.Time, held report.Held, rest *backends.State) {
+// keep has one of the holds keep the candidate back. What has nothing to do with it,
+// a part of it, goes on.
+func (c *conductor) keep(now time.Time, in *hold.Hold, held report.Held, part rollout.Part, rest *backends.State) {
 	c.waiting = ""
-	if c.hold.Keep(now, held) {
+	if in.Keep(now, held) {
 		c.metrics.Held()
-		c.journal.held(*c.hold.Current())
+		c.journal.held(*in.Current())
 	}
 	c.news = true
 	candidate, running := c.rollout.Candidate(), c.runs.Running()
-	if rest == nil || candidate.IsRest() || running != nil && running.Templates.Engine != candidate.Templates.Engine {
+	if rest == nil || c.rollout.Part() == rollout.WithoutHeld || running != nil && running.Templates.Engine != candidate.Templates.Engine {
 		c.restDone(now)
 		return
 	}
-	c.rollout.Anew()
-	c.plan(now, rest, true, c.heldObjects(candidate.State, rest))
+	c.rollout.Anew(part)
+	c.plan(now, rest, true, c.heldObjects(rest))
 }
 
-// heldObjects are those that are others in a state than in what is left of it.
-func (c *conductor) heldObjects(state, rest *backends.State) []backends.Key {
+// heldObjects are those of what led to a rollout that are others in a part of it.
+func (c *conductor) heldObjects(rest *backends.State) []backends.Key {
 	return slices.DeleteFunc(slices.Clone(c.rollout.Batch().Keys), func(k backends.Key) bool {
-		is, _ := state.Get(k)
+		is, _ := c.inbox.State().Get(k)
 		left, _ := rest.Get(k)
 		return is == left
 	})
@@ -174,9 +181,9 @@ func (c *conductor) heldObjects(state, rest *backends.State) []backends.Key {
 // restOfFailed is a candidate's state without the objects that failed their trial;
 // nil where nothing can go on without them.
 func (c *conductor) restOfFailed(candidate *plan.Candidate) *backends.State {
-	running := c.runs.Running()
-	if running == nil || c.failed == nil || len(c.failed.objects) == 0 {
+	before := c.stateBefore()
+	if before == nil || c.failed == nil || len(c.failed.objects) == 0 || c.runs.Running() == nil && anySecret(c.failed.objects) {
 		return nil
 	}
-	return without(candidate.State, running.State, c.failed.objects)
+	return without(candidate.State, before, c.failed.objects)
 }

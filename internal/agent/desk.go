@@ -30,7 +30,8 @@ type desk struct {
 	inbox    *inbox.Inbox
 	schedule *schedule.Schedule
 	edition  *edition.Edition
-	hold     *hold.Hold
+	hold     *hold.Hold // by the judgement
+	tried    *hold.Hold // as it has failed its trial
 	runs     *runs.Runs
 	known    *known.Sets
 	birds    finder
@@ -38,6 +39,12 @@ type desk struct {
 	// news is set where something of weight is not in the report yet.
 	news bool
 }
+
+// holds are the two that keep something back, the first one to be shown first.
+func (d *desk) holds() []*hold.Hold { return []*hold.Hold{d.hold, d.tried} }
+
+// isHeld says whether something is held back.
+func (d *desk) isHeld() bool { return d.hold.Current() != nil || d.tried.Current() != nil }
 
 // of is what is known of a set and its BIRD.
 func (d *desk) of(s reload.Set) *known.Set { return d.known.Of(s.Name) }

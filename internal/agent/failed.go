@@ -27,36 +27,51 @@ type failed struct {
 	set string
 }
 
-// blame makes what has failed of a candidate: the objects that changed with it since
-// running, nil where nothing is known to have run before.
-func blame(c, running *plan.Candidate, before *failed, why string) *failed {
-	f := &failed{}
-	if before != nil {
-		f.objects = before.objects
+// blame makes what has failed of a candidate, of which the objects that changed with
+// it are to blame; known: there are such, or it is known that there are none.
+func blame(c *plan.Candidate, objects []backends.Key, known bool, before *failed, why string) *failed {
+	f := &failed{held: report.Held{Hash: c.Hash, Why: why, Trial: true}}
+	if before != nil { // c is made without those: they are as they were when they failed
+		f.objects, f.held.Failed = slices.Clone(before.objects), slices.Clone(before.held.Failed)
 	}
-	if running == nil {
+	if !known {
 		f.engine = c.Templates.Engine
-	} else {
-		f.objects = append(slices.Clone(f.objects), blamed(c, running)...)
-		slices.SortFunc(f.objects, backends.Key.Compare)
-		f.objects = slices.Compact(f.objects)
 	}
-	f.held = report.Held{Hash: c.Hash, Why: why, Objects: keyTexts(f.objects), Failed: versions(f.objects, c.State)}
+	for _, k := range objects {
+		if !slices.Contains(f.objects, k) {
+			f.objects, f.held.Failed = append(f.objects, k), append(f.held.Failed, version(k, c.State))
+		}
+	}
+	slices.SortFunc(f.objects, backends.Key.Compare)
+	f.held.Objects = keyTexts(f.objects)
 	return f
 }
 
-// blamed are the objects that changed with a candidate. Routes that came and went
-// meanwhile are not to blame, where something else is.
-func blamed(c, running *plan.Candidate) []backends.Key {
-	keys := ofSessions(c.Changed)
-	if len(keys) == 0 {
-		keys = c.Changed
+// inherited is what a program has found to fail that ran here before.
+func inherited(held report.Held) *failed {
+	f := &failed{held: held}
+	for _, v := range held.Failed {
+		f.objects = append(f.objects, keyOf(v))
 	}
-	return slices.DeleteFunc(slices.Clone(keys), func(k backends.Key) bool {
+	return f
+}
+
+// blamed are the objects that changed with a candidate.
+func blamed(c, running *plan.Candidate) []backends.Key {
+	return slices.DeleteFunc(slices.Clone(preferred(c.Changed)), func(k backends.Key) bool {
 		was, _ := running.State.Get(k)
 		is, _ := c.State.Get(k)
 		return is == was
 	})
+}
+
+// preferred are those of objects that are to blame first: routes that came and went
+// meanwhile are not, where something else is.
+func preferred(keys []backends.Key) []backends.Key {
+	if ours := ofSessions(keys); len(ours) > 0 {
+		return ours
+	}
+	return keys
 }
 
 // changed says whether a candidate is something else than what failed, and which
@@ -88,14 +103,10 @@ func ofSessions(keys []backends.Key) []backends.Key {
 	return slices.DeleteFunc(slices.Clone(keys), func(k backends.Key) bool { return slices.Contains(routes, k.Kind) })
 }
 
-// versions say what objects are in a state.
-func versions(keys []backends.Key, state *backends.State) []report.Version {
-	var list []report.Version
-	for _, k := range keys {
-		r, _ := state.Get(k)
-		list = append(list, report.Version{Kind: string(k.Kind), Namespace: k.Namespace, Name: k.Name, Hash: hashOf(r)})
-	}
-	return list
+// version says what an object is in a state.
+func version(k backends.Key, state *backends.State) report.Version {
+	r, _ := state.Get(k)
+	return report.Version{Kind: string(k.Kind), Namespace: k.Namespace, Name: k.Name, Hash: hashOf(r)}
 }
 
 func keyOf(v report.Version) backends.Key {
@@ -134,6 +145,12 @@ func without(state, then *backends.State, keys []backends.Key) *backends.State {
 		s.Apply(backends.Event{Key: k, Resource: old, Err: then.Invalid[k]})
 	}
 	return s
+}
+
+// anySecret says whether there is a Secret among objects: of those that ran before a
+// start nobody knows what was in them.
+func anySecret(keys []backends.Key) bool {
+	return slices.ContainsFunc(keys, func(k backends.Key) bool { return k.Kind == backends.KindSecret })
 }
 
 // withoutKeys are keys that are not among others.

@@ -3,6 +3,8 @@ package agent
 import (
 	"context"
 	"errors"
+	"fmt"
+	"hash/fnv"
 	"slices"
 	"sync"
 	"time"
@@ -32,33 +34,41 @@ type fault struct {
 	takes     time.Duration
 }
 
-// cost is how long a step takes: each set another time, so that the order of what
-// they answer is always the same.
-func cost(set string) time.Duration {
+// cost is how long a step takes: each another time, so that no two things happen at
+// the same moment, and the order of what they answer is always the same.
+func cost(step, set string) time.Duration {
+	h := fnv.New32()
+	fmt.Fprint(h, step, set)
+	odd := time.Duration(h.Sum32()%997) * time.Microsecond
 	switch set {
 	case "", "bird":
-		return time.Millisecond
+		return time.Millisecond + odd
 	case "bird6":
-		return 10 * time.Millisecond
+		return 10*time.Millisecond + odd
 	}
-	return 30 * time.Millisecond
+	return 30*time.Millisecond + odd
 }
 
 // step takes the time of a step, and says what it fails with; nil: it works.
 func (f *faults) step(ctx context.Context, step, set string) error {
 	is := f.next(step, set)
 	select {
-	case <-time.After(cost(set) + is.takes):
+	case <-time.After(cost(step, set) + is.takes):
 	case <-ctx.Done():
 	}
-	f.mu.Lock()
-	until := f.until
-	f.mu.Unlock()
-	time.Sleep(time.Until(until))
+	f.stand()
 	if ctx.Err() != nil {
 		return context.Cause(ctx)
 	}
 	return is.err
+}
+
+// stand waits until the program goes on.
+func (f *faults) stand() {
+	f.mu.Lock()
+	until := f.until
+	f.mu.Unlock()
+	time.Sleep(time.Until(until))
 }
 
 // freeze has steps stand still for a time.

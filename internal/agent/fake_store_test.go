@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"confd/backends"
+	"confd/reload/control"
 )
 
 // fakeStore is a datastore that a script writes.
@@ -157,10 +158,7 @@ func (c *fakeChildren) InPlace(sockets ...string) {
 		}
 		c.told[socket] = true
 		c.say("may start: %s", filepath.Base(socket))
-		if c.real && !c.world.birds[socket].status().rebooted.IsZero() {
-			continue // it runs already
-		}
-		if c.real {
+		if c.real && c.world.birds[socket].status().health == control.Absent {
 			time.AfterFunc(100*time.Millisecond, func() { c.world.startBIRD(socket) })
 		}
 	}

@@ -200,12 +200,14 @@ func (w *fakeWorld) Watch(ctx context.Context, socket string, out chan<- control
 	wait := func(s fakeStatus) bool {
 		select {
 		case <-s.changed:
+			w.faults.stand() // it sees that when the program goes on
 			return true
 		case <-ctx.Done():
 			return false
 		}
 	}
 	var said error
+	time.Sleep(cost("watch", b.set))
 	for {
 		s := b.status()
 		if s.health == control.Up {

@@ -3,6 +3,7 @@ package agent
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net/netip"
 	"slices"
 	"sync"
@@ -21,8 +22,11 @@ import (
 // last good configuration stays meanwhile.
 const searchLimit = time.Minute
 
-// surveyLimit is for a BIRD to list its sessions.
-const surveyLimit = 3 * time.Second
+// surveyLimit is for a BIRD to list its sessions, routesLimit for its routes besides.
+const (
+	surveyLimit = 3 * time.Second
+	routesLimit = 10 * time.Second
+)
 
 // found says which BIRD there is, or why nobody knows.
 type found struct {
@@ -43,8 +47,30 @@ type surveyed struct {
 	// are not known.
 	sessions map[string][]guard.Seen
 	whole    bool         // with their routes
-	routes   []bgp.Route  // nil: not known
+	routes   []bgp.Route  // nil: not known, at least of one of the BIRDs
+	unknown  error        // why the routes are not known, where they were asked for
 	local    []netip.Addr // of this machine's interfaces; nil: not known
+}
+
+// saw notes what the BIRD of a set has said.
+func (s *surveyed) saw(set string, seen []guard.Seen, routes []bgp.Route, err error) {
+	if err == nil || seen != nil {
+		s.sessions[set] = seen
+	}
+	s.routes = append(s.routes, routes...)
+	if err != nil {
+		s.unknown = errors.Join(s.unknown, fmt.Errorf("set %s: %w", set, err))
+	}
+}
+
+// finished settles what is known of the routes: all of them, or none.
+func (s *surveyed) finished() {
+	switch {
+	case !s.whole || s.unknown != nil:
+		s.routes = nil
+	case s.routes == nil:
+		s.routes = []bgp.Route{}
+	}
 }
 
 // searched is a candidate without the objects that BIRD refuses, or why there is
@@ -102,8 +128,12 @@ func (j jobs) plan(p plan.Planner, cfg *bgp.Config, state *backends.State, d bir
 // their routes where whole is set.
 func (j jobs) survey(sets []reload.Set, whole bool) {
 	sets = slices.DeleteFunc(slices.Clone(sets), func(s reload.Set) bool { return !hasDaemon(s) })
+	limit := surveyLimit
+	if whole {
+		limit = routesLimit
+	}
 	j.start(func(ctx context.Context) any {
-		ctx, cancel := context.WithTimeout(ctx, surveyLimit)
+		ctx, cancel := context.WithTimeout(ctx, limit)
 		defer cancel()
 		var mu sync.Mutex
 		var wg sync.WaitGroup
@@ -111,14 +141,13 @@ func (j jobs) survey(sets []reload.Set, whole bool) {
 		for _, s := range sets {
 			wg.Go(func() {
 				seen, routes, err := j.world.Survey(ctx, s.Daemon.Socket, whole)
-				if err == nil {
-					mu.Lock()
-					defer mu.Unlock()
-					out.sessions[s.Name], out.routes = seen, append(out.routes, routes...)
-				}
+				mu.Lock()
+				defer mu.Unlock()
+				out.saw(s.Name, seen, routes, err)
 			})
 		}
 		wg.Wait()
+		out.finished()
 		return out
 	})
 }

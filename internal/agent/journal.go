@@ -126,13 +126,6 @@ func (j *journal) passes(v guard.Verdict) {
 	}
 }
 
-// holdOver says that nothing is held back any more; nil: nothing was.
-func (j *journal) holdOver(was *report.Held) {
-	if was != nil {
-		j.log.Info("nothing is held back any more", "hash", was.Hash)
-	}
-}
-
 // templatesKept says, once, why changed templates are not used, or those that were
 // there when the program was started.
 func (j *journal) templatesKept(e *edition.Edition) {

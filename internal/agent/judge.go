@@ -5,8 +5,10 @@ import (
 	"slices"
 	"time"
 
+	"confd/backends"
 	"confd/bgp"
 	"confd/internal/guard"
+	"confd/internal/hold"
 	"confd/internal/known"
 	"confd/internal/plan"
 	"confd/internal/report"
@@ -26,12 +28,15 @@ type judge struct {
 	surveyAt time.Time // not before
 	// failed is what did not pass its trial; nil: nothing has failed.
 	failed *failed
+	// recovery is from that.
+	recovery recovery
 }
 
 // saw notes what a survey has seen.
 func (j *judge) saw(now time.Time, s surveyed) {
 	for set, sessions := range s.sessions {
 		j.sessions.saw(now, set, sessions)
+		j.recovery.saw(set, sessions)
 	}
 	j.sessions.forget(now.Add(-guard.DefaultWindow))
 }
@@ -40,15 +45,22 @@ func (j *judge) saw(now time.Time, s surveyed) {
 // nothing is rolled out: what was up minutes ago counts.
 const surveyEvery = 15 * time.Second
 
+// recoverEvery is the same while sessions are waited for that a failed trial has cost.
+const recoverEvery = time.Second
+
 // isTimeToSurvey says whether to look now, and that this is done.
 func (j *judge) isTimeToSurvey(now time.Time, watching bool) bool {
-	s := j.settings.Safety
-	if !s.Hold && s.Outcome == 0 || now.Before(j.surveyAt) || j.runs.InUse() == nil {
+	s, recovering := j.settings.Safety, j.recovery.open(now)
+	if !s.Hold && s.Outcome == 0 && !recovering || now.Before(j.surveyAt) || j.runs.InUse() == nil {
 		return false
 	}
-	j.surveyAt = now.Add(surveyEvery)
-	if watching {
+	switch {
+	case recovering:
+		j.surveyAt = now.Add(recoverEvery)
+	case watching:
 		j.surveyAt = now.Add(watchEvery)
+	default:
+		j.surveyAt = now.Add(surveyEvery)
 	}
 	return true
 }
@@ -112,34 +124,57 @@ func (j *judge) local(addresses []netip.Addr) []netip.Addr {
 // failedBefore says what holds c since it comes from the same objects as what has
 // failed its trial, and nobody has approved that; nil: nothing.
 func (j *judge) failedBefore(c *plan.Candidate) *report.Held {
-	if held := j.failedInherited(c); held != nil {
-		return held
-	}
-	if j.failed == nil || c.IsRest() {
+	if c.IsRest() {
 		return nil
 	}
-	held := j.failed.held
+	j.inherit(c)
+	if j.failed == nil {
+		return nil
+	}
 	if object, changed := j.failed.changed(c); changed {
 		j.log.Info("what failed its trial has changed: it is tried again", "object", object)
 		j.failed = nil
+		j.tried.Over()
 		return nil
 	}
-	if j.hold.Allows(held.Hash) {
-		return nil
-	}
-	return &held
-}
-
-// failedInherited is what the program has found to fail that ran here before.
-func (j *judge) failedInherited(c *plan.Candidate) *report.Held {
-	before := j.hold.Before()
-	if before == nil || j.runs.Running() != nil || j.settings.Safety.Guard == 0 || len(before.Lost) > 0 || j.hold.Allows(before.Hash) {
-		return nil
-	}
-	if before.Hash == c.Hash || sameObjects(before.Failed, c.State) {
-		return before
+	if held := j.failed.held; !j.tried.Allows(held.Hash) {
+		return &held
 	}
 	return nil
+}
+
+// inherit takes over what the program has found to fail that ran here before, where
+// c is the same.
+func (j *judge) inherit(c *plan.Candidate) {
+	before := j.tried.Before()
+	if before == nil || j.failed != nil || j.runs.Running() != nil || j.settings.Safety.Guard == 0 {
+		return
+	}
+	if before.Hash == c.Hash || sameObjects(before.Failed, c.State) {
+		j.failed = inherited(*before)
+	}
+}
+
+// stateBefore is the state that was made what runs; nil: it is not known.
+func (j *judge) stateBefore() *backends.State {
+	if running := j.running(); running != nil {
+		return running.State
+	}
+	return nil
+}
+
+// changedWith are the objects that changed with a candidate since what ran before;
+// false where that is not known.
+func (j *judge) changedWith(c *plan.Candidate) ([]backends.Key, bool) {
+	if running := j.runs.Running(); running != nil {
+		return blamed(c, running), true
+	}
+	r, ok := j.recalled()
+	if !ok {
+		return nil, false
+	}
+	keys := r.Since(j.settings.Node, c.State)
+	return preferred(keys), len(keys) > 0
 }
 
 // settled says that nothing is held by a trial any more.
@@ -238,7 +273,7 @@ func side(c *plan.Candidate) guard.Side {
 // watched gives the sets of a candidate what their trials go by.
 func (j *judge) watched(c *plan.Candidate, v guard.Verdict) {
 	within := j.settings.Safety.Guard
-	if within == 0 || v.Same || j.failed != nil && j.hold.Allows(j.failed.held.Hash) {
+	if within == 0 || v.Same || j.tried.State() == hold.Approved {
 		return
 	}
 	for i, s := range c.Sets {

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"confd/bgp"
+	"confd/internal/hold"
 	"confd/internal/plan"
 	"confd/internal/rollout"
 	"confd/reload/control"
@@ -34,7 +35,7 @@ func (c *outcomes) idle() bool { return c.rollout.Stage() == rollout.Idle }
 // isStuck says that what the datastore tells cannot be put in place. A BIRD that
 // hangs would hang with other files, too.
 func (c *outcomes) isStuck() bool {
-	return c.failures.failing() && !c.known.AnyIs(control.Hung) || c.waiting != "" || c.hold.Current() != nil
+	return c.failures.failing() && !c.known.AnyIs(control.Hung) || c.waiting != "" || c.isHeld()
 }
 
 // live notes that BIRD uses a candidate, or will when it starts. sure says that all
@@ -59,6 +60,9 @@ func (c *outcomes) live(candidate *plan.Candidate, sure bool) {
 // restDone ends a rollout of which something is held: what else there was is in
 // place.
 func (c *outcomes) restDone(now time.Time) {
+	if c.rollout.Part() == rollout.WithoutFailed && c.hold.State() == hold.Approved {
+		c.holdOver(c.hold)
+	}
 	c.inbox.Return(c.rollout.Batch())
 	c.rollout.End()
 	c.recovered(now)
@@ -69,18 +73,27 @@ func (c *outcomes) restDone(now time.Time) {
 func (c *outcomes) succeeded(now time.Time) {
 	c.rollout.End()
 	c.waiting, c.news = "", true
-	c.hold.Live()
 	c.settled()
-	c.holdOver()
+	for _, h := range c.holds() {
+		h.Live()
+		c.holdOver(h)
+	}
 	c.recovered(now)
 }
 
-// holdOver notes that nothing is held back any more. An approval holds for one time.
-func (c *outcomes) holdOver() {
-	if was := c.hold.Over(); was != nil {
-		c.journal.holdOver(was)
-		c.world.Forget(c.birds.daemon.Dir)
+// holdOver notes that one of the holds holds nothing any more. An approval holds for
+// one time.
+func (c *outcomes) holdOver(h *hold.Hold) {
+	was := h.Over()
+	if was == nil {
+		return
 	}
+	if c.isHeld() {
+		c.log.Info("it is no longer held back; something else is", "hash", was.Hash)
+		return
+	}
+	c.log.Info("nothing is held back any more", "hash", was.Hash)
+	c.world.Forget(c.birds.daemon.Dir)
 }
 
 // stop ends a rollout that cannot go on: the last good configuration stays.

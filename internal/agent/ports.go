@@ -48,7 +48,8 @@ type World interface {
 	// Target is what is done to a set of that name.
 	Target(set string) Target
 	// Survey lists the sessions that are established at a control socket; where whole
-	// is set with their counts of routes, and the routes that BIRD has.
+	// is set with their counts of routes, and the routes that BIRD has. Where only the
+	// routes cannot be had the sessions come with the error.
 	Survey(ctx context.Context, socket string, whole bool) ([]guard.Seen, []bgp.Route, error)
 	// Explain is what the BIRD of a control socket says of why a session is not up.
 	Explain(ctx context.Context, socket, session string) (string, error)

@@ -84,7 +84,7 @@ func (c *conductor) oldTemplates(now time.Time, why error) bool {
 		return false
 	}
 	c.journal.templatesKept(c.edition)
-	c.rollout.Anew()
+	c.rollout.Anew(rollout.Whole)
 	c.plan(now, c.inbox.State(), false, nil)
 	return true
 }

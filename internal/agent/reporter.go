@@ -32,9 +32,10 @@ func (p *reporter) report(now time.Time) *report.Report {
 	r := &report.Report{
 		Program: p.program, Node: p.settings.Node, PID: os.Getpid(), Started: p.began, At: now,
 		Sources: p.inbox.Report(), Pending: p.pending(), Waiting: p.waiting, Failure: p.failures.last,
-		Held: p.held(), Lost: p.after.report(), Templates: p.edition.Why(), Stale: p.start.stale,
+		Lost: p.after.report(), Templates: p.edition.Why(), Stale: p.start.stale,
 		Problems: problems(p.journal.problems), Quarantined: p.quarantined(), Sets: p.sets(),
 	}
+	r.Held, r.Tried = p.held()
 	if p.birds.everKnown() {
 		r.BIRD = p.birds.daemon.Version.String()
 	}
@@ -48,13 +49,23 @@ func (p *reporter) report(now time.Time) *report.Report {
 	return r
 }
 
-// held is what is held back; until something is live, also what the program before
-// held, so that it is not forgotten where this one ends, too.
-func (p *reporter) held() *report.Held {
-	if held := p.hold.Current(); held != nil || p.hold.State() == hold.Approved || p.runs.Running() != nil {
-		return held
+// held are what is held back, of which the first is to be shown; until something is
+// live, also what the program before held, so that it is not forgotten where this one
+// ends, too.
+func (p *reporter) held() (first, second *report.Held) {
+	var list [2]*report.Held
+	n := 0
+	for _, h := range p.holds() {
+		held := h.Current()
+		if held == nil && h.State() != hold.Approved && p.runs.Running() == nil {
+			held = h.Before()
+		}
+		if held != nil {
+			list[n] = held
+			n++
+		}
 	}
-	return p.hold.Before()
+	return list[0], list[1]
 }
 
 // pending is when the oldest change arrived that is not live; zero: all are.
@@ -139,7 +150,7 @@ func (p *reporter) sets() []report.Set {
 
 // settled says that all that has arrived is in what runs.
 func (p *reporter) settled() bool {
-	return p.runs.Running() != nil && p.pending().IsZero() && !p.runs.OnTrial() && p.hold.Current() == nil &&
+	return p.runs.Running() != nil && p.pending().IsZero() && !p.runs.OnTrial() && !p.isHeld() &&
 		!p.failures.failing() && p.waiting == "" && p.rollout.Stage() == rollout.Idle
 }
 
@@ -171,8 +182,10 @@ func (p *reporter) notApplied(r *report.Report) []string {
 	if r.Stale != nil {
 		list = append(list, r.Stale.Why+": BIRD runs on files of "+r.Stale.Confirmed.Format(time.RFC3339))
 	}
-	if r.Held != nil {
-		list = append(list, "a change is held back: "+r.Held.String())
+	for _, held := range []*report.Held{r.Held, r.Tried} {
+		if held != nil {
+			list = append(list, "a change is held back: "+held.String())
+		}
 	}
 	for i, l := range r.Lost {
 		if i == mostLost {

@@ -42,6 +42,7 @@ func (s *script) commands() map[string]func(args []string, body string) {
 		"peers":  func(args []string, _ string) { s.peers(args) },
 		"breaks": func(args []string, _ string) { s.breaks(args) },
 		"edit":   func(args []string, body string) { s.edit(args[0], body) },
+		"move":   func(args []string, _ string) { s.move(args[0], args[1]) },
 		"fail":   func(args []string, _ string) { s.fail(args) },
 		"heal":   func([]string, string) { s.world.faults.clear() },
 		// The user.
@@ -257,6 +258,13 @@ func (s *script) edit(name, body string) {
 		err = writeAtOnce(path, body)
 	}
 	if err != nil {
+		s.t.Fatal(err)
+	}
+}
+
+// move gives a file on disk another name.
+func (s *script) move(from, to string) {
+	if err := os.Rename(filepath.Join(s.dir, from), filepath.Join(s.dir, to)); err != nil {
 		s.t.Fatal(err)
 	}
 }

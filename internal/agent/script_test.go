@@ -297,12 +297,11 @@ func (s *script) kill() {
 	}
 }
 
-// freeze has the program stand still: BIRD does not.
+// freeze has the program stand still for a time: BIRD does not.
 func (s *script) freeze(d time.Duration) {
 	s.world.faults.freeze(d)
 	s.kids.freeze(d)
 	s.signals <- syscall.SIGUSR1
-	time.Sleep(d)
 }
 
 func quiet() *slog.Logger { return slog.New(slog.DiscardHandler) }

@@ -22,7 +22,7 @@ const (
 //	state    event                  next     besides
 //	waiting  look, and it is time   trying   each set that lies there is taken into use
 //	waiting  look, nothing is there over
-//	trying   answered, one failed   waiting  the next try comes a while later
+//	trying   answered, one failed   waiting  what has failed is tried again a while later
 //	trying   answered, all work     over     BIRD runs on files from before
 //	any      live                   over     BIRD runs what it should
 type startup struct {
@@ -32,6 +32,7 @@ type startup struct {
 	left   Left
 	trials []reload.Record // with a trial that is to be gone on with
 	open   int             // sets that have not answered
+	works  []string        // sets that BIRD runs on
 	failed bool
 	over   bool
 	// stale is set while BIRD runs on files from before.
@@ -45,14 +46,33 @@ func (s *startup) leaves(l Left) {
 		s.log.Warn("what a program left that ran here before is not known", "error", l.Err)
 	}
 	if l.Report != nil {
-		s.hold.Inherit(l.Report.Held)
+		s.inherit(l.Report.Held)
+		s.inherit(l.Report.Tried)
 	}
 	for _, r := range l.Records {
 		if r.Trial != nil {
 			s.trials = append(s.trials, r)
-		} else if set, g, err := r.OnDisk(); err == nil && !g.Confirmed.IsZero() && s.settings.Safety.Guard > 0 {
-			s.runs.Found(s.read(set, r))
+		} else {
+			s.lies(r)
 		}
+	}
+}
+
+// lies notes what a set's record says that lies on disk, where BIRD has confirmed it.
+func (s *startup) lies(r reload.Record) {
+	if set, g, err := r.OnDisk(); err == nil && !g.Confirmed.IsZero() && s.settings.Safety.Guard > 0 {
+		s.runs.Found(s.read(set, r))
+	}
+}
+
+// inherit takes over what a program held that ran here before; nil: nothing.
+func (s *startup) inherit(held *report.Held) {
+	switch {
+	case held == nil:
+	case held.Trial || len(held.Failed) > 0: // which is all that older reports say
+		s.tried.Inherit(held)
+	default:
+		s.hold.Inherit(held)
 	}
 }
 
@@ -79,6 +99,11 @@ func (s *startup) resumed(now time.Time, done Done) {
 		}
 	case errors.As(done.Err, &lapsed):
 		s.log.Warn("a trial from before the start is over", "set", done.Record.Set, "error", done.Err)
+		for _, r := range s.world.Left(s.birds.daemon.Dir).Records {
+			if r.Set == done.Record.Set {
+				s.lies(r) // what was there before the trial
+			}
+		}
 	case !errors.Is(done.Err, reload.ErrNoTrial):
 		return // BIRD does not answer yet: tried again
 	}
@@ -111,15 +136,26 @@ func (s *startup) look(now time.Time, stuck bool) bool {
 	}
 	if len(l.Records) == 0 {
 		s.over = true
-		s.log.Info("waiting for the datastore: there are no files from before", "folder", s.birds.daemon.Dir, "missing", s.missing())
+		s.log.Info(s.why()+": there are no files from before for BIRD to run on", "folder", s.birds.daemon.Dir, "missing", s.missing())
 	}
 	for _, r := range l.Records {
+		if slices.Contains(s.works, r.Set) {
+			continue
+		}
 		daemon := s.birds.daemon.Reader(r.Set, r.Main)
 		if s.lanes.give(Order{Action: Boot, For: ForStart, Set: reload.Set{Name: r.Set}, Record: r, Daemon: daemon}) {
 			s.open++
 		}
 	}
 	return true
+}
+
+// why is why BIRD does not run what it should.
+func (s *startup) why() string {
+	if s.inbox.Complete() {
+		return "what should run is not in place"
+	}
+	return "the datastore is away"
 }
 
 // missing is what the datastore has not told, in words.
@@ -159,13 +195,14 @@ func (s *startup) booted(now time.Time, done Done) {
 	if at.IsZero() {
 		at = g.Checked
 	}
-	why := "the datastore is away"
-	if s.inbox.Complete() {
-		why = "what should run is not in place"
-	}
+	why := s.why()
+	s.works = append(s.works, r.Set)
 	s.log.Warn(why+": BIRD runs on the files from before", "set", r.Set, "state", res.State.String(),
 		"age", now.Sub(at).Round(time.Second), "revision", g.Mark, "bird", res.Version, "missing", s.missing())
 	s.children.InPlace(done.Daemon.Socket)
+	if res.State == reload.Confirmed {
+		s.known.Of(r.Set).BIRD.HasRead()
+	}
 	if s.runs.Running() != nil {
 		return // meanwhile what should run does
 	}

@@ -37,10 +37,12 @@ func (t trials) looked(now time.Time, done Done) {
 	case !t.runs.Trial().Has(name):
 	case errors.As(done.Err, &undone):
 		t.note(now, done)
+		t.recovery.begin(name, undone.Sessions, now.Add(t.settings.Safety.Guard))
+		t.surveyAt = time.Time{}
 		if candidate, batch := t.runs.Failed(name, true); candidate != nil {
 			t.undone(now, candidate, batch, done.Err)
 		} else if t.runs.Running() == nil {
-			t.keepFailed(now, &failed{set: undone.Hash, held: report.Held{Hash: undone.Hash, Why: done.Err.Error()}})
+			t.keepFailed(now, &failed{set: undone.Hash, held: report.Held{Hash: undone.Hash, Why: done.Err.Error(), Trial: true}})
 		}
 	case errors.Is(done.Err, reload.ErrNoTrial), errors.As(done.Err, new(*reload.LapsedError)):
 		t.broke(now, done)
@@ -109,16 +111,17 @@ func (t trials) blameTemplates(now time.Time, c *plan.Candidate, err error) {
 
 // blameObjects holds c back until one of the objects changes that it came from.
 func (t trials) blameObjects(now time.Time, c *plan.Candidate, err error) {
-	t.keepFailed(now, blame(c, t.runs.Running(), t.failed, err.Error()))
+	objects, known := t.changedWith(c)
+	t.keepFailed(now, blame(c, objects, known, t.failed, err.Error()))
 }
 
 // keepFailed holds what has failed.
 func (t trials) keepFailed(now time.Time, f *failed) {
 	t.failed = f
-	t.hold.Over()
-	t.hold.Keep(now, t.failed.held)
+	t.tried.Over()
+	t.tried.Keep(now, f.held)
 	t.metrics.Held()
-	t.journal.held(*t.hold.Current())
+	t.journal.held(*t.tried.Current())
 }
 
 // putBack has each BIRD use what runs again, where a set of what was undone has not

@@ -112,7 +112,11 @@ func writeData(dir string, s settings.Settings, state *backends.State, log *slog
 		return err
 	}
 	for _, key := range slices.SortedFunc(maps.Keys(state.Invalid), backends.Key.Compare) {
-		log.Warn("not in the case: it cannot be used", "object", key.String(), "error", state.Invalid[key])
+		text := "not in the case: it cannot be used"
+		if _, stands := state.Get(key); stands {
+			text = "it cannot be used: in the case is what counts in its place"
+		}
+		log.Warn(text, "object", key.String(), "error", state.Invalid[key])
 	}
 	var text bytes.Buffer
 	if err := export.Write(&text, state, export.Options{Namespace: s.Kubernetes.Namespace}); err != nil {

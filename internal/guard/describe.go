@@ -2,6 +2,7 @@ package guard
 
 import (
 	"cmp"
+	"errors"
 	"fmt"
 	"maps"
 	"net/netip"
@@ -40,18 +41,10 @@ func (j *judgement) describe(reasons map[backends.Key]aspect, lost []string) []s
 		}
 	}
 	rank := func(k backends.Key) int {
-		kinds := []backends.Kind{backends.KindBGPConfiguration, backends.KindBGPPeer, backends.KindNode, backends.KindSecret}
-		r := slices.Index(kinds, k.Kind)
-		switch {
-		case r < 0:
-			r = len(kinds)
-		case k.Kind == backends.KindNode && k.Name != j.q.Options.Node:
-			r = len(kinds) + 1
-		}
 		if asked[k] {
-			r -= 10
+			return rankOf(k, j.q.Options.Node) - 10
 		}
-		return r
+		return rankOf(k, j.q.Options.Node)
 	}
 	keys := slices.SortedFunc(maps.Keys(reasons), func(a, b backends.Key) int {
 		return cmp.Or(cmp.Compare(rank(a), rank(b)), a.Compare(b))
@@ -66,12 +59,29 @@ func (j *judgement) describe(reasons map[backends.Key]aspect, lost []string) []s
 	return texts
 }
 
+// rankOf orders objects by how likely they are the cause: what concerns all comes
+// before other nodes.
+func rankOf(k backends.Key, me string) int {
+	kinds := []backends.Kind{backends.KindBGPConfiguration, backends.KindBGPPeer, backends.KindNode, backends.KindSecret}
+	rank := slices.Index(kinds, k.Kind)
+	switch {
+	case rank < 0:
+		return len(kinds)
+	case k.Kind == backends.KindNode && k.Name != me:
+		return len(kinds) + 1
+	}
+	return rank
+}
+
 // describeChange says what happened to an object, after its name.
 func describeChange(before, after *backends.State, key backends.Key) string {
 	was, had := before.Get(key)
 	is, has := after.Get(key)
 	err, bad := after.Invalid[key]
+	var closed *backends.Closed
 	switch {
+	case errors.As(err, &closed) && !after.Stale[key]:
+		return ": " + err.Error()
 	case !has && bad:
 		return fmt.Sprintf(" can no longer be used: %v", err)
 	case !has:
@@ -261,17 +271,14 @@ func quietly(name string) string {
 // describeStanding says what keeps lost sessions away, where nobody knows what it
 // was before.
 func (j *judgement) describeStanding(lost []string) []string {
-	var texts []string
 	mesh, peers := false, false
 	for _, name := range lost {
 		kind, _, _, ok := bgp.ParseSessionName(name)
 		mesh, peers = mesh || kind == bgp.MeshSession, peers || ok && kind != bgp.MeshSession
 	}
-	if me := j.state.Nodes[j.q.Options.Node]; !mesh {
-	} else if !meshOn(j.state.BGPConfigurations["default"]) {
-		texts = append(texts, "BGPConfiguration default: the mesh is switched off")
-	} else if me != nil && me.ClusterID.IsValid() {
-		texts = append(texts, me.ResourceKey().String()+": it is a route reflector, and out of the mesh")
+	var texts []string
+	if key, why := standingMesh(j.state, j.q.Options.Node); mesh && why != "" {
+		texts = append(texts, key.String()+": "+why)
 	}
 	switch n := len(j.state.BGPPeers); {
 	case !peers:
@@ -287,4 +294,17 @@ func (j *judgement) describeStanding(lost []string) []string {
 		}
 	}
 	return texts
+}
+
+// standingMesh is the object that keeps a node out of the mesh, and why; empty:
+// none does.
+func standingMesh(s *backends.State, node string) (key backends.Key, why string) {
+	me := s.Nodes[node]
+	switch {
+	case !meshOn(s.BGPConfigurations["default"]):
+		return backends.Key{Kind: backends.KindBGPConfiguration, Name: "default"}, "the mesh is switched off"
+	case me != nil && me.ClusterID.IsValid():
+		return me.ResourceKey(), "it is a route reflector, and out of the mesh"
+	}
+	return key, ""
 }

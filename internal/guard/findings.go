@@ -13,8 +13,9 @@ type finding struct {
 	why string
 	// lost are the sessions, routes the nets of the routes that it is about.
 	lost, remade, routes []string
-	// ofRoutes: it is about routes, not only about sessions.
-	ofRoutes bool
+	// ofRoutes: it is about routes, not only about sessions; kept: some of them are of
+	// sessions that are kept.
+	ofRoutes, kept bool
 }
 
 // group are sessions that are judged together.
@@ -67,6 +68,8 @@ type tally struct {
 	// step: some of those that are lost the candidate itself takes away; before:
 	// others went earlier.
 	step, before bool
+	// renamed: it is a single session that is lost, and it comes back by itself.
+	renamed      bool
 	lost, remade []string
 }
 
@@ -81,6 +84,7 @@ func (j *judgement) tally(member func(session) bool) tally {
 			continue
 		}
 		t.lost = append(t.lost, s.Name)
+		t.renamed = s.renamed && len(t.lost) == 1
 		if s.fate == remade {
 			t.remade = append(t.remade, s.Name)
 		}
@@ -89,25 +93,24 @@ func (j *judgement) tally(member func(session) bool) tally {
 	return t
 }
 
-// tooMuch says that more than half are lost, and two at least, or all.
+// tooMuch says that more than half are lost, and two at least, or all: but not a
+// single one that has another name in the end, and nothing else.
 func (t tally) tooMuch() bool {
 	lost := len(t.lost)
-	return t.step && lost > 0 && (lost == t.counted || lost > 1 && 2*lost > t.counted)
+	return t.step && lost > 0 && !t.renamed && (lost == t.counted || lost > 1 && 2*lost > t.counted)
 }
 
 // finding says what becomes of the sessions; what is what they are.
 func (t tally) finding(what string) finding {
-	var verb string
-	gone := len(t.lost) - len(t.remade)
+	gone, remade := len(t.lost)-len(t.remade), len(t.remade)
+	why := fmt.Sprintf("it would take away %d of %d %s", gone, t.counted, what)
 	switch {
-	case gone > 0 && len(t.remade) > 0:
-		verb = fmt.Sprintf("take away %d and remake %d", gone, len(t.remade))
-	case gone > 0:
-		verb = fmt.Sprintf("take away %d", gone)
-	default:
-		verb = fmt.Sprintf("remake %d", len(t.remade))
+	case gone == 0:
+		why = fmt.Sprintf("it would remake %d of %d %s", remade, t.counted, what)
+	case remade > 0:
+		why += fmt.Sprintf(", and remake %d", remade)
 	}
-	return finding{why: fmt.Sprintf("it would %s of %d %s", verb, t.counted, what), lost: t.lost, remade: t.remade}
+	return finding{why: why, lost: t.lost, remade: t.remade}
 }
 
 // tooMuch judges the sessions of a group: those that are about to come up count as
@@ -130,7 +133,7 @@ func (j *judgement) tooMuch(g group) (finding, bool) {
 func (j *judgement) allThatAreUp(family int) (finding, bool) {
 	t := j.tally(func(s session) bool { return s.up && s.Family == family })
 	t.counted += j.coming(func(s session) bool { return s.Family == family })
-	if !t.step || len(t.lost) == 0 || len(t.lost) < t.counted {
+	if !t.step || t.renamed || len(t.lost) == 0 || len(t.lost) < t.counted {
 		return finding{}, false
 	}
 	return t.finding(fmt.Sprintf("IPv%d sessions that are up now", family)), true

@@ -149,7 +149,8 @@ type Verdict struct {
 	NeedRoutes bool
 	// Notes are what the operator should know besides, a line each.
 	Notes []string
-	// Outline is the candidate's, to be kept with it.
+	// Outline is the candidate's, to be kept with it; nil where it is what runs and
+	// that has none.
 	Outline *Outline
 	// Changes are what the candidate does differently, Known whether that is known
 	// of all sets.
@@ -172,11 +173,10 @@ type Watch struct {
 
 // Judge judges q.Candidate.
 func Judge(q Question) Verdict {
-	v := Verdict{Outline: q.Candidate.outline(q.Salt), Watch: map[string]Watch{}}
 	if q.Running != nil && q.Running.Hash == q.Candidate.Hash {
-		v.Same = true
-		return v
+		return Verdict{Same: true, Outline: q.Running.Outline}
 	}
+	v := Verdict{Outline: q.Candidate.outline(q.Salt), Watch: map[string]Watch{}}
 	q.changes(&v)
 	q.hold(&v)
 	return v

@@ -101,9 +101,16 @@ func (h *history) happens() bool {
 	if v.Held != want {
 		h.t.Errorf("held %t, by the rule %t", v.Held, want)
 	}
-	if v.Held {
+	if v.Held && h.IntN(3) > 0 {
 		h.world.held = &Held{Lost: v.Lost}
 		return true
+	}
+	if v.Held { // somebody approves it
+		q.Approved = []string{v.ID}
+		if v = Judge(q); v.Held || !v.Approved {
+			h.t.Errorf("it is approved, and held: %+v", v)
+		}
+		h.log += "\tapproved\n"
 	}
 	h.world.held = nil
 	for i := range h.past {
@@ -181,7 +188,7 @@ func (h *history) passes() {
 		counts := h.IntN(3)
 		h.settle().routes(counts)
 	}
-	h.wait([]time.Duration{time.Second, 20 * time.Second, 90 * time.Second, 7 * time.Minute}[h.IntN(4)])
+	h.wait([]time.Duration{time.Second, time.Duration(h.IntN(60)) * time.Second, time.Duration(h.IntN(300)) * time.Second, 7 * time.Minute}[h.IntN(4)])
 	h.log += fmt.Sprintf("%s up: %v\n", h.now.Format(time.TimeOnly), h.upNames())
 }
 

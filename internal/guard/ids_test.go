@@ -2,6 +2,8 @@ package guard
 
 import (
 	"fmt"
+	"net/netip"
+	"strings"
 	"testing"
 
 	"confd/backends"
@@ -68,6 +70,31 @@ func TestTheSameID(t *testing.T) {
 				t.Errorf("node-1: %t %s %v\nnode-2: %t %s %v", first.Held, first.ID, first.Objects, second.Held, second.ID, second.Objects)
 			}
 		})
+	}
+}
+
+// TestTheSameIDAlways has the same change held, and it is known how many routes the
+// sessions had, or not. A filter that is another reason shows.
+func TestTheSameIDAlways(t *testing.T) {
+	before := filtered()
+	after := func(s *backends.State) {
+		without(backends.KindBGPPeer, "router-1", "router-2", "router-3")(s)
+		put(s, &backends.BGPConfiguration{Name: "default", NodeToNodeMesh: new(bool), ServiceExternalIPs: []netip.Prefix{netip.MustParsePrefix("203.0.113.1/32")}})
+		withFilter()(s)
+	}
+	w := newWorld(t, before)
+	w.write(after)
+	unknown, known := Judge(w.question()), Judge(w.routes(2).question())
+	if unknown.Why == known.Why || !unknown.Held || unknown.ID != known.ID {
+		t.Errorf("%s %s %v\n%s %s %v", unknown.ID, unknown.Why, unknown.Objects, known.ID, known.Why, known.Objects)
+	}
+	w = newWorld(t, filtered())
+	w.write(func(s *backends.State) {
+		without(backends.KindBGPPeer, "router-1", "router-2")(s)
+		withFilter(backends.FilterRule{})(s)
+	})
+	if both := Judge(w.routes(2).question()); !strings.Contains(strings.Join(both.Objects, "\n"), "BGPFilter rules") {
+		t.Errorf("%s: %v", both.Why, both.Objects)
 	}
 }
 

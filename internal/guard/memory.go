@@ -136,6 +136,21 @@ func take[R backends.Resource](s, now *backends.State, list []R) {
 	}
 }
 
+// Since are the objects that differ between what ran and another state, of the kinds
+// that are remembered, sorted.
+func (r Recalled) Since(node string, now *backends.State) []backends.Key {
+	q := Question{Running: &r.Running, Candidate: Side{State: now}}
+	keys := differing(q.changedObjects(), r.Running.State.BlockAffinities, ownAffinities(now, node))
+	slices.SortFunc(keys, backends.Key.Compare)
+	return keys
+}
+
+func ownAffinities(s *backends.State, node string) map[string]*backends.BlockAffinity {
+	own := maps.Clone(s.BlockAffinities)
+	maps.DeleteFunc(own, func(_ string, a *backends.BlockAffinity) bool { return a.Node != node })
+	return own
+}
+
 // Rest is the candidate's state with all that changed and can have to do with
 // sessions as it was: what is left of a change that is held, and need not wait. It
 // is nil where that is not known, or where a Secret would have to be as it was of

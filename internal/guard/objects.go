@@ -122,11 +122,11 @@ func (j *judgement) reasons(list []finding) map[backends.Key]aspect {
 		s.standing(list)
 		return s.keys
 	}
-	lost := map[string]bool{}
+	lost, withSessions := map[string]bool{}, map[string]bool{}
 	for _, f := range list {
 		maps.Copy(lost, setOf(f.lost))
-		if f.ofRoutes {
-			s.routes()
+		if !f.ofRoutes {
+			maps.Copy(withSessions, setOf(f.lost))
 		}
 	}
 	for _, l := range j.was.Lines {
@@ -135,7 +135,16 @@ func (j *judgement) reasons(list []finding) map[backends.Key]aspect {
 		}
 	}
 	s.nodesTogether()
+	if slices.ContainsFunc(list, func(f finding) bool { return f.ofRoutes && !f.goesWith(withSessions) }) {
+		s.routes()
+	}
 	return s.keys
+}
+
+// goesWith says whether the routes of a finding go with sessions alone: it has no
+// reasons then but theirs, whether it is known how many routes they had or not.
+func (f finding) goesWith(sessions map[string]bool) bool {
+	return len(f.lost) > 0 && !f.kept && !slices.ContainsFunc(f.lost, func(name string) bool { return !sessions[name] })
 }
 
 // changed notes an object where it changed in an aspect.
@@ -251,24 +260,14 @@ func (s *suspects) nodesTogether() {
 	}
 }
 
-// standing notes what keeps sessions away, where nobody knows what it was before.
+// standing notes what keeps sessions of the mesh away, where nobody knows what it
+// was before.
 func (s *suspects) standing(list []finding) {
+	key, why := standingMesh(s.after, s.j.q.Options.Node)
 	for _, f := range list {
-		for _, name := range f.lost {
-			if lineOfSeen(Seen{Name: name}).Kind == bgp.MeshSession {
-				s.standingMesh()
-			}
+		if why != "" && slices.ContainsFunc(f.lost, func(name string) bool { return lineOfSeen(Seen{Name: name}).Kind == bgp.MeshSession }) {
+			s.keys[key] = ofSessions
 		}
-	}
-}
-
-func (s *suspects) standingMesh() {
-	me := s.after.Nodes[s.j.q.Options.Node]
-	switch {
-	case !meshOn(s.after.BGPConfigurations["default"]):
-		s.keys[backends.Key{Kind: backends.KindBGPConfiguration, Name: "default"}] = ofSessions
-	case me != nil && me.ClusterID.IsValid():
-		s.keys[me.ResourceKey()] = ofSessions
 	}
 }
 

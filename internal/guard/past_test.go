@@ -139,6 +139,27 @@ func TestNeedRoutes(t *testing.T) {
 	}
 }
 
+// TestPassedOn has a node that tells only of the routes of others be silenced. How
+// many it tells of is not known before somebody asks for the routes.
+func TestPassedOn(t *testing.T) {
+	before := filtered()
+	drop(before, backends.KindBlockAffinity, "10.128.1.0/26")
+	w := newWorld(t, before)
+	w.write(func(s *backends.State) {
+		put(s, &backends.BGPFilter{Name: "rules", ExportV4: []backends.FilterRule{{}}})
+	})
+	if v := Judge(w.question()); v.Held || !v.NeedRoutes {
+		t.Errorf("%s, routes are needed: %t", heldText(v), v.NeedRoutes)
+	}
+	w.routes(2)
+	if v := Judge(w.question()); v.Why != "no IPv4 route would be told to any peer" {
+		t.Error(heldText(v))
+	}
+	if v := Judge(w.routes(0).question()); v.Held {
+		t.Errorf("it told of nothing before: %s", heldText(v))
+	}
+}
+
 // TestHeldLost has the sessions that are held come up, and the change grow less:
 // what is down since long counts only as long as it is to go.
 func TestHeldLost(t *testing.T) {

@@ -79,14 +79,14 @@ func TestReasons(t *testing.T) {
 		}), "it would take away 2 of 3 established sessions", []string{`BGPPeer rr: peerSelector was "has(rr)", is "has(rx)"`}},
 		"another port of a router": {reflected, onRouter(func(p *backends.BGPPeer) { p.Port = 1791 }), "", nil},
 		"the router and a label": {reflected, all(onRouter(func(p *backends.BGPPeer) { p.ASNumber, p.TTLSecurity = 65001, 2 }), label("node-3", nil)),
-			"it would take away 1 and remake 1 of 3 established sessions", []string{`BGPPeer router: asNumber was "65000", is "65001", ttlSecurity was not set, is "2"`, "Node node-3: label rr is gone"}},
+			"it would take away 1 of 3 established sessions, and remake 1", []string{`BGPPeer router: asNumber was "65000", is "65001", ttlSecurity was not set, is "2"`, "Node node-3: label rr is gone"}},
 		"another port of nodes": {reflected, func(s *backends.State) {
 			put(s, &backends.BGPConfiguration{Name: "default", NodeToNodeMesh: new(bool), ListenPort: 1179})
 		}, "it would remake 3 of 3 established sessions", []string{`BGPConfiguration default: listenPort was not set, is "1179"`}},
 		"a bad password, and another AS": {reflected, func(s *backends.State) {
 			put(s, password("\""))
 			change(s.Nodes, "node-3", func(n *backends.Node) { n.ASNumber = 65001 })
-		}, "it would take away 1 and remake 1 of 3 established sessions", []string{"Secret kube-system/mesh changed", `Node node-3: its AS number was not set, is "65001"`}},
+		}, "it would take away 1 of 3 established sessions, and remake 1", []string{"Secret kube-system/mesh changed", `Node node-3: its AS number was not set, is "65001"`}},
 		"a bad peer, and no label": {reflected, all(func(s *backends.State) {
 			s.Apply(backends.Event{Key: backends.Key{Kind: backends.KindBGPPeer, Name: "router"}, Err: errors.New("no sense")})
 		}, label("node-4", nil)), "it would take away 2 of 3 established sessions",
@@ -141,5 +141,17 @@ func TestManyReasons(t *testing.T) {
 	}))
 	if n := len(v.Objects); n != maxObjects+1 || v.Objects[maxObjects] != "and 69 more" || len(v.Lost) != 99 {
 		t.Errorf("%d are lost for %d reasons: %v", len(v.Lost), n, v.Objects)
+	}
+}
+
+// A filter that closes is told as that, and not as one that has changed.
+func TestDescribesWhatCloses(t *testing.T) {
+	key := backends.Key{Kind: backends.KindBGPFilter, Name: "f"}
+	before, after := backends.NewState(), backends.NewState()
+	before.Apply(backends.Event{Key: key, Resource: &backends.BGPFilter{Name: "f", ImportV4: []backends.FilterRule{{Accept: true}}}})
+	r, err := backends.StandIn(key, errors.New("no sense"))
+	after.Apply(backends.Event{Key: key, Resource: r, Err: err})
+	if got, want := describeChange(before, after, key), ": cannot be used, so all routes that get to it are rejected: no sense"; got != want {
+		t.Errorf("got %q, want %q", got, want)
 	}
 }

@@ -157,7 +157,10 @@ func (j *judgement) stillTells(family int) bool {
 // nothingPassedOn holds what has a node that tells only of the routes of others, a
 // route reflector, tell nothing any more.
 func (j *judgement) nothingPassedOn(family int) (finding, bool) {
-	open, silenced, exported := 0, 0, 0
+	if slices.ContainsFunc(j.is.Told, func(t Told) bool { return familyOf(t.Net.Addr()) == family }) {
+		return finding{}, false
+	}
+	open, silenced, exported, unknown := 0, 0, 0, false
 	for _, s := range j.sessions {
 		if s.Family != family || s.lost() || s.is == nil {
 			continue
@@ -171,7 +174,12 @@ func (j *judgement) nothingPassedOn(family int) (finding, bool) {
 		}
 		if c := j.seen[s.is.Name].Counts; c != nil {
 			exported += c.Exported
+		} else {
+			unknown = true
 		}
+	}
+	if unknown && exported == 0 && (open == 0 && silenced > 0 || j.refiltered(family)) {
+		j.needRoutes = true // they come with the counts
 	}
 	switch {
 	case open == 0 && silenced > 0 && exported > 0:
@@ -218,7 +226,7 @@ func (j *judgement) nothingTaken(family int) (finding, bool) {
 	switch {
 	case !t.step:
 	case t.before > 0 && t.left == 0:
-		return finding{ofRoutes: true, why: noneLeft(t.before, family, "from peers"), lost: t.lost}, true
+		return finding{ofRoutes: true, why: noneLeft(t.before, family, "from peers"), lost: t.lost, kept: t.kept}, true
 	case t.unknown > 0 && t.unknown == t.closed && t.before == 0:
 		return finding{ofRoutes: true, why: fmt.Sprintf("no IPv%d route would be taken from any of %d established sessions", family, t.closed)}, true
 	}
@@ -234,6 +242,8 @@ type taken struct {
 	// step: the candidate itself changes something about them.
 	step bool
 	lost []string
+	// kept: sessions that are kept lose routes.
+	kept bool
 }
 
 func (j *judgement) taken(family int) taken {
@@ -256,6 +266,7 @@ func (j *judgement) taken(family int) taken {
 		if s.lost() {
 			t.lost = append(t.lost, s.Name)
 		}
+		t.kept = t.kept || !s.lost() && stays < s.imported
 	}
 	return t
 }
@@ -263,7 +274,10 @@ func (j *judgement) taken(family int) taken {
 // left is how many of a session's routes are left, and whether the candidate has it
 // take others.
 func (j *judgement) left(s session, other map[string]bool) (routes int, changed bool) {
-	if s.lost() || s.is == nil {
+	switch {
+	case s.renamed && !s.is.Closed: // it comes back, and its routes with it
+		return s.imported, false
+	case s.lost() || s.is == nil:
 		return 0, false
 	}
 	changed = other[s.is.Name]

@@ -195,6 +195,10 @@ func heldScenes() []scene {
 				}
 			}
 		}), "it would take away 3 of 3 established IPv6 sessions", []string{"Node node-2: its IPv6 address fd00::2 is gone", "Node node-3: its IPv6 address fd00::3 is gone", "Node node-4: its IPv6 address fd00::4 is gone"}},
+		{"all sessions get another name: the same peers by other objects", func() *backends.State { return mesh(4, false) }, once(func(s *backends.State) {
+			off(s)
+			put(s, &backends.BGPPeer{Name: "all", NodeSelector: "all()", PeerSelector: "all()"})
+		}), "it would remake 3 of 3 established sessions", []string{"BGPConfiguration default: the mesh was switched off", "BGPPeer all is new"}},
 		{"the last session of a kind goes (one BGPPeer beside a mesh)", func() *backends.State {
 			s := mesh4()
 			put(s, router(1))
@@ -241,7 +245,7 @@ func heldScenes() []scene {
 				q.Candidate.Sets = append(q.Candidate.Sets, textSet("bird", "protocol bgp Global_192_0_2_1 {}"))
 			}
 			return w.try(nil)
-		}, "it would take away 1 and remake 1 of 2 established sessions", nil},
+		}, "it would take away 1 of 2 established sessions, and remake 1", nil},
 		{"an export filter rejects everything", filtered, once(withFilter(backends.FilterRule{})),
 			"the only IPv4 route that peers are told would be gone; no IPv4 route would be taken from any of 3 established sessions", []string{"BGPFilter rules changed"}},
 		{"an import filter rejects everything that a family's peers tell", filtered, func(w *world) Verdict {
@@ -376,6 +380,10 @@ func freeScenes() []scene {
 				change(s.BGPPeers, "router-2", func(p *backends.BGPPeer) { p.PeerIP = netip.MustParseAddr("192.0.2.102") })
 			})
 		}, goesLive, nil},
+		{"a single session gets another name, and its terms stay", func() *backends.State { return mesh(2, false) }, once(func(s *backends.State) {
+			off(s)
+			put(s, &backends.BGPPeer{Name: "all", NodeSelector: "all()", PeerSelector: "all()"})
+		}), goesLive, nil},
 		{"first boot: nothing has been up yet", mesh4, func(w *world) Verdict {
 			w.seen, w.running = map[string]Seen{}, Side{}
 			w.ask = func(q *Question) { q.Running = nil }

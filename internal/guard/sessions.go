@@ -45,6 +45,8 @@ type session struct {
 	step bool
 	// up: it is established at this moment.
 	up bool
+	// renamed: it is remade under another name, and on the same terms.
+	renamed bool
 	// is is the candidate's session; nil: there is none.
 	is *Line
 	// imported are the routes that it has from its peer; -1: not known.
@@ -137,6 +139,7 @@ func (j *judgement) add(l Line, from *Outline) {
 	}
 	s := session{Line: l, up: j.seen[l.Name].Established, imported: j.imported(l.Name)}
 	s.fate, s.is = j.fateOf(l)
+	s.renamed = s.fate == remade && s.is.Terms == l.Terms && s.is.Neighbor == l.Neighbor && s.is.Port == l.Port
 	running := j.then.find(l)
 	if running != nil {
 		var step fate

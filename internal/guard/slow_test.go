@@ -113,6 +113,7 @@ func (r slow) oldest() *slowPast {
 type slowJudged struct {
 	slowSession
 	lost, step, up bool
+	renamed        bool // it is lost for no more than another name
 }
 
 // judged are the sessions that count.
@@ -178,6 +179,11 @@ func (r slow) reflects(s slowSession, reflector bool) bool {
 
 func (r slow) judge(s slowSession) slowJudged {
 	j := slowJudged{slowSession: s, up: r.seen[s.Name].Established, lost: !s.stays(r.candidate)}
+	if is := s.in(r.candidate); is != nil && j.lost && is.Neighbor == s.Neighbor {
+		as := s
+		as.Name = is.Name
+		j.renamed = as.stays(r.candidate)
+	}
 	if runs := s.in(r.running); runs != nil {
 		j.step = !runs.stays(r.candidate)
 		if j.lost && !j.step && r.seen[runs.Name].Established {
@@ -218,17 +224,20 @@ func (r slow) reflected(s slowSession) bool {
 }
 
 func slowTooMuch(list []slowJudged, of func(slowJudged) bool) bool {
-	counted, lost, step := 0, 0, false
+	counted, lost, renamed, step := 0, 0, 0, false
 	for _, s := range list {
 		if of(s) {
 			counted++
 			if s.lost {
 				lost++
 				step = step || s.step
+				if s.renamed {
+					renamed++
+				}
 			}
 		}
 	}
-	return step && (lost == counted || lost >= 2 && lost > counted-lost)
+	return step && (lost != 1 || renamed != 1) && (lost == counted || lost >= 2 && lost > counted-lost)
 }
 
 // holds says whether the candidate is to be held.
@@ -247,17 +256,20 @@ func (r slow) holds() bool {
 		}
 	}
 	for _, family := range []int{4, 6} {
-		up, lost, step := 0, 0, false
+		up, lost, renamed, step := 0, 0, 0, false
 		for _, s := range list {
 			if s.family == family && s.up {
 				up++
 				if s.lost {
 					lost++
 					step = step || s.step
+					if s.renamed {
+						renamed++
+					}
 				}
 			}
 		}
-		if step && up > 0 && lost == up {
+		if step && up > 0 && lost == up && (lost != 1 || renamed != 1) {
 			return true
 		}
 		if r.tellsNothing(list, family) || r.takesNothing(list, family) || r.silences(list, family) {
@@ -378,6 +390,9 @@ func (r slow) takesNothing(list []slowJudged, family int) bool {
 		before += n
 		is := s.in(r.candidate)
 		step = step || s.step || !s.lost && is != nil && slices.Contains(bgp.Compare(r.running, r.candidate, 2).Reimporting, is.Name)
+		if s.lost && s.renamed && !slowRejectsAll(r.candidate, is.Import, family, false) {
+			left += n
+		}
 		if !s.lost && is != nil && !slowRejectsAll(r.candidate, is.Import, family, false) {
 			left += n
 		}

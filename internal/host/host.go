@@ -11,6 +11,7 @@ import (
 	"net"
 	"net/netip"
 
+	"confd/backends"
 	"confd/bgp"
 	"confd/internal/agent"
 	"confd/internal/birds"
@@ -50,8 +51,8 @@ func (h *Host) Left(folder string) agent.Left {
 func (h *Host) Target(string) agent.Target { return reload.New(h.Reload) }
 
 // Survey lists the sessions that are established at a control socket; where whole is
-// set with their counts of routes, and the routes that BIRD has. A BIRD that is not
-// there has none.
+// set with their counts of routes, and the routes that BIRD has: where only these
+// cannot be had the sessions come with the error. A BIRD that is not there has none.
 func (h *Host) Survey(ctx context.Context, socket string, whole bool) ([]guard.Seen, []bgp.Route, error) {
 	c, err := control.Dial(ctx, socket)
 	if errors.Is(err, control.ErrNotRunning) {
@@ -69,7 +70,38 @@ func (h *Host) Survey(ctx context.Context, socket string, whole bool) ([]guard.S
 	if err != nil {
 		return nil, nil, err
 	}
-	return established(sessions, whole), nil, nil
+	seen := established(sessions, whole)
+	if !whole {
+		return seen, nil, nil
+	}
+	found, err := c.Routes(ctx)
+	if err != nil {
+		return seen, nil, err
+	}
+	return seen, routes(found), nil
+}
+
+// routes are BIRD's routes, as policies know them.
+func routes(found []control.Route) []bgp.Route {
+	list := make([]bgp.Route, len(found))
+	for i, r := range found {
+		list[i] = bgp.Route{Net: r.Net, Spare: !r.Best, Interface: r.Interface, Metric: r.Metric, LocalPref: r.LocalPref, Path: r.Path, Communities: communities(r)}
+		if r.BGP {
+			list[i].Session = r.Protocol
+		}
+	}
+	return list
+}
+
+func communities(r control.Route) []backends.Community {
+	var list []backends.Community
+	for _, c := range r.Communities {
+		list = append(list, backends.Community{A: c[0], B: c[1]})
+	}
+	for _, c := range r.LargeCommunities {
+		list = append(list, backends.Community{Large: true, A: c[0], B: c[1], C: c[2]})
+	}
+	return list
 }
 
 func established(sessions []control.SessionState, whole bool) []guard.Seen {

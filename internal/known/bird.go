@@ -10,12 +10,14 @@ import (
 
 // BIRD is what is known of a BIRD: one control socket.
 //
-//	health   event      next     besides
-//	any      CameUp     up       it must be told, unless it has confirmed since
-//	any      WentAway   as seen  how long ago is remembered
-//	any      Answers    as seen
-//	any      Told       up       it need not be told any more
-//	any      MustRead   the same it must be told
+//	health  event     next      besides
+//	any     CameUp    up        it must be told, unless it has confirmed since
+//	any     WentAway  as seen   when it was up last is remembered
+//	any     Answers   as seen
+//	any     Failing   as seen   by an error, where that says so
+//	any     Told      up        since it came up it need not be told any more
+//	any     MustRead  the same  it must be told, whatever it has confirmed
+//	any     HasRead   the same  it need not be told any more
 //
 // The first CameUp of one that was up when the program began is no start of it.
 type BIRD struct {
@@ -23,9 +25,10 @@ type BIRD struct {
 	version string
 	// wasUp and wasDown: it has been so since the program runs.
 	wasUp, wasDown bool
-	lost           time.Time // when it was last seen to go
+	up, lost       time.Time // when it was last seen to come, and to go
 	told           time.Time // when it last confirmed what it was told
-	mustTell       bool
+	// started anew it must be told, and whatever it was told it must read again.
+	cameUp, mustRead bool
 	// rebooted and reconfigured are BIRD's own times.
 	rebooted, reconfigured time.Time
 	// started is what it was started with, as far as it takes that only then; nil:
@@ -38,7 +41,7 @@ type BIRD struct {
 func (b *BIRD) Health() control.Health { return b.health }
 
 // MustTell says whether it must be told to read its files.
-func (b *BIRD) MustTell() bool { return b.mustTell }
+func (b *BIRD) MustTell() bool { return b.cameUp || b.mustRead }
 
 // WasUp says whether it has been up since the program runs.
 func (b *BIRD) WasUp() bool { return b.wasUp }
@@ -69,9 +72,9 @@ func (b *BIRD) CameUp(at time.Time, version string) Start {
 	if b.wasUp {
 		start = Restarted
 	}
-	b.wasUp, b.health, b.version = true, control.Up, version
+	b.wasUp, b.health, b.version, b.up = true, control.Up, version, at
 	if !at.Before(b.told) {
-		b.mustTell = true
+		b.cameUp = true
 	}
 	return start
 }
@@ -92,15 +95,16 @@ func (b *BIRD) Answers(h control.Health, version string) (was control.Health) {
 }
 
 // MustRead notes that it must be told to read its files.
-func (b *BIRD) MustRead() { b.mustTell = true }
+func (b *BIRD) MustRead() { b.mustRead = true }
 
 // HasRead notes that it was told.
-func (b *BIRD) HasRead() { b.mustTell = false }
+func (b *BIRD) HasRead() { b.cameUp, b.mustRead = false, false }
 
 // Told notes what it said when it was told to use a set.
 func (b *BIRD) Told(r reload.Result) {
 	if !r.Confirmed.IsZero() {
 		b.told = r.Confirmed
+		b.cameUp = b.cameUp && b.told.Before(b.up)
 	}
 	if r.Version != "" {
 		b.version, b.health = r.Version, control.Up

@@ -96,7 +96,7 @@ func (f *Files) Erred(err error) {
 	if undone := (*reload.UndoneError)(nil); errors.As(err, &undone) {
 		f.trialEnds = time.Time{}
 		if undone.Restored {
-			f.installed = f.confirmed
+			f.installed, f.wanted = f.confirmed, f.confirmed
 		}
 	}
 }

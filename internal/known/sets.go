@@ -33,7 +33,7 @@ func (k *Sets) Of(name string) *Set {
 func (k *Sets) MustTell() []string {
 	var names []string
 	for name, s := range k.sets {
-		if s.BIRD.mustTell {
+		if s.BIRD.MustTell() {
 			names = append(names, name)
 		}
 	}

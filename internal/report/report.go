@@ -40,6 +40,8 @@ type Report struct {
 	Failure string `json:"failure,omitempty"`
 	// Held is a configuration that was kept back; nil: none is.
 	Held *Held `json:"held,omitempty"`
+	// Tried is what has failed its trial, where that is held besides; nil: nothing is.
+	Tried *Held `json:"tried,omitempty"`
 	// Lost are sessions that were up before a change, should be up after it, and are
 	// not.
 	Lost []Lost `json:"lost,omitempty"`
@@ -120,8 +122,9 @@ type Held struct {
 	// changed, the likely cause first.
 	Lost    []string `json:"lost,omitempty"`
 	Objects []string `json:"objects,omitempty"`
-	// Failed are the objects that a configuration came from which has failed its
-	// trial, as they were then.
+	// Trial is set where it has failed its trial; Failed are the objects that it came
+	// from, as they were then.
+	Trial  bool      `json:"trial,omitempty"`
 	Failed []Version `json:"failed,omitempty"`
 }
 

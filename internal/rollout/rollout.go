@@ -5,7 +5,7 @@
 //	stage       event                     next        besides
 //	idle        Begin                     planning    the state is computed and rendered
 //	planning    Planned                   surveying   BIRD is asked for its sessions
-//	planning    Anew                      planning    with other templates, or without what is held
+//	planning    Anew                      planning    with other templates
 //	surveying   Pass, one set             installing
 //	surveying   Pass, several sets        checking    each is checked by itself first
 //	surveying   Anew                      planning    without what is held
@@ -56,11 +56,22 @@ var ErrLate = errors.New("it has not answered yet (a check, or BIRD, takes long)
 // Rollout is one candidate on its way to BIRD. The zero value is idle.
 type Rollout struct {
 	stage     Stage
+	part      Part
 	batch     inbox.Batch
 	candidate *plan.Candidate
 	answers   map[string]*Answer // by set; nil: it has not answered
 	since     time.Time          // when the first set answered
 }
+
+// Part is how much of what is asked for is rolled out.
+type Part int
+
+// The parts.
+const (
+	Whole         Part = iota
+	WithoutFailed      // without what has failed its trial
+	WithoutHeld        // without what is held besides
+)
 
 // Answer is what came of a set.
 type Answer struct {
@@ -71,6 +82,9 @@ type Answer struct {
 // Stage is where it stands.
 func (r *Rollout) Stage() Stage { return r.stage }
 
+// Part is how much of what is asked for it is.
+func (r *Rollout) Part() Part { return r.part }
+
 // Batch is what led to it.
 func (r *Rollout) Batch() inbox.Batch { return r.batch }
 
@@ -80,8 +94,8 @@ func (r *Rollout) Candidate() *plan.Candidate { return r.candidate }
 // Begin begins with what has changed.
 func (r *Rollout) Begin(b inbox.Batch) { *r = Rollout{stage: Planning, batch: b} }
 
-// Anew goes back to planning: with other templates, or without what is held.
-func (r *Rollout) Anew() { *r = Rollout{stage: Planning, batch: r.batch} }
+// Anew goes back to planning: with other templates, or with a part.
+func (r *Rollout) Anew(p Part) { *r = Rollout{stage: Planning, batch: r.batch, part: p} }
 
 // Planned has the candidate.
 func (r *Rollout) Planned(c *plan.Candidate) {

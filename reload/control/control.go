@@ -137,27 +137,46 @@ func (c *Client) Close() error { return c.conn.Close() }
 // that there is no reply, and that the connection is of no more use; it wraps
 // ErrHung where ctx's deadline passed, and ErrNotRunning where BIRD ended.
 func (c *Client) Do(ctx context.Context, command string) (Reply, error) {
-	if strings.ContainsFunc(command, isControl) || command == "" || len(command) > maxCommand {
-		return Reply{}, fmt.Errorf("command %.60q: want one line of 1 to %d bytes", command, maxCommand)
-	}
-	if c.broken != nil {
-		return Reply{}, fmt.Errorf("control socket %s: the connection ended before: %w", c.path, c.broken)
+	if err := c.mayDo(command); err != nil {
+		return Reply{}, err
 	}
 	return c.exchange(ctx, command)
+}
+
+// mayDo says why a command cannot be sent.
+func (c *Client) mayDo(command string) error {
+	if strings.ContainsFunc(command, isControl) || command == "" || len(command) > maxCommand {
+		return fmt.Errorf("command %.60q: want one line of 1 to %d bytes", command, maxCommand)
+	}
+	if c.broken != nil {
+		return fmt.Errorf("control socket %s: the connection ended before: %w", c.path, c.broken)
+	}
+	return nil
 }
 
 func isControl(r rune) bool { return r < 0x20 || r == 0x7f }
 
 // exchange sends command, where there is one, and reads a reply.
-func (c *Client) exchange(ctx context.Context, command string) (Reply, error) {
+func (c *Client) exchange(ctx context.Context, command string) (reply Reply, err error) {
+	err = c.talk(ctx, command, func() error {
+		reply, err = readReply(c.br)
+		return err
+	})
+	if err != nil {
+		return Reply{}, err
+	}
+	return reply, nil
+}
+
+// talk sends command, where there is one, and has read read the reply.
+func (c *Client) talk(ctx context.Context, command string, read func() error) error {
 	stop := context.AfterFunc(ctx, func() { _ = c.conn.SetDeadline(time.Unix(1, 0)) })
 	var err error
 	if command != "" {
 		_, err = io.WriteString(c.conn, command+"\n")
 	}
-	var reply Reply
 	if err == nil {
-		reply, err = readReply(c.br)
+		err = read()
 	}
 	if !stop() {
 		c.broken = context.Cause(ctx) // its deadline may be set any moment now
@@ -168,9 +187,9 @@ func (c *Client) exchange(ctx context.Context, command string) (Reply, error) {
 			doing = fmt.Sprintf("command %q", command)
 		}
 		c.broken = c.describe(ctx, doing, err)
-		return Reply{}, c.broken
+		return c.broken
 	}
-	return reply, nil
+	return nil
 }
 
 // describe says what an error while talking to BIRD means.

@@ -37,32 +37,43 @@ func (r Reply) last() string {
 	return r.Lines[len(r.Lines)-1].Text
 }
 
-// readReply reads lines up to the one that ends a reply. Lines that start with
-// a plus are log messages that BIRD puts in between; they are left out.
+// readReply reads lines up to the one that ends a reply.
 func readReply(br *bufio.Reader) (Reply, error) {
 	var reply Reply
+	last, err := eachLine(br, maxReply, func(l Line) error {
+		reply.Lines = append(reply.Lines, l)
+		return nil
+	})
+	if err == nil {
+		reply.Code = last.Code
+	}
+	return reply, err
+}
+
+// eachLine passes on each line of a reply, up to the one that ends it, which it
+// returns. Lines that start with a plus are log messages that BIRD puts in between;
+// they are left out. A reply of more than limit bytes is an error.
+func eachLine(br *bufio.Reader, limit int, each func(Line) error) (Line, error) {
 	code, size := -1, 0
 	for {
 		raw, err := readLine(br)
 		if err != nil {
-			return reply, err
+			return Line{}, err
 		}
-		if size += len(raw) + 1; size > maxReply {
-			return reply, fmt.Errorf("%w: longer than %d bytes", errReply, maxReply)
+		if size += len(raw) + 1; size > limit {
+			return Line{}, fmt.Errorf("%w: longer than %d bytes", errReply, limit)
 		}
 		if strings.HasPrefix(raw, "+") {
 			continue
 		}
 		line, more, err := parseLine(raw, code)
-		if err != nil {
-			return reply, err
+		if err == nil {
+			err = each(line)
+		}
+		if err != nil || !more {
+			return line, err
 		}
 		code = line.Code
-		reply.Lines = append(reply.Lines, line)
-		if !more {
-			reply.Code = code
-			return reply, nil
-		}
 	}
 }
 

@@ -29,14 +29,17 @@ type Document struct {
 	root   *yaml.Node // nil: JSON that nobody has asked about yet
 }
 
-// Parser parses documents that are nested no deeper than a number of levels. It
-// may be used by many at once.
+// Parser parses documents. It may be used by many at once.
 type Parser struct {
-	depth   int
+	depth   int         // how deep objects may be nested
 	options yaml.Option // applied for each document, but made once
 }
 
-// NewParser makes a Parser.
+// around is how deep an object may be in Lists and arrays: these levels are none
+// of its own.
+const around = 4
+
+// NewParser makes a Parser for objects that are nested no deeper than depth levels.
 func NewParser(depth int) *Parser { return &Parser{depth, yaml.WithV3Defaults()} }
 
 // Trap is something that YAML reads otherwise than it looks.
@@ -79,9 +82,9 @@ func (p *Parser) Parse(data []byte) (*Document, error) {
 	c := converter{document: d, depth: p.depth}
 	if v, strict, ok := parseJSON(data); ok {
 		d.Value = v
-		err := checkDepth(v, p.depth, p.depth)
+		err := checkDepth(v, p.depth+around, p.depth)
 		if err == nil && !strict {
-			_, _ = c.value(d.tree(), p.depth) // for the traps
+			_, _ = c.value(d.tree(), p.depth+around) // for the traps
 		}
 		return d, err
 	}
@@ -90,7 +93,7 @@ func (p *Parser) Parse(data []byte) (*Document, error) {
 		return nil, err
 	}
 	d.root = root
-	d.Value, err = c.value(root, p.depth)
+	d.Value, err = c.value(root, p.depth+around)
 	return d, err
 }
 

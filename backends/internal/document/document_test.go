@@ -139,7 +139,7 @@ func FuzzParse(f *testing.F) {
 			}
 			return
 		}
-		if err := checkDepth(d.Value, depth, depth); err != nil {
+		if err := checkDepth(d.Value, depth+around, depth); err != nil {
 			t.Error(err)
 		}
 		if _, err := json.Marshal(d.Value); err != nil {

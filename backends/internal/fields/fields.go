@@ -165,7 +165,7 @@ func (c *checker) below(path []any, f *Field, v any) {
 		}
 	case []any:
 		for i, item := range v {
-			if c.full() {
+			if c.full() || !f.List {
 				return
 			}
 			if object, ok := item.(map[string]any); ok {

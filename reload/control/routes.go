@@ -1,0 +1,77 @@
+package control
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/netip"
+	"strings"
+)
+
+// Limits of what is read of BIRD's routes, so that a full table cannot fill the
+// memory. 200,000 routes are some 60 MB here, and 100 MB of text, which is not kept.
+const (
+	maxRoutes     = 200_000
+	maxRoutesText = 512 << 20 // bytes
+)
+
+// ErrManyRoutes says that BIRD has more routes than are read.
+var ErrManyRoutes = errors.New("more routes than are looked at")
+
+// Route is a route that BIRD has. What BIRD does not say, or says in a way that is
+// not known, is zero.
+type Route struct {
+	Net netip.Prefix
+	// Protocol is what BIRD calls the protocol that it came by. BGP says that this is
+	// a session.
+	Protocol string
+	BGP      bool
+	// Best: of all routes to Net, this is the one that BIRD uses, and tells of.
+	Best bool
+	// Interface is where it leads, the first one where there are several; empty:
+	// nowhere (a blackhole, or a next hop that cannot be reached).
+	Interface string
+	// Metric is the kernel's (krt_metric), LocalPref BGP's; nil: it has none. Of a
+	// route from a peer, BIRD 1 does not say a metric that a filter gave it.
+	Metric, LocalPref *uint32
+	// Path is the AS path, the nearest one first, up to the first set of AS numbers
+	// that have no order. BIRD itself does not say more than some 500 characters.
+	Path             []uint32
+	Communities      [][2]uint32 // RFC 1997
+	LargeCommunities [][3]uint32 // RFC 8092
+}
+
+// Routes are the routes that BIRD has, in BIRD's order, without those that its
+// filters rejected: of BIRD 2 and 3 those of all tables with IPv4 or IPv6 routes, of
+// BIRD 1 those of its main table. Errors are those of Do, that BIRD refuses the
+// command, and ErrManyRoutes, after which the connection is of no more use.
+func (c *Client) Routes(ctx context.Context) ([]Route, error) {
+	return c.routes(ctx, maxRoutes)
+}
+
+func (c *Client) routes(ctx context.Context, limit int) ([]Route, error) {
+	command := "show route table all all"
+	if strings.HasPrefix(c.version, "1.") {
+		command = "show route all"
+	}
+	if err := c.mayDo(command); err != nil {
+		return nil, err
+	}
+	p := newRouteParser(limit)
+	var last Line
+	err := c.talk(ctx, command, func() (err error) {
+		last, err = eachLine(c.br, maxRoutesText, p.line)
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	if last.Code >= 8000 {
+		return nil, c.refusal(command, Reply{last.Code, []Line{last}})
+	}
+	return p.list, nil
+}
+
+func manyRoutes(limit int) error {
+	return fmt.Errorf("%w: BIRD has more than %d", ErrManyRoutes, limit)
+}
