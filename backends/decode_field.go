@@ -480,17 +480,21 @@ func (f field) communityText() string {
 	return fmt.Sprintf("%d:%d", v/60, v%60)
 }
 
-// secretKeyRef reads {secretKeyRef: {name, key}}.
+// secretKeyRef reads {secretKeyRef: {name, key}}. What does not say where the
+// password is asks for one all the same: the result is empty, not nil.
 func (f field) secretKeyRef() *SecretKeyRef {
-	ref := f.get("secretKeyRef")
-	f.object()
-	if ref.object() == nil {
+	if f.missing() {
 		return nil
+	}
+	f.object()
+	ref := f.get("secretKeyRef")
+	if ref.object() == nil {
+		return &SecretKeyRef{}
 	}
 	r := &SecretKeyRef{Name: ref.get("name").text(), Key: ref.get("key").text()}
 	if r.Name == "" || r.Key == "" {
 		ref.failf("needs a name and a key")
-		return nil
+		return &SecretKeyRef{}
 	}
 	return r
 }

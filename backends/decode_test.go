@@ -266,6 +266,7 @@ func TestConfigurationKeepsTheRest(t *testing.T) {
 		ServiceClusterIPs:    []netip.Prefix{netip.MustParsePrefix("10.0.0.0/8")},
 		IgnoredInterfaces:    []string{"eth0"},
 		PrefixAdvertisements: []PrefixAdvertisement{{netip.MustParsePrefix("10.0.0.0/8"), []string{"name"}}},
+		NodeMeshPassword:     &SecretKeyRef{},
 		Ignored: []string{
 			"spec.listenPort: 0 is below 1",
 			`spec.logSeverityScreen: "de\"bug" is not a log level`,
