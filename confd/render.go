@@ -119,5 +119,5 @@ func (n *node) strict(problems []bgp.Problem) error {
 	if !n.settings.Strict || count == 0 {
 		return nil
 	}
-	return fmt.Errorf("%d warnings, which --strict makes errors (see above)", count)
+	return fmt.Errorf("warnings that --strict makes errors: %d (see above)", count)
 }

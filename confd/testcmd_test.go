@@ -215,6 +215,22 @@ func TestCasesWarnings(t *testing.T) {
 	program1(t, nil, "test", dir).want(t, exitUsage, "an empty text is in the list")
 }
 
+// TestCasesMistyped has a mistyped field in a case: the check fails, and shows it.
+func TestCasesMistyped(t *testing.T) {
+	texts := smallCase(goodBird)
+	texts["peer.yaml"] = "apiVersion: projectcalico.org/v3\nkind: BGPPeer\nmetadata: {name: p}\nspec:\n  peerIP: 10.0.0.2\n  asNumbr: 65001\n"
+	texts["values.yaml"] = "replicas: 1\n"
+	dir := files(t, texts)
+	program1(t, nil, "test", dir, "--update").want(t, exitFailed,
+		"  BGPPeer p: spec.asNumbr: BGPPeer has no such field, so nothing of it is read; did you mean asNumber?\n    "+dir+"/peer.yaml:6:3\n        asNumbr: 65001\n        ^\n")
+	put(t, filepath.Join(dir, "case.toml"), texts["case.toml"]+"warnings = [\"unknown-field\"]\n")
+	program1(t, nil, "test", dir).want(t, exitGood)
+	program1(t, nil, "test", "--strict", dir).want(t, exitFailed, "1 warning, which --strict makes errors:", "spec.asNumbr")
+	put(t, filepath.Join(dir, "peer.yaml"), "apiVersion: projectcalico.org/v3\nkind: bgpPeer\n")
+	put(t, filepath.Join(dir, "case.toml"), texts["case.toml"])
+	program1(t, nil, "test", dir).want(t, exitFailed, `has no kind "bgpPeer", so nothing of it is read; did you mean BGPPeer?`, "peer.yaml:2:7")
+}
+
 func TestCasesRefusedByBIRD(t *testing.T) {
 	env := map[string]string{"PATH": birdPath(t)}
 	dir := files(t, smallCase(goodBird))

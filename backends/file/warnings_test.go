@@ -1,7 +1,9 @@
 package file
 
 import (
+	"errors"
 	"fmt"
+	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -24,7 +26,7 @@ func warningsOf(t *testing.T, name, text string) (lines, excerpts []string) {
 	}
 	for _, e := range events {
 		list := e.Warnings
-		if w, ok := e.Err.(*backends.Warning); ok {
+		if w := (*backends.Warning)(nil); errors.As(e.Err, &w) {
 			list = append(slices.Clone(list), *w)
 		} else if e.Err != nil {
 			t.Errorf("%s: %v has no place", e.Key, e.Err)
@@ -86,8 +88,8 @@ func TestWarnings(t *testing.T) {
 			`a.yaml:2:7 old-format: is a "bgpPeer" of "v1", as calicoctl wrote them before Calico 3, and is not read: convert it (calicoctl convert)`,
 			`a.yaml:7:7 old-format: is a "BGPPeer" of "projectcalico.org/v2", as calicoctl wrote them before Calico 3, and is not read: convert it (calicoctl convert)`,
 		}},
-		{"names without effect", "apiVersion: projectcalico.org/v3\nkind: BGPConfiguration\nmetadata:\n  name: defualt\n---\napiVersion: projectcalico.org/v3\nkind: BGPConfiguration\nmetadata: {name: node.n}\n", []string{
-			`a.yaml:4:9 no-effect: metadata.name: a BGPConfiguration of the name "defualt" has no effect: it must be default, or node. and a node's name; did you mean default?`,
+		{"names without effect", "apiVersion: projectcalico.org/v3\nkind: BGPConfiguration\nmetadata:\n  name: defaut\n---\napiVersion: projectcalico.org/v3\nkind: BGPConfiguration\nmetadata: {name: node.n}\n", []string{
+			`a.yaml:4:9 no-effect: metadata.name: a BGPConfiguration of the name "defaut" has no effect: it must be default, or node. and a node's name; did you mean default?`,
 		}},
 		{"objects that are there twice", peer + "---\n" + peer + "---\n" + peer + "  asNumber: 7\n", []string{
 			"a.yaml:12:1 object-twice: is there twice, first in a.yaml:6:1; the later one counts",
@@ -132,14 +134,16 @@ func TestExcerpts(t *testing.T) {
 	if diff := cmp.Diff(want, got[:2]); diff != "" {
 		t.Error(diff)
 	}
-	// Of a Secret nothing is shown, whatever is wrong.
+	// Of a Secret nothing is shown, and of a password nowhere, whatever is wrong.
 	for _, text := range []string{
 		"apiVersion: v1\nkind: Secret\nmetadata: {name: s}\nstringdata: {pw: hunter2}\n",
 		"apiVersion: v1\nkind: Secret\nmetadata: {name: s}\nstringData: {pw: hunter2\n",
 		`{"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "s"}, "data": ["aHVudGVyMg=="]}`,
+		"apiVersion: v1\nitems:\n- metadata: {name: s}\n  dta: {pw: hunter2}\nkind: SecretList\n",
+		peer + "  password: hunter2\n", peer + "  password: {secretKeyRef: hunter2}\n",
 	} {
 		lines, excerpts := warningsOf(t, "a.yaml", text)
-		if len(lines) == 0 || strings.Join(excerpts, "") != "" || strings.Contains(fmt.Sprint(lines, excerpts), "hunter") || strings.Contains(fmt.Sprint(lines), "aHVu") {
+		if len(lines) == 0 || strings.Contains(text, "Secret\n") && strings.Join(excerpts, "") != "" || strings.Contains(fmt.Sprint(lines, excerpts), "hunter") || strings.Contains(fmt.Sprint(lines), "aHVu") {
 			t.Errorf("%q %q", lines, excerpts)
 		}
 	}
@@ -194,4 +198,79 @@ func TestKnownFieldsAreQuiet(t *testing.T) {
 			}
 		}
 	}
+}
+
+// TestEveryMistypedFieldIsNamed takes a letter out of the name of each field of
+// the resources with every field, one at a time: each time there is a warning at
+// that place, with what was meant.
+func TestEveryMistypedFieldIsNamed(t *testing.T) {
+	text, err := os.ReadFile("testdata/known/all.yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	k := newKnowledge()
+	count := 0
+	for document := range strings.SplitSeq(string(text), "\n---\n") {
+		parsed, err := k.parser.Parse([]byte(document))
+		if err != nil {
+			t.Fatal(err)
+		}
+		kind := typeOf(parsed.Value.(map[string]any)).kind
+		for _, path := range fieldPaths(parsed.Value, nil) {
+			if isFree(kind, path) {
+				continue
+			}
+			name := path[len(path)-1].(string)
+			at := parsed.Position(path, true)
+			lines := strings.Split(document, "\n")
+			line := []rune(lines[at.Line-1])
+			cut := at.Column - 1 + len(name)/2
+			lines[at.Line-1] = string(line[:cut]) + string(line[cut+1:])
+			place := fmt.Sprintf("a.yaml:%d:%d ", at.Line, at.Column)
+			got, _ := warningsOf(t, "a.yaml", strings.Join(lines, "\n"))
+			count++
+			if !slices.ContainsFunc(got, func(s string) bool {
+				return strings.HasPrefix(s, place+"unknown-field: ") && strings.Contains(s, "; did you mean ")
+			}) {
+				t.Errorf("%s %v: %s is not said, but %q", kind, path, place, got)
+			}
+		}
+	}
+	if count < 150 {
+		t.Errorf("only %d fields", count)
+	}
+}
+
+// fieldPaths are the paths of all fields in a value.
+func fieldPaths(v any, path []any) [][]any {
+	var all [][]any
+	switch v := v.(type) {
+	case map[string]any:
+		for name, e := range v {
+			p := append(slices.Clone(path), name)
+			all = append(append(all, p), fieldPaths(e, p)...)
+		}
+	case []any:
+		for i, e := range v {
+			all = append(all, fieldPaths(e, append(slices.Clone(path), i))...)
+		}
+	}
+	return all
+}
+
+// isFree says whether a field's name is nobody's business, or what is said of it is
+// another matter.
+func isFree(kind string, path []any) bool {
+	text := backends.PathText(path)
+	switch top := path[0].(string); {
+	case top == "apiVersion" || top == "kind" || top == "data" || top == "stringData" || top == "status" || kind == "FelixConfiguration" && text != "spec.programClusterRoutes" && len(path) > 1:
+		return true
+	case top == "metadata":
+		return len(path) > 1 && !slices.Contains([]string{"metadata.name", "metadata.labels", "metadata.annotations"}, text)
+	case kind == "Service" && len(path) > 2 || kind == "EndpointSlice" && len(path) > 3 || kind == "EndpointSlice" && top == "ports" && len(path) > 1:
+		return true
+	case kind == "IPPool" && strings.HasPrefix(text, "spec.ipip."), strings.HasPrefix(text, "spec.taints["):
+		return true
+	}
+	return len(path[len(path)-1].(string)) < 3
 }

@@ -125,9 +125,13 @@ func (c *conductor) survey(now time.Time, candidate *plan.Candidate) {
 
 // surveyed has the sessions, by which the candidate is judged.
 func (c *conductor) surveyed(now time.Time, seen surveyed) {
-	c.saw(now, seen)
+	cameUp := c.saw(now, seen)
 	c.after.seen(now, seen)
 	if c.rollout.Stage() != rollout.Surveying {
+		// With a session more, what is held may be harmless by now.
+		if cameUp && c.hold.State() == hold.Held && c.inbox.Complete() {
+			c.schedule.Soon(now)
+		}
 		return
 	}
 	if seen.whole && seen.unknown != nil {

@@ -32,13 +32,14 @@ type judge struct {
 	recovery recovery
 }
 
-// saw notes what a survey has seen.
-func (j *judge) saw(now time.Time, s surveyed) {
+// saw notes what a survey has seen, and says whether a session has come up.
+func (j *judge) saw(now time.Time, s surveyed) (cameUp bool) {
 	for set, sessions := range s.sessions {
-		j.sessions.saw(now, set, sessions)
+		cameUp = j.sessions.saw(now, set, sessions) || cameUp
 		j.recovery.saw(set, sessions)
 	}
 	j.sessions.forget(now.Add(-guard.DefaultWindow))
+	return cameUp
 }
 
 // surveyEvery is how often it is looked which sessions are established, while

@@ -13,21 +13,25 @@ type sightings struct {
 	last map[string]map[string]guard.Seen
 }
 
-// saw notes the sessions of a set that are established at a time. Of those that are
-// not any more it stays known when they were.
-func (k *sightings) saw(now time.Time, set string, established []guard.Seen) {
-	of := k.of(set)
+// saw notes the sessions of a set that are established at a time, and says whether
+// one is among them that was not. Of those that are not any more it stays known when
+// they were.
+func (k *sightings) saw(now time.Time, set string, established []guard.Seen) (cameUp bool) {
+	of, was := k.of(set), map[string]bool{}
 	for name, s := range of {
+		was[name] = s.Established
 		s.Established = false
 		of[name] = s
 	}
 	for _, s := range established {
+		cameUp = cameUp || !was[s.Name]
 		if s.Counts == nil {
 			s.Counts = of[s.Name].Counts
 		}
 		s.Set, s.Established, s.Last = set, true, now
 		of[s.Name] = s
 	}
+	return cameUp
 }
 
 // of are the sightings of a set.

@@ -86,6 +86,8 @@ func describeChange(before, after *backends.State, key backends.Key) string {
 		return fmt.Sprintf(" can no longer be used: %v", err)
 	case !has:
 		return " is gone"
+	case !had && key.Kind == backends.KindBGPConfiguration:
+		return orElse(configurationChange(&backends.BGPConfiguration{}, is.(*backends.BGPConfiguration)), " is new")
 	case !had:
 		return " is new"
 	}
@@ -102,10 +104,15 @@ func describeChange(before, after *backends.State, key backends.Key) string {
 	case *backends.BlockAffinity:
 		text = fmt.Sprintf("its state is %q now", is.State)
 	}
-	if text == "" {
-		return " changed"
+	return orElse(text, " changed")
+}
+
+// orElse is what happened to an object, in detail where that is known.
+func orElse(detail, otherwise string) string {
+	if detail == "" {
+		return otherwise
 	}
-	return ": " + text
+	return ": " + detail
 }
 
 // field is one field of an object, before and after, as text.

@@ -99,7 +99,7 @@ func TestReasons(t *testing.T) {
 		"its own AS": {reasonsState, func(s *backends.State) {
 			put(s, &backends.BGPConfiguration{Name: "node.node-1", ListenPort: 1790})
 			change(s.Nodes, "node-1", func(n *backends.Node) { n.ASNumber = 65001 })
-		}, "it would remake 5 of 5 established sessions", []string{"BGPConfiguration node.node-1 is new", `Node node-1: its AS number was not set, is "65001"`}},
+		}, "it would remake 5 of 5 established sessions", []string{`BGPConfiguration node.node-1: listenPort was not set, is "1790"`, `Node node-1: its AS number was not set, is "65001"`}},
 		"no filter, no source": {reflected, all(onRouter(func(p *backends.BGPPeer) { p.NoSourceAddress = true }), func(s *backends.State) {
 			put(s, &backends.BGPPeer{Name: "rr", PeerSelector: "has(rr)", NoSourceAddress: true})
 		}), "it would remake 3 of 3 established sessions", []string{"BGPPeer router changed", "BGPPeer rr changed"}},
