@@ -1,6 +1,9 @@
 package guard
 
 import (
+	"maps"
+	"slices"
+
 	"confd/backends"
 	"confd/bgp"
 	"confd/internal/birdtext"
@@ -65,12 +68,14 @@ func (q Question) judgement(config *bgp.Config, state *backends.State, is *Outli
 		j.policies[i] = bgp.PoliciesOf(config, f)
 	}
 	for _, s := range q.Seen {
-		j.seen[s.Name] = s
+		if was := j.seen[s.Name]; !was.Established && !was.Last.After(s.Last) {
+			j.seen[s.Name] = s
+		}
 	}
 	if j.was == nil {
 		j.was = &Outline{}
-		for _, s := range q.Seen {
-			j.was.Lines = append(j.was.Lines, lineOfSeen(s))
+		for _, name := range slices.Sorted(maps.Keys(j.seen)) {
+			j.was.Lines = append(j.was.Lines, lineOfSeen(j.seen[name]))
 		}
 	}
 	if q.Held != nil {
@@ -110,10 +115,14 @@ func (j *judgement) look() {
 // addOthers adds the sessions of BIRD's that are in none of the configurations:
 // those of templates of a user's own, and of files that somebody else wrote.
 func (j *judgement) addOthers() {
-	for _, s := range j.q.Seen {
-		if j.then.has(s.Name) || j.now.has(s.Name) {
-			continue
+	others := map[string]bool{}
+	for name := range j.seen {
+		if !j.then.has(name) && !j.now.has(name) {
+			others[name] = true
 		}
+	}
+	for _, name := range slices.Sorted(maps.Keys(others)) {
+		s := j.seen[name]
 		l := lineOfSeen(s)
 		if l.Kind != "" || !j.counts(l, j.was) {
 			continue
