@@ -480,17 +480,26 @@ func (f field) communityText() string {
 	return fmt.Sprintf("%d:%d", v/60, v%60)
 }
 
-// secretKeyRef reads {secretKeyRef: {name, key}}.
+// secretKeyRef reads {secretKeyRef: {name, key}}. What does not say where the
+// password is asks for one all the same: the result is empty, not nil.
 func (f field) secretKeyRef() *SecretKeyRef {
-	ref := f.get("secretKeyRef")
-	f.object()
-	if ref.object() == nil {
+	if f.missing() {
 		return nil
+	}
+	ref := f.get("secretKeyRef")
+	for _, part := range []field{f, ref} {
+		if _, ok := part.value.(map[string]any); ok {
+			continue
+		}
+		if !part.missing() {
+			part.failf("is %s, not an object", typeName(part.value)) // it may well be the password itself
+		}
+		return &SecretKeyRef{}
 	}
 	r := &SecretKeyRef{Name: ref.get("name").text(), Key: ref.get("key").text()}
 	if r.Name == "" || r.Key == "" {
 		ref.failf("needs a name and a key")
-		return nil
+		return &SecretKeyRef{}
 	}
 	return r
 }

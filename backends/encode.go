@@ -178,10 +178,12 @@ type advertisementSpec struct {
 }
 
 type passwordSpec struct {
-	Ref struct {
-		Name string `json:"name"`
-		Key  string `json:"key"`
-	} `json:"secretKeyRef"`
+	Ref *refSpec `json:"secretKeyRef,omitempty"`
+}
+
+type refSpec struct {
+	Name string `json:"name"`
+	Key  string `json:"key"`
 }
 
 func newConfigurationSpec(c *BGPConfiguration) configurationSpec {
@@ -217,9 +219,10 @@ func newPasswordSpec(ref *SecretKeyRef) *passwordSpec {
 	if ref == nil {
 		return nil
 	}
-	var p passwordSpec
-	p.Ref.Name, p.Ref.Key = ref.Name, ref.Key
-	return &p
+	if *ref == (SecretKeyRef{}) {
+		return &passwordSpec{}
+	}
+	return &passwordSpec{&refSpec{ref.Name, ref.Key}}
 }
 
 func durationText(d *time.Duration) string {

@@ -84,7 +84,7 @@ func (r random) community() Community {
 }
 
 func (r random) password() *SecretKeyRef {
-	return some(r, &SecretKeyRef{Name: r.word(), Key: r.word()})
+	return pick(r, nil, &SecretKeyRef{}, &SecretKeyRef{Name: r.word(), Key: r.word()})
 }
 
 func (r random) intent() Intent {

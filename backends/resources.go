@@ -209,7 +209,8 @@ func ParseCommunity(s string) (Community, error) {
 	return Community{Large: len(parts) == 3, A: v[0], B: v[1], C: v[2]}, nil
 }
 
-// SecretKeyRef names a key of a Secret.
+// SecretKeyRef names a key of a Secret. An empty one asks for a password without
+// saying where it is.
 type SecretKeyRef struct{ Name, Key string }
 
 // BGPPeer says with whom some nodes have sessions. Exactly one of PeerIP,

@@ -119,6 +119,9 @@ func (c *computer) password(owner backends.Key, ref *backends.SecretKeyRef) (str
 	if ref == nil {
 		return "", true
 	}
+	if ref.Name == "" {
+		return c.noPassword(owner, "asks for a password and does not say in which Secret, and by which key, it is")
+	}
 	key := backends.Key{Kind: backends.KindSecret, Namespace: c.options.SecretNamespace, Name: ref.Name}
 	secret, ok := c.state.Secrets[key]
 	if !ok {

@@ -230,6 +230,19 @@ func peerMeanings() []meaning {
 			problems: []string{"BGPPeer p ignored: spec.numAllowedLocalASNumbers: -1 is below 0"},
 		},
 		{
+			name:     "a password of the mesh that is nowhere",
+			cluster:  "\n{apiVersion: projectcalico.org/v3, kind: BGPConfiguration, metadata: {name: default}, spec: {nodeMeshPassword: {secretKeyRef: {name: s}}}}",
+			options:  func(o *bgp.Options) { o.RequirePasswords = true },
+			without:  []string{"protocol bgp"},
+			problems: []string{"BGPConfiguration default asks for a password and does not say", "BGPConfiguration default ignored: spec.nodeMeshPassword.secretKeyRef: needs a name and a key"},
+		},
+		{
+			name:     "a password without a Secret",
+			cluster:  withPeer("{peerIP: 10.9.0.250, password: {}}"),
+			want:     []string{"protocol bgp Global_10_9_0_250"},
+			problems: []string{"BGPPeer p asks for a password and does not say in which Secret, and by which key, it is: its sessions go without a password"},
+		},
+		{
 			name:    "as many own AS numbers as there can be",
 			cluster: withPeer("{peerIP: 10.9.0.250, numAllowedLocalASNumbers: 4294967295}"),
 			want:    []string{"protocol bgp Global_10_9_0_250", "allow local as 4294967295;"},

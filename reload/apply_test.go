@@ -18,6 +18,7 @@ import (
 // The life of a set of three files: first install without BIRD, BIRD comes up,
 // a change, nothing to do, a bad change.
 func TestApply(t *testing.T) {
+	t.Parallel()
 	eachBIRD(t, func(t *testing.T, binary, version string) {
 		ctx, dir := testContext(t), testFolder(t)
 		main, socket := filepath.Join(dir, "bird.cfg"), filepath.Join(dir, "s")
@@ -67,6 +68,7 @@ func TestApply(t *testing.T) {
 // A BIRD that refuses what passed the check: the old files come back, whatever
 // way they are installed.
 func TestUndo(t *testing.T) {
+	t.Parallel()
 	eachBIRD(t, func(t *testing.T, binary, version string) {
 		for _, single := range []bool{true, false} {
 			ctx, dir := testContext(t), testFolder(t)
@@ -121,6 +123,7 @@ func TestUndo(t *testing.T) {
 // A BIRD that hangs has not confirmed; when it answers again it is told again,
 // and if it refuses then, what it agreed to last comes back.
 func TestHung(t *testing.T) {
+	t.Parallel()
 	ctx, dir := testContext(t), testFolder(t)
 	binary := birdBinary(t, "2.0.12/bird")
 	main, socket := filepath.Join(dir, "bird.cfg"), filepath.Join(dir, "s")
@@ -183,6 +186,7 @@ func TestOtherVersion(t *testing.T) {
 
 // Removing many routes makes BIRD say that it is not through yet.
 func TestInProgress(t *testing.T) {
+	t.Parallel()
 	eachBIRD(t, func(t *testing.T, binary, version string) {
 		if strings.HasPrefix(version, "1.") {
 			t.Skip("BIRD 1 has no such protocol syntax")
@@ -306,6 +310,7 @@ func TestCommandsPaths(t *testing.T) {
 // Where BIRD has confirmed a set, commands that fail are given again, and BIRD is
 // not told again; its word is taken again after them.
 func TestCommandsWithBIRD(t *testing.T) {
+	t.Parallel()
 	b := newBench(t, birdBinary(t, "2.0.12/bird"), "2.0.12")
 	s := b.set("B")
 	s.Files[0].ReloadCmd = "false"
@@ -336,6 +341,7 @@ func TestCommandsWithBIRD(t *testing.T) {
 
 // Whatever way BIRD was told to print times, a reconfiguration is confirmed.
 func TestTimeFormats(t *testing.T) {
+	t.Parallel()
 	eachBIRD(t, func(t *testing.T, binary, version string) {
 		ctx, dir := testContext(t), testFolder(t)
 		config, socket := filepath.Join(dir, "bird.cfg"), filepath.Join(dir, "s")

@@ -3,6 +3,7 @@ package reload
 import (
 	"bytes"
 	"context"
+	"flag"
 	"fmt"
 	"log/slog"
 	"os"
@@ -26,7 +27,19 @@ func TestMain(m *testing.M) {
 	if folder := os.Getenv(childLocks); folder != "" {
 		lockForEver(folder, os.Getenv(childOwner))
 	}
+	waitTogether()
 	goleak.VerifyTestMain(m)
+}
+
+// waitTogether runs more tests at once than there are processors, unless -parallel
+// says how many: most of them wait for BIRD's timers.
+func waitTogether() {
+	flag.Parse()
+	given := false
+	flag.Visit(func(f *flag.Flag) { given = given || f.Name == "test.parallel" })
+	if !given {
+		_ = flag.Set("test.parallel", "8") // it is one of testing's own
+	}
 }
 
 const patience = 20 * time.Second

@@ -96,6 +96,7 @@ func (b *bench) wantRunning(generation string) {
 // A BIRD that was started with another file does not use what was written, and
 // that is not called confirmed. Where it reads a copy it does.
 func TestOtherFile(t *testing.T) {
+	t.Parallel()
 	for _, version := range []string{"1.6.8", "2.0.12"} {
 		t.Run(version, func(t *testing.T) {
 			binary := testenv.Bird(t, version)

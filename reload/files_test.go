@@ -33,6 +33,7 @@ func applyForEver(folder, binary string) {
 
 // Whenever the process is killed, what is on disk is one generation, and passes.
 func TestKilled(t *testing.T) {
+	t.Parallel()
 	binary := birdBinary(t, "2.0.12/bird")
 	self, err := os.Executable()
 	if err != nil {
@@ -296,6 +297,7 @@ filter uses { if OWN = THEIRS && SUB = DEEP && EXTRA = 1 then accept; reject; }
 // Somebody who looks all the time sees whole generations only: what a kill at
 // that moment would leave behind.
 func TestObserved(t *testing.T) {
+	t.Parallel()
 	ctx := testContext(t)
 	stop, ended := make(chan struct{}), make(chan struct{})
 	seen := map[string]bool{}

@@ -11,6 +11,7 @@ import (
 // TestBIRD3JustStarted gives a BIRD 3 that has just started the change that
 // 3.1.8 dies of when it comes too early.
 func TestBIRD3JustStarted(t *testing.T) {
+	t.Parallel()
 	binary := birdBinary(t, "3.1.8/bird")
 	dir := testFolder(t)
 	main, socket := filepath.Join(dir, "bird.conf"), filepath.Join(dir, "ctl")

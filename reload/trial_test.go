@@ -352,6 +352,9 @@ func TestResume(t *testing.T) {
 			// BIRD was started again meanwhile, on what it had not agreed to; or is away.
 			r.within = longMargin
 			for _, away := range []bool{false, true} {
+				if away && version != "2.0.12" { // they do not differ in that
+					continue
+				}
 				time.Sleep(proofSlack) // so that a restart shows
 				r.begin(s)
 				r.bird.Kill()
