@@ -10,8 +10,7 @@ import (
 )
 
 // hold says whether the candidate may go live.
-func (q Question) hold(v *Verdict) {
-	j := q.judgement(q.Candidate.Config, q.Candidate.State, v.Outline, v.Changes)
+func (q Question) hold(v *Verdict, j *judgement) {
 	v.Notes = append(v.Notes, j.homelessNotes()...)
 	list := j.findings()
 	v.NeedRoutes = j.needRoutes && q.Routes == nil
