@@ -35,6 +35,7 @@ type judgement struct {
 	// unwritten: the templates leave sessions out that the candidate asks for.
 	unwritten bool
 	cluster   *cluster
+	differ    map[keyAspect]bool // objects that were looked at: whether they changed
 	sessions  []session
 	// needRoutes: with BIRD's routes the judgement may be another one.
 	needRoutes bool
@@ -62,7 +63,7 @@ func (s session) lost() bool { return s.fate != kept }
 func (q Question) judgement(config *bgp.Config, state *backends.State, is *Outline, changes bgp.Changes) *judgement {
 	j := &judgement{
 		q: q, config: config, state: state, is: is, was: q.Running.outline(q.Salt), changes: changes,
-		now: bookOf(is), seen: make(map[string]Seen, len(q.Seen)), routes: q.countRoutes(), cluster: newCluster(state),
+		now: bookOf(is), seen: make(map[string]Seen, len(q.Seen)), routes: q.countRoutes(), cluster: newCluster(state), differ: map[keyAspect]bool{},
 	}
 	for i, f := range config.Families() {
 		j.policies[i] = bgp.PoliciesOf(config, f)
