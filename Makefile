@@ -51,8 +51,12 @@ $(GOLANGCI):
 
 .PHONY: bench
 bench: deps build ## Measure clusters of 100, 1,000 and 5,000 nodes (some minutes; prints Markdown tables)
-	go run ./internal/bench -confd bin/confd
+	go run ./internal/bench -confd bin/confd $(if $(AGAINST),-against $(AGAINST))
 	go test -run '^$$' -bench Judge ./internal/guard
+
+.PHONY: bench-golden
+bench-golden: build ## Measure golden checks alone (AGAINST=path: and those of another build of confd)
+	go run ./internal/bench -confd bin/confd -golden $(if $(AGAINST),-against $(AGAINST))
 
 .PHONY: bench-faults
 bench-faults: deps birds build ## Measure how long faults last, from BIRD killed to disk full (as root, some 20 minutes; see docs/faults.md)

@@ -486,9 +486,14 @@ func (f field) secretKeyRef() *SecretKeyRef {
 	if f.missing() {
 		return nil
 	}
-	f.object()
 	ref := f.get("secretKeyRef")
-	if ref.object() == nil {
+	for _, part := range []field{f, ref} {
+		if _, ok := part.value.(map[string]any); ok {
+			continue
+		}
+		if !part.missing() {
+			part.failf("is %s, not an object", typeName(part.value)) // it may well be the password itself
+		}
 		return &SecretKeyRef{}
 	}
 	r := &SecretKeyRef{Name: ref.get("name").text(), Key: ref.get("key").text()}

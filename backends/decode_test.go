@@ -272,7 +272,7 @@ func TestConfigurationKeepsTheRest(t *testing.T) {
 			`spec.logSeverityScreen: "de\"bug" is not a log level`,
 			`spec.serviceClusterIPs[0].cidr: "x" is not a CIDR`,
 			`spec.prefixAdvertisements[0].communities[0]: "1:2:3:4" is not a community a:b or a:b:c`,
-			`spec.nodeMeshPassword: "x" is not an object`,
+			"spec.nodeMeshPassword: is a text, not an object",
 			`spec.nodeMeshMaxRestartTime: 5 is not a text (YAML needs quotes around it)`,
 			`spec.ignoredInterfaces[0]: "a b" is not an interface name`,
 			`spec.programClusterRoutes: "Never" is none of [EnabledNoEncapOnly Enabled EnabledIPIPOnly Disabled]`,

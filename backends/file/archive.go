@@ -56,7 +56,7 @@ func (r *fileReader) archive(path string, f io.Reader) error {
 			if byName[header.Name] == nil {
 				names = append(names, header.Name)
 			}
-			byName[header.Name] = &partReader{fileReader: r, part: part{path: path + "/" + printableName(header.Name)}}
+			byName[header.Name] = &partReader{fileReader: r, part: part{path: printableName(path + "/" + strings.TrimLeft(header.Name, "/"))}}
 			err = byName[header.Name].member(in, header)
 		}
 		if err != nil {
@@ -90,8 +90,8 @@ func printableName(name string) string {
 			return '?'
 		}
 		return r
-	}, strings.TrimLeft(name, "/"))
-	return name[:min(len(name), 1000)]
+	}, name)
+	return name[:min(len(name), 4096)]
 }
 
 func (r *partReader) member(in io.Reader, h *tar.Header) error {

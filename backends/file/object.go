@@ -164,7 +164,25 @@ func (r pieceReader) decode(t typeMeta, tree map[string]any, path []any) object 
 	for _, text := range backends.Ignored(res) {
 		o.said = append(o.said, r.say(backends.Warning{Code: backends.IgnoredValue, Text: text}, r.fieldOf(text, path), true))
 	}
-	return r.withEvent(o, kind, tree, res, err)
+	o = r.withEvent(o, kind, tree, res, err)
+	if kind == backends.KindSecret {
+		o.hideExcerpts()
+	}
+	return o
+}
+
+// hideExcerpts has nothing shown of what is written.
+func (o *object) hideExcerpts() {
+	for i := range o.said {
+		o.said[i].Excerpt = ""
+	}
+	if o.err != nil {
+		o.err.Excerpt = ""
+	}
+	var s *said
+	if o.event != nil && errors.As(o.event.Err, &s) {
+		s.Excerpt = ""
+	}
 }
 
 // fieldOf is the path of the field that a message of the decoder is about, in the

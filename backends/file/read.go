@@ -132,7 +132,7 @@ func (r *fileReader) finish() {
 
 // part begins a part of the file.
 func (r *fileReader) part(path string) *partReader {
-	p := &partReader{fileReader: r, part: part{path: path}}
+	p := &partReader{fileReader: r, part: part{path: printableName(path)}}
 	r.parts = append(r.parts, p)
 	return p
 }

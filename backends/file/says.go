@@ -70,8 +70,11 @@ var secretName = regexp.MustCompile(`(?i)(passw|passphrase|secret|token|credenti
 // caret is a line with a caret under a column, which counts characters from 1.
 // What looks like a password in it is hidden.
 func caret(line string, column int) string {
-	if m := secretName.FindStringIndex(line); m != nil && !strings.HasPrefix(line[m[1]:], "{") && m[1] < len(line) {
-		line = line[:m[1]] + "..."
+	for _, m := range secretName.FindAllStringIndex(line, -1) {
+		if m[1] < len(line) && line[m[1]] != '{' {
+			line = line[:m[1]] + "..."
+			break
+		}
 	}
 	runes := []rune(line)
 	column = max(1, min(column, len(runes)+1))

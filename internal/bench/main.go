@@ -1,6 +1,7 @@
 // Command bench measures confd on generated clusters, with a real etcd, a real
-// Kubernetes API server and a real BIRD 2: one-shot runs, and what one change costs a running confd; with
-// -faults, how long it takes until a fault is over. It prints Markdown tables of medians.
+// Kubernetes API server and a real BIRD 2: one-shot runs, what one change costs a running confd, and
+// golden checks; with -faults, how long it takes until a fault is over. It prints Markdown tables of
+// medians.
 //
 // Everything runs in a network namespace of its own, in which no peer answers:
 // the sessions of 5,000 nodes stay down, and the machine's network is left
@@ -32,8 +33,12 @@ type options struct {
 	runs  int            // of each measurement, of which the median counts
 	only  *regexp.Regexp // what the names of the cases to measure match
 	work  string         // folder for everything that is written
-	// faults has what faults cost measured, and nothing else.
-	faults bool
+	// faults has what faults cost measured, and nothing else; golden has golden
+	// checks measured, and nothing else.
+	faults, golden bool
+	// against is another build of the program, whose golden checks are measured
+	// too; empty: none.
+	against string
 }
 
 func main() {
@@ -82,6 +87,8 @@ func parseOptions() (options, error) {
 	flag.IntVar(&o.runs, "runs", 5, "runs of each measurement; the median counts")
 	only := flag.String("only", "", "a regular expression: measure only the cases whose names match")
 	flag.BoolVar(&o.faults, "faults", false, "measure how long faults last, and nothing else (as root)")
+	flag.BoolVar(&o.golden, "golden", false, "measure golden checks, and nothing else")
+	flag.StringVar(&o.against, "against", "", "another build of the program to compare golden checks with")
 	flag.Parse()
 	for _, s := range strings.Split(*sizes, ",") {
 		n, err := strconv.Atoi(s)
@@ -97,7 +104,12 @@ func parseOptions() (options, error) {
 	if o.confd, err = filepath.Abs(o.confd); err != nil {
 		return o, err
 	}
-	if o.bird, err = exec.LookPath(o.bird); err != nil {
+	if o.against != "" {
+		if o.against, err = filepath.Abs(o.against); err != nil {
+			return o, err
+		}
+	}
+	if o.bird, err = exec.LookPath(o.bird); err != nil && !o.golden {
 		return o, fmt.Errorf("BIRD 2: %w (make deps installs it)", err)
 	}
 	return o, nil
@@ -112,6 +124,9 @@ func bench(o options) (err error) {
 	defer os.RemoveAll(o.work)
 	if o.faults {
 		return measureFaults(o)
+	}
+	if o.golden {
+		return measureGolden(os.Stdout, o)
 	}
 	if err := silentNetwork(); err != nil {
 		return err
@@ -139,7 +154,7 @@ func bench(o options) (err error) {
 	}
 	results = append(results, got...)
 	printTables(os.Stdout, o, results)
-	return nil
+	return measureGolden(os.Stdout, o)
 }
 
 // silentNetwork makes every peer look like one that does not answer, which

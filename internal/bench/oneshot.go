@@ -35,6 +35,15 @@ func oneShot(o options, c benchCase, s store) (usage, error) {
 	cmd.Env = append(os.Environ(), "NODENAME="+c.node)
 	var text bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &text, &text
+	u, err := measured(cmd)
+	if err != nil {
+		return usage{}, fmt.Errorf("confd render from %s: %w: %s", s.name, err, text.Bytes())
+	}
+	return u, os.RemoveAll(out)
+}
+
+// measured runs a command, and says what it took.
+func measured(cmd *exec.Cmd) (usage, error) {
 	began := time.Now()
 	if err := cmd.Start(); err != nil {
 		return usage{}, err
@@ -42,11 +51,8 @@ func oneShot(o options, c benchCase, s store) (usage, error) {
 	peak := watchMemory(cmd.Process.Pid)
 	err := cmd.Wait()
 	u := usage{wall: time.Since(began), rss: <-peak}
-	if err != nil {
-		return usage{}, fmt.Errorf("confd render from %s: %w: %s", s.name, err, text.Bytes())
-	}
 	u.cpu = cmd.ProcessState.UserTime() + cmd.ProcessState.SystemTime()
-	return u, os.RemoveAll(out)
+	return u, err
 }
 
 // watchMemory delivers the peak of a process when it has ended. (What wait4

@@ -42,7 +42,7 @@ type Options struct {
 
 // Reporter is told how targets went. Its methods are called one at a time.
 type Reporter interface {
-	// Planned says that n more targets will come.
+	// Planned says that n more targets will come; fewer, where a case is broken.
 	Planned(n int)
 	// Result says how one went.
 	Result(Result) error
@@ -79,6 +79,11 @@ func Run(ctx context.Context, cases []*Case, o Options) (Summary, error) {
 	defer cancel(nil)
 	r := &runner{Options: o, builtIn: sync.OnceValues(builtInTemplates), began: time.Now()}
 	r.stop = cancel
+	for _, c := range cases {
+		if !c.hasPatterns() {
+			r.planned(r.count(c.targets(c.nodes)))
+		}
+	}
 	s := stream.New().WithMaxGoroutines(runtime.GOMAXPROCS(0))
 	for _, c := range cases {
 		if ctx.Err() != nil {
@@ -121,6 +126,9 @@ type runner struct {
 // start runs a case's targets in s. What the case's data are is read when it is
 // needed first, once.
 func (r *runner) start(ctx context.Context, s *stream.Stream, c *Case) {
+	if !c.hasPatterns() && r.count(c.targets(c.nodes)) == 0 {
+		return
+	}
 	load := sync.OnceValues(func() (*backends.State, error) { return c.load(ctx) })
 	names := c.nodes
 	var err error
@@ -128,23 +136,31 @@ func (r *runner) start(ctx context.Context, s *stream.Stream, c *Case) {
 		names, err = c.nodeNames(load)
 	}
 	if err != nil {
-		// The case is broken as a whole, and that is one failure.
-		if t := (Target{Case: c, ID: c.Name}); r.picks(t) {
-			r.planned(1)
-			s.Go(func() stream.Callback { return func() { r.report([]Result{{Target: t, Err: err}}) } })
-		}
+		r.broken(s, c, err)
 		return
 	}
-	for _, targets := range c.targets(names) {
+	all := c.targets(names)
+	if c.hasPatterns() {
+		r.planned(r.count(all))
+	}
+	for _, targets := range all {
 		if targets = r.picked(targets); len(targets) == 0 {
 			continue
 		}
-		r.planned(len(targets))
 		s.Go(func() stream.Callback {
 			results := r.run(ctx, targets, load)
 			return func() { r.report(results) }
 		})
 	}
+}
+
+// broken reports that a case is broken as a whole, which is one failure.
+func (r *runner) broken(s *stream.Stream, c *Case, err error) {
+	if c.hasPatterns() {
+		r.planned(1)
+	}
+	result := Result{Target: Target{Case: c, ID: c.Name}, Err: err}
+	s.Go(func() stream.Callback { return func() { r.report([]Result{result}) } })
 }
 
 func (r *runner) picks(t Target) bool { return r.Match == nil || r.Match.MatchString(t.ID) }
@@ -157,6 +173,15 @@ func (r *runner) picked(targets []Target) []Target {
 		}
 	}
 	return out
+}
+
+// count is how many of a case's targets are picked.
+func (r *runner) count(all [][]Target) int {
+	n := 0
+	for _, targets := range all {
+		n += len(r.picked(targets))
+	}
+	return n
 }
 
 func (r *runner) planned(n int) {

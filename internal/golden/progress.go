@@ -11,8 +11,8 @@ import (
 // Progress shows a bar on a terminal, while another reporter reports.
 type Progress struct {
 	Reporter
-	bar     *progressbar.ProgressBar
-	planned int
+	bar           *progressbar.ProgressBar
+	planned, done int
 	// shared is set where the other one writes to the same terminal.
 	shared bool
 }
@@ -39,9 +39,16 @@ func WithProgress(w io.Writer, r Reporter, shared bool) *Progress {
 
 // Planned makes the bar's end come later.
 func (p *Progress) Planned(n int) {
-	p.planned += n
-	p.bar.ChangeMax(p.planned)
 	p.Reporter.Planned(n)
+	if n == 0 {
+		return
+	}
+	p.planned += n
+	if p.bar.IsFinished() { // it would stay so
+		p.bar.Reset()
+	}
+	p.bar.ChangeMax(p.planned)
+	_ = p.bar.Set(p.done)
 }
 
 // Result moves the bar on.
@@ -51,6 +58,7 @@ func (p *Progress) Result(result Result) error {
 		clearing = p.bar.Clear()
 	}
 	err := p.Reporter.Result(result)
+	p.done++
 	return errors.Join(clearing, err, p.bar.Add(1))
 }
 

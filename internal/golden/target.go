@@ -56,6 +56,9 @@ func (c *Case) targets(names []string) [][]Target {
 	return all
 }
 
+// hasPatterns says whether the names of the nodes depend on the case's data.
+func (c *Case) hasPatterns() bool { return slices.ContainsFunc(c.nodes, isPattern) }
+
 // nodeNames are the names of the case's nodes: in the order of case.toml, and
 // those that a pattern matches by name. load gives the case's resources.
 func (c *Case) nodeNames(load func() (*backends.State, error)) ([]string, error) {

@@ -115,7 +115,7 @@ func nodeSettings() []Setting {
 		},
 		{
 			Name: "data", Env: "CONFD_DATA", Group: GroupNode,
-			Help: "YAML files, and folders of them, to read the cluster's state from",
+			Help: "files with resources (YAML or JSON), folders of them, and archives (.tgz), to read the cluster's state from",
 			bind: func(s *Settings) value { return list(&s.Data) },
 		},
 		{

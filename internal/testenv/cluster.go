@@ -90,6 +90,17 @@ func Mesh(n int) *Cluster {
 	return c
 }
 
+// PeerMesh is a cluster of n nodes, each with a session to every other, which a
+// BGPPeer asks for.
+func PeerMesh(n int) *Cluster {
+	c := newCluster(false)
+	for i := range n {
+		c.Objects = append(c.Objects, NodeObjects(i)...)
+	}
+	c.add("BGPPeer", Metadata{Name: "everybody"}, BGPPeerSpec{NodeSelector: "all()", PeerSelector: "all()"})
+	return c
+}
+
 // RouteReflectors is a cluster of n nodes in racks of 100. The first two nodes
 // of each rack reflect routes for the others, and have sessions with all other
 // reflectors.
