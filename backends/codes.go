@@ -95,7 +95,7 @@ func Codes() []CodeInfo {
 			Do:    "Put quotes around it, or write what it is read as.",
 		},
 		{
-			Code: NoEffect, Says: `metadata.name: a BGPConfiguration of the name "defualt" has no effect; did you mean default?`,
+			Code: NoEffect, Says: `metadata.name: a BGPConfiguration of the name "defaut" has no effect; did you mean default?`,
 			Means: "BGPConfigurations and FelixConfigurations have an effect by the names default and node.NAME only.",
 			Do:    "Correct the name.",
 		},

@@ -90,7 +90,7 @@ func (s *splitter) lines() (json bool, err error) {
 		if start && s.beginsJSON(text) {
 			return true, nil
 		}
-		if len(text) > 0 && !(start && isCutMarker(text)) {
+		if len(text) > 0 && (!start || !isCutMarker(text)) {
 			if failed := s.add(text, start); failed != nil {
 				return false, failed
 			}
@@ -112,7 +112,7 @@ func (s *splitter) beginsJSON(text []byte) bool {
 
 // add takes a line, or a part of one that is very long.
 func (s *splitter) add(text []byte, start bool) error {
-	if s.skipping = s.skipping && !(start && s.isBoundary(text)); s.skipping {
+	if s.skipping = s.skipping && (!start || !s.isBoundary(text)); s.skipping {
 		if text[len(text)-1] == '\n' {
 			s.line++
 		}

@@ -4,6 +4,7 @@ import (
 	"archive/tar"
 	"bytes"
 	"compress/gzip"
+	"errors"
 	"fmt"
 	"math/rand/v2"
 	"os"
@@ -244,7 +245,7 @@ func TestArchives(t *testing.T) {
 		if n, err := in.Read(buf); n != 10 || err != nil {
 			t.Error(n, err)
 		}
-		if n, err := in.Read(buf); n != 0 || err != errArchiveTooLarge {
+		if n, err := in.Read(buf); n != 0 || !errors.Is(err, errArchiveTooLarge) {
 			t.Error(n, err)
 		}
 	})
@@ -348,7 +349,7 @@ func FuzzFiles(f *testing.F) {
 		lines := bytes.Split(text, []byte("\n"))
 		for key, e := range state {
 			list := e.Warnings
-			if w, ok := e.Err.(*backends.Warning); ok {
+			if w := (*backends.Warning)(nil); errors.As(e.Err, &w) {
 				list = append(list, *w)
 			}
 			for _, w := range list {

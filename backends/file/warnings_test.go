@@ -1,6 +1,7 @@
 package file
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -25,7 +26,7 @@ func warningsOf(t *testing.T, name, text string) (lines, excerpts []string) {
 	}
 	for _, e := range events {
 		list := e.Warnings
-		if w, ok := e.Err.(*backends.Warning); ok {
+		if w := (*backends.Warning)(nil); errors.As(e.Err, &w) {
 			list = append(slices.Clone(list), *w)
 		} else if e.Err != nil {
 			t.Errorf("%s: %v has no place", e.Key, e.Err)
@@ -87,8 +88,8 @@ func TestWarnings(t *testing.T) {
 			`a.yaml:2:7 old-format: is a "bgpPeer" of "v1", as calicoctl wrote them before Calico 3, and is not read: convert it (calicoctl convert)`,
 			`a.yaml:7:7 old-format: is a "BGPPeer" of "projectcalico.org/v2", as calicoctl wrote them before Calico 3, and is not read: convert it (calicoctl convert)`,
 		}},
-		{"names without effect", "apiVersion: projectcalico.org/v3\nkind: BGPConfiguration\nmetadata:\n  name: defualt\n---\napiVersion: projectcalico.org/v3\nkind: BGPConfiguration\nmetadata: {name: node.n}\n", []string{
-			`a.yaml:4:9 no-effect: metadata.name: a BGPConfiguration of the name "defualt" has no effect: it must be default, or node. and a node's name; did you mean default?`,
+		{"names without effect", "apiVersion: projectcalico.org/v3\nkind: BGPConfiguration\nmetadata:\n  name: defaut\n---\napiVersion: projectcalico.org/v3\nkind: BGPConfiguration\nmetadata: {name: node.n}\n", []string{
+			`a.yaml:4:9 no-effect: metadata.name: a BGPConfiguration of the name "defaut" has no effect: it must be default, or node. and a node's name; did you mean default?`,
 		}},
 		{"objects that are there twice", peer + "---\n" + peer + "---\n" + peer + "  asNumber: 7\n", []string{
 			"a.yaml:12:1 object-twice: is there twice, first in a.yaml:6:1; the later one counts",

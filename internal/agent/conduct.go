@@ -112,13 +112,16 @@ func (c *conductor) survey(now time.Time, candidate *plan.Candidate) {
 		if c.rollout.Part() == rollout.WithoutFailed {
 			c.holdOver(c.hold)
 		}
+		for _, s := range candidate.Sets {
+			c.of(s).Files.Stays(s.Hash())
+		}
 		c.restDone(now)
 	case held != nil && !same:
 		c.keep(now, c.tried, *held, rollout.WithoutFailed, c.restOfFailed(candidate))
 	case c.mustSurvey(candidate):
 		c.jobs.survey(candidate.Sets, false)
 	default:
-		c.pass()
+		c.pass(now)
 	}
 }
 
@@ -144,6 +147,9 @@ func (c *conductor) surveyed(now time.Time, seen surveyed) {
 	case v.NeedRoutes && !seen.whole:
 		c.jobs.survey(candidate.Sets, true)
 		return
+	case v.Held && c.settings.Safety.Hold && c.rollout.Part() == rollout.WithoutHeld:
+		c.restDone(now) // it is held already
+		return
 	case v.Held && c.settings.Safety.Hold:
 		c.journal.notes(v.Notes)
 		c.keep(now, c.hold, report.Held{Hash: v.ID, Why: v.Why, Lost: v.Lost, Objects: v.Objects}, rollout.WithoutHeld, guard.Rest(q))
@@ -154,7 +160,7 @@ func (c *conductor) surveyed(now time.Time, seen surveyed) {
 	if c.rollout.Part() != rollout.WithoutHeld && c.hold.State() == hold.Held { // what was held is not asked for any more
 		c.holdOver(c.hold)
 	}
-	c.pass()
+	c.pass(now)
 }
 
 // keep has one of the holds keep the candidate back. What has nothing to do with it,
@@ -167,7 +173,7 @@ func (c *conductor) keep(now time.Time, in *hold.Hold, held report.Held, part ro
 	}
 	c.news = true
 	candidate, running := c.rollout.Candidate(), c.runs.Running()
-	if rest == nil || c.rollout.Part() == rollout.WithoutHeld || running != nil && running.Templates.Engine != candidate.Templates.Engine {
+	if rest == nil || running != nil && running.Templates.Engine != candidate.Templates.Engine {
 		c.restDone(now)
 		return
 	}
