@@ -32,13 +32,17 @@ type judge struct {
 	recovery recovery
 }
 
-// saw notes what a survey has seen, and says whether a session has come up.
+// saw notes what a survey has seen, and says whether a session has come up: then the
+// next start must know that.
 func (j *judge) saw(now time.Time, s surveyed) (cameUp bool) {
 	for set, sessions := range s.sessions {
 		cameUp = j.sessions.saw(now, set, sessions) || cameUp
 		j.recovery.saw(set, sessions)
 	}
 	j.sessions.forget(now.Add(-guard.DefaultWindow))
+	if cameUp {
+		j.memory.writeSoon()
+	}
 	return cameUp
 }
 
@@ -78,7 +82,7 @@ func (j *judge) mustSurvey(c *plan.Candidate) bool {
 func (j *judge) question(now time.Time, c *plan.Candidate, s surveyed) guard.Question {
 	q := guard.Question{
 		Options: j.options, Now: now, Salt: j.memory.salt, BIRD: j.birds.daemon.Version.Major, History: j.memory.history,
-		Seen: append(j.before(), j.sessions.all()...), Booted: j.known.Of("bird").BIRD.Rebooted(), Routes: s.routes, Local: j.local(s.local),
+		Seen: append(j.unseen(j.before()), j.sessions.all()...), Booted: j.known.Of("bird").BIRD.Rebooted(), Routes: s.routes, Local: j.local(s.local),
 		Doubt: j.inbox.Trust.Doubt(), Held: j.held(), Approved: j.approved(), Announced: j.memory.announced, Running: j.running(),
 	}
 	if c != nil {
