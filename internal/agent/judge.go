@@ -33,13 +33,17 @@ type judge struct {
 	recovery recovery
 }
 
-// saw notes what a survey has seen, and says whether a session has come up.
+// saw notes what a survey has seen, and says whether a session has come up: then the
+// next start must know that.
 func (j *judge) saw(now time.Time, s surveyed) (cameUp bool) {
 	for set, sessions := range s.sessions {
 		cameUp = j.sessions.saw(now, set, sessions) || cameUp
 		j.recovery.saw(set, sessions)
 	}
 	j.sessions.forget(now.Add(-guard.DefaultWindow))
+	if cameUp {
+		j.memory.writeSoon()
+	}
 	return cameUp
 }
 

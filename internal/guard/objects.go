@@ -152,18 +152,30 @@ func (s *suspects) changed(key backends.Key, about aspect) {
 	if _, noted := s.keys[key]; noted || key.Name == "" {
 		return
 	}
-	if was, is := s.essences(key, about); was != is {
+	at := keyAspect{key, about}
+	differs, known := s.j.differ[at]
+	if !known {
+		differs = s.differs(key, about)
+		s.j.differ[at] = differs
+	}
+	if differs {
 		s.keys[key] = about
 	}
 }
 
-func (s *suspects) essences(key backends.Key, about aspect) (was, is string) {
+// keyAspect is an aspect of an object.
+type keyAspect struct {
+	backends.Key
+	aspect
+}
+
+func (s *suspects) differs(key backends.Key, about aspect) bool {
 	old, _ := s.before.Get(key)
 	if now, _ := s.after.Get(key); old == now {
-		return "", ""
+		return false
 	}
 	salt := s.j.q.Salt
-	return essenceOf(s.before, key, about, salt), essenceOf(s.after, key, about, salt)
+	return essenceOf(s.before, key, about, salt) != essenceOf(s.after, key, about, salt)
 }
 
 // line looks at what can have taken away one session, or remade it.
