@@ -140,6 +140,10 @@ func (c *conductor) surveyed(now time.Time, seen surveyed) {
 		c.log.Warn("a change is judged without BIRD's routes: they are not known", "error", seen.unknown)
 	}
 	candidate := c.rollout.Candidate()
+	if err := c.presume(now, candidate, seen); err != nil && c.settings.Safety.Hold {
+		c.stop(now, err)
+		return
+	}
 	q := c.question(now, candidate, seen)
 	v := guard.Judge(q)
 	c.memory.judged(candidate, v)
