@@ -230,7 +230,6 @@ func testHeld(t *testing.T, confd string) {
 	c.awaitOutput("nothing is held back any more")
 	r.awaitReady()
 	r.awaitMetric("confd_held", 0)
-	r.awaitBlock("10.128.2.0/26")
 	r.awaitEstablished(sessions...)
 
 	r.put(meshIs(false))
@@ -243,21 +242,16 @@ func testHeld(t *testing.T, confd string) {
 // lost.
 func heldWhileRestarted(r *rig, sessions []string) *process {
 	r.t.Helper()
-	text := readFile(r.t, r.conf())
 	r.killBirds()
 	c := r.start()
 	r.isHeld(c, 1, threeOfThree, switchedOff)
 	r.startBirds()
 	r.awaitEstablished(sessions...)
 	r.killBirds()
-	rendered := r.metric(`confd_renders_total{result="ok"}`)
-	r.putBlock("10.128.2.0-26")
-	testenv.Eventually(r.t, patience, "the block to be looked at", func() bool { return r.metric(`confd_renders_total{result="ok"}`) > rendered })
+	r.putBlock("10.128.2.0-26") // which does not wait, though the program was started since
+	r.awaitBlock("10.128.2.0/26")
 	r.startBirds()
 	r.awaitEstablished(sessions...)
-	if readFile(r.t, r.conf()) != text {
-		r.t.Error("BIRD came back with another file")
-	}
 	r.isHeld(c, 1, threeOfThree, switchedOff)
 	return c
 }
