@@ -23,6 +23,7 @@ const rememberEvery = time.Minute
 //	started   recall     recalled  what the program before knew counts, until Live
 //	any       live       live      what ran is history
 //	any       announced  the same
+//	any       settled    the same  announcements that were taken away are over
 type memory struct {
 	node      string
 	began     time.Time
@@ -94,8 +95,22 @@ func (m *memory) live(now time.Time, c, was *plan.Candidate, recalled *guard.Rec
 		m.history = m.history.Replaced(before, now, 0, pardoned)
 		m.outline = outline
 	}
-	m.left, m.writeAt = nil, time.Time{}
+	m.left = nil
+	m.writeSoon()
 }
+
+// settled notes that what runs was made from a state as it was at a time: what
+// objects announced that do not any more is over.
+func (m *memory) settled(s *backends.State, at time.Time) {
+	left := m.announced.Settled(s, at)
+	if len(left) < len(m.announced) {
+		m.announced = left
+		m.writeSoon()
+	}
+}
+
+// writeSoon has it written down at the next turn.
+func (m *memory) writeSoon() { m.writeAt = time.Time{} }
 
 // isTimeToWrite says whether to write the memory down now, and that this is done.
 func (m *memory) isTimeToWrite(now time.Time) bool {
