@@ -48,6 +48,7 @@ func (s *script) commands() map[string]func(args []string, body string) {
 		"bird":   func(args []string, body string) { s.bird(args, body) },
 		"peers":  func(args []string, _ string) { s.peers(args) },
 		"breaks": func(args []string, _ string) { s.breaks(args) },
+		"keeps":  func(args []string, _ string) { s.keeps(args) },
 		"edit":   func(args []string, body string) { s.edit(args[0], body) },
 		"move":   func(args []string, _ string) { s.move(args[0], args[1]) },
 		"fail":   func(args []string, _ string) { s.fail(args) },
@@ -258,6 +259,13 @@ func (s *script) peers(args []string) {
 	}
 	s.world.mu.Unlock()
 	s.world.peersChanged()
+}
+
+// keeps SESSION... says which sessions must not end by what BIRD is told to use.
+func (s *script) keeps(names []string) {
+	for _, b := range s.world.birds {
+		b.keep(names)
+	}
 }
 
 // breaks SESSION TEXT has a session be down while BIRD uses what has that text.
