@@ -5,24 +5,29 @@ import (
 	"maps"
 	"net/netip"
 	"slices"
+	"sync"
 
 	"confd/backends"
 	"confd/bgp/selector"
 )
 
-// cluster answers questions about the whole cluster, each at the cost of its
-// answer: addresses and selectors are looked up once per computation.
-type cluster struct {
+// Cluster is a state that is ready to be asked for the configurations of its nodes.
+// It may be used by several goroutines at once; the state must not change meanwhile.
+//
+// It answers questions about the whole cluster, each at the cost of its answer:
+// addresses and selectors are looked up once.
+type Cluster struct {
 	state    *backends.State
 	defaults *backends.BGPConfiguration // "default"; empty where there is none
-	own      *backends.BGPConfiguration // this node's; empty where there is none
-	// nodes are all nodes by name, this one too.
+	// nodes are all nodes by name.
 	nodes     []*backends.Node
 	byAddress map[netip.Addr]*backends.Node
 	// sharing are the nodes, by name, of addresses that several have: a node that
 	// was replaced often stays in the datastore under its old name.
-	sharing  map[netip.Addr][]*backends.Node
-	selected map[string]selection
+	sharing map[netip.Addr][]*backends.Node
+
+	mu       sync.Mutex // of selected
+	selected map[string]*selection
 }
 
 // selection is what one selector chooses.
@@ -33,15 +38,18 @@ type selection struct {
 	done     bool
 }
 
-func newCluster(s *backends.State, me *backends.Node) *cluster {
-	c := &cluster{
+// State is the state that the cluster is of.
+func (c *Cluster) State() *backends.State { return c.state }
+
+// NewCluster returns the cluster of a state.
+func NewCluster(s *backends.State) *Cluster {
+	c := &Cluster{
 		state:     s,
 		defaults:  configuration(s, "default"),
-		own:       configuration(s, "node."+me.Name),
 		nodes:     slices.SortedFunc(maps.Values(s.Nodes), func(a, b *backends.Node) int { return cmp.Compare(a.Name, b.Name) }),
 		byAddress: make(map[netip.Addr]*backends.Node, 2*len(s.Nodes)),
 		sharing:   map[netip.Addr][]*backends.Node{},
-		selected:  map[string]selection{},
+		selected:  map[string]*selection{},
 	}
 	for _, n := range c.nodes {
 		for _, version := range []int{4, 6} {
@@ -51,7 +59,7 @@ func newCluster(s *backends.State, me *backends.Node) *cluster {
 	return c
 }
 
-func (c *cluster) note(n *backends.Node, a netip.Addr) {
+func (c *Cluster) note(n *backends.Node, a netip.Addr) {
 	first, taken := c.byAddress[a]
 	switch {
 	case !a.IsValid():
@@ -66,7 +74,7 @@ func (c *cluster) note(n *backends.Node, a netip.Addr) {
 
 // at returns the node that has an address; of several the first that suits, or
 // the first.
-func (c *cluster) at(a netip.Addr, suits func(*backends.Node) bool) (*backends.Node, bool) {
+func (c *Cluster) at(a netip.Addr, suits func(*backends.Node) bool) (*backends.Node, bool) {
 	if i := slices.IndexFunc(c.sharing[a], suits); i >= 0 {
 		return c.sharing[a][i], true
 	}
@@ -96,14 +104,14 @@ func versionOf(a netip.Addr) int {
 }
 
 // asNumber is the node's AS number, or the cluster's.
-func (c *cluster) asNumber(n *backends.Node) uint32 {
+func (c *Cluster) asNumber(n *backends.Node) uint32 {
 	return cmp.Or(n.ASNumber, c.defaultAS())
 }
 
-func (c *cluster) defaultAS() uint32 { return cmp.Or(c.defaults.ASNumber, DefaultAS) }
+func (c *Cluster) defaultAS() uint32 { return cmp.Or(c.defaults.ASNumber, DefaultAS) }
 
 // listenPort is the port that a node listens on, or 0 for BGP's own.
-func (c *cluster) listenPort(n *backends.Node) uint16 {
+func (c *Cluster) listenPort(n *backends.Node) uint16 {
 	if b, ok := c.state.BGPConfigurations["node."+n.Name]; ok && b.ListenPort != 0 {
 		return b.ListenPort
 	}
@@ -111,36 +119,45 @@ func (c *cluster) listenPort(n *backends.Node) uint16 {
 }
 
 // parse reads a selector, once.
-func (c *cluster) parse(text string) (*selector.Selector, error) {
-	s, ok := c.selected[text]
-	if !ok {
-		s.selector, s.err = selector.Parse(text)
-		c.selected[text] = s
-	}
+func (c *Cluster) parse(text string) (*selector.Selector, error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	s := c.selection(text)
 	return s.selector, s.err
 }
 
-// selectNodes returns the nodes that a selector matches, by name.
-func (c *cluster) selectNodes(text string) ([]*backends.Node, error) {
-	sel, err := c.parse(text)
-	if err != nil {
-		return nil, err
+// selection is what is known of a selector. It is for who holds the lock.
+func (c *Cluster) selection(text string) *selection {
+	s, ok := c.selected[text]
+	if !ok {
+		s = &selection{}
+		s.selector, s.err = selector.Parse(text)
+		c.selected[text] = s
 	}
-	s := c.selected[text]
+	return s
+}
+
+// selectNodes returns the nodes that a selector matches, by name.
+func (c *Cluster) selectNodes(text string) ([]*backends.Node, error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	s := c.selection(text)
+	if s.err != nil {
+		return nil, s.err
+	}
 	if !s.done {
 		for _, n := range c.nodes {
-			if sel.Matches(n.Labels) {
+			if s.selector.Matches(n.Labels) {
 				s.nodes = append(s.nodes, n)
 			}
 		}
 		s.done = true
-		c.selected[text] = s
 	}
 	return s.nodes, nil
 }
 
 // localSide returns the nodes that a BGPPeer gives sessions to.
-func (c *cluster) localSide(p *backends.BGPPeer) ([]*backends.Node, error) {
+func (c *Cluster) localSide(p *backends.BGPPeer) ([]*backends.Node, error) {
 	switch {
 	case p.Node != "":
 		if n, ok := c.state.Nodes[p.Node]; ok {
@@ -155,14 +172,14 @@ func (c *cluster) localSide(p *backends.BGPPeer) ([]*backends.Node, error) {
 }
 
 // onLocalSide says whether a BGPPeer gives sessions to n.
-func (c *cluster) onLocalSide(p *backends.BGPPeer, n *backends.Node) (bool, error) {
+func (c *Cluster) onLocalSide(p *backends.BGPPeer, n *backends.Node) (bool, error) {
 	if p.Node != "" {
 		return p.Node == n.Name, nil
 	}
 	return c.matches(p.NodeSelector, n)
 }
 
-func (c *cluster) matches(text string, n *backends.Node) (bool, error) {
+func (c *Cluster) matches(text string, n *backends.Node) (bool, error) {
 	sel, err := c.parse(text)
 	if err != nil {
 		return false, err

@@ -58,12 +58,21 @@ var ErrUnknownNode = errors.New("the datastore has no such node")
 // Compute works out what the node o.Node should speak. What cannot be used is
 // left out and listed in Config.Problems; an error means that nothing can be
 // said at all: the node is not known (ErrUnknownNode), or an option is wrong.
-func Compute(s *backends.State, o Options) (*Config, error) {
-	me, ok := s.Nodes[o.Node]
+//
+// For several nodes of a state, Cluster.Compute does what they have in common once.
+func Compute(s *backends.State, o Options) (*Config, error) { return NewCluster(s).Compute(o) }
+
+// Compute is the function Compute, for the cluster's state.
+func (c *Cluster) Compute(o Options) (*Config, error) {
+	me, ok := c.state.Nodes[o.Node]
 	if !ok {
-		return nil, unknownNode(s, o.Node)
+		return nil, unknownNode(c.state, o.Node)
 	}
-	c := newComputer(s, o, me)
+	return newComputer(c, o, me).compute()
+}
+
+// compute works out everything.
+func (c *computer) compute() (*Config, error) {
 	if err := c.general(); err != nil {
 		return nil, err
 	}
@@ -76,10 +85,12 @@ func Compute(s *backends.State, o Options) (*Config, error) {
 
 // computer is one run of Compute.
 type computer struct {
-	*cluster
+	*Cluster
 	options Options
 	me      *backends.Node
-	config  *Config
+	// own is this node's BGPConfiguration; empty where there is none.
+	own    *backends.BGPConfiguration
+	config *Config
 	// added are the sessions so far, IPv4 and IPv6; taken has them by neighbor
 	// and port.
 	added [2][]*Session
@@ -99,16 +110,17 @@ type computer struct {
 	reported map[Problem]bool
 }
 
-func newComputer(s *backends.State, o Options, me *backends.Node) *computer {
+func newComputer(c *Cluster, o Options, me *backends.Node) *computer {
 	return &computer{
-		cluster:  newCluster(s, me),
+		Cluster:  c,
 		options:  o,
 		me:       me,
+		own:      configuration(c.state, "node."+me.Name),
 		config:   &Config{Node: o.Node, ClusterID: me.ClusterID, PodCIDRs: o.UsePodCIDR},
 		taken:    map[endpoint]Reason{},
 		filters:  map[string]bool{},
 		standIns: map[string]*backends.BGPFilter{},
-		unread:   unreadOf(s),
+		unread:   unreadOf(c.state),
 		reported: map[Problem]bool{},
 
 		underscores: strings.NewReplacer(".", "_", ":", "_"),

@@ -13,7 +13,7 @@ import (
 // count.
 func Reflected(s *backends.State, version int, reflectors []string) map[string]bool {
 	r := reflection{
-		cluster: newCluster(s, &backends.Node{}), version: version,
+		Cluster: NewCluster(s), version: version,
 		reached: map[string]bool{}, gone: map[step]bool{}, queued: map[string]bool{},
 	}
 	for _, name := range reflectors {
@@ -33,7 +33,7 @@ func Reflected(s *backends.State, version int, reflectors []string) map[string]b
 
 // reflection is one search.
 type reflection struct {
-	*cluster
+	*Cluster
 	version int
 	reached map[string]bool
 	// queue are the reflectors that are still to be looked at, queued all that ever

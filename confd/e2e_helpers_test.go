@@ -180,6 +180,7 @@ type rig struct {
 	kv      *clientv3.Client
 	lab     *testenv.Lab
 	birds   []*process
+	inside  bool // confd runs where node 1's BIRD does, and reaches nothing else
 }
 
 // newRig makes a rig without servers.
@@ -234,6 +235,9 @@ func (r *rig) addEtcd(opts ...testenv.EtcdOption) {
 // command prepares confd with the rig's environment.
 func (r *rig) command(args ...string) *exec.Cmd {
 	cmd := exec.Command(r.confd, args...)
+	if r.inside {
+		cmd = r.lab.Command("a", append([]string{r.confd}, args...)...)
+	}
 	cmd.Env = []string{} // nil would be this process's
 	for _, k := range slices.Sorted(maps.Keys(r.env)) {
 		cmd.Env = append(cmd.Env, k+"="+r.env[k])
@@ -448,8 +452,8 @@ func documents(objects []object) string {
 
 // object is a resource; spec is JSON.
 type object struct {
-	kind, name, spec string
-	labels           map[string]string
+	kind, name, spec    string
+	labels, annotations map[string]string
 }
 
 func (o object) key() string {
@@ -457,7 +461,7 @@ func (o object) key() string {
 }
 
 func (o object) json() string {
-	meta, err := json.Marshal(map[string]any{"name": o.name, "labels": o.labels})
+	meta, err := json.Marshal(map[string]any{"name": o.name, "labels": o.labels, "annotations": o.annotations})
 	if err != nil {
 		panic(err) // texts have JSON
 	}

@@ -30,6 +30,7 @@ func TestEndToEndKubernetes(t *testing.T) {
 		scenario{"passwords", testKubernetesPasswords},
 		scenario{"definitions removed", testKubernetesDefinitionsRemoved},
 		scenario{"beside etcd", testKubernetesBesideEtcd},
+		scenario{"outages", testKubernetesOutages},
 	)
 }
 

@@ -24,6 +24,9 @@ func TestMain(m *testing.M) {
 		applyForEver(folder, os.Getenv(childBinary))
 		return
 	}
+	if folder := os.Getenv(childTries); folder != "" {
+		tryForEver(folder, os.Getenv(childSocket))
+	}
 	if folder := os.Getenv(childLocks); folder != "" {
 		lockForEver(folder, os.Getenv(childOwner))
 	}

@@ -20,6 +20,7 @@ import (
 // tests with real ones.
 type fakeBIRD struct {
 	socket, main string
+	real         bool // its clock is the machine's
 
 	mu       sync.Mutex
 	now      time.Time
@@ -29,6 +30,7 @@ type fakeBIRD struct {
 
 	booted, undoAt time.Time
 	uses, before   configuration
+	agreed         []string // what it was told to stay with, the last two
 	sessions       map[string]session
 	timeless       bool     // times of sessions are printed in a format of the user's own
 	hangs, refuses bool     // does not answer; refuses what passes its check
@@ -62,6 +64,13 @@ func newFakeBIRD(t *testing.T, main string) *fakeBIRD {
 func (b *fakeBIRD) clock() time.Time {
 	b.mu.Lock()
 	defer b.mu.Unlock()
+	return b.time()
+}
+
+func (b *fakeBIRD) time() time.Time {
+	if b.real {
+		return time.Now()
+	}
 	return b.now
 }
 
@@ -89,9 +98,9 @@ func (b *fakeBIRD) start() error {
 	}
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	b.listener, b.booted, b.uses, b.before, b.undoAt = l, b.now, configuration{string(text), b.now}, configuration{}, time.Time{}
+	b.listener, b.booted, b.uses, b.before, b.undoAt = l, b.time(), configuration{string(text), b.time()}, configuration{}, time.Time{}
 	for name := range b.sessions {
-		b.sessions[name] = session{true, b.now}
+		b.sessions[name] = session{true, b.time()}
 	}
 	b.serving.Go(func() { b.accept(l) })
 	return nil
@@ -225,6 +234,7 @@ func (b *fakeBIRD) obey(command string, seen bool) string {
 		return "0019 Nothing to do"
 	case command == "configure confirm":
 		b.undoAt = time.Time{}
+		b.agree()
 		return "0018 Reconfiguration confirmed"
 	case command == "configure undo":
 		b.goBack()
@@ -240,18 +250,26 @@ func (b *fakeBIRD) configure(words []string) string {
 	if err != nil || b.refuses {
 		return fmt.Sprintf("0002-Reading configuration from %s\n8002 %[1]s:1:1 no, thanks", b.main)
 	}
-	b.before, b.uses, b.undoAt = b.uses, configuration{string(text), b.now}, time.Time{}
+	b.before, b.uses, b.undoAt = b.uses, configuration{string(text), b.time()}, time.Time{}
 	if len(words) == 2 {
 		var seconds int
 		fmt.Sscan(words[1], &seconds)
-		b.undoAt = b.now.Add(time.Duration(seconds) * time.Second)
+		b.undoAt = b.time().Add(time.Duration(seconds) * time.Second)
+	} else {
+		b.agree()
 	}
 	return "0002-Reading configuration from " + b.main + "\n0003 Reconfigured"
 }
 
+func (b *fakeBIRD) agree() {
+	if !slices.Contains(b.agreed, b.uses.text) {
+		b.agreed = append(b.agreed[max(0, len(b.agreed)-1):], b.uses.text)
+	}
+}
+
 func (b *fakeBIRD) status() string {
 	const layout = "2006-01-02 15:04:05.000"
-	return "1000-BIRD 2.0.12\n1011-Router ID is 10.0.0.1\n Current server time is " + b.now.Format(layout) +
+	return "1000-BIRD 2.0.12\n1011-Router ID is 10.0.0.1\n Current server time is " + b.time().Format(layout) +
 		"\n Last reboot on " + b.booted.Format(layout) + "\n Last reconfiguration on " + b.uses.at.Format(layout) + "\n0013 Daemon is up and running"
 }
 

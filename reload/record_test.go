@@ -2,9 +2,11 @@ package reload
 
 import (
 	"errors"
+	"log/slog"
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 )
@@ -96,7 +98,7 @@ func TestRecord(t *testing.T) {
 		apply(generation, Installed)
 	}
 	want("E", "D", "B*")
-	b.a = New(b.a.opts) // as after a restart of ours
+	b.a = New(*b.a.opts) // as after a restart of ours
 	apply("F", Installed)
 	want("F", "E", "B*")
 	b.start()
@@ -170,12 +172,12 @@ func TestBoot(t *testing.T) {
 		boot := func(a *Applier) (Result, error) {
 			return a.Boot(ctx, theRecord(t, dir), Daemon{Socket: socket, Binary: binary})
 		}
-		a = New(a.opts)
+		a = New(*a.opts)
 		if res, err := boot(a); err != nil || res.State != Installed || res.Hash != one.Hash() || res.Unchecked {
 			t.Errorf("without BIRD: %+v, %v", res, err)
 		}
 		startBIRD(t, binary, main, socket)
-		a = New(a.opts)
+		a = New(*a.opts)
 		if res, err := boot(a); err != nil || res.State != Confirmed || res.Version != version {
 			t.Errorf("with BIRD: %+v, %v", res, err)
 		}
@@ -189,10 +191,8 @@ func TestBoot(t *testing.T) {
 			t.Errorf("the same set after Boot: %+v, %v", res, err)
 		}
 		// A process that dies between the record and the swap.
-		if err := a.noteChecked(two, a.memory("bird"), newGeneration(two), nil, false, time.Now()); err != nil {
-			t.Fatal(err)
-		}
-		a = New(a.opts)
+		a.keeper("bird").noteChecked(two, newGeneration(two), nil, time.Now())
+		a = New(*a.opts)
 		if res, err := boot(a); err != nil || res.Hash != one.Hash() {
 			t.Errorf("after a crash: %+v, %v", res, err)
 		}
@@ -203,11 +203,11 @@ func TestBoot(t *testing.T) {
 		aggr := filepath.Join(dir, "aggr.cfg")
 		text := read(t, aggr)
 		write(t, aggr, text+"# by hand\n")
-		if _, err := boot(New(a.opts)); err == nil || !strings.Contains(err.Error(), aggr+" was changed") {
+		if _, err := boot(New(*a.opts)); err == nil || !strings.Contains(err.Error(), aggr+" was changed") {
 			t.Errorf("a file changed by hand: %v", err)
 		}
 		write(t, aggr, text)
-		if _, err := New(a.opts).Boot(ctx, theRecord(t, dir), Daemon{Main: aggr}); err == nil {
+		if _, err := New(*a.opts).Boot(ctx, theRecord(t, dir), Daemon{Main: aggr}); err == nil {
 			t.Error("another main file was taken")
 		}
 	})
@@ -226,13 +226,13 @@ func TestBootCheck(t *testing.T) {
 	}
 	write(t, own, "bogus;\n")
 	var failed *CheckError
-	if _, err := New(a.opts).Boot(ctx, theRecord(t, dir), *s.Daemon); !errors.As(err, &failed) || failed.File != own || failed.Line != 1 {
+	if _, err := New(*a.opts).Boot(ctx, theRecord(t, dir), *s.Daemon); !errors.As(err, &failed) || failed.File != own || failed.Line != 1 {
 		t.Errorf("%v", err)
 	}
 	// Nobody can check it: it was checked once.
 	d := *s.Daemon
 	d.Binary = ""
-	if res, err := New(a.opts).Boot(ctx, theRecord(t, dir), d); err != nil || res.State != Installed || !res.Unchecked {
+	if res, err := New(*a.opts).Boot(ctx, theRecord(t, dir), d); err != nil || res.State != Installed || !res.Unchecked {
 		t.Errorf("%+v, %v", res, err)
 	}
 }
@@ -267,4 +267,133 @@ func TestCheckOnly(t *testing.T) {
 	if _, err := a.Apply(ctx, s("good 2")); err != nil || read(t, count) != "x\nx\nx\nx\n" {
 		t.Errorf("%v, %q", err, read(t, count))
 	}
+}
+
+// A record of a newer program is not understood: that is said, and it counts for
+// nothing. One of before records had versions is.
+func TestRecordVersions(t *testing.T) {
+	ctx, dir := testContext(t), testFolder(t)
+	main := filepath.Join(dir, "bird.cfg")
+	one := set([]File{file(main, "one")}, main, filepath.Join(dir, "s"), "/bin/true")
+	if _, err := New(Options{}).Apply(ctx, one); err != nil {
+		t.Fatal(err)
+	}
+	path := filepath.Join(dir, recordName("bird"))
+	text := read(t, path)
+	version := func(v string) {
+		t.Helper()
+		changed := strings.Replace(text, `"version": 2,`, v, 1)
+		if changed == text {
+			t.Fatalf("the record has no version:\n%s", text)
+		}
+		write(t, path, changed)
+	}
+	version("")
+	if r := theRecord(t, dir); len(r.Generations) != 1 || r.Version != 0 {
+		t.Errorf("an old record: %+v", r)
+	}
+	for _, newer := range []string{`"version": 3,`, `"version": 3, "trial": "in a form of its own",`} {
+		version(newer)
+		if records, err := Records(dir); len(records) > 0 || !errors.Is(err, ErrNewer) || !strings.Contains(err.Error(), path) {
+			t.Errorf("a newer record: %+v, %v", records, err)
+		}
+	}
+	var log strings.Builder
+	a := New(Options{Logger: slog.New(slog.NewTextHandler(&log, nil))})
+	two := set([]File{file(main, "two")}, main, one.Daemon.Socket, "/bin/true")
+	if res, err := a.Apply(ctx, two); err != nil || res.State != Installed || read(t, main) != "two" {
+		t.Errorf("%+v, %v", res, err)
+	}
+	if !strings.Contains(log.String(), ErrNewer.Error()) {
+		t.Errorf("it is not said: %s", &log)
+	}
+	if r := theRecord(t, dir); r.Version != recordVersion || len(r.Generations) != 1 {
+		t.Errorf("%+v", r)
+	}
+}
+
+// What is kept of the files from before can be read by who could read them, and
+// comes back as it was; what somebody did to the copies does not.
+func TestBefore(t *testing.T) {
+	needRoot(t)
+	const nobody = 65534
+	for _, tampered := range []bool{false, true} {
+		b := newBench(t, birdBinary(t, "2.0.12/bird"), "2.0.12")
+		secret := file(b.main, named("secret")+"# password \"hush\"\n")
+		secret.Mode, secret.GID = 0o600, nobody
+		if res, err := b.a.Apply(b.ctx, set([]File{secret}, b.main, b.socket, b.binary)); err != nil || res.State != Confirmed {
+			t.Fatalf("%+v, %v", res, err)
+		}
+		b.d.kill()
+		if res, err := b.a.Apply(b.ctx, b.set("B")); err != nil || res.State != Installed {
+			t.Fatalf("%+v, %v", res, err)
+		}
+		record := filepath.Join(b.dir, recordName("bird"))
+		r := theRecord(t, b.dir)
+		folder := filepath.Join(b.dir, r.Before.Folder)
+		kept := filepath.Join(folder, "0")
+		in, err := os.Stat(folder)
+		must(t, err)
+		info, err := os.Stat(kept)
+		if err != nil || in.Mode().Perm() != 0o700 || info.Mode().Perm() != 0o600 || !r.Before.Agreed {
+			t.Errorf("%v, %v, %v; %+v", in.Mode(), info.Mode(), err, r.Before)
+		}
+		if strings.Contains(read(t, record), "hush") {
+			t.Error("the record has a password in it")
+		}
+		if tampered {
+			write(t, kept, "something else")
+		}
+		b.a = New(*b.a.opts)
+		b.start()
+		bad := b.set("C")
+		bad.Files[0].Data = append(bad.Files[0].Data, "bogus;\n"...)
+		bad.Daemon.Binary = b.blindChecker()
+		_, err = b.a.Apply(b.ctx, bad)
+		if tampered {
+			if wantRefused(Result{}, err) || !strings.Contains(err.Error(), "the copy is not what it was") || read(t, b.main) == "something else" {
+				t.Errorf("a copy that was changed: %v", err)
+			}
+			continue
+		}
+		info, statErr := os.Stat(b.main)
+		if !wantRefused(Result{}, err) || read(t, b.main) != string(secret.Data) || statErr != nil || info.Mode() != 0o600 || info.Sys().(*syscall.Stat_t).Gid != nobody {
+			t.Errorf("%v, %q, %v", err, read(t, b.main), info)
+		}
+		wantEntries(t, b.dir, recordName("bird"), "bird.cfg")
+	}
+}
+
+func FuzzRecord(f *testing.F) {
+	f.Add([]byte(`{"version": 2, "set": "x", "main": "/x/bird.cfg", "generations": [{"hash": "x", "files": [{"dest": "/x/bird.cfg", "mode": 416}]}],
+		"before": {"agreed": true, "folder": ".confd-before-x-1", "files": [{"dest": "/x/bird.cfg", "uid": 0, "gid": -1}]},
+		"trial": {"hash": "x", "told": "2026-11-25T10:00:00Z", "ends": "2026-11-25T10:00:30Z", "deadline": "2026-11-25T10:00:45Z", "stay": {"b": "10:00:00"}, "reconfigured": "2026-11-25T10:00:00Z"}}`))
+	f.Add([]byte(`{"version": 3}`))
+	f.Add([]byte(`null`))
+	f.Fuzz(func(t *testing.T, data []byte) {
+		r, err := parseRecord(data)
+		if err != nil {
+			return
+		}
+		if err := r.validate("/x", "x"); err != nil {
+			return
+		}
+		for _, g := range r.Generations {
+			for _, f := range g.Files {
+				if !validDest(f.Dest) {
+					t.Errorf("%q is taken for a file", f.Dest)
+				}
+			}
+		}
+		if r.Before != nil && strings.Contains(r.Before.Folder, "/") {
+			t.Errorf("%q is taken for a folder beside the files", r.Before.Folder)
+		}
+		if r.Trial == nil {
+			return
+		}
+		if tr, _ := r.Trial.resumed(aLook(time.Minute)); tr != nil {
+			proof := birdAt(toldAt, -time.Hour, 0)
+			tr.judge(aLook(2*time.Minute), &proof)
+		}
+	})
 }

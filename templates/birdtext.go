@@ -34,6 +34,9 @@ func comment(s string) string {
 		}
 		return r
 	}, s)
+	if len(s) <= 300 {
+		return s
+	}
 	if r := []rune(s); len(r) > 300 {
 		s = string(r[:300]) + "..."
 	}

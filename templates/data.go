@@ -43,6 +43,8 @@ type Family struct {
 // has very many sessions, and each thing that a template works out takes longer
 // than all of these texts.
 type Session struct {
+	// Name is the protocol's name for BIRD, such as Mesh_10_0_0_2.
+	Name string
 	// Why is why the session is there, fit for a comment.
 	Why string
 	// Local is what follows "local": source address, port and AS number.
@@ -51,10 +53,11 @@ type Session struct {
 	Remote string
 	// From is the address to speak from; empty where BIRD may choose.
 	From string
-	// HasOptions is set where the definition "options" prints something.
-	HasOptions bool
-	// HasChannel is set where the next hop or a filter is not the usual one.
-	HasChannel bool
+	// Passive is set where the peer is to open the connection.
+	Passive bool
+	// HasMore is set where there is more to print than these: an option, a password,
+	// an AS number of its own, a next hop or filters that are not the usual ones.
+	HasMore bool
 	// Session is what was computed; its fields are reached directly.
 	*bgp.Session
 	// ImportFilter is what follows "import filter": a name, or a body in braces.
@@ -88,25 +91,50 @@ func newFamily(cfg *bgp.Config, f *bgp.Family, v Version) Family {
 		}
 	}
 	out.Sessions = make([]Session, len(f.Sessions))
+	own := newOwnEnd(f)
 	for i := range f.Sessions {
-		out.Sessions[i] = newSession(&f.Sessions[i], f)
+		out.Sessions[i] = newSession(&f.Sessions[i], own)
 	}
 	return out
 }
 
-func newSession(s *bgp.Session, f *bgp.Family) Session {
-	version := f.Version
+// ownEnd is this node's end of a family's sessions, which most of them share.
+type ownEnd struct {
+	family *bgp.Family
+	// The names of the family's usual filters.
+	imports, toInternal, toExternal string
+	// from and local are the texts for source and as; empty: none were made yet.
+	source      netip.Addr
+	as          uint32
+	from, local string
+}
+
+func newOwnEnd(f *bgp.Family) *ownEnd {
+	v := strconv.Itoa(f.Version)
+	return &ownEnd{family: f, imports: "calico_import" + v, toInternal: "calico_export_internal" + v, toExternal: "calico_export_external" + v}
+}
+
+// texts are the texts of a session's own end: its address, and what follows "local".
+func (o *ownEnd) texts(s *bgp.Session) (from, local string) {
+	if o.local == "" || o.source != s.Source || o.as != s.LocalAS {
+		o.source, o.as, o.from = s.Source, s.LocalAS, ""
+		if s.Source.IsValid() {
+			o.from = s.Source.String()
+		}
+		o.local = endpoint(o.from, o.family.ListenPort, s.LocalAS)
+	}
+	return o.from, o.local
+}
+
+func newSession(s *bgp.Session, own *ownEnd) Session {
+	version := own.family.Version
 	out := Session{
-		Session: s, Why: comment(s.Reason.Text), Remote: endpoint(s.Neighbor.String(), s.Port, s.AS),
-		ImportFilter: "calico_import" + strconv.Itoa(version), ExportFilter: "calico_export_external" + strconv.Itoa(version),
-		Usual: s.Internal && len(s.Import) == 0 && len(s.Export) == 0,
+		Session: s, Name: s.Name, Passive: s.Passive, Why: comment(s.Reason.Text), Remote: endpoint(s.Neighbor.String(), s.Port, s.AS),
+		ImportFilter: own.imports, ExportFilter: own.toExternal, Usual: s.Internal && len(s.Import) == 0 && len(s.Export) == 0,
 	}
-	if s.Source.IsValid() {
-		out.From = s.Source.String()
-	}
-	out.Local = endpoint(out.From, f.ListenPort, s.LocalAS)
+	out.From, out.Local = own.texts(s)
 	if s.Internal {
-		out.ExportFilter = "calico_export_internal" + strconv.Itoa(version)
+		out.ExportFilter = own.toInternal
 	}
 	if len(s.Import) > 0 {
 		out.ImportFilter = fmt.Sprintf("{ %scalico_from_peer%d(); }", filterCalls(s.Import, "import", version, s.Internal), version)
@@ -117,8 +145,8 @@ func newSession(s *bgp.Session, f *bgp.Family) Session {
 	if s.KeepaliveTime != nil && *s.KeepaliveTime > 80 {
 		out.HoldTime = min(3**s.KeepaliveTime, 65535)
 	}
-	out.HasOptions = s.TTLHops != 0 || s.RRClient || s.AllowLocalAS != nil || s.GracefulRestartTime != nil || s.KeepaliveTime != nil
-	out.HasChannel = s.NextHop != "" || !out.Usual
+	out.HasMore = s.OwnLocalAS || s.TTLHops != 0 || s.RRClient || s.AllowLocalAS != nil || s.GracefulRestartTime != nil ||
+		s.KeepaliveTime != nil || s.Password != "" || s.NextHop != "" || !out.Usual
 	return out
 }
 

@@ -159,6 +159,7 @@ func (a *Agent) loop(ctx context.Context) error {
 		case <-ticker.C:
 			a.look(ctx, time.Now())
 		}
+		a.remember(time.Now())
 		a.publish(time.Now())
 	}
 }
@@ -198,7 +199,6 @@ func (a *Agent) look(ctx context.Context, now time.Time) {
 	if a.conduct.isTimeToSurvey(now, a.conduct.after.watch.Watching()) {
 		a.jobs.survey(a.runs.InUse(), false)
 	}
-	a.remember(now)
 }
 
 // take takes an update of a source.
@@ -313,6 +313,7 @@ func (a *Agent) came(now time.Time, event any) {
 		a.conduct.memory.written()
 		a.observer.complain("what the next start must know to judge changes is not written down", e.err)
 	}
+	a.remember(now)
 }
 
 // remember has written down what the next start must know, where it is time.
@@ -367,6 +368,7 @@ func (a *Agent) found(now time.Time, f found) {
 	}
 	if first {
 		a.start.leaves(f.left)
+		a.observer.written = time.Time{} // there is a folder for the report from now on
 		a.conduct.memory.remembered(f.left)
 		a.inbox.Remember(f.left.Stores)
 		a.start.resume()

@@ -197,6 +197,9 @@ func (c *care) mended(now time.Time, done Done) {
 		of.BIRD.HasRead()
 	}
 	c.log.Info("put right", "set", s.Name, "state", done.Result.State.String())
+	if c.failures.failing() { // which may have been this
+		c.schedule.Soon(now)
+	}
 }
 
 // approvals lets what is held go on where somebody has approved it, or its time is

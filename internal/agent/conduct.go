@@ -60,6 +60,8 @@ func (c *conductor) plan(now time.Time, state *backends.State, rest bool, held [
 	case c.edition.State() == edition.Missing:
 		c.stop(now, errNoTemplates)
 	case same && len(c.known.MustTell()) == 0:
+		c.runs.Same(state.Clone())
+		c.memory.settled(c.runs.Running().State, now)
 		c.succeeded(now)
 	case same:
 		c.again(now)
@@ -78,7 +80,7 @@ func (c *conductor) isRunning(cfg *bgp.Config) bool {
 // again rolls out what runs already, as a BIRD must be told.
 func (c *conductor) again(now time.Time) {
 	same := *c.runs.Running()
-	same.Changed, same.Revision = c.rollout.Batch().Keys, c.inbox.Revision()
+	same.Changed, same.Revision, same.State = c.rollout.Batch().Keys, c.inbox.Revision(), c.inbox.State().Clone()
 	same.Sets = slices.Clone(same.Sets)
 	same.Times = plan.Times{Event: c.rollout.Batch().Since, Began: now, Computed: now, Rendered: now}
 	for i := range same.Sets {
@@ -110,13 +112,16 @@ func (c *conductor) survey(now time.Time, candidate *plan.Candidate) {
 		if c.rollout.Part() == rollout.WithoutFailed {
 			c.holdOver(c.hold)
 		}
+		for _, s := range candidate.Sets {
+			c.of(s).Files.Stays(s.Hash())
+		}
 		c.restDone(now)
 	case held != nil && !same:
 		c.keep(now, c.tried, *held, rollout.WithoutFailed, c.restOfFailed(candidate))
 	case c.mustSurvey(candidate):
 		c.jobs.survey(candidate.Sets, false)
 	default:
-		c.pass()
+		c.pass(now)
 	}
 }
 
@@ -135,6 +140,10 @@ func (c *conductor) surveyed(now time.Time, seen surveyed) {
 		c.log.Warn("a change is judged without BIRD's routes: they are not known", "error", seen.unknown)
 	}
 	candidate := c.rollout.Candidate()
+	if err := c.presume(now, candidate, seen); err != nil && c.settings.Safety.Hold {
+		c.stop(now, err)
+		return
+	}
 	q := c.question(now, candidate, seen)
 	v := guard.Judge(q)
 	c.memory.judged(candidate, v)
@@ -142,9 +151,12 @@ func (c *conductor) surveyed(now time.Time, seen surveyed) {
 	case v.NeedRoutes && !seen.whole:
 		c.jobs.survey(candidate.Sets, true)
 		return
+	case v.Held && c.settings.Safety.Hold && c.rollout.Part() == rollout.WithoutHeld:
+		c.restDone(now) // it is held already
+		return
 	case v.Held && c.settings.Safety.Hold:
 		c.journal.notes(v.Notes)
-		c.keep(now, c.hold, report.Held{Hash: v.ID, Why: v.Why, Lost: v.Lost, Objects: v.Objects}, rollout.WithoutHeld, guard.Rest(q))
+		c.keep(now, c.hold, report.Held{Hash: v.ID, Why: v.Why, Lost: v.Lost, Objects: v.Objects}, rollout.WithoutHeld, c.restOf(q))
 		return
 	}
 	c.journal.passes(v)
@@ -152,7 +164,7 @@ func (c *conductor) surveyed(now time.Time, seen surveyed) {
 	if c.rollout.Part() != rollout.WithoutHeld && c.hold.State() == hold.Held { // what was held is not asked for any more
 		c.holdOver(c.hold)
 	}
-	c.pass()
+	c.pass(now)
 }
 
 // keep has one of the holds keep the candidate back. What has nothing to do with it,
@@ -165,7 +177,7 @@ func (c *conductor) keep(now time.Time, in *hold.Hold, held report.Held, part ro
 	}
 	c.news = true
 	candidate, running := c.rollout.Candidate(), c.runs.Running()
-	if rest == nil || c.rollout.Part() == rollout.WithoutHeld || running != nil && running.Templates.Engine != candidate.Templates.Engine {
+	if rest == nil || running != nil && running.Templates.Engine != candidate.Templates.Engine {
 		c.restDone(now)
 		return
 	}
@@ -190,4 +202,13 @@ func (c *conductor) restOfFailed(candidate *plan.Candidate) *backends.State {
 		return nil
 	}
 	return without(candidate.State, before, c.failed.objects)
+}
+
+// restOf is the candidate's state without what is held, where it is known for sure
+// what there was before; else nil.
+func (c *conductor) restOf(q guard.Question) *backends.State {
+	if c.runs.Running() == nil && !c.memory.exact {
+		return nil
+	}
+	return guard.Rest(q)
 }

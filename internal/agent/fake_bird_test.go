@@ -33,6 +33,9 @@ type fakeBIRD struct {
 	waiting                *time.Timer // it goes back by itself; nil: it does not
 	since                  map[string]time.Time
 	coming                 map[string]*time.Timer
+	// kept are sessions that should not end by what it is told to use; lost are those
+	// that have.
+	kept, lost []string
 }
 
 func newFakeBIRD(set, version string, major int, unreachable func(session, text string) bool) *fakeBIRD {
@@ -130,6 +133,9 @@ func (b *fakeBIRD) read(text string) {
 	c := birdtext.Compare(of(b.text), of(text), b.major)
 	for _, name := range append(c.Restarted, c.Removed...) {
 		b.down(name)
+		if slices.Contains(b.kept, name) {
+			b.lost = append(b.lost, name)
+		}
 	}
 	b.text, b.reconfigured = text, time.Now()
 	b.settle()
@@ -162,6 +168,19 @@ func (b *fakeBIRD) comeUp(name string) {
 		delete(b.coming, name)
 		b.since[name] = time.Now()
 	}
+}
+
+// keep has sessions be kept from now on.
+func (b *fakeBIRD) keep(names []string) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.kept = names
+}
+
+func (b *fakeBIRD) lostOf() []string {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return slices.Clone(b.lost)
 }
 
 // peersChanged has it notice which peers are there.

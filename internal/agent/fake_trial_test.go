@@ -44,7 +44,9 @@ func (t *fakeTarget) Trial(ctx context.Context, s reload.Set) (reload.Result, er
 	if err := t.w.faults.step(ctx, "stay", t.set); err != nil {
 		return t.onTrial(r), nil
 	}
-	t.bird(s.Daemon).confirm()
+	if !t.bird(s.Daemon).confirm() {
+		return t.lapse(s, r, "BIRD went back by itself")
+	}
 	t.trial = nil
 	return t.said("look", t.confirm(s, r), nil)
 }

@@ -200,6 +200,7 @@ func (w *fakeWorld) Watch(ctx context.Context, socket string, out chan<- control
 	wait := func(s fakeStatus) bool {
 		select {
 		case <-s.changed:
+			time.Sleep(cost("seen", b.set))
 			w.faults.stand() // it sees that when the program goes on
 			return true
 		case <-ctx.Done():
@@ -246,6 +247,7 @@ func sendEvent(ctx context.Context, out chan<- control.Event, e control.Event) b
 const commandLimit = 30 * time.Second
 
 func (w *fakeWorld) Run(ctx context.Context, commands []string) error {
+	time.Sleep(cost(commands[0], ""))
 	w.say("run %q", commands)
 	ctx, cancel := context.WithTimeoutCause(ctx, commandLimit, errors.New("stopped, as it took longer"))
 	defer cancel()

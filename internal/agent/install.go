@@ -1,7 +1,9 @@
 package agent
 
 import (
+	"context"
 	"errors"
+	"log/slog"
 	"slices"
 	"time"
 
@@ -19,8 +21,8 @@ type installer struct{ *outcomes }
 
 // pass goes on after the judgement: several sets are checked first, so that one
 // that is refused keeps the others from getting what the objects at fault ask for.
-func (c *installer) pass() {
-	check := c.rollout.Pass(func(s reload.Set) bool { return c.of(s).Files.IsInstalled(s.Hash()) })
+func (c *installer) pass(now time.Time) {
+	check := c.rollout.Pass(now, func(s reload.Set) bool { return c.of(s).Files.IsInstalled(s.Hash()) })
 	for _, s := range check {
 		c.lanes.queue(Order{Action: Check, For: ForRollout, Set: s})
 	}
@@ -90,7 +92,11 @@ func (c *installer) late(now time.Time) error {
 		return nil
 	}
 	if late := c.rollout.Late(now, patience); len(late) > 0 {
-		c.log.Warn("a set takes long: the others go on without it", "sets", few(late), "stage", c.rollout.Stage().String())
+		level := slog.LevelWarn
+		if c.failures.failing() { // it was said already
+			level = slog.LevelDebug
+		}
+		c.log.Log(context.Background(), level, "a set takes long: the others go on without it", "sets", few(late), "stage", c.rollout.Stage().String())
 		return c.allAnswered(now)
 	}
 	return nil

@@ -48,7 +48,7 @@ type surveyed struct {
 	sessions map[string][]guard.Seen
 	whole    bool         // with their routes
 	routes   []bgp.Route  // nil: not known, at least of one of the BIRDs
-	unknown  error        // why the routes are not known, where they were asked for
+	unknown  error        // why sessions are not known, or routes that were asked for
 	local    []netip.Addr // of this machine's interfaces; nil: not known
 }
 

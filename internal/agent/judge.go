@@ -1,6 +1,7 @@
 package agent
 
 import (
+	"fmt"
 	"net/netip"
 	"slices"
 	"time"
@@ -32,13 +33,17 @@ type judge struct {
 	recovery recovery
 }
 
-// saw notes what a survey has seen, and says whether a session has come up.
+// saw notes what a survey has seen, and says whether a session has come up: then the
+// next start must know that.
 func (j *judge) saw(now time.Time, s surveyed) (cameUp bool) {
 	for set, sessions := range s.sessions {
 		cameUp = j.sessions.saw(now, set, sessions) || cameUp
 		j.recovery.saw(set, sessions)
 	}
 	j.sessions.forget(now.Add(-guard.DefaultWindow))
+	if cameUp {
+		j.memory.writeSoon()
+	}
 	return cameUp
 }
 
@@ -78,7 +83,7 @@ func (j *judge) mustSurvey(c *plan.Candidate) bool {
 func (j *judge) question(now time.Time, c *plan.Candidate, s surveyed) guard.Question {
 	q := guard.Question{
 		Options: j.options, Now: now, Salt: j.memory.salt, BIRD: j.birds.daemon.Version.Major, History: j.memory.history,
-		Seen: append(j.before(), j.sessions.all()...), Booted: j.known.Of("bird").BIRD.Rebooted(), Routes: s.routes, Local: j.local(s.local),
+		Seen: append(j.unseen(j.before()), j.sessions.all()...), Booted: j.known.Of("bird").BIRD.Rebooted(), Routes: s.routes, Local: j.local(s.local),
 		Doubt: j.inbox.Trust.Doubt(), Held: j.held(), Approved: j.approved(), Announced: j.memory.announced, Running: j.running(),
 	}
 	if c != nil {
@@ -231,9 +236,16 @@ func (j *judge) before() []guard.Seen {
 // lost notes that a BIRD went away: a change that comes while it is restarted must
 // not pass for harmless, so that all the sessions that it should have count.
 func (j *judge) lost(now time.Time, set string) {
+	if names, known := j.should(set); known {
+		j.sessions.lost(now, set, names)
+	}
+}
+
+// should are the sessions that the BIRD of a set should have; false: that is not known.
+func (j *judge) should(set string) ([]string, bool) {
 	running := j.runs.Running().ConfigOrNil()
 	if running == nil {
-		return
+		return nil, false
 	}
 	var names []string
 	for _, f := range running.Families() {
@@ -244,7 +256,25 @@ func (j *judge) lost(now time.Time, set string) {
 			names = append(names, s.Name)
 		}
 	}
-	j.sessions.lost(now, set, names)
+	return names, true
+}
+
+// presume has all sessions count that a BIRD should have which cannot be asked, and of
+// which it is not known when it had them. Its error says of which BIRD nobody knows
+// even that.
+func (j *judge) presume(now time.Time, c *plan.Candidate, s surveyed) error {
+	_, recalled := j.recalled()
+	for _, set := range c.Sets {
+		if _, known := s.sessions[set.Name]; known || !hasDaemon(set) || recalled {
+			continue
+		}
+		names, known := j.should(set.Name)
+		if !known {
+			return fmt.Errorf("which sessions there are is not known, so that what would become of them cannot be judged: %w", s.unknown)
+		}
+		j.sessions.presume(now, set.Name, names)
+	}
+	return nil
 }
 
 // held is what is held back by the guard, here or by the program before.

@@ -31,8 +31,13 @@ type lane struct {
 	busy   bool
 	next   *Order
 	// commands are running; again are those to be run after them.
-	commands []string
-	again    []string
+	commands, again *commands
+}
+
+// commands are a set's reload commands.
+type commands struct {
+	set  reload.Set
+	list []string
 }
 
 // commandsRan says that a set's reload commands have ended.
@@ -122,15 +127,15 @@ func (l *lanes) send(event any) {
 
 // run runs a set's reload commands beside all else; those that come while others
 // run are run after them.
-func (l *lanes) run(set reload.Set, commands []string) {
+func (l *lanes) run(set reload.Set, list []string) {
 	lane := l.of(set.Name)
 	if lane.commands != nil {
-		lane.again = commands
+		lane.again = &commands{set, list}
 		return
 	}
-	lane.commands = commands
+	lane.commands = &commands{set, list}
 	l.group.Go(func() error {
-		l.send(commandsRan{set, l.world.Run(l.ctx, commands)})
+		l.send(commandsRan{set, l.world.Run(l.ctx, list)})
 		return nil
 	})
 }
@@ -141,7 +146,7 @@ func (l *lanes) ran(set reload.Set) {
 	again := lane.again
 	lane.commands, lane.again = nil, nil
 	if again != nil {
-		l.run(set, again)
+		l.run(again.set, again.list)
 	}
 }
 
@@ -188,11 +193,15 @@ func perform(ctx context.Context, t Target, o Order) Done {
 // nothing, as it is in place already.
 func applyAndTell(ctx context.Context, t Target, s reload.Set, tell bool) (reload.Result, error) {
 	r, err := t.Apply(ctx, s)
-	idle := r.State == reload.Unchanged || r.State == reload.Installed && len(r.Changed) == 0
-	if err == nil && tell && idle {
+	if err == nil && tell && isIdle(r) {
 		return t.Reconfigure(ctx, s)
 	}
 	return r, err
+}
+
+// isIdle says that applying a set has done nothing.
+func isIdle(r reload.Result) bool {
+	return r.State == reload.Unchanged || r.State == reload.Installed && len(r.Changed) == 0
 }
 
 // mend puts right what has drifted; where nothing has, what could not be put right
@@ -200,7 +209,7 @@ func applyAndTell(ctx context.Context, t Target, s reload.Set, tell bool) (reloa
 func mend(ctx context.Context, t Target, s reload.Set, drift reload.Drift) (reload.Result, error) {
 	if len(drift.Files) > 0 || !drift.Any() {
 		r, err := t.Apply(ctx, s)
-		if err != nil || !drift.Restarted && !drift.Reconfigured {
+		if err != nil || !isIdle(r) || !drift.Restarted && !drift.Reconfigured {
 			return r, err
 		}
 	}

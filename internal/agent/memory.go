@@ -23,11 +23,13 @@ const rememberEvery = time.Minute
 //	started   recall     recalled  what the program before knew counts, until Live
 //	any       live       live      what ran is history
 //	any       announced  the same
+//	any       settled    the same  announcements that were taken away are over
 type memory struct {
 	node      string
 	began     time.Time
 	salt      guard.Salt
 	left      *guard.Memory // of the program before; nil: nothing, or it is over
+	exact     bool          // left is of what lies on disk
 	history   guard.History
 	announced guard.Announcements
 	// outline is that of what runs, made once; nil: not made.
@@ -45,12 +47,10 @@ func newMemory(node string, began time.Time) *memory {
 }
 
 // remembered takes what a program has left that ran here before.
-// It counts where it is of what lies on disk: a program that was killed may not have
-// come to writing it down.
+// Where it is not of what lies on disk, as of a program that was killed before it came
+// to writing down its last change, it serves to judge by, and not to go back to.
 func (m *memory) remembered(l Left) {
-	if l.Disk != "" && l.Disk == recordedHash(l.Records) {
-		m.left = l.Memory
-	}
+	m.left, m.exact = l.Memory, l.Disk != "" && l.Disk == recordedHash(l.Records)
 	if len(l.Salt) > 0 {
 		m.salt = l.Salt
 	}
@@ -95,8 +95,22 @@ func (m *memory) live(now time.Time, c, was *plan.Candidate, recalled *guard.Rec
 		m.history = m.history.Replaced(before, now, 0, pardoned)
 		m.outline = outline
 	}
-	m.left, m.writeAt = nil, time.Time{}
+	m.left = nil
+	m.writeSoon()
 }
+
+// settled notes that what runs was made from a state as it was at a time: what
+// objects announced that do not any more is over.
+func (m *memory) settled(s *backends.State, at time.Time) {
+	left := m.announced.Settled(s, at)
+	if len(left) < len(m.announced) {
+		m.announced = left
+		m.writeSoon()
+	}
+}
+
+// writeSoon has it written down at the next turn.
+func (m *memory) writeSoon() { m.writeAt = time.Time{} }
 
 // isTimeToWrite says whether to write the memory down now, and that this is done.
 func (m *memory) isTimeToWrite(now time.Time) bool {

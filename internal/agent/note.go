@@ -26,7 +26,9 @@ func (d *desk) note(now time.Time, done Done) {
 	d.news = true
 	if done.Err != nil {
 		of.Files.Erred(done.Err)
-		of.BIRD.Failing(done.Err)
+		if s.Daemon != nil {
+			of.BIRD.Failing(done.Err)
+		}
 		return
 	}
 	of.Files.Done(now, r, s.Mark)

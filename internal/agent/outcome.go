@@ -50,6 +50,7 @@ func (c *outcomes) live(candidate *plan.Candidate, sure bool) {
 	c.runs.Live(candidate, sure)
 	if !candidate.IsRest() {
 		c.inbox.Trust.Restore()
+		c.memory.settled(candidate.State, candidate.Times.Began)
 	}
 	c.edition.Worked(candidate.Templates)
 	c.care.live()

@@ -221,7 +221,11 @@ func (p *reporter) notConfirmed(s report.Set) []string {
 	}
 	var list []string
 	if s.Rendered != "" && s.Confirmed != s.Rendered && s.TrialEnds.IsZero() {
-		list = append(list, "set "+s.Name+": BIRD has not confirmed what should run"+after(": ", s.Error))
+		missing := "BIRD has not confirmed what should run"
+		if s.Socket == "" {
+			missing = "its reload commands have not worked yet"
+		}
+		list = append(list, "set "+s.Name+": "+missing+after(": ", s.Error))
 	}
 	away := []string{control.Absent.String(), control.Hung.String(), control.Restarting.String()}
 	if slices.Contains(away, s.State) {

@@ -28,6 +28,10 @@ func (s *script) commands() map[string]func(args []string, body string) {
 		"stop":   func([]string, string) { s.stop() },
 		"kill":   func([]string, string) { s.kill() },
 		"signal": func([]string, string) { s.signals <- syscall.SIGHUP },
+		"hangups": func(args []string, _ string) {
+			s.often(args, func(int) { s.signals <- syscall.SIGHUP })
+			s.once("told to look at everything again")
+		},
 		"freeze": func(args []string, _ string) { s.freeze(s.duration(args[0])) },
 		"wait":   func(args []string, _ string) { time.Sleep(s.duration(args[0])) },
 		// The datastore.
@@ -36,23 +40,57 @@ func (s *script) commands() map[string]func(args []string, body string) {
 		"gone":  func(args []string, _ string) { s.store.send(goneEvents(args)...) },
 		"bad":   func(args []string, _ string) { s.store.send(badEvents(args)...) },
 		"block": func(args []string, _ string) { s.blocks(args) },
+		"storm": func(args []string, _ string) {
+			s.often(args, func(i int) { s.blocks([]string{fmt.Sprintf("10.128.%d.0/26", i)}) })
+		},
 		"store": func(args []string, _ string) { s.store.stand(args...) },
 		// BIRD, and what is around it.
 		"bird":   func(args []string, body string) { s.bird(args, body) },
 		"peers":  func(args []string, _ string) { s.peers(args) },
 		"breaks": func(args []string, _ string) { s.breaks(args) },
+		"keeps":  func(args []string, _ string) { s.keeps(args) },
 		"edit":   func(args []string, body string) { s.edit(args[0], body) },
 		"move":   func(args []string, _ string) { s.move(args[0], args[1]) },
 		"fail":   func(args []string, _ string) { s.fail(args) },
 		"heal":   func([]string, string) { s.world.faults.clear() },
 		// The user.
 		"templates": func(args []string, body string) { s.templates(args, body) },
-		"approve":   func([]string, string) { s.approve() },
+		"approve":   func(args []string, _ string) { s.approve(len(args) > 0) },
 		// Questions.
 		"sessions": func([]string, string) { s.sessions() },
 		"files":    func(args []string, _ string) { s.files(strings.Join(args, " ")) },
 		"metrics":  func(args []string, _ string) { s.metrics(args) },
 	}
+}
+
+// often N PAUSE does something N times.
+func (s *script) often(args []string, do func(i int)) {
+	n, err := strconv.Atoi(args[0])
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	for i := range n {
+		do(i)
+		time.Sleep(s.duration(args[1]))
+	}
+}
+
+// once keeps, of what was said with a text, the first time alone.
+func (s *script) once(text string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	said := s.out.String()
+	s.out.Reset()
+	n := 0
+	for line := range strings.Lines(said) {
+		if strings.Contains(line, text) {
+			n++
+		}
+		if n <= 1 || !strings.Contains(line, text) {
+			s.out.WriteString(line)
+		}
+	}
+	fmt.Fprintf(&s.out, "          (%d times: %s)\n", n, text)
 }
 
 func (s *script) duration(text string) time.Duration {
@@ -223,6 +261,13 @@ func (s *script) peers(args []string) {
 	s.world.peersChanged()
 }
 
+// keeps SESSION... says which sessions must not end by what BIRD is told to use.
+func (s *script) keeps(names []string) {
+	for _, b := range s.world.birds {
+		b.keep(names)
+	}
+}
+
 // breaks SESSION TEXT has a session be down while BIRD uses what has that text.
 func (s *script) breaks(args []string) {
 	s.world.mu.Lock()
@@ -269,19 +314,27 @@ func (s *script) move(from, to string) {
 	}
 }
 
-// approve approves what the report says is held.
-func (s *script) approve() {
-	r, err := report.ReadOwn(s.dir)
-	if err == nil && (r == nil || r.Held == nil) {
+// approve approves what the report says is held; approve late what it said last.
+func (s *script) approve(late bool) {
+	if s.held == nil || !late && s.heldNow() == nil {
 		s.say("nothing is held")
 		return
 	}
-	if err == nil {
-		err = report.Approve(s.dir, *r.Held)
-	}
-	if err != nil {
+	if err := report.Approve(s.dir, *s.held); err != nil {
 		s.t.Fatal(err)
 	}
+}
+
+// heldNow is what the report says is held; nil: nothing.
+func (s *script) heldNow() *report.Held {
+	r, err := report.ReadOwn(s.dir)
+	if err != nil || r == nil {
+		return nil
+	}
+	if r.Held != nil {
+		s.held = r.Held
+	}
+	return r.Held
 }
 
 // sessions lists those that are established.

@@ -91,6 +91,7 @@ type script struct {
 	began time.Time // of the command
 	names map[string]string
 	ready string
+	held  *report.Held // last
 }
 
 func newScript(t *testing.T, dir string) *script {
@@ -153,6 +154,7 @@ func (s *script) do(command, body string) string {
 	f(words[1:], body)
 	synctest.Wait()
 	s.reportReadiness()
+	s.heldNow()
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	out := s.out.String()
@@ -165,6 +167,7 @@ func (s *script) say(format string, args ...any) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	text := strings.ReplaceAll(fmt.Sprintf(format, args...), s.dir, "$DIR")
+	text = others.ReplaceAllString(text, "other")
 	text = hexes.ReplaceAllStringFunc(text, func(h string) string {
 		if s.names[h] == "" {
 			s.names[h] = "#" + strconv.Itoa(len(s.names)+1)
@@ -173,6 +176,10 @@ func (s *script) say(format string, args ...any) {
 	})
 	fmt.Fprintf(&s.out, "  %7s %s\n", time.Since(s.began).Round(time.Millisecond), text)
 }
+
+// others are names of sets that no BIRD reads: they come from those of temporary
+// folders.
+var others = regexp.MustCompile(`[\w-]*-\d{3}-other\b`)
 
 // hexes are hashes, which scripts number.
 var hexes = regexp.MustCompile(`\b[0-9a-f]{16}\b`)

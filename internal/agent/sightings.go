@@ -56,6 +56,17 @@ func (k *sightings) lost(now time.Time, set string, names []string) {
 	}
 }
 
+// presume notes sessions of a set as if they had been seen, of which it is not known
+// when they were.
+func (k *sightings) presume(now time.Time, set string, names []string) {
+	of := k.of(set)
+	for _, name := range names {
+		if _, known := of[name]; !known {
+			of[name] = guard.Seen{Name: name, Set: set, Last: now}
+		}
+	}
+}
+
 // forget forgets what was last seen before a time.
 func (k *sightings) forget(before time.Time) {
 	for _, set := range k.last {

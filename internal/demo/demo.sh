@@ -44,6 +44,11 @@ mesh_is_up() {
     done
 }
 
+reflector_is_up() {
+    has_sessions k8s-m1 "$(node_session k8s-m2)" "$(node_session k8s-m3)" &&
+        sessions k8s-m2 | grep -qx "$(node_session k8s-m1) Established" && sessions k8s-m3 | grep -qx "$(node_session k8s-m1) Established"
+}
+
 reflection_is_up() {
     has_sessions k8s-m1 "$(node_session k8s-m2)" "$(node_session k8s-m3)" &&
         has_sessions k8s-m2 "$(node_session k8s-m1)" && has_sessions k8s-m3 "$(node_session k8s-m1)"
@@ -89,21 +94,23 @@ show_sessions
 wait_until "every node has the other nodes' blocks $routes_words" all_blocks_everywhere
 show_routes
 
-say '3. The mesh goes, and k8s-m1 becomes a route reflector: one transaction in etcd'
-write_etcd "$(resource BGPConfiguration default "$(bgp_configuration false)")" \
-    "$(resource Node k8s-m1 '"bgp":{"ipv4Address":"'"${address[k8s-m1]}"'/24","routeReflectorClusterID":"192.0.2.1"}' '{"route-reflector":"true"}')" \
+say '3. k8s-m1 becomes a route reflector, and when it reflects the mesh goes'
+write_etcd "$(resource Node k8s-m1 '"bgp":{"ipv4Address":"'"${address[k8s-m1]}"'/24","routeReflectorClusterID":"192.0.2.1"}' '{"route-reflector":"true"}')" \
     "$(resource BGPPeer reflect '"nodeSelector":"all()","peerSelector":"has(route-reflector)"')"
+wait_until 'all nodes have a session with k8s-m1' reflector_is_up
+wait_until 'and all blocks' all_blocks_everywhere
+write_etcd "$(resource BGPConfiguration default "$(bgp_configuration false)")"
 wait_until 'k8s-m2 and k8s-m3 speak with k8s-m1 only' reflection_is_up
 show_sessions
 wait_until 'every node has the blocks still, now by way of k8s-m1' all_blocks_everywhere
 note "k8s-m2 on the block of k8s-m3:"
 birdc_of k8s-m2 show route all "${block[k8s-m3]}" | grep -E 'BGP\.(originator_id|cluster_list|next_hop)' | indent
 
-say "4. A BGPFilter hides the block of k8s-m3, ${block[k8s-m3]}, from its peers"
+say "4. A BGPFilter hides the block of k8s-m3, ${block[k8s-m3]}, from its peers. It is all that k8s-m3 tells: so that is announced"
 before=$(for node in $nodes; do since "$node"; done)
 write_etcd \
-    "$(resource BGPFilter hide-m3 '"exportV4":[{"matchOperator":"In","cidr":"'"${block[k8s-m3]}"'","action":"Reject"}]')" \
-    "$(resource BGPPeer reflect '"nodeSelector":"all()","peerSelector":"has(route-reflector)","filters":["hide-m3"]')"
+    "$(announced BGPFilter hide-m3 '"exportV4":[{"matchOperator":"In","cidr":"'"${block[k8s-m3]}"'","action":"Reject"}]')" \
+    "$(announced BGPPeer reflect '"nodeSelector":"all()","peerSelector":"has(route-reflector)","filters":["hide-m3"]')"
 wait_until "k8s-m1 has lost ${block[k8s-m3]}" has_no_route k8s-m1 "${block[k8s-m3]}"
 wait_until "k8s-m2 has lost ${block[k8s-m3]}" has_no_route k8s-m2 "${block[k8s-m3]}"
 show_routes

@@ -72,8 +72,12 @@ etcdctl_quietly() { ETCDCTL_API=3 ${inside[etcd]-} etcdctl --endpoints "http://$
 # resource KIND NAME SPEC [LABELS]: "KEY JSON", as etcd holds a Calico resource.
 resource() {
     printf '/calico/resources/v3/projectcalico.org/%ss/%s ' "${1,,}" "$2"
-    printf '{"apiVersion":"projectcalico.org/v3","kind":"%s","metadata":{"name":"%s","labels":%s},"spec":{%s}}' "$1" "$2" "${4:-"{}"}" "$3"
+    printf '{"apiVersion":"projectcalico.org/v3","kind":"%s","metadata":{"name":"%s","labels":%s,"annotations":%s},"spec":{%s}}' "$1" "$2" "${4:-"{}"}" "${5:-"{}"}" "$3"
 }
+
+# announced KIND NAME SPEC: resource, whose changes are announced for the next hour,
+# so that no node holds them back.
+announced() { resource "$1" "$2" "$3" '{}' "{\"confd-bird.io/disruption-until\":\"$(date -u -d '+1 hour' +%Y-%m-%dT%H:%M:%SZ)\"}"; }
 
 bgp_configuration() { echo '"asNumber":64512,"nodeToNodeMeshEnabled":'"$1$bgp_extra"; } # MESH: true or false
 

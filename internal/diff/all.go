@@ -36,7 +36,7 @@ func (d Differ) compareAll(ctx context.Context, o Options) (*Report, error) {
 		return nil, err
 	}
 	report := &Report{Options: o, Bird: d.Birds.Version.String()}
-	c := comparison{Differ: d, Options: o, states: s, groups: map[[sha256.Size]byte]*Group{}, problems: map[bgp.Problem]bool{}}
+	c := comparison{Differ: d, Options: o, own: clustersOf(s.from, s.to), others: clustersOf(withoutWorkloads(s.from), withoutWorkloads(s.to)), groups: map[[sha256.Size]byte]*Group{}, problems: map[bgp.Problem]bool{}}
 	names := slices.Collect(maps.Keys(s.from.Nodes))
 	names = slices.AppendSeq(names, maps.Keys(s.to.Nodes))
 	slices.Sort(names)
@@ -68,7 +68,9 @@ func (d Differ) compareAll(ctx context.Context, o Options) (*Report, error) {
 type comparison struct {
 	Differ
 	Options
-	states
+	// own are both states as this node sees them, others as other nodes do: local
+	// workloads are this machine's alone, and of other nodes nobody knows them.
+	own, others clusters
 
 	mu sync.Mutex
 	// groups are nodes by what becomes of them.
@@ -76,19 +78,25 @@ type comparison struct {
 	problems map[bgp.Problem]bool
 }
 
-// of is the differ for a node of the cluster. Local workloads are this machine's
-// alone: of other nodes nobody knows them.
-func (c *comparison) of(name string) (d Differ, from, to *backends.State, err error) {
-	d, from, to = c.Differ, c.from, c.to
+// clusters are the states before and after, to compute from.
+type clusters struct{ from, to *bgp.Cluster }
+
+func clustersOf(from, to *backends.State) clusters {
+	return clusters{bgp.NewCluster(from), bgp.NewCluster(to)}
+}
+
+// of is the differ for a node of the cluster, and the states as it sees them.
+func (c *comparison) of(name string) (d Differ, states clusters, err error) {
+	d = c.Differ
 	own := &d.Planner.Settings.BGP
 	if name == own.Node {
-		return d, from, to, nil
+		return d, c.own, nil
 	}
 	own.Node, own.K8sNode = name, name
 	if !d.Planner.Templates.BuiltIn { // they may look up what is the node's
 		d.Planner.Templates, err = plan.Load(d.Planner.Settings, slog.New(slog.DiscardHandler))
 	}
-	return d, withoutWorkloads(from), withoutWorkloads(to), err
+	return d, c.others, err
 }
 
 func withoutWorkloads(s *backends.State) *backends.State {
@@ -102,14 +110,14 @@ func withoutWorkloads(s *backends.State) *backends.State {
 
 // node compares for one node, and puts it into its group.
 func (c *comparison) node(ctx context.Context, name string) error {
-	d, from, to, err := c.of(name)
+	d, states, err := c.of(name)
 	if err != nil {
 		return err
 	}
-	before, errBefore := d.Planner.Compute(from)
-	after, errAfter := d.Planner.Compute(to)
+	before, errBefore := d.Planner.ComputeIn(states.from)
+	after, errAfter := d.Planner.ComputeIn(states.to)
 	c.note(after)
-	kind, err := kindOf(errBefore, errAfter, to.Invalid[backends.Key{Kind: backends.KindNode, Name: name}] != nil)
+	kind, err := kindOf(errBefore, errAfter, states.to.State().Invalid[backends.Key{Kind: backends.KindNode, Name: name}] != nil)
 	switch {
 	case err != nil:
 		return c.put(name, Group{Kind: NodeFailed, Err: err})
@@ -214,15 +222,15 @@ func (c *comparison) sorted(ctx context.Context) ([]Group, error) {
 // files are the files of a node that differ. A side that does not have the node
 // has no files.
 func (c *comparison) files(ctx context.Context, name string) ([]File, error) {
-	d, from, to, err := c.of(name)
+	d, states, err := c.of(name)
 	if err != nil {
 		return nil, err
 	}
-	before, err := d.side(ctx, c.From, from)
+	before, err := d.side(ctx, c.From, states.from)
 	if err != nil && !errors.Is(err, bgp.ErrUnknownNode) {
 		return nil, fmt.Errorf("node %s: %w", name, err)
 	}
-	after, err := d.side(ctx, c.To, to)
+	after, err := d.side(ctx, c.To, states.to)
 	if err != nil && !errors.Is(err, bgp.ErrUnknownNode) {
 		return nil, fmt.Errorf("node %s: %w", name, err)
 	}

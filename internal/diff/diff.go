@@ -118,7 +118,7 @@ func (d Differ) Compare(ctx context.Context, o Options) (*Report, error) {
 	if err != nil {
 		return nil, err
 	}
-	to, err := d.side(ctx, o.To, s.to)
+	to, err := d.side(ctx, o.To, bgp.NewCluster(s.to))
 	if err != nil {
 		return nil, err
 	}
@@ -130,7 +130,7 @@ func (d Differ) Compare(ctx context.Context, o Options) (*Report, error) {
 	if o.From == Disk {
 		from, err = onDisk(to.sets)
 	} else {
-		from, err = d.side(ctx, o.From, s.from)
+		from, err = d.side(ctx, o.From, bgp.NewCluster(s.from))
 	}
 	if err != nil {
 		return nil, err
@@ -153,13 +153,13 @@ type side struct {
 }
 
 // side renders a state.
-func (d Differ) side(ctx context.Context, name string, state *backends.State) (side, error) {
+func (d Differ) side(ctx context.Context, name string, cluster *bgp.Cluster) (side, error) {
 	out := side{name: name}
 	var err error
-	if out.config, err = d.Planner.Compute(state); err != nil {
+	if out.config, err = d.Planner.ComputeIn(cluster); err != nil {
 		return out, fmt.Errorf("state %s: %w", name, err)
 	}
-	files, err := d.Planner.Render(ctx, out.config, state, d.Birds.Version)
+	files, err := d.Planner.Render(ctx, out.config, cluster.State(), d.Birds.Version)
 	if err != nil {
 		return out, fmt.Errorf("state %s: %w", name, err)
 	}

@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"confd/bgp"
+	"confd/internal/terminal"
 	"confd/internal/unified"
 )
 
@@ -64,6 +65,7 @@ func (t *textWriter) head(r *Report, g Group) {
 // files prints the diffs.
 func (t *textWriter) files(g Group) {
 	for _, f := range g.Files {
+		f.Diff = terminal.Text(f.Diff)
 		if t.colours {
 			f.Diff = unified.Coloured(f.Diff)
 		}
@@ -74,7 +76,7 @@ func (t *textWriter) files(g Group) {
 // summary prints what the difference means, with names.
 func (t *textWriter) summary(g Group) {
 	if g.Err != nil {
-		t.print(fmt.Sprintf("%v\n", g.Err))
+		t.print(terminal.Text(g.Err.Error()) + "\n")
 		return
 	}
 	t.print(g.Changes.String() + "\n")
@@ -95,7 +97,7 @@ func (t *textWriter) list(title string, names []string) {
 	if len(names) == 0 {
 		return
 	}
-	text := strings.Join(names[:min(len(names), most)], ", ")
+	text := terminal.Line(strings.Join(names[:min(len(names), most)], ", "))
 	if len(names) > most {
 		text += fmt.Sprintf(", and %d more", len(names)-most)
 	}

@@ -16,6 +16,7 @@ import (
 	"github.com/BurntSushi/toml"
 
 	"confd/backends"
+	"confd/bgp"
 	"confd/internal/export"
 	"confd/internal/settings"
 	"confd/templates"
@@ -52,7 +53,7 @@ func warningsOf(ctx context.Context, dir string) ([]Warning, error) {
 	}
 	t := cases[0].targets(cases[0].nodes)[0][0]
 	r := &runner{builtIn: builtInTemplates}
-	render, err := r.prepare(t, func() (*backends.State, error) { return t.load(ctx) })
+	render, err := r.prepare(t, func() (*bgp.Cluster, error) { return t.load(ctx) })
 	if err != nil {
 		return nil, err
 	}

@@ -18,7 +18,7 @@ import (
 
 	"github.com/sourcegraph/conc/stream"
 
-	"confd/backends"
+	"confd/bgp"
 	"confd/etc"
 	"confd/internal/birdcheck"
 	"confd/internal/plan"
@@ -129,7 +129,7 @@ func (r *runner) start(ctx context.Context, s *stream.Stream, c *Case) {
 	if !c.hasPatterns() && r.count(c.targets(c.nodes)) == 0 {
 		return
 	}
-	load := sync.OnceValues(func() (*backends.State, error) { return c.load(ctx) })
+	load := sync.OnceValues(func() (*bgp.Cluster, error) { return c.load(ctx) })
 	names := c.nodes
 	var err error
 	if c.nodeFolders { // what is wrong with its data is wrong for all of them
@@ -207,7 +207,7 @@ func (r *runner) report(results []Result) {
 }
 
 // run runs the targets of one node.
-func (r *runner) run(ctx context.Context, targets []Target, load func() (*backends.State, error)) []Result {
+func (r *runner) run(ctx context.Context, targets []Target, load func() (*bgp.Cluster, error)) []Result {
 	results := make([]Result, len(targets))
 	began := time.Now()
 	render, err := r.prepare(targets[0], load)
@@ -227,7 +227,7 @@ type renderer func(context.Context, Target) (Rendering, error)
 
 // prepare computes what the node of t should speak: that is the same for every
 // BIRD.
-func (r *runner) prepare(t Target, load func() (*backends.State, error)) (renderer, error) {
+func (r *runner) prepare(t Target, load func() (*bgp.Cluster, error)) (renderer, error) {
 	builtIn, err := r.builtIn()
 	if err != nil {
 		return nil, err
@@ -236,16 +236,16 @@ func (r *runner) prepare(t Target, load func() (*backends.State, error)) (render
 	if err != nil {
 		return nil, err
 	}
-	state, err := load()
+	cluster, err := load()
 	if err != nil {
 		return nil, err
 	}
-	cfg, err := p.Compute(state)
+	cfg, err := p.ComputeIn(cluster)
 	if err != nil {
 		return nil, err
 	}
 	return func(ctx context.Context, t Target) (Rendering, error) {
-		return t.render(ctx, p, cfg, state, r.Checker)
+		return t.render(ctx, p, cfg, cluster.State(), r.Checker)
 	}, nil
 }
 

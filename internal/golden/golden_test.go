@@ -208,11 +208,11 @@ func TestReportInColour(t *testing.T) {
 	c := newCase(t, "node = \"n\"\nbird = \"2\"\n")
 	var b bytes.Buffer
 	r := NewReporter(&b, Text, func(diff string) string { return "<" + diff + ">" })
-	result := Result{Target: c.targets(c.nodes)[0][0], Diffs: []Diff{{File: "f", Text: "-a\n+b\n"}}}
+	result := Result{Target: c.targets(c.nodes)[0][0], Diffs: []Diff{{File: "f", Text: "-a\x1b[2J\n+b\tc\n"}}}
 	if err := errors.Join(r.Result(result), r.End(Summary{Cases: 1, Failed: 1})); err != nil {
 		t.Fatal(err)
 	}
-	if got := b.String(); !strings.Contains(got, "\x1b[31mFAIL   \x1b[m "+c.Name+"\n<-a\n+b\n>") || !strings.Contains(got, "failed:") {
+	if got := b.String(); !strings.Contains(got, "\x1b[31mFAIL   \x1b[m "+c.Name+"\n<-a?[2J\n+b\tc\n>") || !strings.Contains(got, "failed:") {
 		t.Errorf("got %q", got)
 	}
 }

@@ -30,7 +30,7 @@ type Rendering struct {
 
 // load reads the resources of a case. A document that cannot be read at all is an
 // error, as one of the case; an object that cannot be used is part of the state.
-func (c *Case) load(ctx context.Context) (*backends.State, error) {
+func (c *Case) load(ctx context.Context) (*bgp.Cluster, error) {
 	events, err := file.Load(ctx, c.data, nil)
 	if err != nil {
 		return nil, settings.Error{Err: err}
@@ -49,7 +49,7 @@ func (c *Case) load(ctx context.Context) (*backends.State, error) {
 		}
 		state.Apply(e)
 	}
-	return state, nil
+	return bgp.NewCluster(state), nil
 }
 
 // planner computes and renders for one node of a case. builtIn are the templates

@@ -6,6 +6,8 @@ import (
 	"io"
 	"os"
 	"strings"
+
+	"confd/internal/terminal"
 )
 
 // The formats of reports.
@@ -107,10 +109,10 @@ func checkNote(r Result) string {
 func (p painter) details(r Result) string {
 	var b strings.Builder
 	if r.Err != nil {
-		b.WriteString(strings.TrimRight(r.Err.Error(), "\n") + "\n")
+		b.WriteString(terminal.Text(strings.TrimRight(r.Err.Error(), "\n")) + "\n")
 	}
 	for _, d := range r.Diffs {
-		b.WriteString(p.diff(strings.TrimRight(d.Text, "\n") + "\n"))
+		b.WriteString(p.diff(terminal.Text(strings.TrimRight(d.Text, "\n")) + "\n"))
 	}
 	return b.String()
 }

@@ -7,7 +7,7 @@ import (
 	"path/filepath"
 	"slices"
 
-	"confd/backends"
+	"confd/bgp"
 	"confd/internal/settings"
 )
 
@@ -61,12 +61,12 @@ func (c *Case) hasPatterns() bool { return slices.ContainsFunc(c.nodes, isPatter
 
 // nodeNames are the names of the case's nodes: in the order of case.toml, and
 // those that a pattern matches by name. load gives the case's resources.
-func (c *Case) nodeNames(load func() (*backends.State, error)) ([]string, error) {
-	state, err := load()
+func (c *Case) nodeNames(load func() (*bgp.Cluster, error)) ([]string, error) {
+	cluster, err := load()
 	if err != nil {
 		return nil, err
 	}
-	known := slices.Sorted(maps.Keys(state.Nodes))
+	known := slices.Sorted(maps.Keys(cluster.State().Nodes))
 	var names []string
 	seen := map[string]bool{}
 	for _, pattern := range c.nodes {

@@ -22,6 +22,7 @@ type Announcements []Announcement
 type Announcement struct {
 	Object backends.Key `json:"object"`
 	Until  time.Time    `json:"until"`
+	Read   time.Time    `json:"read,omitzero"`
 }
 
 // Noted notes what a resource that has arrived announces, if anything; those that
@@ -34,7 +35,17 @@ func (a Announcements) Noted(r backends.Resource, now time.Time) Announcements {
 	}
 	key := r.ResourceKey()
 	out := slices.DeleteFunc(slices.Clone(a), func(x Announcement) bool { return x.Object == key || !now.Before(x.Until) })
-	return append(out, Announcement{key, until})
+	return append(out, Announcement{key, until, now})
+}
+
+// Settled are the announcements that are left once what runs was made from s, as it
+// was at a time: one is over where a later version of its object is in place that has
+// none. One of an object that is gone goes on.
+func (a Announcements) Settled(s *backends.State, at time.Time) Announcements {
+	return slices.DeleteFunc(slices.Clone(a), func(x Announcement) bool {
+		r, there := s.Get(x.Object)
+		return there && !x.Read.After(at) && backends.IntentOf(r).DisruptionUntil == ""
+	})
 }
 
 // announced reads what a resource announces; why says what is wrong with it, where

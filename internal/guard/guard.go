@@ -167,7 +167,8 @@ type Watch struct {
 	// down all the same (bgp.Touched): they are established, and must stay up.
 	Stay []string
 	// Return are the sessions that it remakes by intent: they are established, and
-	// must be again when the trial ends.
+	// must be again when the trial ends. Not among them are those whose loss is
+	// announced or approved: their other ends may change later.
 	Return []string
 }
 
@@ -178,7 +179,9 @@ func Judge(q Question) Verdict {
 	}
 	v := Verdict{Outline: q.Candidate.outline(q.Salt), Watch: map[string]Watch{}}
 	q.changes(&v)
-	q.hold(&v)
+	j := q.judgement(q.Candidate.Config, q.Candidate.State, v.Outline, v.Changes)
+	q.hold(&v, j)
+	q.excuse(&v, j)
 	return v
 }
 

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
 
 	"confd/backends"
 )
@@ -79,10 +80,23 @@ func TestWatch(t *testing.T) {
 		want   map[string]Watch
 		known  bool
 	}{
-		"a node added":       {change: func(s *backends.State) { put(s, aNode(4, false)) }, want: map[string]Watch{"bird": {}}, known: true},
-		"all refiltered":     {change: block, want: map[string]Watch{"bird": {Stay: two}}, known: true},
-		"one is not up":      {change: block, ask: func(q *Question) { q.Seen = downSince(q.Seen, time.Second, two[0]) }, want: map[string]Watch{"bird": {Stay: two[1:]}}, known: true},
-		"one is remade":      {change: func(s *backends.State) { change(s.Nodes, "node-3", func(n *backends.Node) { n.ASNumber = 65000 }) }, want: map[string]Watch{"bird": {Return: two[1:]}}, known: true},
+		"a node added":   {change: func(s *backends.State) { put(s, aNode(4, false)) }, want: map[string]Watch{"bird": {}}, known: true},
+		"all refiltered": {change: block, want: map[string]Watch{"bird": {Stay: two}}, known: true},
+		"one is not up":  {change: block, ask: func(q *Question) { q.Seen = downSince(q.Seen, time.Second, two[0]) }, want: map[string]Watch{"bird": {Stay: two[1:]}}, known: true},
+		"one is remade":  {change: func(s *backends.State) { change(s.Nodes, "node-3", func(n *backends.Node) { n.ASNumber = 65000 }) }, want: map[string]Watch{"bird": {Return: two[1:]}}, known: true},
+		"one is remade, as announced": {change: func(s *backends.State) {
+			change(s.Nodes, "node-3", func(n *backends.Node) { n.ASNumber = 65000; announce(n, inAnHour) })
+		}, want: map[string]Watch{"bird": {}}, known: true},
+		"another one is announced": {change: func(s *backends.State) {
+			change(s.Nodes, "node-3", func(n *backends.Node) { n.ASNumber = 65000 })
+			change(s.Nodes, "node-2", func(n *backends.Node) { announce(n, inAnHour) })
+		}, want: map[string]Watch{"bird": {Return: two[1:]}}, known: true},
+		"all are remade, as approved": {change: asNumber(64600), ask: func(q *Question) {
+			q.Approved = []string{Judge(*q).ID}
+		}, want: map[string]Watch{"bird": {}}, known: true},
+		"all are remade, as announced": {change: func(s *backends.State) {
+			put(s, &backends.BGPConfiguration{Name: "default", ASNumber: 64600, Intent: backends.Intent{DisruptionUntil: inAnHour}})
+		}, want: map[string]Watch{"bird": {}}, known: true},
 		"what was not known": {change: block, ask: func(q *Question) { q.Running = nil }, want: map[string]Watch{}},
 		"only texts": {change: block, ask: func(q *Question) {
 			q.Running.Config, q.Running.State = nil, nil
@@ -101,7 +115,7 @@ func TestWatch(t *testing.T) {
 				test.ask(&q)
 			}
 			v := Judge(q)
-			if diff := cmp.Diff(test.want, v.Watch); diff != "" || v.Known != test.known || v.Same {
+			if diff := cmp.Diff(test.want, v.Watch, cmpopts.EquateEmpty()); diff != "" || v.Known != test.known || v.Same {
 				t.Errorf("known %t, same %t: %s", v.Known, v.Same, diff)
 			}
 		})

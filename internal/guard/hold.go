@@ -10,52 +10,39 @@ import (
 )
 
 // hold says whether the candidate may go live.
-func (q Question) hold(v *Verdict) {
-	j := q.judgement(q.Candidate.Config, q.Candidate.State, v.Outline, v.Changes)
+func (q Question) hold(v *Verdict, j *judgement) {
 	v.Notes = append(v.Notes, j.homelessNotes()...)
 	list := j.findings()
 	v.NeedRoutes = j.needRoutes && q.Routes == nil
 	if len(list) == 0 {
 		return
 	}
-	id, reasons := j.identify(list)
-	rest, left := q.unannounced(v, j, list, reasons)
+	rest, left := q.unannounced(v, j, list)
 	v.NeedRoutes = v.NeedRoutes || rest.needRoutes && q.Routes == nil
 	if left == nil {
 		v.Pardoned = pardoned(list, nil)
 		return
 	}
-	if rest != j {
-		v.Pardoned = pardoned(list, left)
-		id, reasons = rest.identify(left)
-	}
-	v.ID = id
+	reasons := rest.reasons(left)
+	v.ID = rest.idOf(reasons, left)
 	v.fill(rest, left, reasons)
-	v.Approved = slices.Contains(q.Approved, id) || q.approvedByAnnotation(id, reasons)
+	v.Approved = slices.Contains(q.Approved, v.ID) || q.approvedByAnnotation(v.ID, reasons)
 	v.Held = !v.Approved
 	if v.Approved {
 		v.Pardoned = pardoned(list, nil)
-	} else {
-		v.Pardoned = nil
 	}
-}
-
-// identify says which objects are the reason for what was found, and names it.
-func (j *judgement) identify(list []finding) (string, map[backends.Key]aspect) {
-	reasons := j.reasons(list)
-	return j.idOf(reasons, list), reasons
 }
 
 // unannounced judges what is left of a candidate when the objects whose changes are
 // announced stay as they were; nil: nothing that is to be held.
-func (q Question) unannounced(v *Verdict, j *judgement, list []finding, reasons map[backends.Key]aspect) (*judgement, []finding) {
+func (q Question) unannounced(v *Verdict, j *judgement, list []finding) (*judgement, []finding) {
 	keys, notes := q.announcedChanges()
 	v.Notes = append(v.Notes, notes...)
 	if len(keys) == 0 {
 		return j, list
 	}
 	if q.stateBefore() == nil {
-		return q.standingAnnounced(v, j, list, keys, reasons)
+		return standingAnnounced(v, j, list, keys)
 	}
 	state := q.without(keys)
 	config, err := bgp.Compute(state, q.Options)
@@ -76,7 +63,8 @@ func (q Question) unannounced(v *Verdict, j *judgement, list []finding, reasons 
 
 // standingAnnounced is unannounced where nobody knows what was before: what is the
 // reason then must be announced, all of it.
-func (q Question) standingAnnounced(v *Verdict, j *judgement, list []finding, keys []backends.Key, reasons map[backends.Key]aspect) (*judgement, []finding) {
+func standingAnnounced(v *Verdict, j *judgement, list []finding, keys []backends.Key) (*judgement, []finding) {
+	reasons := j.reasons(list)
 	if len(reasons) == 0 {
 		return j, list
 	}

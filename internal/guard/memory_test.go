@@ -141,6 +141,23 @@ func TestAnnouncements(t *testing.T) {
 	if len(a) != 1 || a[0].Object.Name != "n" {
 		t.Errorf("%v", a)
 	}
+	for name, test := range map[string]struct {
+		change func(*backends.State)
+		at     time.Time
+		left   int
+	}{
+		"as it was":      {func(*backends.State) {}, now(), 1},
+		"taken away":     {func(s *backends.State) { put(s, peer("")) }, now(), 0},
+		"read meanwhile": {func(s *backends.State) { put(s, peer("")) }, ago(time.Second), 1},
+		"deleted":        {func(s *backends.State) { drop(s, backends.KindBGPPeer, "x") }, now(), 1},
+	} {
+		s := backends.NewState()
+		put(s, peer(inAnHour))
+		test.change(s)
+		if left := (Announcements{}).Noted(peer(inAnHour), now()).Settled(s, test.at); len(left) != test.left {
+			t.Errorf("%s: %v", name, left)
+		}
+	}
 	w := newWorld(t, mesh4())
 	v := w.try(func(s *backends.State) {
 		off(s)

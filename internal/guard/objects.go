@@ -152,18 +152,30 @@ func (s *suspects) changed(key backends.Key, about aspect) {
 	if _, noted := s.keys[key]; noted || key.Name == "" {
 		return
 	}
-	if was, is := s.essences(key, about); was != is {
+	at := keyAspect{key, about}
+	differs, known := s.j.differ[at]
+	if !known {
+		differs = s.differs(key, about)
+		s.j.differ[at] = differs
+	}
+	if differs {
 		s.keys[key] = about
 	}
 }
 
-func (s *suspects) essences(key backends.Key, about aspect) (was, is string) {
+// keyAspect is an aspect of an object.
+type keyAspect struct {
+	backends.Key
+	aspect
+}
+
+func (s *suspects) differs(key backends.Key, about aspect) bool {
 	old, _ := s.before.Get(key)
 	if now, _ := s.after.Get(key); old == now {
-		return "", ""
+		return false
 	}
 	salt := s.j.q.Salt
-	return essenceOf(s.before, key, about, salt), essenceOf(s.after, key, about, salt)
+	return essenceOf(s.before, key, about, salt) != essenceOf(s.after, key, about, salt)
 }
 
 // line looks at what can have taken away one session, or remade it.
@@ -201,21 +213,20 @@ func (s *suspects) selects(key backends.Key) bool {
 	return false
 }
 
-// asking looks at an object that asks for a session, and the Secrets that it names.
+// asking looks at an object that asks for a session, and the Secret that it names now:
+// one that it does not name any more nobody reads.
 func (s *suspects) asking(key backends.Key) {
 	s.changed(key, ofSessions)
-	for _, state := range []*backends.State{s.before, s.after} {
-		r, _ := state.Get(key)
-		var ref *backends.SecretKeyRef
-		switch r := r.(type) {
-		case *backends.BGPPeer:
-			ref = r.Password
-		case *backends.BGPConfiguration:
-			ref = r.NodeMeshPassword
-		}
-		if ref != nil {
-			s.changed(backends.Key{Kind: backends.KindSecret, Namespace: s.j.q.Options.SecretNamespace, Name: ref.Name}, ofSessions)
-		}
+	r, _ := s.after.Get(key)
+	var ref *backends.SecretKeyRef
+	switch r := r.(type) {
+	case *backends.BGPPeer:
+		ref = r.Password
+	case *backends.BGPConfiguration:
+		ref = r.NodeMeshPassword
+	}
+	if ref != nil {
+		s.changed(backends.Key{Kind: backends.KindSecret, Namespace: s.j.q.Options.SecretNamespace, Name: ref.Name}, ofSessions)
 	}
 }
 

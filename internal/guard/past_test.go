@@ -34,6 +34,12 @@ func TestWithoutAPast(t *testing.T) {
 		want    string
 		objects []string
 	}{
+		"seen twice": {off, func(q *Question) {
+			all(q)
+			for _, s := range q.Seen {
+				q.Seen = append(q.Seen, Seen{Name: s.Name, Last: ago(time.Minute)})
+			}
+		}, "it would take away 2 of 3 established sessions", nil},
 		"nothing changed": {func(*backends.State) {}, all, goesLive, nil},
 		"mesh off": {off, all, "it would take away 2 of 3 established sessions",
 			[]string{"BGPConfiguration default: the mesh is switched off"}},

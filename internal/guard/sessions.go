@@ -1,6 +1,9 @@
 package guard
 
 import (
+	"maps"
+	"slices"
+
 	"confd/backends"
 	"confd/bgp"
 	"confd/internal/birdtext"
@@ -32,6 +35,7 @@ type judgement struct {
 	// unwritten: the templates leave sessions out that the candidate asks for.
 	unwritten bool
 	cluster   *cluster
+	differ    map[keyAspect]bool // objects that were looked at: whether they changed
 	sessions  []session
 	// needRoutes: with BIRD's routes the judgement may be another one.
 	needRoutes bool
@@ -59,18 +63,20 @@ func (s session) lost() bool { return s.fate != kept }
 func (q Question) judgement(config *bgp.Config, state *backends.State, is *Outline, changes bgp.Changes) *judgement {
 	j := &judgement{
 		q: q, config: config, state: state, is: is, was: q.Running.outline(q.Salt), changes: changes,
-		now: bookOf(is), seen: make(map[string]Seen, len(q.Seen)), routes: q.countRoutes(), cluster: newCluster(state),
+		now: bookOf(is), seen: make(map[string]Seen, len(q.Seen)), routes: q.countRoutes(), cluster: newCluster(state), differ: map[keyAspect]bool{},
 	}
 	for i, f := range config.Families() {
 		j.policies[i] = bgp.PoliciesOf(config, f)
 	}
 	for _, s := range q.Seen {
-		j.seen[s.Name] = s
+		if was := j.seen[s.Name]; !was.Established && !was.Last.After(s.Last) {
+			j.seen[s.Name] = s
+		}
 	}
 	if j.was == nil {
 		j.was = &Outline{}
-		for _, s := range q.Seen {
-			j.was.Lines = append(j.was.Lines, lineOfSeen(s))
+		for _, name := range slices.Sorted(maps.Keys(j.seen)) {
+			j.was.Lines = append(j.was.Lines, lineOfSeen(j.seen[name]))
 		}
 	}
 	if q.Held != nil {
@@ -110,10 +116,14 @@ func (j *judgement) look() {
 // addOthers adds the sessions of BIRD's that are in none of the configurations:
 // those of templates of a user's own, and of files that somebody else wrote.
 func (j *judgement) addOthers() {
-	for _, s := range j.q.Seen {
-		if j.then.has(s.Name) || j.now.has(s.Name) {
-			continue
+	others := map[string]bool{}
+	for name := range j.seen {
+		if !j.then.has(name) && !j.now.has(name) {
+			others[name] = true
 		}
+	}
+	for _, name := range slices.Sorted(maps.Keys(others)) {
+		s := j.seen[name]
 		l := lineOfSeen(s)
 		if l.Kind != "" || !j.counts(l, j.was) {
 			continue

@@ -3,6 +3,7 @@ package guard
 import (
 	"slices"
 
+	"confd/backends"
 	"confd/bgp"
 	"confd/internal/birdtext"
 )
@@ -41,6 +42,33 @@ func (q Question) textChanges(v *Verdict) {
 		v.Watch[set.Name] = q.watched(c).of(set.Name, q.Seen)
 	}
 	v.Known, v.Changes = len(new) > 0 && len(new) == len(q.Candidate.Sets), birdtext.Compare(old, new, q.BIRD)
+}
+
+// excuse takes sessions off the list of those that must return whose loss is
+// approved, or comes from an object whose changes are announced.
+func (q Question) excuse(v *Verdict, j *judgement) {
+	meant := setOf(v.Pardoned)
+	keys, _ := q.announcedChanges()
+	for set, w := range v.Watch {
+		w.Return = slices.DeleteFunc(w.Return, func(name string) bool { return meant[name] || j.announced(name, keys) })
+		v.Watch[set] = w
+	}
+}
+
+// announced says whether one of these objects is a reason for what becomes of a
+// session.
+func (j *judgement) announced(session string, keys []backends.Key) bool {
+	if len(keys) == 0 || j.q.stateBefore() == nil {
+		return false
+	}
+	for _, family := range []int{4, 6} {
+		if l := j.then.byName[lineKey{family, session}]; l != nil {
+			s := suspects{j: j, before: j.q.stateBefore(), after: j.state, keys: map[backends.Key]aspect{}}
+			s.line(*l)
+			return slices.ContainsFunc(keys, func(k backends.Key) bool { _, is := s.keys[k]; return is })
+		}
+	}
+	return false
 }
 
 // watched are the sessions, of whatever set, that changes touch or remake.

@@ -39,6 +39,7 @@ func (s FilesState) String() string {
 //	on trial  Erred: undone, restored    failed     what was confirmed is on disk again
 //	on trial  TrialBroke                 failed     what BIRD uses is not known
 //	any       NotNeeded                  absent     nobody would read it
+//	any       Stays (what is confirmed)  confirmed  it is what should be there, whatever was tried
 //	any       Drifted                    the same   something was found changed
 type Files struct {
 	state FilesState
@@ -109,6 +110,14 @@ func (f *Files) TrialBroke() { f.state, f.trialEnds = Failed, time.Time{} }
 
 // NotNeeded notes that the files were not written, as nobody would read them.
 func (f *Files) NotNeeded() { f.state, f.installed, f.err = Absent, "", "" }
+
+// Stays notes that the set of that hash is what should be there, and is used already:
+// what was tried besides is not asked for.
+func (f *Files) Stays(hash string) {
+	if f.confirmed == hash && f.installed == hash {
+		f.state, f.wanted, f.err = Confirmed, hash, ""
+	}
+}
 
 // Drifted notes what was found changed, in words, and says whether that is news.
 func (f *Files) Drifted(what string) bool {

@@ -127,6 +127,9 @@ func (p Planner) Compute(state *backends.State) (*bgp.Config, error) {
 	return bgp.Compute(state, p.Settings.BGP)
 }
 
+// ComputeIn is Compute for one of several nodes of a cluster.
+func (p Planner) ComputeIn(c *bgp.Cluster) (*bgp.Config, error) { return c.Compute(p.Settings.BGP) }
+
 // Render gives the files for version v of BIRD, in the templates' order. state is
 // what cfg was computed from. There must be templates.
 func (p Planner) Render(ctx context.Context, cfg *bgp.Config, state *backends.State, v templates.Version) ([]templates.File, error) {

@@ -60,7 +60,7 @@ type Rollout struct {
 	batch     inbox.Batch
 	candidate *plan.Candidate
 	answers   map[string]*Answer // by set; nil: it has not answered
-	since     time.Time          // when the first set answered
+	since     time.Time          // from when on a set that has not answered takes longer than the others
 }
 
 // Part is how much of what is asked for is rolled out.
@@ -104,13 +104,16 @@ func (r *Rollout) Planned(c *plan.Candidate) {
 
 // Pass goes on after the judgement, and returns the sets to check: none where the
 // first thing is to install. known are the sets that need no check by themselves.
-func (r *Rollout) Pass(known func(reload.Set) bool) []reload.Set {
+func (r *Rollout) Pass(now time.Time, known func(reload.Set) bool) []reload.Set {
 	if len(r.candidate.Sets) < 2 {
 		return nil
 	}
 	check := slices.DeleteFunc(slices.Clone(r.candidate.Sets), known)
 	if len(check) > 0 {
 		r.ask(Checking, check)
+	}
+	if len(check) < len(r.candidate.Sets) { // the others wait already
+		r.since = now
 	}
 	return check
 }
@@ -143,7 +146,7 @@ func (r *Rollout) Answered(now time.Time, stage Stage, set string, a Answer) boo
 }
 
 // Late ends the wait for sets whose answer takes longer, by patience, than that of
-// the first that has answered. It returns their names.
+// the first that has answered, or that need not. It returns their names.
 func (r *Rollout) Late(now time.Time, patience time.Duration) []string {
 	if r.since.IsZero() || now.Sub(r.since) < patience {
 		return nil

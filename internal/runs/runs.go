@@ -6,6 +6,7 @@
 //	startup   Found      startup   one set more, or a set anew
 //	any       Began      the same  it is in doubt what is on disk, until Live
 //	any       Live       running   the candidate runs; what lay there before is over
+//	running   Same       running   a later state asks for it, too
 //	any       Try        trial     some sets are on trial; of a whole candidate, or not
 //	trial     Passed     trial     that set is confirmed; others are still on trial
 //	trial     Passed     as before it was the last set: Live follows where it was a whole
@@ -18,6 +19,7 @@ package runs
 import (
 	"slices"
 
+	"confd/backends"
 	"confd/bgp"
 	"confd/internal/inbox"
 	"confd/internal/plan"
@@ -160,6 +162,13 @@ func (r *Runs) Began(sets []reload.Set) { r.last, r.doubt = sets, true }
 // Live notes that a candidate runs. sure says that all of it is in place.
 func (r *Runs) Live(c *plan.Candidate, sure bool) {
 	r.running, r.startup, r.trial, r.Back, r.doubt = c, nil, nil, WayBack{}, !sure
+}
+
+// Same notes that what runs is also what a later state asks for.
+func (r *Runs) Same(state *backends.State) {
+	running := *r.running
+	running.State = state
+	r.running = &running
 }
 
 // Try notes which sets are on trial: of a whole candidate, or of none.

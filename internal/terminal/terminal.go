@@ -34,6 +34,17 @@ func Lines(text string) string {
 	return strings.Join(lines, "\n")
 }
 
+// Text is text of several lines in which each character stays that is printable, and
+// tabs do: of what is compared, nothing may look the same that is not.
+func Text(text string) string {
+	return strings.Map(func(r rune) rune {
+		if r == '\n' || r == '\t' || unicode.IsPrint(r) {
+			return r
+		}
+		return '?'
+	}, text)
+}
+
 // JSON is a JSON text in which what is not printable is escaped, and which says
 // the same.
 func JSON(text []byte) []byte {

@@ -127,6 +127,34 @@ func (e *Etcd) Reset() {
 	e.Restart()
 }
 
+// Save copies the store to a folder of the test's, which it returns; the server is
+// restarted for that.
+func (e *Etcd) Save() string {
+	e.tb.Helper()
+	e.Kill()
+	folder := filepath.Join(e.tb.TempDir(), "data")
+	e.copy(folder, e.dataDir())
+	e.Restart()
+	return folder
+}
+
+// Restore restarts the server with the store that Save has copied: its revisions go
+// back.
+func (e *Etcd) Restore(folder string) {
+	e.tb.Helper()
+	e.Kill()
+	e.wipe()
+	e.copy(e.dataDir(), folder)
+	e.Restart()
+}
+
+func (e *Etcd) copy(to, from string) {
+	e.tb.Helper()
+	if err := os.CopyFS(to, os.DirFS(from)); err != nil {
+		e.tb.Fatalf("copy etcd's data: %v", err)
+	}
+}
+
 func (e *Etcd) wipe() {
 	if err := os.RemoveAll(e.dataDir()); err != nil {
 		e.tb.Fatalf("empty etcd's data folder: %v", err)
