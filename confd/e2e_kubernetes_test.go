@@ -21,6 +21,7 @@ func TestEndToEndKubernetes(t *testing.T) {
 	runScenarios(t,
 		scenario{"live", testKubernetesLive},
 		scenario{"beside etcd", testKubernetesBesideEtcd},
+		scenario{"outages", testKubernetesOutages},
 	)
 }
 

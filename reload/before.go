@@ -7,53 +7,12 @@ import (
 	"path/filepath"
 	"slices"
 	"strconv"
-	"strings"
 
 	"confd/internal/foreign"
 )
 
 // What lay on disk before a set is kept until BIRD has agreed to the set: the
 // process may be killed while nobody knows whether BIRD will.
-
-// Before is what lay on disk, and where copies of it are.
-type Before struct {
-	// Agreed is set where BIRD had confirmed it.
-	Agreed bool   `json:"agreed"`
-	Mark   string `json:"mark,omitempty"` // see Set.Mark
-	// Folder is the name of the one that holds the copies, beside the main file; a
-	// copy's name is the file's place in Files.
-	Folder string     `json:"folder"`
-	Files  []KeptFile `json:"files"`
-}
-
-// KeptFile is a file that lay on disk.
-type KeptFile struct {
-	RecordedFile
-	UID int `json:"uid"`
-	GID int `json:"gid"`
-}
-
-// beforePrefix starts the names of the folders that hold copies of a set's files.
-func beforePrefix(set string) string { return hiddenPrefix + "before-" + set + "-" }
-
-// holdsBefore says that a folder of that name holds copies of a set's files. The
-// end of the name is random, and has no dash.
-func holdsBefore(set, name string) bool {
-	random, ours := strings.CutPrefix(name, beforePrefix(set))
-	return ours && random != "" && !strings.ContainsAny(random, "-/")
-}
-
-func (b *Before) validate(set string) error {
-	if !holdsBefore(set, b.Folder) {
-		return fmt.Errorf("the files from before are in %q", b.Folder)
-	}
-	for _, f := range b.Files {
-		if !validDest(f.Dest) {
-			return fmt.Errorf("before there was a file %q", f.Dest)
-		}
-	}
-	return nil
-}
 
 // keepBefore copies what lies in the places of targets; nil where nothing does.
 // The copies are readable as the files are, in a folder that nobody else may
@@ -126,9 +85,20 @@ func (b *Before) read(r *Record) (Set, error) {
 	return s, nil
 }
 
+// wayBack is the way back that a record knows.
+func (n installer) wayBack(s Set, r *Record) *backup {
+	set := Set{Name: s.Name, Daemon: s.Daemon}
+	before := known{phase: unsure}
+	if old, err := r.Before.read(r); err == nil {
+		before.generation = newGeneration(old)
+	}
+	undo := swapped{undo: func() error { return n.putBack(set, r) }}
+	return &backup{swapped: undo, agreed: r.Before.Agreed, before: before}
+}
+
 // putBack installs the files that a process before this one has kept, and removes
 // those of the set that were not there then.
-func (a *Applier) putBack(s Set, r *Record) error {
+func (n installer) putBack(s Set, r *Record) error {
 	old, err := r.Before.read(r)
 	if err != nil {
 		return err
@@ -140,12 +110,12 @@ func (a *Applier) putBack(s Set, r *Record) error {
 	if err != nil {
 		return err
 	}
-	st, err := a.stage(old, targets)
+	st, err := n.stage(old, targets)
 	if err != nil {
 		return err
 	}
 	defer st.close(false)
-	if _, err := a.swap(old, st); err != nil {
+	if _, err := n.swap(old, st); err != nil {
 		return err
 	}
 	var errs []error
@@ -179,12 +149,11 @@ func removeOurs(dest string) error {
 	return err
 }
 
-// forgetBefore removes copies that are needed no more.
-func (m *memory) forgetBefore(set string, in *foreign.Folder) {
+// forgetBefore removes the copies of a set's files but those in the folder keep.
+func forgetBefore(set string, in *foreign.Folder, keep string) {
 	entries, _ := in.Entries()
 	for _, e := range entries {
-		needed := m.record != nil && m.record.Before != nil && m.record.Before.Folder == e.Name()
-		if holdsBefore(set, e.Name()) && !needed {
+		if holdsBefore(set, e.Name()) && e.Name() != keep {
 			_ = in.RemoveAll(e.Name()) // else another time
 		}
 	}

@@ -4,16 +4,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"regexp"
+	"log/slog"
 	"strings"
 	"time"
 
 	"confd/reload/control"
 )
-
-// probeTimeout is for a look at whether BIRD is up, where there is another way
-// to check than asking it.
-const probeTimeout = 3 * time.Second
 
 // passedCheck is a check that a set has passed by itself.
 type passedCheck struct {
@@ -25,14 +21,36 @@ type passedCheck struct {
 // that is not its own may change.
 const checkHolds = time.Minute
 
-// Check stages a set and checks it as a whole. Nothing is installed, BIRD is not
-// told. Its errors are those of Apply. When the very same set is applied within
-// a minute it is not checked again.
-func (a *Applier) Check(ctx context.Context, s Set) error {
-	return naming(s.Name, a.checkOnly(ctx, s))
+// checker checks staged sets.
+type checker struct {
+	opts *Options
+	log  *slog.Logger
+	bird *talker
+	sets map[string]passedCheck // those that have passed by themselves
 }
 
-func (a *Applier) checkOnly(ctx context.Context, s Set) error {
+// by is who would check a set now.
+func (c *checker) by(ctx context.Context, s Set) passedCheck {
+	p := passedCheck{hash: s.Hash()}
+	if s.Daemon != nil {
+		p.binary, p.version = s.Daemon.Binary, c.bird.probe(ctx, s.Daemon.Socket)
+	}
+	return p
+}
+
+// passedBefore says that Check has just let this very set pass.
+func (c *checker) passedBefore(ctx context.Context, s Set) bool {
+	passed := c.sets[s.Name]
+	if passed.at.IsZero() || time.Since(passed.at) > checkHolds {
+		return false
+	}
+	now := c.by(ctx, s)
+	now.at = passed.at
+	return now == passed
+}
+
+// alone checks a set that is not to be installed.
+func (c *checker) alone(ctx context.Context, disk installer, s Set) error {
 	if err := s.validate(); err != nil {
 		return err
 	}
@@ -40,44 +58,38 @@ func (a *Applier) checkOnly(ctx context.Context, s Set) error {
 	if err != nil {
 		return err
 	}
-	by := a.checker(ctx, s)
+	by := c.by(ctx, s)
 	s.KeepStage = false // there may be many tries
-	st, err := a.stage(s, targets)
+	st, err := disk.stage(s, targets)
 	if err != nil {
 		return err
 	}
 	defer st.close(false)
-	if err := a.check(ctx, s, st); err != nil {
+	if err := c.check(ctx, s, st); err != nil {
 		return err
 	}
 	by.at = time.Now()
-	a.memory(s.Name).checked = by
+	c.sets[s.Name] = by
 	return nil
 }
 
-// checker is who would check a set now.
-func (a *Applier) checker(ctx context.Context, s Set) passedCheck {
-	p := passedCheck{hash: s.Hash()}
-	if s.Daemon != nil {
-		p.binary, p.version = s.Daemon.Binary, a.probe(ctx, s.Daemon.Socket)
+// toInstall checks a staged set. Where that is not possible it is an error unless
+// nothing is installed yet, when any set is better than none.
+func (c *checker) toInstall(ctx context.Context, s Set, st *stage, first bool) (unchecked bool, err error) {
+	if c.passedBefore(ctx, s) {
+		return false, nil
 	}
-	return p
-}
-
-// passedBefore says that Check has just let this very set pass.
-func (a *Applier) passedBefore(ctx context.Context, s Set) bool {
-	passed := a.memory(s.Name).checked
-	if passed.at.IsZero() || time.Since(passed.at) > checkHolds {
-		return false
+	err = c.check(ctx, s, st)
+	if !errors.Is(err, ErrCannotCheck) || !first {
+		return false, err
 	}
-	now := a.checker(ctx, s)
-	now.at = passed.at
-	return now == passed
+	c.log.Warn("installing a first set without a check", "set", s.Name, "error", err)
+	return true, nil
 }
 
 // check checks a staged set as a whole. It returns nil, a *CheckError, an error
 // that wraps ErrCannotCheck, or why the check broke off.
-func (a *Applier) check(ctx context.Context, s Set, st *stage) error {
+func (c *checker) check(ctx context.Context, s Set, st *stage) error {
 	// A check command for the main file counts as a check of the set.
 	main, done := "", s.Daemon == nil
 	if s.Daemon != nil {
@@ -85,7 +97,7 @@ func (a *Applier) check(ctx context.Context, s Set, st *stage) error {
 	}
 	var notDone error
 	if s.Daemon != nil {
-		notDone = a.checkDaemon(ctx, s, st)
+		notDone = c.checkDaemon(ctx, s, st)
 		if notDone != nil && !errors.Is(notDone, ErrCannotCheck) {
 			return notDone
 		}
@@ -98,7 +110,7 @@ func (a *Applier) check(ctx context.Context, s Set, st *stage) error {
 		}
 		command := fillPaths(f.CheckCmd, st.path(f.Dest), f.Dest)
 		if !ran[command] {
-			if err := a.checkCommand(ctx, s.Name, st, command); err != nil {
+			if err := c.checkCommand(ctx, s.Name, st, command); err != nil {
 				return err
 			}
 			ran[command] = true
@@ -111,21 +123,8 @@ func (a *Applier) check(ctx context.Context, s Set, st *stage) error {
 	return notDone
 }
 
-var pathWord = regexp.MustCompile(`\{\{\s*\.(src|dest)\s*\}\}`)
-
-// fillPaths puts the paths of a file into a command, in place of {{.src}} and
-// {{.dest}}.
-func fillPaths(command, src, dest string) string {
-	return pathWord.ReplaceAllStringFunc(command, func(word string) string {
-		if strings.Contains(word, ".src") {
-			return shellQuote(src)
-		}
-		return shellQuote(dest)
-	})
-}
-
-func (a *Applier) checkCommand(ctx context.Context, set string, st *stage, command string) error {
-	out, err := run(ctx, a.opts.CheckTimeout, "/bin/sh", "-c", command)
+func (c *checker) checkCommand(ctx context.Context, set string, st *stage, command string) error {
+	out, err := run(ctx, c.opts.CheckTimeout, "/bin/sh", "-c", command)
 	if err == nil {
 		return nil
 	}
@@ -141,20 +140,20 @@ func (a *Applier) checkCommand(ctx context.Context, set string, st *stage, comma
 
 // checkDaemon checks with the binary; or over the socket, where there is no
 // binary or it is not of the version that runs.
-func (a *Applier) checkDaemon(ctx context.Context, s Set, st *stage) error {
+func (c *checker) checkDaemon(ctx context.Context, s Set, st *stage) error {
 	d := s.Daemon
 	if d.Binary == "" {
-		return a.checkOverSocket(ctx, s, st)
+		return c.checkOverSocket(ctx, s, st)
 	}
-	running := a.probe(ctx, d.Socket)
+	running := c.bird.probe(ctx, d.Socket)
 	if running != "" {
-		if version := a.binaryVersion(ctx, d.Binary); version != running {
-			a.log.Warn("the binary is not of the running BIRD's version: checking over the control socket",
+		if version := c.binaryVersion(ctx, d.Binary); version != running {
+			c.log.Warn("the binary is not of the running BIRD's version: checking over the control socket",
 				"set", s.Name, "binary", d.Binary, "version", version, "running", running)
-			return a.checkOverSocket(ctx, s, st)
+			return c.checkOverSocket(ctx, s, st)
 		}
 	}
-	out, err := run(ctx, a.opts.CheckTimeout, d.Binary, "-p", "-c", st.path(d.Main))
+	out, err := run(ctx, c.opts.CheckTimeout, d.Binary, "-p", "-c", st.path(d.Main))
 	switch {
 	case err == nil:
 		return nil
@@ -169,24 +168,9 @@ func (a *Applier) checkDaemon(ctx context.Context, s Set, st *stage) error {
 	return fmt.Errorf("%w with %s: %w", ErrCannotCheck, d.Binary, err)
 }
 
-// probe returns the version of the BIRD that runs, or nothing.
-func (a *Applier) probe(ctx context.Context, socket string) string {
-	if socket == "" {
-		return ""
-	}
-	ctx, cancel := a.within(ctx, probeTimeout)
-	defer cancel()
-	c, err := control.Dial(ctx, socket)
-	if err != nil {
-		return ""
-	}
-	defer c.Close()
-	return c.Version()
-}
-
 // binaryVersion is what "Binary --version" says after "BIRD version".
-func (a *Applier) binaryVersion(ctx context.Context, binary string) string {
-	out, _ := run(ctx, a.opts.CheckTimeout, binary, "--version")
+func (c *checker) binaryVersion(ctx context.Context, binary string) string {
+	out, _ := run(ctx, c.opts.CheckTimeout, binary, "--version")
 	_, version, _ := strings.Cut(out, "BIRD version ")
 	if words := strings.Fields(version); len(words) > 0 {
 		return words[0]
@@ -194,13 +178,13 @@ func (a *Applier) binaryVersion(ctx context.Context, binary string) string {
 	return ""
 }
 
-func (a *Applier) checkOverSocket(ctx context.Context, s Set, st *stage) error {
-	ctx, cancel := a.within(ctx, a.opts.CheckTimeout)
+func (c *checker) checkOverSocket(ctx context.Context, s Set, st *stage) error {
+	ctx, cancel := c.bird.within(ctx, c.opts.CheckTimeout)
 	defer cancel()
-	c, err := control.Dial(ctx, s.Daemon.Socket)
+	conn, err := control.Dial(ctx, s.Daemon.Socket)
 	if err == nil {
-		defer c.Close()
-		err = c.Check(ctx, st.path(s.Daemon.Main))
+		defer conn.Close()
+		err = conn.Check(ctx, st.path(s.Daemon.Main))
 	}
 	var refused *control.RefusedError
 	switch {

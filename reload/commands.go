@@ -33,24 +33,6 @@ func (s Set) commands() []string {
 	return list
 }
 
-// give hands the caller a set's commands.
-func (k *known) give(s Set) []string {
-	list := s.commands()
-	k.commands = noCommands
-	if len(list) > 0 {
-		k.commands = commandsGiven
-	}
-	return list
-}
-
-// giveAgain is give where the commands have failed.
-func (k *known) giveAgain(s Set) []string {
-	if k.commands != commandsFailed {
-		return nil
-	}
-	return k.give(s)
-}
-
 // RunCommands runs reload commands one after the other, each for limit at most.
 // The first that fails ends it; the error names the command and has the end of
 // what it printed, without passwords.
@@ -61,37 +43,4 @@ func RunCommands(ctx context.Context, commands []string, limit time.Duration) er
 		}
 	}
 	return nil
-}
-
-// Ran tells what came of the reload commands of a set: err is that of RunCommands.
-// Where they worked, a set without a control socket is Confirmed by it, and BIRD's
-// word is taken again, as a command may have reconfigured it. Where they failed
-// the next Apply of the set gives them again, and err comes back.
-//
-// Commands of a set that is no longer the one in place change nothing: the State
-// is Unchanged.
-func (a *Applier) Ran(ctx context.Context, s Set, err error) (Result, error) {
-	mem, res := a.memory(s.Name), Result{Hash: s.Hash()}
-	if mem.generation.Hash != res.Hash || mem.commands != commandsGiven {
-		return res, naming(s.Name, err)
-	}
-	if err != nil {
-		mem.commands = commandsFailed
-		return res, naming(s.Name, err)
-	}
-	mem.commands = noCommands
-	if s.socket() == "" {
-		mem.ran()
-		return a.confirm(s, mem, res), nil
-	}
-	if mem.proof != nil {
-		a.renewProof(ctx, s, mem)
-	}
-	switch mem.phase {
-	case confirmed:
-		res.State = Confirmed
-	case installed:
-		res.State = Installed
-	}
-	return mem.proven(res), nil
 }

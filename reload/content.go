@@ -4,6 +4,7 @@ import (
 	"errors"
 	"io/fs"
 	"os"
+	"syscall"
 
 	"confd/internal/foreign"
 )
@@ -98,6 +99,24 @@ func idOr(id, own int) int {
 	return id
 }
 
+// restore puts a single file's old version back.
+func (t *target) restore(in *foreign.Folder) error {
+	if t.was == nil {
+		return errors.Join(in.Remove(t.base), in.Sync())
+	}
+	return in.Replace(t.base, t.was.content(t.base).fill)
+}
+
+func (t *target) restoreInPlace(in *foreign.Folder) error {
+	if t.was == nil {
+		return nil // a mount point is always there
+	}
+	if now, err := readOnDisk(t.Dest); err == nil && now != nil && now.equal(t.was) {
+		return nil // it may be one that nobody can write
+	}
+	return t.was.content(t.base).writeInPlace(in)
+}
+
 // writeInPlace overwrites a file that is there. It does not cut the file short
 // before the new text is written, so that a full disk leaves the room to write
 // the old one.
@@ -125,4 +144,10 @@ func overwrite(f *os.File, data []byte) error {
 		return err
 	}
 	return f.Sync()
+}
+
+// cannotRename says that the place is a mount point (of a file in a container,
+// for instance), which no rename replaces.
+func cannotRename(err error) bool {
+	return errors.Is(err, syscall.EBUSY) || errors.Is(err, syscall.EXDEV)
 }

@@ -3,6 +3,7 @@ package reload
 import (
 	"bytes"
 	"errors"
+	"fmt"
 	"io/fs"
 	"path/filepath"
 	"slices"
@@ -65,6 +66,16 @@ func find(path string) (folder *foreign.Folder, base string, err error) {
 	return folder, filepath.Base(path), err
 }
 
+// stat looks at a file without reading it.
+func stat(path string) (fs.FileInfo, error) {
+	folder, base, err := find(path)
+	if err != nil {
+		return nil, err
+	}
+	defer folder.Close()
+	return folder.Lstat(base)
+}
+
 // readOnDisk reads a file, of whoever it is; nil where there is none.
 func readOnDisk(path string) (*onDisk, error) {
 	folder, base, err := find(path)
@@ -105,4 +116,19 @@ func changed(targets []*target) []string {
 	}
 	slices.Sort(list)
 	return list
+}
+
+// otherFile says that BIRD has read another file than the set's. A path that is
+// relative, or not there for us, says nothing: it may be ours under another name,
+// in a container for instance.
+func (s Set) otherFile(path string) error {
+	if !filepath.IsAbs(path) || path == s.Daemon.Main {
+		return nil
+	}
+	ours, err := readOnDisk(s.Daemon.Main)
+	theirs, err2 := readOnDisk(path)
+	if err != nil || err2 != nil || ours == nil || theirs == nil || bytes.Equal(ours.data, theirs.data) {
+		return nil
+	}
+	return fmt.Errorf("%w: it reads %s, and %s was written: start it with -c %s, or set the folder", ErrOtherFile, path, s.Daemon.Main, s.Daemon.Main)
 }

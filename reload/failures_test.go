@@ -259,7 +259,7 @@ func (b *bench) blindChecker() string {
 // applies it anew.
 func (b *bench) remake() {
 	b.t.Helper()
-	b.a = New(b.a.opts)
+	b.a = New(*b.a.opts)
 	b.apply("A")
 }
 
@@ -394,7 +394,7 @@ func TestQueued(t *testing.T) {
 						b.wantBusy(second)
 					}
 				}
-				if _, err := New(Options{}).waitConfigured(b.ctx, second, sent); err != nil {
+				if _, err := New(Options{}).bird.waitConfigured(b.ctx, second, sent); err != nil {
 					t.Fatal(err)
 				}
 				b.wantRunning("second")
@@ -428,7 +428,7 @@ func (b *bench) configure(c *control.Client) {
 	if _, err := c.Configure(b.ctx); err != nil {
 		b.t.Fatal(err)
 	}
-	if _, err := New(Options{}).waitConfigured(b.ctx, c, sent); err != nil {
+	if _, err := New(Options{}).bird.waitConfigured(b.ctx, c, sent); err != nil {
 		b.t.Fatal(err)
 	}
 }
@@ -437,14 +437,14 @@ func (b *bench) configure(c *control.Client) {
 // BIRD, unless BIRD was quick enough.
 func (b *bench) wantBusy(c *control.Client) {
 	b.t.Helper()
-	now, err := New(Options{}).observe(b.ctx, c)
+	now, err := New(Options{}).bird.observe(b.ctx, c)
 	if err != nil || !now.status.InProgress() {
 		return
 	}
 	ctx, cancel := context.WithTimeout(b.ctx, 20*time.Millisecond)
 	defer cancel()
 	other := client(b.t, b.socket) // the wait breaks its connection
-	if _, err := New(Options{}).waitConfigured(ctx, other, time.Now()); err != nil && !errors.Is(err, control.ErrBusy) && !errors.Is(err, control.ErrHung) {
+	if _, err := New(Options{}).bird.waitConfigured(ctx, other, time.Now()); err != nil && !errors.Is(err, control.ErrBusy) && !errors.Is(err, control.ErrHung) {
 		b.t.Errorf("a short wait: %v", err)
 	} else {
 		b.t.Logf("a short wait: %v", err)

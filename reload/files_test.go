@@ -241,12 +241,12 @@ func TestMountPoint(t *testing.T) {
 		t.Fatal(err)
 	}
 	s := Set{Name: "x"}
-	st, err := a.stage(s, targets)
+	st, err := a.disk.stage(s, targets)
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer st.close(false)
-	back, err := a.swap(s, st)
+	back, err := a.disk.swap(s, st)
 	if err != nil || read(t, dir+"/one") != "bad" || read(t, dir+"/two") != "bad" {
 		t.Fatal(err)
 	}

@@ -141,7 +141,7 @@ func TestHostileNames(t *testing.T) {
 			if records, err := Records(h.dir); len(records) > 0 || !errors.Is(err, foreign.ErrInTheWay) {
 				t.Errorf("%s: %v, %v", what, records, err)
 			}
-			h.a = New(h.a.opts)
+			h.a = New(*h.a.opts)
 			h.apply(h.set(single, what))
 			theRecord(t, h.dir)
 		}
@@ -161,7 +161,7 @@ func TestForgedRecord(t *testing.T) {
 	if records, err := Records(h.dir); len(records) > 0 || !errors.Is(err, foreign.ErrInTheWay) {
 		t.Errorf("%v, %v", records, err)
 	}
-	h.a = New(h.a.opts)
+	h.a = New(*h.a.opts)
 	h.apply(h.set(true, "B"))
 }
 
@@ -177,7 +177,7 @@ func TestHostileTargets(t *testing.T) {
 		"folder": func() error { return os.Mkdir(main, 0o755) },
 	} {
 		for _, single := range []bool{true, false} {
-			h.a = New(h.a.opts)
+			h.a = New(*h.a.opts)
 			must(t, os.RemoveAll(main))
 			h.apply(h.set(single, "A"))
 			must(t, os.RemoveAll(main), plant())
@@ -198,7 +198,7 @@ func TestHostileTargets(t *testing.T) {
 	}
 	// A link of root's is somebody's who may: it is read, and replaced.
 	must(t, os.RemoveAll(main), os.Symlink(filepath.Join(h.outside, "secret"), main))
-	h.a = New(h.a.opts)
+	h.a = New(*h.a.opts)
 	h.apply(h.set(true, "C"))
 	if info, err := os.Lstat(main); err != nil || !info.Mode().IsRegular() {
 		t.Errorf("%v, %v", info, err)

@@ -47,6 +47,17 @@ type known struct {
 	commands   commandState
 }
 
+// backup is the way back to what was on disk before.
+type backup struct {
+	swapped
+	agreed bool  // it leads to what BIRD has confirmed
+	before known // what was known of that
+	direct bool  // there was nothing else on disk since
+}
+
+// needs says that a generation in a store is needed to go back.
+func (b *backup) needs(path string) bool { return b != nil && b.gens[path] }
+
 // only panics unless an event happens in one of the phases.
 func (k *known) only(event string, in ...phase) {
 	if !slices.Contains(in, k.phase) {
@@ -114,4 +125,37 @@ func (k *known) passed() {
 func (k *known) ended() {
 	k.only("ended", onTrial)
 	k.phase, k.trial, k.proof = unsure, nil, nil
+}
+
+// give hands the caller a set's commands.
+func (k *known) give(s Set) []string {
+	list := s.commands()
+	k.commands = noCommands
+	if len(list) > 0 {
+		k.commands = commandsGiven
+	}
+	return list
+}
+
+// giveAgain is give where the commands have failed.
+func (k *known) giveAgain(s Set) []string {
+	if k.commands != commandsFailed {
+		return nil
+	}
+	return k.give(s)
+}
+
+// trialResult adds where the trial stands to a result.
+func (k *known) trialResult(res Result) Result {
+	res.State, res.TrialEnds = OnTrial, k.trial.ends
+	return k.proven(res)
+}
+
+// proven adds what BIRD said to a result.
+func (k *known) proven(res Result) Result {
+	res.Version = k.version
+	if k.proof != nil {
+		res.Reconfigured, res.Rebooted = k.proof.status.LastReconfiguration, k.proof.status.LastReboot
+	}
+	return res
 }

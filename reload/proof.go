@@ -1,7 +1,6 @@
 package reload
 
 import (
-	"context"
 	"time"
 
 	"confd/reload/control"
@@ -17,12 +16,9 @@ type observation struct {
 // seconds, and later ones' times waver under load.
 const proofSlack = 3 * time.Second
 
-// observe asks for BIRD's status.
-func (a *Applier) observe(ctx context.Context, c *control.Client) (observation, error) {
-	from := a.opts.Now()
-	status, err := c.Status(ctx)
-	return observation{status, from, a.opts.Now()}, err
-}
+// ageSlack is how much older than the command BIRD's configuration may look: BIRD 1
+// counts seconds, and not precisely.
+const ageSlack = 2 * time.Second
 
 // Ages are compared, not times: they hold when the clock is set.
 
@@ -44,13 +40,4 @@ func (o observation) replaced(now observation) bool {
 // not started in between.
 func (o observation) stepped(now observation) time.Duration {
 	return o.status.Stepped(now.status)
-}
-
-// proven adds what BIRD said to a result.
-func (k *known) proven(res Result) Result {
-	res.Version = k.version
-	if k.proof != nil {
-		res.Reconfigured, res.Rebooted = k.proof.status.LastReconfiguration, k.proof.status.LastReboot
-	}
-	return res
 }

@@ -66,6 +66,40 @@ type RecordedFile struct {
 	Mode   fs.FileMode `json:"mode"`
 }
 
+// Before is what lay on disk, and where copies of it are.
+type Before struct {
+	// Agreed is set where BIRD had confirmed it.
+	Agreed bool   `json:"agreed"`
+	Mark   string `json:"mark,omitempty"` // see Set.Mark
+	// Folder is the name of the one that holds the copies, beside the main file; a
+	// copy's name is the file's place in Files.
+	Folder string     `json:"folder"`
+	Files  []KeptFile `json:"files"`
+}
+
+// KeptFile is a file that lay on disk.
+type KeptFile struct {
+	RecordedFile
+	UID int `json:"uid"`
+	GID int `json:"gid"`
+}
+
+// RecordedTrial is a trial that has begun.
+type RecordedTrial struct {
+	Hash     string    `json:"hash"`     // of the set that is tried
+	Told     time.Time `json:"told"`     // when BIRD was told
+	Ends     time.Time `json:"ends"`     // when its time is over
+	Deadline time.Time `json:"deadline"` // when BIRD goes back by itself
+	// Stay are the sessions that must stay up, with BIRD's times for when each came
+	// up; Return are those that must be up at the end.
+	Stay   map[string]string `json:"stay,omitempty"`
+	Return []string          `json:"return,omitempty"`
+	// Reconfigured and Rebooted are BIRD's times for when it took the set, and was
+	// started; zero: it has not said that it took it.
+	Reconfigured time.Time `json:"reconfigured,omitzero"`
+	Rebooted     time.Time `json:"rebooted,omitzero"`
+}
+
 // LastConfirmed is the generation that BIRD confirmed last; false where it has
 // confirmed none.
 func (r Record) LastConfirmed() (Generation, bool) {
@@ -202,4 +236,34 @@ func (r Record) validate(folder, set string) error {
 		return r.Before.validate(r.Set)
 	}
 	return nil
+}
+
+func (b *Before) validate(set string) error {
+	if !holdsBefore(set, b.Folder) {
+		return fmt.Errorf("the files from before are in %q", b.Folder)
+	}
+	for _, f := range b.Files {
+		if !validDest(f.Dest) {
+			return fmt.Errorf("before there was a file %q", f.Dest)
+		}
+	}
+	return nil
+}
+
+// beforePrefix starts the names of the folders that hold copies of a set's files.
+func beforePrefix(set string) string { return hiddenPrefix + "before-" + set + "-" }
+
+// holdsBefore says that a folder of that name holds copies of a set's files. The
+// end of the name is random, and has no dash.
+func holdsBefore(set, name string) bool {
+	random, ours := strings.CutPrefix(name, beforePrefix(set))
+	return ours && random != "" && !strings.ContainsAny(random, "-/")
+}
+
+// kept is the name of the folder with the copies; empty where there is none.
+func (r *Record) kept() string {
+	if r.Before == nil {
+		return ""
+	}
+	return r.Before.Folder
 }

@@ -98,7 +98,7 @@ func TestRecord(t *testing.T) {
 		apply(generation, Installed)
 	}
 	want("E", "D", "B*")
-	b.a = New(b.a.opts) // as after a restart of ours
+	b.a = New(*b.a.opts) // as after a restart of ours
 	apply("F", Installed)
 	want("F", "E", "B*")
 	b.start()
@@ -172,12 +172,12 @@ func TestBoot(t *testing.T) {
 		boot := func(a *Applier) (Result, error) {
 			return a.Boot(ctx, theRecord(t, dir), Daemon{Socket: socket, Binary: binary})
 		}
-		a = New(a.opts)
+		a = New(*a.opts)
 		if res, err := boot(a); err != nil || res.State != Installed || res.Hash != one.Hash() || res.Unchecked {
 			t.Errorf("without BIRD: %+v, %v", res, err)
 		}
 		startBIRD(t, binary, main, socket)
-		a = New(a.opts)
+		a = New(*a.opts)
 		if res, err := boot(a); err != nil || res.State != Confirmed || res.Version != version {
 			t.Errorf("with BIRD: %+v, %v", res, err)
 		}
@@ -191,10 +191,8 @@ func TestBoot(t *testing.T) {
 			t.Errorf("the same set after Boot: %+v, %v", res, err)
 		}
 		// A process that dies between the record and the swap.
-		if err := a.noteChecked(two, a.memory("bird"), newGeneration(two), nil, false, time.Now()); err != nil {
-			t.Fatal(err)
-		}
-		a = New(a.opts)
+		a.keeper("bird").noteChecked(two, newGeneration(two), nil, time.Now())
+		a = New(*a.opts)
 		if res, err := boot(a); err != nil || res.Hash != one.Hash() {
 			t.Errorf("after a crash: %+v, %v", res, err)
 		}
@@ -205,11 +203,11 @@ func TestBoot(t *testing.T) {
 		aggr := filepath.Join(dir, "aggr.cfg")
 		text := read(t, aggr)
 		write(t, aggr, text+"# by hand\n")
-		if _, err := boot(New(a.opts)); err == nil || !strings.Contains(err.Error(), aggr+" was changed") {
+		if _, err := boot(New(*a.opts)); err == nil || !strings.Contains(err.Error(), aggr+" was changed") {
 			t.Errorf("a file changed by hand: %v", err)
 		}
 		write(t, aggr, text)
-		if _, err := New(a.opts).Boot(ctx, theRecord(t, dir), Daemon{Main: aggr}); err == nil {
+		if _, err := New(*a.opts).Boot(ctx, theRecord(t, dir), Daemon{Main: aggr}); err == nil {
 			t.Error("another main file was taken")
 		}
 	})
@@ -228,13 +226,13 @@ func TestBootCheck(t *testing.T) {
 	}
 	write(t, own, "bogus;\n")
 	var failed *CheckError
-	if _, err := New(a.opts).Boot(ctx, theRecord(t, dir), *s.Daemon); !errors.As(err, &failed) || failed.File != own || failed.Line != 1 {
+	if _, err := New(*a.opts).Boot(ctx, theRecord(t, dir), *s.Daemon); !errors.As(err, &failed) || failed.File != own || failed.Line != 1 {
 		t.Errorf("%v", err)
 	}
 	// Nobody can check it: it was checked once.
 	d := *s.Daemon
 	d.Binary = ""
-	if res, err := New(a.opts).Boot(ctx, theRecord(t, dir), d); err != nil || res.State != Installed || !res.Unchecked {
+	if res, err := New(*a.opts).Boot(ctx, theRecord(t, dir), d); err != nil || res.State != Installed || !res.Unchecked {
 		t.Errorf("%+v, %v", res, err)
 	}
 }
@@ -346,7 +344,7 @@ func TestBefore(t *testing.T) {
 		if tampered {
 			write(t, kept, "something else")
 		}
-		b.a = New(b.a.opts)
+		b.a = New(*b.a.opts)
 		b.start()
 		bad := b.set("C")
 		bad.Files[0].Data = append(bad.Files[0].Data, "bogus;\n"...)

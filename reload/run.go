@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"regexp"
 	"strings"
 	"syscall"
 	"time"
@@ -70,4 +71,17 @@ func exited(err error) bool {
 func lastLine(out string) string {
 	out = strings.TrimSpace(maskSecrets(out))
 	return out[strings.LastIndexByte(out, '\n')+1:]
+}
+
+var pathWord = regexp.MustCompile(`\{\{\s*\.(src|dest)\s*\}\}`)
+
+// fillPaths puts the paths of a file into a command, in place of {{.src}} and
+// {{.dest}}.
+func fillPaths(command, src, dest string) string {
+	return pathWord.ReplaceAllStringFunc(command, func(word string) string {
+		if strings.Contains(word, ".src") {
+			return shellQuote(src)
+		}
+		return shellQuote(dest)
+	})
 }

@@ -73,7 +73,7 @@ func newScript(t *testing.T) *script {
 // begin starts the process. The time to wait for BIRD is over when BIRD hangs.
 func (s *script) begin() {
 	s.a = New(s.opts)
-	s.a.within = func(ctx context.Context, _ time.Duration) (context.Context, context.CancelFunc) {
+	s.a.bird.within = func(ctx context.Context, _ time.Duration) (context.Context, context.CancelFunc) {
 		return context.WithCancel(s.bird.patient(ctx))
 	}
 }

@@ -164,3 +164,17 @@ func validName(name string) error {
 func validDest(dest string) bool {
 	return filepath.IsAbs(dest) && filepath.Clean(dest) == dest && !strings.ContainsRune(dest, 0) && !strings.HasPrefix(filepath.Base(dest), hiddenPrefix)
 }
+
+// dest is the file of the set that BIRD means by a path that is relative, as in
+// "bird -c bird.conf".
+func (s Set) dest(path string) string {
+	if path == "" || filepath.IsAbs(path) {
+		return path
+	}
+	for _, f := range s.Files {
+		if strings.HasSuffix(f.Dest, "/"+filepath.Clean(path)) {
+			return f.Dest
+		}
+	}
+	return path
+}

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"log/slog"
 	"os"
 	"path/filepath"
 	"strings"
@@ -16,9 +17,6 @@ import (
 // files in. The folder of the main file (or the first) comes first; its stage
 // shows whatever else the folder has too, so that a relative include finds the
 // new version of what is in the set and the installed file of what is not.
-//
-// A stage is locked as long as its process lives. So one without a lock is a
-// dead process's, and can go.
 
 type stage struct{ dirs []*stagedDir }
 
@@ -31,8 +29,11 @@ type stagedDir struct {
 	moved   bool // it has become the installed set
 }
 
+// installer puts files in their places.
+type installer struct{ log *slog.Logger }
+
 // stage writes a set's files into new staging folders.
-func (a *Applier) stage(s Set, targets []*target) (*stage, error) {
+func (n installer) stage(s Set, targets []*target) (*stage, error) {
 	st := &stage{dirs: byFolder(targets)}
 	for _, d := range st.dirs {
 		if err := d.stage(s); err != nil {
@@ -68,7 +69,7 @@ func (d *stagedDir) stage(s Set) (err error) {
 	if d.in, err = foreign.Open(d.folder); err != nil {
 		return err
 	}
-	prefix := hiddenPrefix + "stage-" + s.Name + "-"
+	prefix := stagePrefix(s.Name)
 	if !s.KeepStage {
 		removeDead(d.in, func(name string) bool { return strings.HasPrefix(name, prefix) })
 		d.in.Tidy()
@@ -210,56 +211,4 @@ func (d *stagedDir) close(keep bool) {
 		d.in.Close()
 	}
 	d.lock, d.dir, d.in = nil, nil, nil
-}
-
-// lockDir marks a folder as used for as long as the file is open.
-func lockDir(dir *foreign.Folder) (*os.File, error) {
-	f, err := dir.Handle()
-	if err != nil {
-		return nil, err
-	}
-	if err := syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB); errors.Is(err, syscall.EWOULDBLOCK) {
-		f.Close()
-		return nil, fmt.Errorf("%s is in use by another process", dir.Path())
-	}
-	return f, nil
-}
-
-// removeDead removes those entries of a folder that match and that nobody has
-// locked. What cannot be removed is left for the next time.
-func removeDead(folder *foreign.Folder, match func(name string) bool) {
-	entries, _ := folder.Entries()
-	for _, e := range entries {
-		if match(e.Name()) {
-			removeUnlocked(folder, e.Name())
-		}
-	}
-}
-
-func removeUnlocked(folder *foreign.Folder, name string) {
-	dir, err := folder.SubOfAnyone(name)
-	if err != nil { // no folder
-		_ = folder.Remove(name)
-		return
-	}
-	defer dir.Close()
-	if lock, err := lockDir(dir); err == nil {
-		_ = folder.RemoveAll(name)
-		lock.Close()
-	}
-}
-
-// advise adds what to do to errors of the file system.
-func advise(err error) error {
-	switch {
-	case errors.Is(err, syscall.ENOSPC), errors.Is(err, syscall.EDQUOT):
-		return fmt.Errorf("%w: free space there", err)
-	case errors.Is(err, syscall.EROFS):
-		return fmt.Errorf("%w: mount it writable", err)
-	case errors.Is(err, fs.ErrPermission):
-		return fmt.Errorf("%w: run as a user who may do that", err)
-	case errors.Is(err, fs.ErrNotExist):
-		return fmt.Errorf("%w: create the folder", err)
-	}
-	return err
 }

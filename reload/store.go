@@ -137,6 +137,9 @@ func (s *store) installed(targets []*target) ([]content, error) {
 	return files, nil
 }
 
+// stagePrefix starts the names of folders in which a set is staged.
+func stagePrefix(set string) string { return hiddenPrefix + "stage-" + set + "-" }
+
 // generationPrefix starts the names of generations in a store.
 const generationPrefix = "set-"
 
@@ -155,8 +158,8 @@ func (s *store) keep(dir *foreign.Folder, files []content) error {
 
 // take moves a staged folder into the store as a generation, without what was
 // linked into it for the check.
-func (s *store) take(dir *foreign.Folder, d *stagedDir) (gen string, err error) {
-	entries, err := d.dir.Entries()
+func (s *store) take(dir, staged *foreign.Folder) (gen string, err error) {
+	entries, err := staged.Entries()
 	if err != nil {
 		return "", err
 	}
@@ -164,20 +167,15 @@ func (s *store) take(dir *foreign.Folder, d *stagedDir) (gen string, err error) 
 		if e.Type().IsRegular() {
 			continue
 		}
-		if err := d.dir.RemoveAll(e.Name()); err != nil {
+		if err := staged.RemoveAll(e.Name()); err != nil {
 			return "", err
 		}
 	}
-	if err := d.dir.Sync(); err != nil {
+	if err := staged.Sync(); err != nil {
 		return "", err
 	}
-	staged := d.dir.Name()
-	gen = generationPrefix + strings.TrimPrefix(staged, hiddenPrefix+"stage-"+s.set+"-")
-	if err := d.in.Move(staged, dir, gen); err != nil {
-		return "", err
-	}
-	d.moved = true
-	return gen, nil
+	gen = generationPrefix + strings.TrimPrefix(staged.Name(), stagePrefix(s.set))
+	return gen, s.in.Move(staged.Name(), dir, gen)
 }
 
 // flip puts a generation to use.
@@ -212,4 +210,17 @@ func (s *store) undo(gen string, targets, unlinkable []*target) error {
 		}
 	}
 	return errors.Join(append(errs, s.in.Sync())...)
+}
+
+// collect removes generations that are neither in use nor needed.
+func (s *store) collect(needed func(path string) bool) {
+	dir, err := s.open()
+	if err != nil {
+		return // there is none, or it is not ours
+	}
+	defer dir.Close()
+	current := dir.Readlink(currentLink)
+	removeDead(dir, func(name string) bool {
+		return name != currentLink && name != current && !needed(filepath.Join(dir.Path(), name))
+	})
 }

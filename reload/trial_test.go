@@ -296,7 +296,7 @@ func TestResume(t *testing.T) {
 			two, three := r.text("two"), r.text("three")
 			resume := func() (Result, error) {
 				t.Helper()
-				r.a = New(r.a.opts)
+				r.a = New(*r.a.opts)
 				return r.a.Resume(r.ctx, theRecord(t, r.dir), Daemon{Socket: r.socket, Binary: r.binary})
 			}
 			if _, err := resume(); !errors.Is(err, ErrNoTrial) {
@@ -327,9 +327,9 @@ func TestResume(t *testing.T) {
 			s = r.set(two, "b", "c")
 			time.Sleep(2 * time.Second) // it was up for longer than times waver
 			r.begin(s)
-			r.a = New(r.a.opts)
+			r.a = New(*r.a.opts)
 			r.begin(s)
-			r.a = New(r.a.opts)
+			r.a = New(*r.a.opts)
 			if _, err := r.a.Apply(r.ctx, r.set(three)); !errors.Is(err, ErrOnTrial) {
 				t.Errorf("another set: %v", err)
 			}
@@ -441,7 +441,7 @@ func TestTrialBroken(t *testing.T) {
 
 	// What was abandoned is not what one goes back to.
 	r.abandon(r.set(r.text("seven"), "b", "c"))
-	r.a = New(r.a.opts)
+	r.a = New(*r.a.opts)
 	s = r.set(strings.Replace(r.text("eight"), r.session("c", 1, 3, "", "f"), "", 1), "b", "c")
 	r.begin(s)
 	_, err = r.end(s)

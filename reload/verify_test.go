@@ -46,7 +46,7 @@ func TestVerify(t *testing.T) {
 				verify("", control.Up)
 				time.Sleep(500 * time.Millisecond)
 			}
-			if len(b.a.memory("bird").prints) != 1 {
+			if len(b.a.keeper("bird").prints) != 1 {
 				t.Error("the file is read each time")
 			}
 			for what, change := range map[string]func() error{

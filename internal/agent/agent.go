@@ -368,6 +368,7 @@ func (a *Agent) found(now time.Time, f found) {
 	}
 	if first {
 		a.start.leaves(f.left)
+		a.observer.written = time.Time{} // there is a folder for the report from now on
 		a.conduct.memory.remembered(f.left)
 		a.inbox.Remember(f.left.Stores)
 		a.start.resume()

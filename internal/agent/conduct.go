@@ -156,7 +156,7 @@ func (c *conductor) surveyed(now time.Time, seen surveyed) {
 		return
 	case v.Held && c.settings.Safety.Hold:
 		c.journal.notes(v.Notes)
-		c.keep(now, c.hold, report.Held{Hash: v.ID, Why: v.Why, Lost: v.Lost, Objects: v.Objects}, rollout.WithoutHeld, guard.Rest(q))
+		c.keep(now, c.hold, report.Held{Hash: v.ID, Why: v.Why, Lost: v.Lost, Objects: v.Objects}, rollout.WithoutHeld, c.restOf(q))
 		return
 	}
 	c.journal.passes(v)
@@ -202,4 +202,13 @@ func (c *conductor) restOfFailed(candidate *plan.Candidate) *backends.State {
 		return nil
 	}
 	return without(candidate.State, before, c.failed.objects)
+}
+
+// restOf is the candidate's state without what is held, where it is known for sure
+// what there was before; else nil.
+func (c *conductor) restOf(q guard.Question) *backends.State {
+	if c.runs.Running() == nil && !c.memory.exact {
+		return nil
+	}
+	return guard.Rest(q)
 }

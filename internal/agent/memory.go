@@ -29,6 +29,7 @@ type memory struct {
 	began     time.Time
 	salt      guard.Salt
 	left      *guard.Memory // of the program before; nil: nothing, or it is over
+	exact     bool          // left is of what lies on disk
 	history   guard.History
 	announced guard.Announcements
 	// outline is that of what runs, made once; nil: not made.
@@ -46,12 +47,10 @@ func newMemory(node string, began time.Time) *memory {
 }
 
 // remembered takes what a program has left that ran here before.
-// It counts where it is of what lies on disk: a program that was killed may not have
-// come to writing it down.
+// Where it is not of what lies on disk, as of a program that was killed before it came
+// to writing down its last change, it serves to judge by, and not to go back to.
 func (m *memory) remembered(l Left) {
-	if l.Disk != "" && l.Disk == recordedHash(l.Records) {
-		m.left = l.Memory
-	}
+	m.left, m.exact = l.Memory, l.Disk != "" && l.Disk == recordedHash(l.Records)
 	if len(l.Salt) > 0 {
 		m.salt = l.Salt
 	}

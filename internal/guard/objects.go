@@ -213,21 +213,20 @@ func (s *suspects) selects(key backends.Key) bool {
 	return false
 }
 
-// asking looks at an object that asks for a session, and the Secrets that it names.
+// asking looks at an object that asks for a session, and the Secret that it names now:
+// one that it does not name any more nobody reads.
 func (s *suspects) asking(key backends.Key) {
 	s.changed(key, ofSessions)
-	for _, state := range []*backends.State{s.before, s.after} {
-		r, _ := state.Get(key)
-		var ref *backends.SecretKeyRef
-		switch r := r.(type) {
-		case *backends.BGPPeer:
-			ref = r.Password
-		case *backends.BGPConfiguration:
-			ref = r.NodeMeshPassword
-		}
-		if ref != nil {
-			s.changed(backends.Key{Kind: backends.KindSecret, Namespace: s.j.q.Options.SecretNamespace, Name: ref.Name}, ofSessions)
-		}
+	r, _ := s.after.Get(key)
+	var ref *backends.SecretKeyRef
+	switch r := r.(type) {
+	case *backends.BGPPeer:
+		ref = r.Password
+	case *backends.BGPConfiguration:
+		ref = r.NodeMeshPassword
+	}
+	if ref != nil {
+		s.changed(backends.Key{Kind: backends.KindSecret, Namespace: s.j.q.Options.SecretNamespace, Name: ref.Name}, ofSessions)
 	}
 }
 

@@ -87,6 +87,10 @@ func TestReasons(t *testing.T) {
 			put(s, password("\""))
 			change(s.Nodes, "node-3", func(n *backends.Node) { n.ASNumber = 65001 })
 		}, "it would take away 1 of 3 established sessions, and remake 1", []string{"Secret kube-system/mesh changed", `Node node-3: its AS number was not set, is "65001"`}},
+		"another AS, and a Secret that nobody names any more": {secured, func(s *backends.State) {
+			put(s, &backends.BGPConfiguration{Name: "default", ASNumber: 65001})
+			unsecured(s)
+		}, "it would remake 3 of 3 established sessions", []string{`BGPConfiguration default: asNumber was not set, is "65001", nodeMeshPassword was "mesh/password", is not set`}},
 		"a bad peer, and no label": {reflected, all(func(s *backends.State) {
 			s.Apply(backends.Event{Key: backends.Key{Kind: backends.KindBGPPeer, Name: "router"}, Err: errors.New("no sense")})
 		}, label("node-4", nil)), "it would take away 2 of 3 established sessions",

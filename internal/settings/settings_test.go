@@ -250,3 +250,21 @@ func TestDatastoreAddresses(t *testing.T) {
 		t.Errorf("got %v, want %v", got, want)
 	}
 }
+
+// What guards sessions reaches whoever computes them.
+func TestPlanCloses(t *testing.T) {
+	for text, want := range map[string]bool{"open": false, "closed": true} {
+		var s Settings
+		for _, row := range Table() {
+			if row.Name == "missing-filters" && !row.bind(&s).set(text) {
+				t.Errorf("%s is refused", text)
+			}
+			if row.Name == "use-pod-cidr" && !row.bind(&s).set("true") {
+				t.Error("true is refused")
+			}
+		}
+		if got := s.Plan().BGP; got.CloseMissingFilters != want || !got.UsePodCIDR {
+			t.Errorf("%s: %+v", text, got)
+		}
+	}
+}
