@@ -43,9 +43,10 @@ func (c *Checker) Check(kind Kind, core bool, object map[string]any) []Finding {
 	found = append(found, oddName(kind, meta)...)
 	found = append(found, noTexts(meta)...)
 	texts := textFinder{}
-	texts.look(meta["name"], []any{"metadata", "name"})
-	texts.look(meta["labels"], []any{"metadata", "labels"})
-	texts.look(object["spec"], []any{"spec"})
+	for _, name := range []string{"name", "labels"} {
+		texts.look(meta[name], "metadata", name)
+	}
+	texts.look(object["spec"], "spec")
 	return append(found, texts.found...)
 }
 
@@ -132,56 +133,68 @@ func HasEffect(k Key) bool {
 // noTexts finds names, labels and annotations that are no texts.
 func noTexts(meta map[string]any) []Finding {
 	var found []Finding
-	look := func(v any, path ...any) {
-		switch v.(type) {
-		case bool, json.Number:
-			text := fmt.Sprintf("%s: is read as %s, and should be a text: put quotes around it", PathText(path), typeName(v))
-			found = append(found, Finding{Warning: Warning{Code: NotText, Text: text}, Path: path, Value: true})
+	add := func(v any, path ...any) {
+		text := fmt.Sprintf("%s: is read as %s, and should be a text: put quotes around it", PathText(path), typeName(v))
+		found = append(found, Finding{Warning: Warning{Code: NotText, Text: text}, Path: path, Value: true})
+	}
+	for _, name := range []string{"name", "namespace"} {
+		if v := meta[name]; isNoText(v) {
+			add(v, "metadata", name)
 		}
 	}
-	look(meta["name"], "metadata", "name")
-	look(meta["namespace"], "metadata", "namespace")
 	for _, in := range []string{"labels", "annotations"} {
 		values, _ := meta[in].(map[string]any)
 		for name, v := range values {
-			look(v, "metadata", in, name)
+			if isNoText(v) {
+				add(v, "metadata", in, name)
+			}
 		}
 	}
 	slices.SortFunc(found, func(a, b Finding) int { return strings.Compare(a.Text, b.Text) })
 	return found
 }
 
+func isNoText(v any) bool {
+	switch v.(type) {
+	case bool, json.Number:
+		return true
+	}
+	return false
+}
+
 // textFinder finds texts that were to be replaced before anybody reads them.
 type textFinder struct{ found []Finding }
 
-func (t *textFinder) look(v any, path []any) {
+func (t *textFinder) look(v any, path ...any) {
+	if !hasMarks(v) {
+		return
+	}
 	switch v := v.(type) {
 	case string:
 		t.text(v, path)
 	case []any:
 		for i, e := range v {
-			t.look(e, append(path, i))
+			t.look(e, append(path, i)...)
 		}
 	case map[string]any:
-		if len(v) == 0 || !hasMarks(v) {
-			return
-		}
 		for _, name := range slices.Sorted(maps.Keys(v)) {
-			t.look(v[name], append(path, name))
+			t.look(v[name], append(path, name)...)
 		}
 	}
 }
 
-// hasMarks says whether it is worth looking into an object in order.
-func hasMarks(object map[string]any) bool {
-	for _, v := range object {
-		switch v := v.(type) {
-		case string:
-			if strings.ContainsAny(v, "{[") {
+// hasMarks says whether it is worth looking into a value.
+func hasMarks(v any) bool {
+	switch v := v.(type) {
+	case string:
+		return strings.IndexByte(v, '{') >= 0 || strings.IndexByte(v, '[') >= 0
+	case []any:
+		return slices.ContainsFunc(v, hasMarks)
+	case map[string]any:
+		for _, e := range v {
+			if hasMarks(e) {
 				return true
 			}
-		case []any, map[string]any:
-			return true
 		}
 	}
 	return false

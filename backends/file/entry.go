@@ -9,13 +9,18 @@ import (
 
 // entry is an object and where it is.
 type entry struct {
-	path           string
+	piecePlace
 	document, item int
-	line, column   int // of the piece that it is in
 	object
 }
 
-func (e entry) place() string {
+// piecePlace is where a piece begins.
+type piecePlace struct {
+	path         string
+	line, column int
+}
+
+func (e *entry) place() string {
 	if e.item == 0 {
 		return fmt.Sprintf("%s, document %d", e.path, e.document)
 	}
@@ -59,7 +64,7 @@ func (p part) document(items []*parsedPiece, head *parsedPiece) []entry {
 
 // entries lists a piece, of which outer is the type of the List around it.
 func (p part) entries(piece *parsedPiece, outer typeMeta) []entry {
-	here := entry{path: p.path, document: piece.document, item: piece.item, line: piece.line, column: piece.column}
+	here := entry{piecePlace: piecePlace{p.path, piece.line, piece.column}, document: piece.document, item: piece.item}
 	if piece.err != nil {
 		here.err = piece.err
 		return []entry{here}
@@ -89,7 +94,7 @@ func (b *bareItem) resolve(outer typeMeta) object {
 }
 
 // result is what the entry comes to; false where it is of no concern.
-func (e entry) result() (backends.Event, bool) {
+func (e *entry) result() (backends.Event, bool) {
 	var event backends.Event
 	switch {
 	case e.err != nil:
@@ -103,17 +108,17 @@ func (e entry) result() (backends.Event, bool) {
 		event.Key = backends.Key{Kind: KindFile, Name: e.place()}
 	}
 	for _, s := range e.said {
-		event.Warnings = append(event.Warnings, s.placed(e.path, e.line, e.column))
+		event.Warnings = append(event.Warnings, s.placed(e.piecePlace))
 	}
 	return event, true
 }
 
 // placedError gives an error its place in the file.
-func (e entry) placedError(err error) error {
+func (e *entry) placedError(err error) error {
 	var s *said
 	if !errors.As(err, &s) {
 		return err
 	}
-	w := s.placed(e.path, e.line, e.column)
+	w := s.placed(e.piecePlace)
 	return &w
 }

@@ -169,9 +169,9 @@ func (r *reader) State() map[backends.Key]backends.Event {
 			entries = append(k, entries...)
 		}
 		good[path] = entries
-		for _, e := range entries {
-			n.entry(e)
-			a.add(e)
+		for i := range entries {
+			n.entry(&entries[i])
+			a.add(&entries[i])
 		}
 	}
 	r.said, r.good = n.now, good
@@ -184,7 +184,7 @@ type notices struct {
 	before, now map[string]bool
 }
 
-func (n notices) entry(e entry) {
+func (n notices) entry(e *entry) {
 	if e.ignored == "" {
 		return
 	}

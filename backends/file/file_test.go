@@ -538,6 +538,43 @@ func TestNodesAreMerged(t *testing.T) {
 	}
 }
 
+func BenchmarkLoad5000JSON(b *testing.B) {
+	var all strings.Builder
+	all.WriteString("{\n  \"kind\": \"NodeList\",\n  \"apiVersion\": \"projectcalico.org/v3\",\n  \"items\": [\n")
+	for i := range 5000 {
+		if i > 0 {
+			all.WriteString(",\n")
+		}
+		fmt.Fprintf(&all, `    {
+      "kind": "Node",
+      "apiVersion": "projectcalico.org/v3",
+      "metadata": {
+        "name": "node-%d",
+        "uid": "1d9bf1de-4a4b-4c2f-8b1e-34a7d7a1a000",
+        "labels": {
+          "rack": "r%d"
+        }
+      },
+      "spec": {
+        "bgp": {
+          "ipv4Address": "10.%d.%d.1/16"
+        }
+      }
+    }`, i, i%100, i/256, i%256)
+	}
+	all.WriteString("\n  ]\n}\n")
+	path := filepath.Join(b.TempDir(), "a.json")
+	if err := os.WriteFile(path, []byte(all.String()), 0o644); err != nil {
+		b.Fatal(err)
+	}
+	b.SetBytes(int64(all.Len()))
+	for b.Loop() {
+		if events, err := Load(context.Background(), []string{path}, nil); err != nil || len(events) != 5000 {
+			b.Fatal(len(events), err)
+		}
+	}
+}
+
 func BenchmarkLoad5000(b *testing.B) {
 	var all strings.Builder
 	for i := range 5000 {

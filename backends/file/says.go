@@ -20,18 +20,17 @@ type said struct {
 	at document.Position // the zero value: where the piece begins
 }
 
-// placed is the warning with its place in a file, for a piece that begins at a
-// line and column.
-func (s said) placed(path string, line, column int) backends.Warning {
+// placed is the warning with its place in a file, for a piece that begins there.
+func (s said) placed(p piecePlace) backends.Warning {
 	w := s.Warning
 	at := s.at
 	if at.Line == 0 {
 		at = document.Position{Line: 1, Column: 1}
 	}
 	if at.Line == 1 {
-		at.Column += max(0, column-1)
+		at.Column += max(0, p.column-1)
 	}
-	w.Place = fmt.Sprintf("%s:%d:%d", path, at.Line+line-1, at.Column)
+	w.Place = fmt.Sprintf("%s:%d:%d", p.path, at.Line+p.line-1, at.Column)
 	return w
 }
 

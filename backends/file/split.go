@@ -66,16 +66,18 @@ func split(in io.ReaderAt, size int64, emit func(piece) error) error {
 	if n, _ := in.ReadAt(bom, 0); n == 3 && string(bom) == "\xef\xbb\xbf" {
 		s.offset = 3
 	}
-	for s.offset < size {
+	for {
 		json, err := s.lines()
-		if err == nil && json {
-			err = s.json()
-		}
 		if err != nil {
 			return err
 		}
+		if !json { // the end, which may come earlier than it was when size was asked for
+			return s.endDocument()
+		}
+		if err := s.json(); err != nil {
+			return err
+		}
 	}
-	return s.endDocument()
 }
 
 // lines reads lines to the end, or up to one that begins with JSON.

@@ -3,6 +3,7 @@ package file
 import (
 	"bytes"
 	"errors"
+	"fmt"
 	"io"
 
 	"github.com/go-json-experiment/json/jsontext"
@@ -38,8 +39,11 @@ type jsonValues struct {
 	meter *meter
 	used  int64 // of what the meter counts
 	at    int64 // up to here lines are counted
-	begun int64 // where the line at hand begins
-	sent  int   // pieces of the value at hand
+	// chunk is some of what is counted, from chunkAt bytes after from on.
+	chunk   []byte
+	chunkAt int64
+	begun   int64 // where the line at hand begins
+	sent    int   // pieces of the value at hand
 }
 
 // json cuts the JSON values that begin in the line at hand, as many as follow
@@ -115,18 +119,33 @@ func (v *jsonValues) leave(offset int64) error {
 
 // count counts the lines up to an offset.
 func (v *jsonValues) count(to int64) error {
-	text := make([]byte, 32<<10)
 	for v.at < to {
-		n, err := v.in.ReadAt(text[:min(int64(len(text)), to-v.at)], v.at)
-		if n == 0 && err != nil {
-			return err
+		if v.at >= v.from+v.chunkAt+int64(len(v.chunk)) {
+			if err := v.readChunk(); err != nil {
+				return err
+			}
 		}
-		if i := bytes.LastIndexByte(text[:n], '\n'); i >= 0 {
-			v.line += bytes.Count(text[:n], []byte("\n"))
+		begin := v.at - v.from - v.chunkAt
+		text := v.chunk[begin:min(int64(len(v.chunk)), begin+to-v.at)]
+		if i := bytes.LastIndexByte(text, '\n'); i >= 0 {
+			v.line += bytes.Count(text, []byte("\n"))
 			v.begun = v.at + int64(i) + 1
 		}
-		v.at += int64(n)
+		v.at += int64(len(text))
 	}
+	return nil
+}
+
+// readChunk reads what follows what was counted.
+func (v *jsonValues) readChunk() error {
+	if cap(v.chunk) == 0 {
+		v.chunk = make([]byte, 32<<10)
+	}
+	n, err := v.in.ReadAt(v.chunk[:cap(v.chunk)], v.at)
+	if n == 0 && err != nil {
+		return fmt.Errorf("it changes while it is read: %w", err)
+	}
+	v.chunk, v.chunkAt = v.chunk[:n], v.at-v.from
 	return nil
 }
 

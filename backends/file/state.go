@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"fmt"
 	"reflect"
+	"slices"
 
 	"confd/backends"
 )
@@ -15,17 +16,17 @@ type assembly struct{ own, nodes placedEvents }
 // placedEvents are events, and where they come from.
 type placedEvents struct {
 	events map[backends.Key]backends.Event
-	where  map[backends.Key]entry
+	where  map[backends.Key]piecePlace
 }
 
 func newPlacedEvents() placedEvents {
-	return placedEvents{map[backends.Key]backends.Event{}, map[backends.Key]entry{}}
+	return placedEvents{map[backends.Key]backends.Event{}, map[backends.Key]piecePlace{}}
 }
 
 func newAssembly() *assembly { return &assembly{newPlacedEvents(), newPlacedEvents()} }
 
 // add adds an entry; of two that are one object the later one counts.
-func (a *assembly) add(e entry) {
+func (a *assembly) add(e *entry) {
 	event, matters := e.result()
 	if !matters {
 		return
@@ -37,7 +38,7 @@ func (a *assembly) add(e entry) {
 	if other, twice := in.where[event.Key]; twice && !sameObject(in.events[event.Key], event) {
 		event.Warnings = append(event.Warnings, e.twice(other))
 	}
-	in.events[event.Key], in.where[event.Key] = event, e
+	in.events[event.Key], in.where[event.Key] = event, e.piecePlace
 }
 
 // sameObject says whether two events say the same of an object: backups and
@@ -47,10 +48,9 @@ func sameObject(a, b backends.Event) bool {
 }
 
 // twice is what there is to say where other was there before.
-func (e entry) twice(other entry) backends.Warning {
-	first := said{}.placed(other.path, other.line, other.column).Place
-	w := said{Warning: backends.Warning{Code: backends.ObjectTwice, Text: fmt.Sprintf("is there twice, first in %s; the later one counts", first)}}
-	return w.placed(e.path, e.line, e.column)
+func (p piecePlace) twice(other piecePlace) backends.Warning {
+	first := said{}.placed(other).Place
+	return said{Warning: backends.Warning{Code: backends.ObjectTwice, Text: fmt.Sprintf("is there twice, first in %s; the later one counts", first)}}.placed(p)
 }
 
 // finish returns the state.
@@ -85,16 +85,14 @@ func mergedNode(own, core backends.Event) backends.Event {
 // kept are the entries of a file that were there before and cannot be found now,
 // while a part of it cannot be read: that part may well have them.
 func kept(before, now []entry) []entry {
-	broken := false
+	if !slices.ContainsFunc(now, func(e entry) bool { return e.err != nil }) {
+		return nil
+	}
 	found := map[backends.Key]bool{}
 	for _, e := range now {
-		broken = broken || e.err != nil
 		if e.event != nil {
 			found[e.event.Key] = true
 		}
-	}
-	if !broken {
-		return nil
 	}
 	var all []entry
 	for _, e := range before {

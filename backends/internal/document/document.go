@@ -80,13 +80,20 @@ const (
 func (p *Parser) Parse(data []byte) (*Document, error) {
 	d := &Document{parser: p, data: data}
 	c := converter{document: d, depth: p.depth}
-	if v, strict, ok := parseJSON(data); ok {
-		d.Value = v
-		err := checkDepth(v, p.depth+around, p.depth)
-		if err == nil && !strict {
-			_, _ = c.value(d.tree(), p.depth+around) // for the traps
+	if looksLikeJSON(data) {
+		v, err := readJSON(data, p.depth)
+		if deep := (*Error)(nil); err == nil || errors.As(err, &deep) {
+			d.Value = v
+			return d, err
 		}
-		return d, err
+		if v, ok := readLaxJSON(data); ok {
+			d.Value = v
+			err := checkDepth(v, p.depth+around, p.depth)
+			if err == nil {
+				_, _ = c.value(d.tree(), p.depth+around) // for the traps
+			}
+			return d, err
+		}
 	}
 	root, err := p.parseYAML(data)
 	if err != nil {
@@ -97,19 +104,84 @@ func (p *Parser) Parse(data []byte) (*Document, error) {
 	return d, err
 }
 
-// parseJSON is for speed: JSON is YAML too. Strict says that no name is there
-// twice in an object.
-func parseJSON(data []byte) (v any, strict, ok bool) {
-	if trimmed := bytes.TrimLeft(data, " \t\r\n"); len(trimmed) == 0 || trimmed[0] != '{' && trimmed[0] != '[' {
-		return nil, false, false
-	}
-	if strict = jsontext.Value(data).IsValid(); !strict && !json.Valid(data) {
-		return nil, false, false
+// looksLikeJSON is for speed: JSON is YAML too.
+func looksLikeJSON(data []byte) bool {
+	trimmed := bytes.TrimLeft(data, " \t\r\n")
+	return len(trimmed) > 0 && (trimmed[0] == '{' || trimmed[0] == '[')
+}
+
+// readLaxJSON reads JSON in which names may be there twice.
+func readLaxJSON(data []byte) (v any, ok bool) {
+	if !json.Valid(data) {
+		return nil, false
 	}
 	dec := json.NewDecoder(bytes.NewReader(data))
 	dec.UseNumber()
 	err := dec.Decode(&v)
-	return v, strict, err == nil
+	return v, err == nil
+}
+
+// readJSON reads the one value in data, in which no name is there twice. Its error
+// is an Error where the value is nested too deep.
+func readJSON(data []byte, depth int) (any, error) {
+	dec := jsontext.NewDecoder(bytes.NewBuffer(data))
+	v, err := readValue(dec, depth+around)
+	switch {
+	case errors.Is(err, errDepth):
+		return nil, tooDeep(depth)
+	case err != nil:
+		return nil, err
+	}
+	if _, err := dec.ReadToken(); !errors.Is(err, io.EOF) {
+		return nil, errors.New("something follows")
+	}
+	return v, nil
+}
+
+var errDepth = errors.New("too deep")
+
+func readValue(dec *jsontext.Decoder, depth int) (any, error) {
+	if depth < 0 {
+		return nil, errDepth
+	}
+	token, err := dec.ReadToken()
+	if err != nil {
+		return nil, err
+	}
+	switch token.Kind() {
+	case '{':
+		object := map[string]any{}
+		for dec.PeekKind() != '}' {
+			name, err := dec.ReadToken()
+			if err != nil {
+				return nil, err
+			}
+			key := name.String()
+			if object[key], err = readValue(dec, depth-1); err != nil {
+				return nil, err
+			}
+		}
+		_, err = dec.ReadToken()
+		return object, err
+	case '[':
+		list := []any{}
+		for dec.PeekKind() != ']' {
+			e, err := readValue(dec, depth-1)
+			if err != nil {
+				return nil, err
+			}
+			list = append(list, e)
+		}
+		_, err = dec.ReadToken()
+		return list, err
+	case '"':
+		return token.String(), nil
+	case '0':
+		return json.Number(token.String()), nil
+	case 't', 'f':
+		return token.Bool(), nil
+	}
+	return nil, nil
 }
 
 // parseYAML returns the value of the one document in data; nil: there is nothing.
