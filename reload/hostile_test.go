@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"syscall"
 	"testing"
 	"time"
@@ -267,7 +268,7 @@ func TestHostileExchange(t *testing.T) {
 	t.Parallel()
 	h := newHostile(t)
 	stop, stopped := make(chan struct{}), make(chan struct{})
-	exchanged := 0
+	var exchanged atomic.Int64
 	go func() {
 		defer close(stopped)
 		for {
@@ -276,11 +277,11 @@ func TestHostileExchange(t *testing.T) {
 				return
 			default:
 			}
-			exchanged += h.exchange()
+			exchanged.Add(int64(h.exchange()))
 		}
 	}()
 	installed := 0
-	for end := time.Now().Add(patience); time.Now().Before(end) && (installed < 5 || exchanged < 200); {
+	for end := time.Now().Add(patience); time.Now().Before(end) && (installed < 5 || exchanged.Load() < 200); {
 		for _, single := range []bool{true, false} {
 			h.a = New(Options{})
 			if _, err := h.a.Apply(testContext(t), h.set(single, string(rune('A'+installed%20)))); err == nil {
@@ -291,7 +292,7 @@ func TestHostileExchange(t *testing.T) {
 	close(stop)
 	<-stopped
 	h.wantUntouched()
-	t.Logf("%d sets installed while %d names were exchanged", installed, exchanged)
+	t.Logf("%d sets installed while %d names were exchanged", installed, exchanged.Load())
 }
 
 // exchange puts a link in the place of each folder of ours, and each folder back
