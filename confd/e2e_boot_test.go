@@ -19,33 +19,6 @@ import (
 	"confd/internal/testenv"
 )
 
-// TestEndToEndFaults drives the program as those do who run it: started without
-// its datastore, with BIRD as its child, under a storm, and with faults of every
-// kind around it.
-func TestEndToEndFaults(t *testing.T) {
-	runScenarios(t,
-		scenario{"many changes", testManyChanges},
-		scenario{"failure that repeats itself", testFailureRepeats},
-		scenario{"hung BIRD", testHungBIRD},
-		scenario{"drift", testDrift},
-		scenario{"started without etcd", testBoot},
-		scenario{"started without etcd, file edited", testBootEdited},
-		scenario{"started without etcd, one of two files edited", testBootOneOfTwoEdited},
-		scenario{"started without etcd and files", testBootNothing},
-		scenario{"two daemons, one needed", testOneDaemonNeeded},
-		scenario{"two daemons, one late", testOneDaemonLate},
-		scenario{"BIRD as a child", testChild},
-		scenario{"two BIRDs as children", testChildren},
-		scenario{"killed with a child", testKilledWithChild},
-		scenario{"bad command for a child", testBadChild},
-		scenario{"withdrawals before additions", testWithdrawals},
-		scenario{"systemd", testSystemd},
-		scenario{"probes", testProbes},
-		scenario{"bad addresses to listen on", testBadListen},
-		scenario{"log level", testLogLevel},
-	)
-}
-
 // listen has confd serve on a socket of the rig.
 func (r *rig) listen() *rig {
 	r.env["CONFD_LISTEN"] = "unix:" + filepath.Join(r.dir, "http")
@@ -219,8 +192,6 @@ func testBoot(t *testing.T, confd string) {
 		child         bool
 	}{
 		{"sidecar", oldBIRD, false},
-		{"child", oldBIRD, true},
-		{"two sidecars", "1.6.8", false},
 		{"two children", "1.6.8", true},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -282,34 +253,8 @@ func (r *rig) wantStale(revision string) {
 	}
 }
 
-// testBootEdited has somebody edit a file while confd is away.
-func testBootEdited(t *testing.T, confd string) {
-	r := newEtcdRig(t, confd, oldBIRD, mesh(3)...).listen()
-	c := r.afterRun(r.asChildren(), "bird.conf")
-	r.awaitAnswer("/readyz", http.StatusServiceUnavailable, "no configuration is in place yet")
-	r.etcd.Restart()
-	r.awaitReady()
-	r.awaitMesh(2, 3)
-	c.wantOrder([]string{"datastore is in step", "source=etcd"}, []string{"msg=started", "daemon=bird"})
-	r.awaitConf(byHand, false)
-}
-
 // byHand is what somebody adds to a file, who should not.
 const byHand = "# added by hand\n"
-
-// afterRun starts confd with etcd away, after a run, and after somebody has
-// edited a file that is not used therefore.
-func (r *rig) afterRun(args []string, edited string) *process {
-	r.t.Helper()
-	first := r.start(args...)
-	r.awaitReady()
-	first.stop()
-	r.etcd.Kill()
-	r.edit(r.file(edited))
-	c := r.start(args...)
-	c.awaitOutput("level=ERROR", "the files from before are not used", r.file(edited), "was changed")
-	return c
-}
 
 // edit adds a line to a file, in place.
 func (r *rig) edit(path string) {
@@ -322,33 +267,4 @@ func (r *rig) edit(path string) {
 	if _, err := f.WriteString(byHand); err != nil {
 		r.t.Fatal(err)
 	}
-}
-
-// testBootOneOfTwoEdited does so with one of two daemons: the other one runs.
-func testBootOneOfTwoEdited(t *testing.T, confd string) {
-	r := newEtcdRig(t, confd, "1.6.8", mesh(3)...).listen()
-	c := r.afterRun(r.asChildren(), "bird6.cfg")
-	bird, bird6 := r.daemons()[0], r.daemons()[1]
-	r.awaitChild(bird)
-	c.awaitOutput("BIRD runs on the files from before", "set=bird")
-	if r.childPID(bird6) != 0 {
-		t.Error("bird6 was started on a file that somebody edited")
-	}
-	r.etcd.Restart()
-	r.awaitReady()
-	r.awaitMesh(2, 3)
-	c.wantOrder([]string{"msg=started", "daemon=bird "}, []string{"datastore is in step", "source=etcd"})
-	c.wantOrder([]string{"datastore is in step", "source=etcd"}, []string{"msg=started", "daemon=bird6"})
-}
-
-func testBootNothing(t *testing.T, confd string) {
-	r := newEtcdRig(t, confd, oldBIRD, mesh(3)...).listen()
-	r.etcd.Kill()
-	c := r.start(r.asChildren()...)
-	c.awaitOutput("waiting for the datastore: there are no files from before", r.env["CONFD_BIRD_DIR"])
-	r.awaitAnswer("/readyz", http.StatusServiceUnavailable, "no configuration is in place yet")
-	r.etcd.Restart()
-	r.awaitReady()
-	r.awaitMesh(2, 3)
-	c.wantOrder([]string{"datastore is in step", "source=etcd"}, []string{"msg=started", "daemon=bird"})
 }

@@ -63,29 +63,6 @@ func (r *rig) exportTemplates() {
 	}
 }
 
-func testChildren(t *testing.T, confd string) {
-	r := newEtcdRig(t, confd, "1.6.8", mesh(3)...).listen()
-	c := r.start(r.asChildren()...)
-	r.awaitReady()
-	r.awaitMesh(2, 3)
-	bird, bird6 := r.daemons()[0], r.daemons()[1]
-	first, second := r.awaitChild(bird), r.awaitChild(bird6)
-	_ = syscall.Kill(second, syscall.SIGKILL)
-	testenv.Eventually(t, patience, "another bird6", func() bool { return r.awaitChild(bird6) != second })
-	r.awaitReady()
-	r.put(node(4, 0))
-	r.awaitMesh(2, 3, 4)
-	if now := r.childPID(bird); now != first {
-		t.Errorf("bird was process %d, and is %d: it should not mind what bird6 does", first, now)
-	}
-	c.stop()
-	for _, d := range r.daemons() {
-		if pid := r.childPID(d); pid != 0 {
-			t.Errorf("confd has ended, and %s (process %d) has not", d.program, pid)
-		}
-	}
-}
-
 // testKilledWithChild kills confd: BIRD goes on, and the next confd takes it
 // over.
 func testKilledWithChild(t *testing.T, confd string) {

@@ -5,7 +5,6 @@ import (
 	"net"
 	"net/http"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -164,106 +163,4 @@ func testBadListen(t *testing.T, confd string) {
 			r.once("--listen", address).want(t, 2, append(texts, "confd: ", "listening on "+address)...)
 		})
 	}
-}
-
-// testLogLevel has the log follow the datastore, unless somebody gave a level.
-func testLogLevel(t *testing.T, confd string) {
-	r := newEtcdRig(t, confd, oldBIRD, mesh(2)...)
-	severity := func(word string) object {
-		return object{kind: "BGPConfiguration", name: "default", spec: `{"logSeverityScreen":"` + word + `"}`}
-	}
-	free := r.start()
-	r.awaitFiles()
-	r.startBirds()
-	free.awaitOutput("msg=applied", "state=confirmed")
-	fixed := r.start("--log-level", "info", "--bird-dir", otherFolder(t, r), "--socket", filepath.Join(r.dir, "nobody.ctl"))
-	fixed.awaitOutput("msg=applied", "state=installed")
-
-	r.put(severity("Debug"))
-	free.awaitOutput("this log follows", "level=DEBUG", "was=INFO")
-	free.awaitOutput("level=DEBUG", "msg=times")
-	r.put(severity("Warning"))
-	free.awaitOutput("this log follows", "level=WARN", "was=DEBUG")
-	quiet := len(linesWith(free.output(), "level=INFO"))
-	r.put(node(3, 0))
-	r.awaitMesh(2, 3)
-	if n := len(linesWith(free.output(), "level=INFO")); n > quiet {
-		t.Errorf("%d lines of level info, though only warnings are wanted", n-quiet)
-	}
-	fixed.awaitOutput("msg=applied", "Node node-3")
-	r.remove(severity(""))
-	free.awaitOutput("this log follows", "level=INFO", "was=WARN")
-	free.stop()
-	fixed.stop()
-	if text := fixed.output(); strings.Contains(text, "this log follows") || strings.Contains(text, "level=DEBUG") {
-		t.Error("a level that was given is not kept")
-	}
-}
-
-// otherFolder is a second folder for BIRD's files.
-func otherFolder(t *testing.T, r *rig) string {
-	t.Helper()
-	dir := filepath.Join(r.dir, "second")
-	if err := os.Mkdir(dir, 0o755); err != nil {
-		t.Fatal(err)
-	}
-	return dir
-}
-
-// testFailureRepeats makes the folder read-only for a while: that is said once.
-func testFailureRepeats(t *testing.T, confd string) {
-	r := newEtcdRig(t, confd, oldBIRD, mesh(2)...).listen()
-	mount := func(args ...string) {
-		t.Helper()
-		if out, err := exec.Command("mount", append(args, r.env["CONFD_BIRD_DIR"])...).CombinedOutput(); err != nil {
-			t.Skipf("mounts cannot be made here: %v: %s", err, out)
-		}
-	}
-	mount("-t", "tmpfs", "none")
-	t.Cleanup(func() {
-		if out, err := exec.Command("umount", "-l", r.env["CONFD_BIRD_DIR"]).CombinedOutput(); err != nil {
-			t.Errorf("umount: %v: %s", err, out)
-		}
-	})
-	c := r.start("--verify-interval", "300ms", "--log-level", "debug")
-	r.awaitFiles()
-	r.startBirds()
-	r.awaitReady()
-	mount("-o", "remount,ro")
-	before := c.output()
-	r.put(node(3, 0))
-	c.awaitOutput("level=ERROR", "not applied", "read-only")
-	r.awaitAnswer("/readyz", http.StatusServiceUnavailable, "not applied", "read-only")
-	// At once, and after 1, 3 and 7 s.
-	testenv.Eventually(t, patience, "some tries", func() bool { return r.metric("confd_retries_total") >= 4 })
-	said := strings.TrimPrefix(c.output(), before)
-	if n := len(linesWith(said, "level=ERROR")); n != 1 {
-		t.Errorf("%d errors in the log for one failure", n)
-	}
-	// One more: the report cannot be written, either.
-	if n := len(linesWith(said, "level=WARN")); n > 1 {
-		t.Errorf("%d warnings in the log for one failure", n)
-	}
-	mount("-o", "remount,rw")
-	c.awaitOutput("level=INFO", "applied after all", "tries=", "failed_for=")
-	r.awaitMesh(2, 3)
-	r.awaitReady()
-
-	c.signal(syscall.SIGSTOP)
-	r.edit(r.conf())
-	mount("-o", "remount,ro")
-	c.signal(syscall.SIGCONT)
-	c.awaitOutputs(5, "not put right: trying again")
-	for level, text := range map[string]string{"ERROR": "not put right", "WARN": "not as it was left"} {
-		if n := len(linesWith(c.output(), "level="+level, text)); n != 1 {
-			t.Errorf("%d lines with %q of level %s", n, text, level)
-		}
-	}
-	if n := r.metric(`confd_drifts_total{kind="file"}`); n != 1 {
-		t.Errorf("one file that was edited counts as %v", n)
-	}
-	mount("-o", "remount,rw")
-	c.awaitOutput("level=INFO", `msg="put right"`)
-	r.awaitConf(byHand, false)
-	c.stop()
 }

@@ -12,6 +12,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 	"syscall"
 	"testing"
 	"time"
@@ -29,15 +30,39 @@ const (
 	oldBIRD  = "2.0.12" // for tests that are not about versions
 )
 
-// build makes the program as users have it. GOFLAGS=-race makes it one with the
+// build makes the program as users have it, once. GOFLAGS=-race makes it one with the
 // race detector.
 func build(t *testing.T) string {
 	t.Helper()
-	program := filepath.Join(t.TempDir(), "confd")
-	if out, err := exec.Command("go", "build", "-o", program, ".").CombinedOutput(); err != nil {
-		t.Fatalf("go build: %v\n%s", err, out)
+	program, err := built()
+	if err != nil {
+		t.Fatal(err)
 	}
 	return program
+}
+
+var built = sync.OnceValues(func() (string, error) {
+	dir, err := os.MkdirTemp("", "confd-test-")
+	if err != nil {
+		return "", err
+	}
+	builtIn = dir
+	program := filepath.Join(dir, "confd")
+	if out, err := exec.Command("go", "build", "-o", program, ".").CombinedOutput(); err != nil {
+		return "", fmt.Errorf("go build: %w\n%s", err, out)
+	}
+	return program, nil
+})
+
+// builtIn is the folder of the program that was built.
+var builtIn string
+
+func TestMain(m *testing.M) {
+	code := m.Run()
+	if builtIn != "" {
+		_ = os.RemoveAll(builtIn) // a folder of temporary files
+	}
+	os.Exit(code)
 }
 
 // scenario is one end-to-end test, with the program that it drives.
@@ -46,12 +71,12 @@ type scenario struct {
 	run  func(t *testing.T, confd string)
 }
 
-// runScenarios builds the program and runs the scenarios side by side, in their
-// order: what waits longest should come first.
+// runScenarios runs scenarios side by side, in their order: what waits longest should
+// come first.
 func runScenarios(t *testing.T, scenarios ...scenario) {
 	t.Helper()
 	if testing.Short() {
-		t.Skip("the end-to-end tests take more than a minute: left out with -short")
+		t.Skip("the end-to-end tests take long: left out with -short")
 	}
 	confd := build(t)
 	for _, s := range scenarios {

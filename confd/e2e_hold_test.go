@@ -1,48 +1,16 @@
 package main_test
 
 import (
-	"context"
 	"fmt"
 	"net/http"
 	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
-	"time"
-
-	clientv3 "go.etcd.io/etcd/client/v3"
 
 	"confd/internal/report"
 	"confd/internal/testenv"
 )
-
-// TestSafety has the program keep a node's network from harm, with real
-// sessions: what waits longest comes first.
-func TestSafety(t *testing.T) {
-	t.Parallel()
-	runScenarios(t,
-		scenario{"guard, killed", testGuardKilled},
-		scenario{"guard passes", testGuardPasses},
-		scenario{"guard undoes", testGuardUndoes},
-		scenario{"guard, approved", testGuardApproved},
-		scenario{"guard and hold", testGuardAndHold},
-		scenario{"guard, healed", testGuardHealed},
-		scenario{"guard, templates", testGuardTemplates},
-		scenario{"guard, changed templates", testGuardChangedTemplates},
-		scenario{"guard after a start", testGuardAfterStart},
-		scenario{"held after a start", testHeldAfterStart},
-		scenario{"broken templates at the start", testBrokenTemplates},
-		scenario{"quarantine", testQuarantine},
-		scenario{"quarantine, two", testQuarantineTwo},
-		scenario{"quarantine, pool", testQuarantinePool},
-		scenario{"restart needed", testRestartNeeded},
-		scenario{"held", testHeld},
-		scenario{"held with other BIRDs", testHeldVersions},
-		scenario{"held or not", testHeldOrNot},
-		scenario{"held for a time", testHeldFor},
-		scenario{"never held", testNeverHeld},
-	)
-}
 
 // newPeeredRig makes a rig with an etcd that holds the objects, and BIRDs on the
 // nodes 2 to n that speak with node 1, whatever that does.
@@ -232,40 +200,9 @@ func testHeld(t *testing.T, confd string) {
 		c.stop()
 		r.once("--onetime").want(t, 1, "not applied", threeOfThree, isOff, "--hold=false")
 	})
-	c = heldWhileRestarted(r, sessions)
-
-	r.put(meshIs(true))
-	c.awaitOutput("nothing is held back any more")
-	r.awaitReady()
-	r.awaitMetric("confd_held", 0)
-	r.awaitBlock("10.128.2.0/26")
-	r.awaitEstablished(sessions...)
-
-	r.put(meshIs(false))
+	c = r.start()
 	r.isHeld(c, 1, threeOfThree, switchedOff)
 	r.approve(c, threeOfThree, switchedOff)
-}
-
-// heldWhileRestarted restarts BIRD while something is held: with confd, and then
-// with another change while it is away. There are no sessions then that could be
-// lost.
-func heldWhileRestarted(r *rig, sessions []string) *process {
-	r.t.Helper()
-	r.killBirds()
-	c := r.start()
-	r.isHeld(c, 1, threeOfThree, switchedOff)
-	r.startBirds()
-	r.awaitEstablished(sessions...)
-	r.killBirds()
-	rendered := r.metric(`confd_renders_total{result="ok"}`)
-	r.putBlock("10.128.2.0-26")
-	testenv.Eventually(r.t, patience, "the block to be looked at", func() bool { return r.metric(`confd_renders_total{result="ok"}`) > rendered })
-	r.startBirds()
-	r.awaitEstablished(sessions...)
-	r.awaitBlock("10.128.2.0/26")
-	r.awaitEstablished(sessions...)
-	r.isHeld(c, 1, threeOfThree, switchedOff)
-	return c
 }
 
 // approve lets what is held go on, and waits until it has.
@@ -298,135 +235,4 @@ func blockKey(cidr string) string { return "/calico/ipam/v2/host/" + self + "/ip
 func (r *rig) awaitBlock(cidr string) {
 	r.t.Helper()
 	testenv.Eventually(r.t, patience, "the block "+cidr, func() bool { return strings.Contains(readFile(r.t, r.conf()), cidr) })
-}
-
-func testHeldVersions(t *testing.T, confd string) {
-	for _, version := range []string{"1.6.8", "3.1.8"} {
-		t.Run(version, func(t *testing.T) {
-			t.Parallel()
-			r := newPeeredRig(t, confd, version, 3, mesh(3)...)
-			sessions := []string{"Mesh_10_0_0_2", "Mesh_10_0_0_3", "Mesh_fd00__2", "Mesh_fd00__3"}
-			c := r.startEstablished(sessions)
-			const why = "it would take away 4 of 4 established sessions"
-			r.still("held", func() {
-				r.put(meshIs(false))
-				r.isHeld(c, 1, why, "BGPConfiguration default")
-			})
-			r.approve(c, why, "BGPConfiguration default")
-		})
-	}
-}
-
-// reflectors are two nodes that node 1 speaks with for their label's sake.
-func reflectors(labels map[string]string) []object {
-	objects := []object{pool("Never"), meshIs(false), lone(1)}
-	for n := 2; n <= 3; n++ {
-		o := lone(n)
-		o.labels = labels
-		objects = append(objects, o)
-	}
-	return append(objects,
-		peer("reflectors", `{"nodeSelector":"!has(reflector)","peerSelector":"has(reflector)"}`),
-		peer("other", `{"node":"node-9","peerIP":"10.0.9.9","asNumber":65000}`))
-}
-
-// testHeldOrNot tells lists that came back empty, and labels that are gone, from
-// nodes that are.
-func testHeldOrNot(t *testing.T, confd string) {
-	const why = "it would take away 2 of 2 established sessions"
-	reflect := map[string]string{"reflector": "yes"}
-	t.Run("reflectors", func(t *testing.T) {
-		t.Parallel()
-		r := newPeeredRig(t, confd, oldBIRD, 3, reflectors(reflect)...)
-		sessions := []string{"Node_10_0_0_2", "Node_10_0_0_3"}
-		c := r.startEstablished(sessions)
-		back := 0
-		for _, x := range []struct {
-			object string
-			lose   func()
-		}{
-			{"BGPPeer reflectors is gone", func() { r.removeAll("BGPPeer") }},
-			{"Node node-2: label reflector is gone", func() { r.put(reflectors(nil)...) }},
-		} {
-			r.still(x.object, func() {
-				x.lose()
-				r.isHeld(c, 1, why, x.object)
-				r.put(reflectors(reflect)...)
-				back++
-				c.awaitOutputs(back, "nothing is held back any more")
-				r.awaitReady()
-			})
-		}
-	})
-	t.Run("nodes", func(t *testing.T) {
-		t.Parallel()
-		r := newPeeredRig(t, confd, oldBIRD, 3, mesh4(3)...)
-		c := r.startEstablished(mesh4Sessions(2, 3))
-		r.removeAll("Node", "node-2", "node-3")
-		r.awaitEstablished()
-		c.awaitOutput("msg=applied", `removed="2 `)
-		if n := c.count("held back"); n > 0 {
-			t.Error("nodes that are gone were held")
-		}
-	})
-	t.Run("judged anew", func(t *testing.T) {
-		t.Parallel()
-		r := newPeeredRig(t, confd, oldBIRD, 4, mesh4(4)...)
-		c := r.startEstablished(mesh4Sessions(2, 3, 4))
-		r.put(meshIs(false))
-		r.isHeld(c, 1, threeOfThree, switchedOff)
-		r.put(peer("two", `{"node":"node-1","peerIP":"10.0.0.2","asNumber":64512}`)) // keeps that session, under another name
-		r.awaitAnswer("/readyz", http.StatusServiceUnavailable, "2 of 3 established sessions, and remake 1", switchedOff)
-		r.removeAll("Node", "node-3", "node-4")
-		r.awaitEstablished("Node_10_0_0_2")
-		r.awaitReady()
-	})
-}
-
-// removeAll deletes objects of a kind in one transaction; without names all.
-func (r *rig) removeAll(kind string, names ...string) {
-	r.t.Helper()
-	ctx, cancel := context.WithTimeout(context.Background(), patience)
-	defer cancel()
-	ops := []clientv3.Op{clientv3.OpDelete(object{kind: kind}.key(), clientv3.WithPrefix())}
-	if len(names) > 0 {
-		ops = nil
-	}
-	for _, n := range names {
-		ops = append(ops, clientv3.OpDelete(object{kind: kind, name: n}.key()))
-	}
-	if _, err := r.kv.Txn(ctx).Then(ops...).Commit(); err != nil {
-		r.t.Fatal(err)
-	}
-}
-
-func testHeldFor(t *testing.T, confd string) {
-	r := newPeeredRig(t, confd, oldBIRD, 3, mesh4(3)...)
-	c := r.startEstablished(mesh4Sessions(2, 3), "--hold-for", "2s")
-	began := time.Now()
-	r.put(meshIs(false))
-	c.awaitOutput("level=ERROR", "held back", switchedOff, "until=")
-	c.awaitOutput("level=WARN", "its time is over")
-	r.awaitEstablished()
-	if held := time.Since(began); held < 2*time.Second {
-		t.Errorf("it was held for %s", held)
-	}
-	r.awaitReady()
-}
-
-func testNeverHeld(t *testing.T, confd string) {
-	r := newPeeredRig(t, confd, oldBIRD, 3, mesh4(3)...)
-	sessions := mesh4Sessions(2, 3)
-	c := r.startEstablished(sessions, "--hold=false")
-	r.put(meshIs(false))
-	r.awaitEstablished()
-	r.put(meshIs(true))
-	r.awaitEstablished(sessions...)
-	c.stop()
-	if n := c.count("held back"); n > 0 {
-		t.Error("something was held")
-	}
-	r.put(meshIs(false))
-	r.once("--onetime", "--hold=false").want(t, 0)
-	r.awaitEstablished()
 }

@@ -20,7 +20,6 @@ type fakeStore struct {
 	mu     sync.Mutex
 	state  *backends.State
 	keys   map[backends.Key]bool
-	out    chan backends.Update
 	queue  chan backends.Update
 	inSync bool
 	silent bool
