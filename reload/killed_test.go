@@ -133,3 +133,35 @@ func (s *script) wantAgreed() {
 		s.t.Errorf("on disk is %q, BIRD uses %q and has agreed to %q", text, s.bird.uses.text, s.bird.agreed)
 	}
 }
+
+// A file that the set on trial has brought goes with it, where the process was
+// killed meanwhile.
+func TestNewcomerGoes(t *testing.T) {
+	t.Parallel()
+	s := newScript(t)
+	s.bird.sessions["b"] = session{}
+	more := filepath.Join(s.dir, "more.conf")
+	if _, err := s.a.Apply(t.Context(), s.set("one")); err != nil {
+		t.Fatal(err)
+	}
+	must(t, s.bird.start())
+	s.do("reconfigure", []string{"one"})
+	s.bird.pass(time.Minute)
+	s.two = true
+	if res, err := s.a.Apply(t.Context(), s.guarded([]string{"two", "stay=b"})); err != nil || res.State != OnTrial || read(t, more) != "two" {
+		t.Fatalf("%+v, %v", res, err)
+	}
+	s.begin() // it was killed
+	s.bird.pass(time.Hour)
+	_, err := s.a.Resume(t.Context(), theRecord(t, s.dir), Daemon{Socket: s.bird.socket, Binary: s.checker()})
+	if !errors.As(err, new(*LapsedError)) || read(t, s.bird.main) != "one" {
+		t.Errorf("%v, on disk is %q", err, read(t, s.bird.main))
+	}
+	if _, err := os.Lstat(more); !errors.Is(err, os.ErrNotExist) {
+		t.Errorf("the new file is still there: %v", err)
+	}
+	s.two = false
+	if res, err := s.a.Apply(t.Context(), s.set("one")); err != nil || res.State != Unchanged {
+		t.Errorf("%+v, %v", res, err)
+	}
+}

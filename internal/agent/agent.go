@@ -120,10 +120,12 @@ func newDesk(ctx context.Context, g *errgroup.Group, o Options, observer *observ
 	return &desk{
 		settings: s, log: o.Log, metrics: observer.metrics, world: o.World,
 		children: o.Children(ctx, g, observer.metrics), lanes: newLanes(ctx, g, o.World, done),
-		inbox:    inbox.New(o.Sources, inbox.Options{SecretNamespace: s.Kubernetes.Namespace, ClusterIPs: len(s.BGP.ClusterIPs) > 0, KeepGood: true, Log: o.Log}),
-		schedule: schedule.New(schedule.Options{Gather: s.Timing.Gather, MinInterval: s.Timing.MinInterval, MaxPause: maxPause}),
-		edition:  edition.New(o.Planner.Templates, o.Broken),
-		hold:     hold.New(s.Safety.HoldFor), tried: hold.New(s.Safety.HoldFor), runs: &runs.Runs{}, known: &known.Sets{}, failures: failures{log: o.Log},
+		machines: machines{
+			inbox:    inbox.New(o.Sources, inbox.Options{SecretNamespace: s.Kubernetes.Namespace, ClusterIPs: len(s.BGP.ClusterIPs) > 0, KeepGood: true, Log: o.Log}),
+			schedule: schedule.New(schedule.Options{Gather: s.Timing.Gather, MinInterval: s.Timing.MinInterval, MaxPause: maxPause}),
+			edition:  edition.New(o.Planner.Templates, o.Broken),
+			hold:     hold.New(s.Safety.HoldFor), tried: hold.New(s.Safety.HoldFor), runs: &runs.Runs{}, known: &known.Sets{}, failures: failures{log: o.Log},
+		},
 	}
 }
 

@@ -27,15 +27,7 @@ type desk struct {
 	children Children
 	lanes    *lanes
 
-	inbox    *inbox.Inbox
-	schedule *schedule.Schedule
-	edition  *edition.Edition
-	hold     *hold.Hold // by the judgement
-	tried    *hold.Hold // as it has failed its trial
-	runs     *runs.Runs
-	known    *known.Sets
-	birds    finder
-	failures failures
+	machines
 	// news is set where something of weight is not in the report yet.
 	news bool
 }
@@ -45,6 +37,19 @@ func (d *desk) holds() []*hold.Hold { return []*hold.Hold{d.hold, d.tried} }
 
 // isHeld says whether something is held back.
 func (d *desk) isHeld() bool { return d.hold.Current() != nil || d.tried.Current() != nil }
+
+// machines are what the loop knows.
+type machines struct {
+	inbox    *inbox.Inbox
+	schedule *schedule.Schedule
+	edition  *edition.Edition
+	hold     *hold.Hold // by the judgement
+	tried    *hold.Hold // as it has failed its trial
+	runs     *runs.Runs
+	known    *known.Sets
+	birds    finder
+	failures failures
+}
 
 // of is what is known of a set and its BIRD.
 func (d *desk) of(s reload.Set) *known.Set { return d.known.Of(s.Name) }
@@ -95,4 +100,12 @@ func find(sets []reload.Set, name string) (reload.Set, bool) {
 		return reload.Set{}, false
 	}
 	return sets[i], true
+}
+
+// inPlace is the configuration that lies on disk; nil: that is not known.
+func (d *desk) inPlace() *bgp.Config {
+	if whole := d.runs.Trial().Whole(); whole != nil {
+		return whole.Config
+	}
+	return d.runs.Running().ConfigOrNil()
 }

@@ -84,7 +84,7 @@ func (j *judge) question(now time.Time, c *plan.Candidate, s surveyed) guard.Que
 	q := guard.Question{
 		Options: j.options, Now: now, Salt: j.memory.salt, BIRD: j.birds.daemon.Version.Major, History: j.memory.history,
 		Seen: append(j.unseen(j.before()), j.sessions.all()...), Booted: j.known.Of("bird").BIRD.Rebooted(), Routes: s.routes, Local: j.local(s.local),
-		Doubt: j.inbox.Trust.Doubt(), Held: j.held(), Approved: j.approved(), Announced: j.memory.announced, Running: j.running(),
+		Doubt: j.inbox.Trust.Doubt(), Held: j.held(), Approved: approved(j.hold), Announced: j.memory.announced, Running: j.running(),
 	}
 	if c != nil {
 		q.Candidate, q.OtherTemplates = side(c), j.otherTemplates(c)
@@ -290,8 +290,8 @@ func (j *judge) held() *guard.Held {
 }
 
 // approved are the holds that may go on.
-func (j *judge) approved() []string {
-	if id := j.hold.ApprovedHash(); id != "" {
+func approved(h *hold.Hold) []string {
+	if id := h.ApprovedHash(); id != "" {
 		return []string{id}
 	}
 	return nil

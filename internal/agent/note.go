@@ -110,9 +110,9 @@ func (d *desk) noteEvent(e control.Event) {
 	case known.Restarted:
 		d.metrics.Drift(metrics.DriftRestart)
 		d.known.Of(set).Files.Counted()
-		b.StartedWith(d.runs.InPlace())
+		b.StartedWith(d.inPlace())
 	case known.Fresh:
-		b.StartedWith(d.runs.InPlace())
+		b.StartedWith(d.inPlace())
 	}
 }
 

@@ -11,9 +11,9 @@ import (
 	"testing"
 )
 
-// machines are the folders of the machines, in the order in which a change comes to
+// machineFolders are the folders of the machines, in the order in which a change comes to
 // them.
-var machines = []string{
+var machineFolders = []string{
 	"internal/inbox", "internal/schedule", "internal/edition", "internal/rollout", "internal/hold", "internal/runs",
 	"internal/known", "internal/outcome", "internal/agent", "reload",
 }
@@ -30,7 +30,7 @@ func TestDocsStates(t *testing.T) {
 What the program does with a change is decided by small machines, each of which has states with names and one function for each transition. These are their tables:
 the state that a machine is in, what happens, the state after it, and what else that means. [safety.md](safety.md) tells the same as a story.
 `)
-	for _, folder := range machines {
+	for _, folder := range machineFolders {
 		for _, m := range tablesOf(t, folder) {
 			fmt.Fprintf(&b, "\n## %s\n\n%s\n\n```\n%s\n```\n", m.title, m.about, m.table)
 		}

@@ -118,14 +118,6 @@ func (r *Runs) Current() []reload.Set {
 	return r.startup
 }
 
-// InPlace is the configuration that lies on disk; nil: that is not known.
-func (r *Runs) InPlace() *bgp.Config {
-	if t := r.Trial().whole; t != nil {
-		return t.Config
-	}
-	return r.running.ConfigOrNil()
-}
-
 // IsRunning says whether a candidate with that hash runs already, as this program
 // has put it in place or found it.
 func (r *Runs) IsRunning(hash string) bool {
