@@ -234,7 +234,11 @@ func (s *script) objects(text string) []backends.Event {
 func goneEvents(args []string) []backends.Event {
 	var list []backends.Event
 	for _, name := range args[1:] {
-		list = append(list, backends.Event{Key: backends.Key{Kind: backends.Kind(args[0]), Name: name}})
+		namespace := ""
+		if before, after, ok := strings.Cut(name, "/"); ok {
+			namespace, name = before, after
+		}
+		list = append(list, backends.Event{Key: backends.Key{Kind: backends.Kind(args[0]), Namespace: namespace, Name: name}})
 	}
 	return list
 }

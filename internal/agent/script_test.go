@@ -241,7 +241,7 @@ func (s *script) start(args []string) {
 	time.Sleep(500 * time.Microsecond) // so that the loop does not turn when scripts do something
 	set := s.settings(args)
 	log := slog.New(scriptLog{s: s})
-	planning := plan.Settings{BGP: bgp.Options{Node: "node-1"}, ConfDir: set.Templates.ConfDir, Files: plan.FileSettings{Mode: 0o600, Owner: -1, Group: -1}}
+	planning := plan.Settings{BGP: bgp.Options{Node: "node-1", SecretNamespace: "kube-system"}, ConfDir: set.Templates.ConfDir, Files: plan.FileSettings{Mode: 0o600, Owner: -1, Group: -1}}
 	if s.loaded.Engine == nil && s.broken == nil {
 		var err error
 		if s.loaded, err = plan.Load(planning, quiet()); err != nil {

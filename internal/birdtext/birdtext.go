@@ -149,15 +149,23 @@ func (t *birdText) addStatics(b birdBlock) {
 	}
 }
 
-// statements are a session's own, and those of the templates it is made from.
+// statements are a session's own, and those of the templates it is made from: but for
+// an AS number that the session has another one for.
 func (t *birdText) statements(b birdBlock) []string {
 	all := b.statements
+	own := slices.ContainsFunc(all, func(s string) bool { return strings.HasPrefix(s, "local ") && strings.Contains(s, " as ") })
 	for range 10 { // templates can be made from others; none from itself
 		from, ok := t.templates[b.from]
 		if !ok {
 			break
 		}
-		all, b = append(slices.Clone(all), from.statements...), from
+		all = slices.Clone(all)
+		for _, s := range from.statements {
+			if !own || !strings.HasPrefix(s, "local as ") {
+				all = append(all, s)
+			}
+		}
+		b = from
 	}
 	return all
 }
