@@ -11,10 +11,12 @@ import (
 // sessions that fell are up again, for as long as a trial takes at most. Before that
 // no trial could tell whether it leaves them up.
 //
-//	state    event                      next
-//	none     begin                      waiting
-//	waiting  saw, all are up            none
-//	waiting  open, and its time is over none
+//	state    event                    next
+//	none     begin                    waiting
+//	waiting  saw (one of them)        waiting
+//	waiting  saw (all of them)        none
+//	waiting  open (in time)           waiting
+//	waiting  open (its time is over)  none
 type recovery struct {
 	fallen map[string][]string // by set
 	until  time.Time

@@ -2,18 +2,21 @@
 // a machine without a clock and without files: it is told what was read, and how
 // what the templates made has fared.
 //
-//	state    event                 next     in use
-//	missing  Changed               settled  the changed ones
-//	settled  Changed, nothing runs settled  the changed ones
-//	settled  Changed               trying   the changed ones; those before are kept
-//	trying   Changed               trying   the changed ones; what is kept stays
-//	trying   Worked (those in use) settled  the same
-//	trying   Worked (others)       trying   the same; those that worked are kept
-//	trying   Refused               refused  those that were kept
-//	trying   FailedTrial           settled  those that were kept
-//	refused  Retry                 trying   the refused ones
-//	refused  Changed               trying   the changed ones
-//	any      Unreadable            the same the same; refused ones are given up
+//	state    event                    next     in use
+//	missing  Changed                  settled  the changed ones
+//	settled  Changed (nothing runs)   settled  the changed ones
+//	settled  Changed                  trying   the changed ones; those before are kept
+//	trying   Changed                  trying   the changed ones; what is kept stays
+//	trying   Worked (those in use)    settled  the same
+//	trying   Worked (others)          trying   the same; those that worked are kept
+//	trying   Refused                  refused  those that were kept
+//	trying   FailedTrial              settled  those that were kept
+//	refused  Retry                    trying   the refused ones
+//	refused  Changed                  trying   the changed ones
+//	refused  Unreadable, Unchanged    settled  the same; the refused ones are given up
+//	settled  Unreadable, Unchanged    settled  the same
+//	trying   Unreadable, Unchanged    trying   the same
+//	missing  Unreadable, Unchanged    missing  none
 package edition
 
 import "confd/internal/plan"

@@ -13,9 +13,9 @@ type Store struct {
 
 // Trust says whether what the stores hold can be believed as a whole.
 //
-//	state    event                               next
-//	trusted  a store has gone back, or is another doubted
-//	doubted  Restore                             trusted
+//	state    event                                next
+//	trusted  a store has gone back or is another  doubted
+//	doubted  Restore                              trusted
 type Trust struct{ doubt string }
 
 // Doubt says why it cannot: a store has gone back to an older revision, or is another

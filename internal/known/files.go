@@ -29,18 +29,20 @@ func (s FilesState) String() string {
 
 // Files is what is known of a set's files.
 //
-//	state     event                      next       besides
-//	any       Wanted                     the same   what should be there is another
-//	any       Done: installed            installed  BIRD was not up
-//	any       Done: on trial             on trial   until TrialEnds
-//	any       Done: confirmed            confirmed
-//	any       Done: unchanged            confirmed
-//	any       Erred                      failed     what was there stays known
-//	on trial  Erred: undone, restored    failed     what was confirmed is on disk again
-//	on trial  TrialBroke                 failed     what BIRD uses is not known
-//	any       NotNeeded                  absent     nobody would read it
-//	any       Stays (what is confirmed)  confirmed  it is what should be there, whatever was tried
-//	any       Drifted                    the same   something was found changed
+//	state     event                        next       besides
+//	any       Wanted                       the same   what should be there is another
+//	any       Done (installed)             installed  BIRD was not up
+//	any       Done (on trial)              on trial   until TrialEnds
+//	any       Done (confirmed)             confirmed
+//	any       Done (unchanged)             confirmed
+//	any       Erred                        failed     what was there stays known
+//	on trial  Erred (undone and restored)  failed     what was confirmed is on disk again, and should be
+//	on trial  Looked                       on trial   why it could not be looked at
+//	on trial  TrialBroke                   failed     what BIRD uses is not known
+//	any       NotNeeded                    absent     nobody would read it
+//	any       Stays (what is confirmed)    confirmed  it is what should be there, whatever was tried
+//	any       Stays (something else)       the same
+//	any       Drifted, Repaired            the same   something was found changed; it is put right
 type Files struct {
 	state FilesState
 	// The hashes of what should be there, is on disk, and is confirmed.

@@ -2,22 +2,23 @@
 // a clock that does nothing itself: what is to be done with a set comes out as
 // data, and what came of it is told.
 //
-//	stage       event                     next        besides
-//	idle        Begin                     planning    the state is computed and rendered
-//	planning    Planned                   surveying   BIRD is asked for its sessions
-//	planning    Anew                      planning    with other templates
-//	surveying   Pass, one set             installing
-//	surveying   Pass, several sets        checking    each is checked by itself first
-//	surveying   Anew                      planning    without what is held
-//	checking    Answered (not the last)   checking
-//	checking    Answered (the last)       installing  or Refused says what was refused
-//	checking    Late                      installing  sets that do not answer come after the others
-//	installing  Answered (not the last)   installing
-//	installing  Answered, Late            installing  IsDone: End follows
-//	checking    Search                    searching   objects that BIRD refuses are looked for
-//	installing  Search                    searching
-//	searching   Planned                   surveying   without those objects
-//	any         End                       idle
+//	stage       event                 next        besides
+//	idle        Begin                 planning    the state is computed and rendered
+//	planning    Planned               surveying   BIRD is asked for its sessions
+//	planning    Anew                  planning    with other templates, or a part of it
+//	surveying   Anew                  planning    a part of it: without what is held
+//	surveying   Pass (several sets)   checking    each is checked by itself first
+//	surveying   Pass (one set)        surveying   Install follows: it is checked by that
+//	surveying   Install               installing
+//	checking    Answered, Late        checking    where it was the last: Install or Search follows
+//	checking    Install               installing
+//	checking    Search                searching   objects that BIRD refuses are looked for
+//	checking    Anew                  planning    with other templates
+//	installing  Answered, Late        installing  where it was the last: End or Search follows
+//	installing  Search                searching
+//	installing  Anew                  planning    with other templates
+//	searching   Planned               surveying   without those objects
+//	any         End                   idle
 package rollout
 
 import (

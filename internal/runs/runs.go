@@ -1,19 +1,21 @@
 // Package runs knows what BIRD runs: what was there before this program, what this
 // program has put in place, and what is on trial.
 //
-//	state     event      next      besides
-//	nothing   Found      startup   the sets that lay on disk, and that BIRD runs
-//	startup   Found      startup   one set more, or a set anew
-//	any       Began      the same  it is in doubt what is on disk, until Live
-//	any       Live       running   the candidate runs; what lay there before is over
-//	running   Same       running   a later state asks for it, too
-//	any       Try        trial     some sets are on trial; of a whole candidate, or not
-//	trial     Passed     trial     that set is confirmed; others are still on trial
-//	trial     Passed     as before it was the last set: Live follows where it was a whole
-//	trial     Failed     back      undone: what was before must come back
-//	trial     Failed     as before nobody knows how the trial has ended
-//	back      Back.Done  as before each set is what it was before
-//	any       Doubt      the same  the next candidate is applied even where it is no news
+//	state    event                   next       besides
+//	nothing  Found                   startup    the sets that lay on disk, and that BIRD runs
+//	startup  Found                   startup    one set more, or a set anew
+//	any      Resumed                 trial      a set whose trial a program began that ran here before
+//	any      Began                   the same   it is in doubt what is on disk, until Live
+//	any      Live                    running    the candidate runs; what lay there before is over
+//	running  Same                    running    a later state asks for it, too
+//	any      Try                     trial      some sets are on trial; of a whole candidate, or not
+//	trial    Passed (not the last)   trial      that set is confirmed; others are still on trial
+//	trial    Passed (the last)       as before  Live follows where it was a whole
+//	trial    Failed (not the last)   trial      the others go on by themselves
+//	trial    Failed (undone)         back       what was before must come back
+//	trial    Failed (nobody knows)   as before
+//	back     Back.Done               as before  each set is what it was before
+//	any      Doubt                   the same   the next candidate is applied even where it is no news
 package runs
 
 import (

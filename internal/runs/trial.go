@@ -41,9 +41,9 @@ func (t *Trial) end(set string) bool {
 // WayBack is the way back to what was before, where a set of something that was
 // undone has not failed itself.
 //
-//	state  event           next
+//	state  event           next  besides
 //	done   a trial failed  open
-//	open   Begun           open, and due again a while later
+//	open   Begun           open  due again a while later
 //	open   Done            done
 type WayBack struct {
 	open bool
