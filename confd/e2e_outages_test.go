@@ -22,6 +22,7 @@ func TestOutages(t *testing.T) {
 		scenario{"configuration", testOutageConfiguration},
 		scenario{"rebooted", testOutageRebooted},
 		scenario{"older snapshot", testOutageSnapshot},
+		scenario{"hand-made file", testOutageHandMade},
 		scenario{"address", testOutageAddress},
 		scenario{"blackhole", testOutageBlackhole},
 		scenario{"routes", testOutageRoutes},
@@ -183,6 +184,47 @@ func testOutageSnapshot(t *testing.T, confd string) {
 		r.awaitReady()
 	})
 	r.awaitEstablished(sessions...)
+}
+
+// testOutageHandMade starts confd for the first time, over a file that somebody wrote
+// by hand, whose sessions are up.
+func testOutageHandMade(t *testing.T, confd string) {
+	r := newPeeredRig(t, confd, oldBIRD, 3, mesh4(2)...)
+	text := "router id 10.0.0.1;\nprotocol device {}\n"
+	for name, n := range map[string]int{"rack": 2, "uplink": 3} {
+		text += fmt.Sprintf("protocol bgp %s { local 10.0.0.1 as 64512; neighbor 10.0.0.%d as 64512; multihop; connect delay time 1; error wait time 1, 1; ipv4 { import all; }; }\n", name, n)
+	}
+	writeTree(t, r.env["CONFD_BIRD_DIR"], map[string]string{"bird.conf": text})
+	r.startBirds()
+	r.awaitEstablished("rack", "uplink")
+	if got := r.once("diff"); got.code != 0 || !strings.Contains(got.stdout, "-protocol bgp uplink") || !strings.Contains(got.stdout, "Mesh_10_0_0_2") {
+		t.Errorf("diff says %+v", got)
+	}
+	const why = "it would take away 1 of 2 established sessions, and remake 1"
+	var c *process
+	r.still("first start", func() {
+		c = r.start()
+		r.isHeld(c, 1, why, "")
+		for _, name := range []string{"rack", "uplink"} {
+			c.awaitOutput("level=ERROR", "held back", name)
+		}
+		c.stop()
+		r.once("--onetime").want(t, 1, "not applied", why)
+		c = r.start()
+		r.isHeld(c, 1, why, "")
+	})
+	if _, err := os.Lstat(r.conf() + ".orig"); err == nil {
+		t.Error("there is a copy of a file that was not replaced")
+	}
+	if got := r.once("approve"); got.code != 0 {
+		t.Errorf("approve says %+v", got)
+	}
+	r.awaitEstablished(mesh4Sessions(2)...)
+	r.awaitReady()
+	c.awaitOutput("level=WARN", "somebody else wrote", r.conf()+".orig")
+	if kept := readFile(t, r.conf()+".orig"); kept != text {
+		t.Errorf("what is kept is\n%s", kept)
+	}
 }
 
 // testOutageAddress has a node's own address become one that it does not have.

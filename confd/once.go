@@ -52,23 +52,37 @@ func holdOnce(ctx context.Context, n *node, sets []reload.Set, made rendering) e
 		Options: n.Planner.Settings.BGP, Now: time.Now(), BIRD: made.daemons.Version.Major,
 		Candidate: guard.Side{Config: made.config, State: made.state, Hash: plan.Hash(sets), Sets: plan.Texts(sets)},
 	}
+	v, err := judgeOnce(ctx, q, sets, false)
+	if err == nil && v.NeedRoutes {
+		v, err = judgeOnce(ctx, q, sets, true)
+	}
+	if err != nil {
+		return err
+	}
+	if v.Held {
+		return fmt.Errorf("not applied: %s (give --hold=false to do it all the same)", report.Held{Why: v.Why, Objects: v.Objects})
+	}
+	return nil
+}
+
+// judgeOnce judges by the sessions that are established; where whole is set by their
+// routes, too.
+func judgeOnce(ctx context.Context, q guard.Question, sets []reload.Set, whole bool) (guard.Verdict, error) {
 	for _, s := range sets {
 		if s.Daemon == nil || s.Daemon.Socket == "" {
 			continue
 		}
-		seen, _, err := (&host.Host{}).Survey(ctx, s.Daemon.Socket, false)
-		if err != nil {
-			return fmt.Errorf("listing the sessions of set %s: %w", s.Name, err)
+		seen, routes, err := (&host.Host{}).Survey(ctx, s.Daemon.Socket, whole)
+		if err != nil && seen == nil {
+			return guard.Verdict{}, fmt.Errorf("listing the sessions of set %s: %w", s.Name, err)
 		}
+		q.Routes = append(q.Routes, routes...)
 		for _, one := range seen {
 			one.Set, one.Established = s.Name, true
 			q.Seen = append(q.Seen, one)
 		}
 	}
-	if v := guard.Judge(q); v.Held {
-		return fmt.Errorf("not applied: %s (give --hold=false to do it all the same)", report.Held{Why: v.Why, Objects: v.Objects})
-	}
-	return nil
+	return guard.Judge(q), nil
 }
 
 // once renders what the datastore says now, and gives it to use. With --strict

@@ -74,7 +74,7 @@ func TestKilled(t *testing.T) {
 	}
 	wantOneGeneration(t, dir, binary)
 	before := theRecord(t, dir).Before.Folder // as no BIRD has agreed to anything
-	wantEntries(t, dir, before, ".confd-bird", ".confd-record-bird.json", "aggr.cfg", "bird.cfg", "ipam.cfg")
+	wantEntries(t, dir, before, ".confd-bird", ".confd-record-bird.json", "aggr.cfg", "aggr.cfg.orig", "bird.cfg", "bird.cfg.orig", "ipam.cfg", "ipam.cfg.orig")
 }
 
 func wantOneGeneration(t *testing.T, dir, binary string) {

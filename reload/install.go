@@ -37,6 +37,9 @@ func (k *keeper) install(ctx context.Context, s Set, targets []*target, res *Res
 func (k *keeper) replace(s Set, st *stage, targets []*target, res *Result) error {
 	generation := newGeneration(s)
 	agreed := s.Daemon != nil && (k.phase == confirmed && k.generation.onDisk() == nil || k.confirmedOnDisk(s))
+	if err := k.keepOriginals(s, targets); err != nil {
+		return err
+	}
 	if s.Daemon != nil && !res.Unchecked {
 		var before *Before
 		if k.back == nil {

@@ -360,7 +360,7 @@ func TestBefore(t *testing.T) {
 		if !wantRefused(Result{}, err) || read(t, b.main) != string(secret.Data) || statErr != nil || info.Mode() != 0o600 || info.Sys().(*syscall.Stat_t).Gid != nobody {
 			t.Errorf("%v, %q, %v", err, read(t, b.main), info)
 		}
-		wantEntries(t, b.dir, recordName("bird"), "bird.cfg")
+		wantEntries(t, b.dir, recordName("bird"), "bird.cfg", "bird.cfg.orig")
 	}
 }
 

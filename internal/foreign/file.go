@@ -193,6 +193,23 @@ func (d *Folder) Replace(name string, fill func(*os.File) error) error {
 	return d.Sync()
 }
 
+// Keep is Replace for a file that is not there yet: what is there, whatever it is,
+// stays, and the error wraps fs.ErrExist.
+func (d *Folder) Keep(name string, fill func(*os.File) error) error {
+	if err := valid(name); err != nil {
+		return err
+	}
+	temp := tempPrefix + random()
+	defer func() { _ = d.root.Remove(temp) }() // it has another name by then, or goes with the next Tidy
+	if err := d.Create(temp, fill); err != nil {
+		return d.of(name, err)
+	}
+	if err := d.root.Link(temp, name); err != nil {
+		return d.of(name, err)
+	}
+	return d.Sync()
+}
+
 // Create makes a file that is not there yet, and brings to disk what fill writes.
 func (d *Folder) Create(name string, fill func(*os.File) error) (err error) {
 	if err := valid(name); err != nil {

@@ -6,6 +6,7 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
@@ -140,6 +141,44 @@ func TestReadAndWrite(t *testing.T) {
 }
 
 // What another user has put there is not ours, unless the caller does not mind.
+// What is there stays, whatever it is, and links are not followed.
+func TestKeep(t *testing.T) {
+	dir := t.TempDir()
+	d, err := Open(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer d.Close()
+	fill := func(f *os.File) error { _, err := f.WriteString("new"); return err }
+	if err := d.Keep("fresh", fill); err != nil {
+		t.Fatal(err)
+	}
+	elsewhere := filepath.Join(t.TempDir(), "elsewhere")
+	if err := errors.Join(os.WriteFile(filepath.Join(dir, "old"), []byte("old"), 0o600), os.Symlink(elsewhere, filepath.Join(dir, "link")), os.Mkdir(filepath.Join(dir, "folder"), 0o700)); err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range []string{"fresh", "old", "link", "folder"} {
+		if err := d.Keep(name, fill); !errors.Is(err, fs.ErrExist) {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	failed := errors.New("disk full")
+	if err := d.Keep("failed", func(*os.File) error { return failed }); !errors.Is(err, failed) {
+		t.Error(err)
+	}
+	if _, err := os.Lstat(elsewhere); err == nil {
+		t.Error("a link was followed")
+	}
+	entries, _ := os.ReadDir(dir)
+	var names []string
+	for _, e := range entries {
+		names = append(names, e.Name())
+	}
+	if want := []string{"folder", "fresh", "link", "old"}; !slices.Equal(names, want) {
+		t.Errorf("%q, want %q", names, want)
+	}
+}
+
 func TestStrangers(t *testing.T) {
 	needRoot(t)
 	dir := t.TempDir()

@@ -145,7 +145,8 @@ type Verdict struct {
 	// Pardoned are the sessions and routes that go with an approval or by an
 	// announcement: they do not count in what is judged later (History.Replaced).
 	Pardoned []string
-	// NeedRoutes: with Question.Routes the judgement may be another one. Ask again.
+	// NeedRoutes: with Question.Routes, and the counts and neighbors of sessions, which
+	// cost as much, the judgement may be another one. Ask again.
 	NeedRoutes bool
 	// Notes are what the operator should know besides, a line each.
 	Notes []string

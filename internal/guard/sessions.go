@@ -134,7 +134,10 @@ func (j *judgement) addOthers() {
 		out := session{Line: l, up: s.Established, imported: j.imported(s.Name)}
 		if len(j.written) > 0 && !j.written[l.Name] {
 			out.fate, out.step = removed, true
-			if l.Neighbor.IsValid() && j.now.at(l.Neighbor) {
+			switch {
+			case !l.Neighbor.IsValid():
+				j.needRoutes = true // neighbors come with them
+			case j.now.at(l.Neighbor):
 				out.fate = remade
 			}
 		}

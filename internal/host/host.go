@@ -160,17 +160,17 @@ func (h *Host) Local() []netip.Addr {
 // Remember writes down what a next program must know.
 func (h *Host) Remember(folder string, k agent.Knowledge) error { return writeMemory(folder, k) }
 
-// Lock has BIRD's folder for this program alone, until the process ends or Close.
+// Lock has BIRD's folder for this program alone, until the process ends or Close. A
+// lock that somebody has removed is taken again.
 func (h *Host) Lock(folder string) error {
+	var err error
 	if h.lease != nil {
-		return nil
+		err = h.lease.Renew()
+	} else {
+		h.lease, err = reload.Lock(folder, h.Node)
 	}
-	lease, err := reload.Lock(folder, h.Node)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil // whoever writes there next says so
-	}
-	if err == nil {
-		h.lease = lease
 	}
 	return err
 }
