@@ -99,6 +99,9 @@ func (s *soak) check() {
 			s.note("try templates again", again)
 			s.program.signal(syscall.SIGHUP)
 		}
+		if s.removeStale(r) { // of these a fresh start does not know what they were
+			s.once("render", "--output", want, "--bird", s.version).want(s.t, 0)
+		}
 		if wrong = s.wrong(r, want); wrong == "" {
 			break
 		}
@@ -118,6 +121,31 @@ func (s *soak) check() {
 	}
 	s.checkLeftovers()
 	s.checkProcess(took)
+}
+
+// removeStale removes objects that cannot be used, and of which the last good version
+// stays. It says whether there were any.
+func (s *soak) removeStale(r *report.Report) bool {
+	if r == nil {
+		return false
+	}
+	any := false
+	for _, p := range r.Problems {
+		kind, name, _ := strings.Cut(p.Object, " ")
+		if !p.Stale {
+			continue
+		}
+		any = true
+		key := resources + strings.ToLower(kind) + "s/" + name
+		if node, block, ok := strings.Cut(name, "/"); ok && kind == "BlockAffinity" {
+			key = "/calico/ipam/v2/host/" + node + "/ipv4/block/" + block
+		}
+		s.note("remove stale", key)
+		if _, err := s.kv.Delete(s.t.Context(), key); err != nil {
+			s.t.Fatal(err)
+		}
+	}
+	return any
 }
 
 func (s *soak) report() *report.Report {
@@ -243,7 +271,7 @@ func sameTimes(a, b []time.Time) bool {
 // checkLeftovers looks for what nobody needs in BIRD's folder.
 func (s *soak) checkLeftovers() {
 	s.t.Helper()
-	expected := map[string]bool{report.File: true, report.Approval: true}
+	expected := map[string]bool{report.File: true, ".confd-lock": true, ".confd-memory.json": true}
 	for _, d := range s.daemons() {
 		expected[d.conf], expected[".confd-"+d.program], expected[".confd-record-"+d.program+".json"] = true, true, true
 		store := s.file(".confd-" + d.program)

@@ -10,6 +10,7 @@ import (
 	"log/slog"
 	"net"
 	"net/netip"
+	"syscall"
 
 	"confd/backends"
 	"confd/bgp"
@@ -160,17 +161,19 @@ func (h *Host) Local() []netip.Addr {
 // Remember writes down what a next program must know.
 func (h *Host) Remember(folder string, k agent.Knowledge) error { return writeMemory(folder, k) }
 
-// Lock has BIRD's folder for this program alone, until the process ends or Close.
+// Lock has BIRD's folder for this program alone, until the process ends or Close. A
+// lock that somebody has removed is taken again. Where there is no such folder, or
+// this program may not write there, there is nothing to lock: its files go elsewhere,
+// or whoever writes there next says so.
 func (h *Host) Lock(folder string) error {
+	var err error
 	if h.lease != nil {
+		err = h.lease.Renew()
+	} else {
+		h.lease, err = reload.Lock(folder, h.Node)
+	}
+	if errors.Is(err, fs.ErrNotExist) || errors.Is(err, fs.ErrPermission) || errors.Is(err, syscall.EROFS) {
 		return nil
-	}
-	lease, err := reload.Lock(folder, h.Node)
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil // whoever writes there next says so
-	}
-	if err == nil {
-		h.lease = lease
 	}
 	return err
 }
