@@ -198,21 +198,21 @@ func TestRemembered(t *testing.T) {
 // TestEnds: what is no refusal ends the search, and nothing is found.
 func TestEnds(t *testing.T) {
 	full := errors.New("no space left on device")
-	ctx, cancel := context.WithCancelCause(context.Background())
-	defer cancel(nil)
 	stopped := errors.New("stopped")
 	for name, c := range map[string]struct {
-		at   func()
+		at   func(context.CancelCauseFunc)
 		err  error
 		want error
 	}{
-		"another error": {at: func() {}, err: full, want: full},
-		"the context":   {at: func() { cancel(stopped) }, err: &reload.CheckError{Set: "bird"}, want: stopped},
+		"another error": {at: func(context.CancelCauseFunc) {}, err: full, want: full},
+		"the context":   {at: func(cancel context.CancelCauseFunc) { cancel(stopped) }, err: &reload.CheckError{Set: "bird"}, want: stopped},
 	} {
+		ctx, cancel := context.WithCancelCause(t.Context())
+		defer cancel(nil)
 		check := &checker{state: mesh(50), bad: map[string]string{"Node n7": "bird"}, tell: true}
 		first, refused := check.try(ctx, nil)
 		r, err := Find(ctx, first, refused, Options{Try: func(context.Context, map[backends.Key]string) (Attempt, error) {
-			c.at()
+			c.at(cancel)
 			return first, c.err
 		}})
 		if !errors.Is(err, c.want) || !errors.Is(err, refused) || len(r.Culprits) > 0 || r.Checks != 1 {
