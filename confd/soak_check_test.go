@@ -274,6 +274,7 @@ func (s *soak) checkLeftovers() {
 	expected := map[string]bool{report.File: true, ".confd-lock": true, ".confd-memory.json": true}
 	for _, d := range s.daemons() {
 		expected[d.conf], expected[".confd-"+d.program], expected[".confd-record-"+d.program+".json"] = true, true, true
+		expected[d.conf+".orig"] = true // where it was edited while the program was away
 		store := s.file(".confd-" + d.program)
 		entries, err := os.ReadDir(store) // a set of one file has none
 		if err == nil && len(entries) != 2 {
