@@ -198,7 +198,13 @@ func testBoot(t *testing.T, confd string) {
 			t.Parallel()
 			r := newEtcdRig(t, confd, c.version, mesh(3)...).listen()
 			first, args := r.startWithBirds(c.child)
-			revision := r.report().Sets[0].Revision
+			revision := ""
+			testenv.Eventually(t, patience, "a report with sets", func() bool {
+				if report := r.report(); len(report.Sets) > 0 {
+					revision = report.Sets[0].Revision
+				}
+				return revision != ""
+			})
 			first.stop()
 			r.etcd.Kill()
 			again := r.start(args...)
