@@ -315,7 +315,6 @@ func (a *Agent) came(now time.Time, event any) {
 		a.conduct.memory.written()
 		a.observer.complain("what the next start must know to judge changes is not written down", e.err)
 	}
-	a.remember(now)
 }
 
 // remember has written down what the next start must know, where it is time.
