@@ -23,16 +23,18 @@ type keyRange struct {
 }
 
 // rangesFor gives the ranges that matter to a node. They do not overlap.
-func rangesFor(node string, all bool) []keyRange {
-	own := []keyRange{
-		single(backends.KindFelixConfiguration, resourceRoot+"felixconfigurations/", "node."+node),
-		prefix(backends.KindBlockAffinity, ipamRoot+node+"/", ""),
+func rangesFor(cfg Config) []keyRange {
+	felix := []keyRange{
+		single(backends.KindFelixConfiguration, resourceRoot+"felixconfigurations/", "default"),
+		single(backends.KindFelixConfiguration, resourceRoot+"felixconfigurations/", "node."+cfg.Node),
 	}
-	if all {
-		own = []keyRange{
-			prefix(backends.KindFelixConfiguration, resourceRoot+"felixconfigurations/", "node."),
-			prefix(backends.KindBlockAffinity, ipamRoot, ""),
-		}
+	blocks := prefix(backends.KindBlockAffinity, ipamRoot+cfg.Node+"/", "")
+	if cfg.AllNodes {
+		felix[1] = prefix(backends.KindFelixConfiguration, resourceRoot+"felixconfigurations/", "node.")
+		blocks = prefix(backends.KindBlockAffinity, ipamRoot, "")
+	}
+	if cfg.FelixConfigurations {
+		return felix
 	}
 	return append([]keyRange{
 		prefix(backends.KindBGPConfiguration, resourceRoot+"bgpconfigurations/", ""),
@@ -40,8 +42,8 @@ func rangesFor(node string, all bool) []keyRange {
 		prefix(backends.KindBGPFilter, resourceRoot+"bgpfilters/", ""),
 		prefix(backends.KindIPPool, resourceRoot+"ippools/", ""),
 		prefix(backends.KindNode, resourceRoot+"nodes/", ""),
-		single(backends.KindFelixConfiguration, resourceRoot+"felixconfigurations/", "default"),
-	}, own...)
+		blocks,
+	}, felix...)
 }
 
 func single(kind backends.Kind, dir, name string) keyRange {

@@ -120,12 +120,18 @@ func defaultLayer(table []Setting) Layer {
 func envLayer(table []Setting, lookup func(string) (string, bool)) Layer {
 	l := Layer{}
 	for _, s := range table {
-		if text, ok := lookup(s.Env); s.Env != "" && ok && text != "" {
-			l[s.Name] = Given{text, "variable " + s.Env}
+		for _, name := range s.Envs() {
+			if text, ok := lookup(name); ok && text != "" && !(len(s.OtherEnvs) > 0 && isNone(text)) {
+				l[s.Name] = Given{text, "variable " + name}
+				break
+			}
 		}
 	}
 	return l
 }
+
+// isNone is how Calico's manifests say that a variable is not set.
+func isNone(text string) bool { return strings.EqualFold(strings.TrimSpace(text), "none") }
 
 // tomlLayer reads the configuration file, which may be missing where nobody
 // asked for it.
@@ -258,7 +264,13 @@ func (s *Settings) complete(values Layer, around Surroundings) error {
 	case s.Datastore != DatastoreFile && len(s.Data) > 0:
 		return fmt.Errorf("%s names files, but %s says %s: give --datastore file as well, or leave out one of them",
 			values["data"].From, values["datastore"].From, s.Datastore)
-	case s.Datastore == DatastoreEtcd:
+	case s.Datastore == DatastoreFile:
+		return nil
+	}
+	if err := s.Typha.check(values); err != nil {
+		return err
+	}
+	if s.Datastore == DatastoreEtcd && (s.Etcd.InUse() || !s.Typha.InUse()) {
 		return s.Etcd.check(values)
 	}
 	return nil
@@ -285,6 +297,9 @@ func (s *Settings) completeNode(values Layer, around Surroundings) error {
 	}
 	return nil
 }
+
+// InUse says whether there is an etcd to ask.
+func (e Etcd) InUse() bool { return len(e.Endpoints) > 0 || e.DiscoverySRV != "" }
 
 func (e Etcd) check(values Layer) error {
 	for _, endpoint := range e.Endpoints {

@@ -56,6 +56,7 @@ func TestSettingsDefaults(t *testing.T) {
 		Node: "host-1", NodeRef: "host-1", Datastore: DatastoreEtcd, ConfigFile: "/etc/confd/confd.toml",
 		Etcd:       Etcd{Endpoints: []string{"http://a:2379", "http://b:2379"}},
 		Kubernetes: Kubernetes{Namespace: "kube-system"},
+		Typha:      Typha{Namespace: "kube-system", ReadTimeout: 30 * time.Second, WriteTimeout: 10 * time.Second},
 		BGP:        BGP{MissingFilters: MissingFiltersOpen, EndpointStatusPrefix: "/var/run/calico"},
 		BIRD:       birds.Settings{Version: "auto"},
 		Templates:  Templates{ConfDir: "/etc/confd", Prefix: "/calico", Mode: 0o640, Owner: -1, Group: -1},
@@ -113,7 +114,11 @@ func TestSettingsTable(t *testing.T) {
 		if row.Default != "" && !row.bind(&Settings{}).set(row.Default) {
 			t.Errorf("%s refuses its default", row.Name)
 		}
-		for _, name := range []string{"--" + row.Name, "--" + row.Alias, "variable " + row.Env, "field " + row.Field} {
+		labels := []string{"--" + row.Name, "--" + row.Alias, "field " + row.Field}
+		for _, variable := range row.Envs() {
+			labels = append(labels, "variable "+variable)
+		}
+		for _, name := range labels {
 			empty := name == "--" || strings.HasSuffix(name, " ")
 			if !empty && names[name] {
 				t.Errorf("%s is there twice", name)
