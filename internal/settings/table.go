@@ -262,6 +262,11 @@ func bgpSettings() []Setting {
 			bind: func(s *Settings) value { return text(&s.BGP.EndpointStatusPrefix) },
 		},
 		{
+			Name: "graceful-restart-wait", Env: "CONFD_GRACEFUL_RESTART_WAIT", Default: DefaultRestartWait.String(), Group: GroupBGP,
+			Help: "how long a BIRD that was started with -R waits for its sessions before it puts routes into the kernel; 0s is BIRD's own time, 240 s",
+			bind: func(s *Settings) value { return restartWait(&s.BGP.RestartWait) },
+		},
+		{
 			Name: "require-passwords", Env: "CONFD_REQUIRE_PASSWORDS", Default: "false", Group: GroupBGP,
 			Help: "leave sessions out whose password is missing, instead of making them without one",
 			bind: func(s *Settings) value { return boolean(&s.BGP.RequirePasswords) },
