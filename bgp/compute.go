@@ -112,6 +112,9 @@ type computer struct {
 	unread string
 	// reported keeps a problem from being listed twice.
 	reported map[Problem]bool
+	// claimed is told of each session that is asked for, and of what has its neighbor
+	// and port already; nil: nobody wants to know.
+	claimed func(f *Family, s *Session, first Reason)
 }
 
 func newComputer(c *Cluster, o Options, me *backends.Node) *computer {
