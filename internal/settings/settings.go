@@ -9,6 +9,7 @@ import (
 	"io/fs"
 	"maps"
 	"os"
+	"path/filepath"
 	"regexp"
 	"slices"
 	"strconv"
@@ -16,6 +17,7 @@ import (
 
 	"github.com/BurntSushi/toml"
 
+	"confd/internal/birds"
 	"confd/internal/strict"
 )
 
@@ -244,6 +246,9 @@ func (s *Settings) complete(values Layer, around Surroundings) error {
 	if err := s.completeNode(values, around); err != nil {
 		return err
 	}
+	if err := s.checkCalicoSockets(values); err != nil {
+		return err
+	}
 	host, _ := around.LookupEnv("KUBERNETES_SERVICE_HOST")
 	s.Kubernetes.InCluster = host != ""
 	if s.Datastore == "" {
@@ -282,6 +287,24 @@ func (s *Settings) completeNode(values Layer, around Surroundings) error {
 	}
 	if !nodeName.MatchString(s.NodeRef) {
 		return fmt.Errorf("%s: %q: %s", values["k8s-node-ref"].From, s.NodeRef, expects)
+	}
+	return nil
+}
+
+// checkCalicoSockets refuses sockets for Calico's tools in the place of BIRD's own,
+// which is looked for in that very place where nothing says where it is.
+func (s *Settings) checkCalicoSockets(values Layer) error {
+	folder, from := s.Watch.CalicoSockets, values["calico-sockets"].From
+	switch {
+	case folder == "":
+		return nil
+	case strings.HasPrefix(s.BIRD.Version, "1"):
+		return fmt.Errorf("%s is for BIRD 2 and 3: Calico's tools read the sockets of BIRD 1.6 themselves", from)
+	case s.BIRD.Socket == "":
+		return fmt.Errorf("%s needs --socket (CONFD_SOCKET): where BIRD's own control socket is", from)
+	case slices.Contains([]string{filepath.Join(folder, "bird.ctl"), filepath.Join(folder, "bird6.ctl")}, filepath.Clean(s.BIRD.Socket)):
+		return fmt.Errorf("%s and %s: one of the sockets for Calico's tools would be in the place of BIRD's: have BIRD make its own elsewhere, such as %s",
+			from, values["socket"].From, birds.DebianSocket)
 	}
 	return nil
 }

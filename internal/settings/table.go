@@ -477,6 +477,11 @@ func watchSettings() []Setting {
 			bind: func(s *Settings) value { return boolean(&s.Watch.IPAM) },
 		},
 		{
+			Name: "calico-sockets", Env: "CONFD_CALICO_SOCKETS", Group: GroupWatch, Commands: run, Computed: "none",
+			Help: "folder to make bird.ctl and bird6.ctl in, which answer calicoctl and calico-node in BIRD 1.6's words: for BIRD 2 and 3, with --socket",
+			bind: func(s *Settings) value { return text(&s.Watch.CalicoSockets) },
+		},
+		{
 			Name: "ready-file", Env: "CONFD_READY_FILE", Group: GroupWatch, Commands: run, Computed: "none",
 			Help: "file that is there while /readyz is good, for probes that run a command",
 			bind: func(s *Settings) value { return text(&s.Watch.ReadyFile) },

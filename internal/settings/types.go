@@ -154,6 +154,8 @@ type Watch struct {
 	Sessions  bool   // metrics of each session
 	IPAM      bool   // metrics of the pools' use
 	ReadyFile string // path; empty: none
+	// CalicoSockets is the folder of sockets that answer Calico's own tools; empty: none.
+	CalicoSockets string
 }
 
 // Log is about the program's own log.
