@@ -144,7 +144,7 @@ func (h *Host) environment() []string {
 
 func (h *Host) confDir() string { return filepath.Join(h.dir, "etc") }
 
-// Confd1 runs another command of confd on the host, as `status` is, and returns
+// RunConfd runs another command of confd on the host, as `status` is, and returns
 // its output and exit code.
 func (h *Host) RunConfd(args ...string) (string, int) {
 	h.lab.tb.Helper()
@@ -183,7 +183,7 @@ func (h *Host) StartBIRD() {
 			}
 			return nil
 		})
-		args := append([]string{program, "-f", "-c", conf, "-s", socket, "-P", socket + ".pid"}, h.BirdFlags...)
+		args := append([]string{program, "-d", "-c", conf, "-s", socket, "-P", socket + ".pid"}, h.BirdFlags...)
 		b := &Bird{h.Machine.Start(d.program, nil, args...), socket}
 		h.Birds = append(h.Birds, b)
 	}

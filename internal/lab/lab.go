@@ -23,6 +23,9 @@ type Lab struct {
 	Net *testenv.Lab
 	// Hosts are the hosts of the cluster, in the order in which they came.
 	Hosts []*Host
+	// Router joins the subnets; its routes are those to its own subnets, unless a
+	// test adds more.
+	Router *Machine
 	// Store is the cluster's datastore.
 	Store Store
 
@@ -81,9 +84,6 @@ type Subnet struct {
 	Prefixes []netip.Prefix
 }
 
-// routerName is the host that joins the subnets.
-const routerName = "router"
-
 // AddSubnet adds a subnet, with the router in it. The first subnet is where the
 // hosts are that name none. Names have at most 12 characters.
 func (l *Lab) AddSubnet(name string, prefixes ...string) *Subnet {
@@ -96,13 +96,12 @@ func (l *Lab) AddSubnet(name string, prefixes ...string) *Subnet {
 		own = append(own, netip.PrefixFrom(prefix.Masked().Addr().Next(), prefix.Bits()))
 	}
 	if len(l.subnets) == 0 {
-		l.Net.AddForwarder(routerName)
-		l.quiet(routerName)
+		l.Router = l.newMachine("router")
 		l.subnets[""] = s
 	}
 	l.subnets[name] = s
 	l.Net.AddBridge(name)
-	l.Net.Connect(routerName, "to-"+name, name, own...)
+	l.Net.Connect(l.Router.Name, "to-"+name, name, own...)
 	return s
 }
 
@@ -113,12 +112,6 @@ func (s *Subnet) gateways() []netip.Addr {
 		list = append(list, p.Masked().Addr().Next())
 	}
 	return list
-}
-
-// Router runs ip on the router that joins the subnets, as in "route add ...".
-func (l *Lab) Router(args ...string) {
-	l.tb.Helper()
-	l.Net.Exec(routerName, append([]string{"ip"}, args...)...)
 }
 
 // quiet keeps a namespace's kernel from taking time over IPv6 addresses.

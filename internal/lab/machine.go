@@ -29,21 +29,28 @@ func (l *Lab) AddMachine(name, subnet string, addresses ...string) *Machine {
 	if s == nil {
 		l.tb.Fatalf("the lab has no subnet %q: AddSubnet makes one", subnet)
 	}
-	m := &Machine{Name: name, lab: l, dir: filepath.Join(l.dir, name)}
-	if err := os.Mkdir(m.dir, 0o755); err != nil {
-		l.tb.Fatal(err)
-	}
+	m := l.newMachine(name)
 	for _, a := range addresses {
 		m.Addresses = append(m.Addresses, netip.MustParsePrefix(a))
 	}
-	l.Net.AddForwarder(name)
-	l.quiet(name)
 	l.Net.Connect(name, "eth0", s.Name, m.Addresses...)
 	for _, gateway := range s.gateways() {
 		if m.address(gateway.Is6()).IsValid() {
 			m.IP("route", "add", "default", "via", gateway.String())
 		}
 	}
+	return m
+}
+
+// newMachine makes a machine without an interface.
+func (l *Lab) newMachine(name string) *Machine {
+	l.tb.Helper()
+	m := &Machine{Name: name, lab: l, dir: filepath.Join(l.dir, name)}
+	if err := os.Mkdir(m.dir, 0o755); err != nil {
+		l.tb.Fatal(err)
+	}
+	l.Net.AddForwarder(name)
+	l.quiet(name)
 	return m
 }
 

@@ -5,7 +5,6 @@ import (
 	"net"
 	"net/netip"
 	"sync"
-	"testing"
 	"time"
 
 	"golang.org/x/net/icmp"
@@ -138,7 +137,7 @@ func (l *Lab) AwaitPings(workloads ...*Workload) {
 
 // Pings are echo requests at a steady pace, to see what a failure costs.
 type Pings struct {
-	tb       testing.TB
+	lab      *Lab
 	pinger   *pinger
 	every    time.Duration
 	stop     chan struct{}
@@ -163,10 +162,10 @@ func (w *Workload) StartPings(other *Workload, every time.Duration) *Pings {
 	if err != nil {
 		w.Host.lab.tb.Fatal(err)
 	}
-	s := &Pings{tb: w.Host.lab.tb, pinger: p, every: every, stop: make(chan struct{}), answered: map[int]bool{}}
+	s := &Pings{lab: w.Host.lab, pinger: p, every: every, stop: make(chan struct{}), answered: map[int]bool{}}
 	s.done.Go(s.send)
 	s.done.Go(s.receive)
-	s.tb.Cleanup(func() { s.pinger.conn.Close() })
+	s.lab.tb.Cleanup(func() { s.pinger.conn.Close() })
 	return s
 }
 
@@ -197,6 +196,24 @@ func (s *Pings) receive() {
 		s.answered[seq] = true
 		s.mu.Unlock()
 	}
+}
+
+// AwaitAnswers waits until n more of the pings are answered.
+func (s *Pings) AwaitAnswers(n int) {
+	s.lab.tb.Helper()
+	n += s.answers()
+	s.lab.Await("answers to the pings", func() error {
+		if got := s.answers(); got < n {
+			return fmt.Errorf("%d, want %d", got, n)
+		}
+		return nil
+	})
+}
+
+func (s *Pings) answers() int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return len(s.answered)
 }
 
 // Stop ends the pings, gives the last ones time to be answered, and counts.

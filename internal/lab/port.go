@@ -1,6 +1,7 @@
 package lab
 
 import (
+	"fmt"
 	"io"
 	"net"
 	"path/filepath"
@@ -15,20 +16,28 @@ import (
 // inNamespace calls do on a thread that is in the network namespace ns: sockets
 // that it opens stay there.
 func inNamespace(ns string, do func() error) error {
-	result := make(chan error)
-	go func() {
-		runtime.LockOSThread() // never unlocked: the thread ends with the goroutine
-		fd, err := unix.Open(filepath.Join(privateDir, "netns", ns), unix.O_RDONLY|unix.O_CLOEXEC, 0)
-		if err == nil {
-			defer unix.Close(fd)
-			err = unix.Setns(fd, unix.CLONE_NEWNET)
+	runtime.LockOSThread()
+	defer runtime.UnlockOSThread()
+	home, err := unix.Open("/proc/thread-self/ns/net", unix.O_RDONLY|unix.O_CLOEXEC, 0)
+	if err != nil {
+		return fmt.Errorf("this thread's namespace: %w", err)
+	}
+	defer unix.Close(home)
+	there, err := unix.Open(filepath.Join(privateDir, "netns", ns), unix.O_RDONLY|unix.O_CLOEXEC, 0)
+	if err != nil {
+		return fmt.Errorf("namespace %s: %w", ns, err)
+	}
+	defer unix.Close(there)
+	if err := unix.Setns(there, unix.CLONE_NEWNET); err != nil {
+		return fmt.Errorf("enter namespace %s: %w", ns, err)
+	}
+	defer func() {
+		// The thread must not end instead: the kernel would kill what it has started.
+		if err := unix.Setns(home, unix.CLONE_NEWNET); err != nil {
+			panic(fmt.Sprintf("cannot leave namespace %s: %v", ns, err))
 		}
-		if err == nil {
-			err = do()
-		}
-		result <- err
 	}()
-	return <-result
+	return do()
 }
 
 // storePort is a host's way to the datastore, which is outside its network: the

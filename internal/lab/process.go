@@ -47,10 +47,14 @@ func startProcess(tb testing.TB, name, dir string, cmd *exec.Cmd) *Process {
 		_ = cmd.Wait() // how it ended is in cmd.ProcessState
 	}()
 	tb.Cleanup(func() {
+		end := name + " was still running"
+		if err := p.ended(); err != nil {
+			end = err.Error()
+		}
 		p.Kill()
 		if tb.Failed() {
 			text := p.Log()
-			tb.Logf("%s printed:\n%s", name, text[max(0, len(text)-logTail):])
+			tb.Logf("%s, and printed:\n%s", end, text[max(0, len(text)-logTail):])
 		}
 	})
 	return p

@@ -34,7 +34,7 @@ func (h *Host) AddWorkload(addresses ...string) *Workload {
 	h.IP("link add", w.Device, "type veth peer name eth0 netns", net.NS(w.name))
 	// Felix gives each of them this address, which the pod's default route needs.
 	h.IP("link set", w.Device, "address ee:ee:ee:ee:ee:ee up")
-	h.Exec("sh", "-c", "echo 1 >/proc/sys/net/ipv4/conf/"+w.Device+"/proxy_arp")
+	h.Exec("sh", "-c", "cd /proc/sys/net/ipv4; echo 1 >conf/"+w.Device+"/proxy_arp; echo 0 >neigh/"+w.Device+"/proxy_delay")
 	w.ip("link set eth0 up")
 	for _, a := range w.Addresses {
 		w.ip("addr add", a.String(), "dev eth0")
