@@ -79,11 +79,11 @@ func (h *Host) Survey(ctx context.Context, socket string, whole bool) ([]guard.S
 	if err != nil {
 		return seen, nil, err
 	}
-	return seen, routes(found), nil
+	return seen, Routes(found), nil
 }
 
-// routes are BIRD's routes, as policies know them.
-func routes(found []control.Route) []bgp.Route {
+// Routes are BIRD's routes, as policies know them.
+func Routes(found []control.Route) []bgp.Route {
 	list := make([]bgp.Route, len(found))
 	for i, r := range found {
 		list[i] = bgp.Route{Net: r.Net, Spare: !r.Best, Interface: r.Interface, Metric: r.Metric, LocalPref: r.LocalPref, Path: r.Path, Communities: communities(r)}

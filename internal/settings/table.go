@@ -34,6 +34,7 @@ const (
 	CommandExport  = "export"
 	CommandStatus  = "status"
 	CommandApprove = "approve"
+	CommandExplain = "explain"
 )
 
 // The groups, in the order of help and reference.
@@ -262,6 +263,11 @@ func bgpSettings() []Setting {
 			bind: func(s *Settings) value { return text(&s.BGP.EndpointStatusPrefix) },
 		},
 		{
+			Name: "graceful-restart-wait", Env: "CONFD_GRACEFUL_RESTART_WAIT", Default: DefaultRestartWait.String(), Group: GroupBGP,
+			Help: "how long a BIRD that was started with -R waits for its sessions before it puts routes into the kernel; 0s is BIRD's own time, 240 s",
+			bind: func(s *Settings) value { return restartWait(&s.BGP.RestartWait) },
+		},
+		{
 			Name: "require-passwords", Env: "CONFD_REQUIRE_PASSWORDS", Default: "false", Group: GroupBGP,
 			Help: "leave sessions out whose password is missing, instead of making them without one",
 			bind: func(s *Settings) value { return boolean(&s.BGP.RequirePasswords) },
@@ -291,12 +297,12 @@ func birdSettings() []Setting {
 			bind: func(s *Settings) value { return text(&s.BIRD.Binary) },
 		},
 		{
-			Name: "socket", Env: "CONFD_SOCKET", Group: GroupBIRD, Computed: "by BIRD's version", Commands: []string{CommandRun, CommandDiff},
+			Name: "socket", Env: "CONFD_SOCKET", Group: GroupBIRD, Computed: "by BIRD's version", Commands: []string{CommandRun, CommandDiff, CommandExplain},
 			Help: "control socket of BIRD (of BIRD 1.6: the one for IPv4)",
 			bind: func(s *Settings) value { return text(&s.BIRD.Socket) },
 		},
 		{
-			Name: "socket6", Env: "CONFD_SOCKET6", Group: GroupBIRD, Computed: "by BIRD's version", Commands: []string{CommandRun, CommandDiff},
+			Name: "socket6", Env: "CONFD_SOCKET6", Group: GroupBIRD, Computed: "by BIRD's version", Commands: []string{CommandRun, CommandDiff, CommandExplain},
 			Help: "control socket of BIRD 1.6 for IPv6",
 			bind: func(s *Settings) value { return text(&s.BIRD.Socket6) },
 		},
