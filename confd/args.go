@@ -81,6 +81,7 @@ func newRootCommand(p program) *cobra.Command {
 		p.statusCommand(),
 		p.approveCommand(),
 		p.diffCommand(),
+		p.explainCommand(),
 		p.exportCommand(),
 		p.testCommand(),
 		templatesCommand(),

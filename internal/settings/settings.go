@@ -9,6 +9,7 @@ import (
 	"io/fs"
 	"maps"
 	"os"
+	"path/filepath"
 	"regexp"
 	"slices"
 	"strconv"
@@ -16,6 +17,7 @@ import (
 
 	"github.com/BurntSushi/toml"
 
+	"confd/internal/birds"
 	"confd/internal/strict"
 )
 
@@ -250,6 +252,9 @@ func (s *Settings) complete(values Layer, around Surroundings) error {
 	if err := s.completeNode(values, around); err != nil {
 		return err
 	}
+	if err := s.checkCalicoSockets(values); err != nil {
+		return err
+	}
 	host, _ := around.LookupEnv("KUBERNETES_SERVICE_HOST")
 	s.Kubernetes.InCluster = host != ""
 	if s.Datastore == "" {
@@ -300,6 +305,24 @@ func (s *Settings) completeNode(values Layer, around Surroundings) error {
 
 // InUse says whether there is an etcd to ask.
 func (e Etcd) InUse() bool { return len(e.Endpoints) > 0 || e.DiscoverySRV != "" }
+
+// checkCalicoSockets refuses sockets for Calico's tools in the place of BIRD's own,
+// which is looked for in that very place where nothing says where it is.
+func (s *Settings) checkCalicoSockets(values Layer) error {
+	folder, from := s.Watch.CalicoSockets, values["calico-sockets"].From
+	switch {
+	case folder == "":
+		return nil
+	case strings.HasPrefix(s.BIRD.Version, "1"):
+		return fmt.Errorf("%s is for BIRD 2 and 3: Calico's tools read the sockets of BIRD 1.6 themselves", from)
+	case s.BIRD.Socket == "":
+		return fmt.Errorf("%s needs --socket (CONFD_SOCKET): where BIRD's own control socket is", from)
+	case slices.Contains([]string{filepath.Join(folder, "bird.ctl"), filepath.Join(folder, "bird6.ctl")}, filepath.Clean(s.BIRD.Socket)):
+		return fmt.Errorf("%s and %s: one of the sockets for Calico's tools would be in the place of BIRD's: have BIRD make its own elsewhere, such as %s",
+			from, values["socket"].From, birds.DebianSocket)
+	}
+	return nil
+}
 
 func (e Etcd) check(values Layer) error {
 	for _, endpoint := range e.Endpoints {

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
 	"net/netip"
 	"os"
 	"path/filepath"
@@ -270,6 +271,27 @@ func TestPlanCloses(t *testing.T) {
 		}
 		if got := s.Plan().BGP; got.CloseMissingFilters != want || !got.UsePodCIDR {
 			t.Errorf("%s: %+v", text, got)
+		}
+	}
+}
+
+func TestSocketsForCalicosToolsAreNotBIRDsOwn(t *testing.T) {
+	for name, c := range map[string]struct {
+		env  map[string]string
+		want string // of the error; empty: none
+	}{
+		"apart":            {map[string]string{"CONFD_SOCKET": "/run/bird/bird.ctl"}, ""},
+		"not told":         {nil, "needs --socket"},
+		"the same":         {map[string]string{"CONFD_SOCKET": "/var/run//calico/bird.ctl"}, "would be in the place of BIRD's"},
+		"the same for v6":  {map[string]string{"CONFD_SOCKET": "/var/run/calico/bird6.ctl"}, "would be in the place of BIRD's"},
+		"BIRD 1.6":         {map[string]string{"CONFD_SOCKET": "/run/bird/bird.ctl", "CONFD_BIRD": "1.6.8"}, "is for BIRD 2 and 3"},
+		"another in there": {map[string]string{"CONFD_SOCKET": "/var/run/calico/real.ctl"}, ""},
+	} {
+		env := map[string]string{"ETCD_ENDPOINTS": "http://a:2379", "CONFD_CALICO_SOCKETS": "/var/run/calico/"}
+		maps.Copy(env, c.env)
+		_, err := load(t, "", env, nil)
+		if (err == nil) != (c.want == "") || err != nil && !strings.Contains(err.Error(), c.want) {
+			t.Errorf("%s: %v, want %q", name, err, c.want)
 		}
 	}
 }

@@ -37,6 +37,7 @@ const (
 	CommandExport  = "export"
 	CommandStatus  = "status"
 	CommandApprove = "approve"
+	CommandExplain = "explain"
 )
 
 // The groups, in the order of help and reference.
@@ -274,6 +275,11 @@ func bgpSettings() []Setting {
 			bind: func(s *Settings) value { return text(&s.BGP.EndpointStatusPrefix) },
 		},
 		{
+			Name: "graceful-restart-wait", Env: "CONFD_GRACEFUL_RESTART_WAIT", Default: DefaultRestartWait.String(), Group: GroupBGP,
+			Help: "how long a BIRD that was started with -R waits for its sessions before it puts routes into the kernel; 0s is BIRD's own time, 240 s",
+			bind: func(s *Settings) value { return restartWait(&s.BGP.RestartWait) },
+		},
+		{
 			Name: "require-passwords", Env: "CONFD_REQUIRE_PASSWORDS", Default: "false", Group: GroupBGP,
 			Help: "leave sessions out whose password is missing, instead of making them without one",
 			bind: func(s *Settings) value { return boolean(&s.BGP.RequirePasswords) },
@@ -303,12 +309,12 @@ func birdSettings() []Setting {
 			bind: func(s *Settings) value { return text(&s.BIRD.Binary) },
 		},
 		{
-			Name: "socket", Env: "CONFD_SOCKET", Group: GroupBIRD, Computed: "by BIRD's version", Commands: []string{CommandRun, CommandDiff},
+			Name: "socket", Env: "CONFD_SOCKET", Group: GroupBIRD, Computed: "by BIRD's version", Commands: []string{CommandRun, CommandDiff, CommandExplain},
 			Help: "control socket of BIRD (of BIRD 1.6: the one for IPv4)",
 			bind: func(s *Settings) value { return text(&s.BIRD.Socket) },
 		},
 		{
-			Name: "socket6", Env: "CONFD_SOCKET6", Group: GroupBIRD, Computed: "by BIRD's version", Commands: []string{CommandRun, CommandDiff},
+			Name: "socket6", Env: "CONFD_SOCKET6", Group: GroupBIRD, Computed: "by BIRD's version", Commands: []string{CommandRun, CommandDiff, CommandExplain},
 			Help: "control socket of BIRD 1.6 for IPv6",
 			bind: func(s *Settings) value { return text(&s.BIRD.Socket6) },
 		},
@@ -481,6 +487,11 @@ func watchSettings() []Setting {
 			Name: "ipam-metrics", Env: "CONFD_IPAM_METRICS", Default: "false", Group: GroupWatch, Commands: run,
 			Help: "metrics of the IP pools' use, for which all blocks are read; one node of a cluster is enough",
 			bind: func(s *Settings) value { return boolean(&s.Watch.IPAM) },
+		},
+		{
+			Name: "calico-sockets", Env: "CONFD_CALICO_SOCKETS", Group: GroupWatch, Commands: run, Computed: "none",
+			Help: "folder to make bird.ctl and bird6.ctl in, which answer calicoctl and calico-node in BIRD 1.6's words: for BIRD 2 and 3, with --socket",
+			bind: func(s *Settings) value { return text(&s.Watch.CalicoSockets) },
 		},
 		{
 			Name: "ready-file", Env: "CONFD_READY_FILE", Group: GroupWatch, Commands: run, Computed: "none",
