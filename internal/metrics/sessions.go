@@ -43,6 +43,12 @@ type answer struct {
 type session struct {
 	control.SessionState
 	family, kind, state string
+	peer, peerNode, as  string
+}
+
+// labels are those of a session's own metrics.
+func (s session) labels(more ...string) []string {
+	return append([]string{s.Name, s.family, s.kind, s.peer, s.peerNode, s.as}, more...)
 }
 
 func newSessions(o Options, defs definitions) *sessions {
@@ -73,9 +79,9 @@ func (s *sessions) Collect(ch chan<- prometheus.Metric) {
 
 // session sends what is known of one session.
 func (send send) session(b session) {
-	send("confd_session_up", number(b.Established()), b.Name, b.family, b.kind)
+	send("confd_session_up", number(b.Established()), b.labels()...)
 	if !b.SinceTime.IsZero() {
-		send("confd_session_state_changed_timestamp_seconds", float64(b.SinceTime.UnixMilli())/1000, b.Name, b.family, b.kind)
+		send("confd_session_state_changed_timestamp_seconds", float64(b.SinceTime.UnixMilli())/1000, b.labels()...)
 	}
 	if !b.Established() {
 		return
@@ -85,8 +91,8 @@ func (send send) session(b session) {
 		imported += r.Imported
 		exported += r.Exported
 	}
-	send("confd_session_routes", float64(imported), b.Name, b.family, b.kind, "imported")
-	send("confd_session_routes", float64(exported), b.Name, b.family, b.kind, "exported")
+	send("confd_session_routes", float64(imported), b.labels("imported")...)
+	send("confd_session_routes", float64(exported), b.labels("exported")...)
 }
 
 // sessions sends all states of each family and kind that there is a session of.
@@ -168,13 +174,25 @@ func askBIRD(ctx context.Context, socket string, details bool) ([]control.Sessio
 // describe says what a session is: as the report knows it, or else as its name
 // says.
 func describe(b control.SessionState, known map[string]report.Session) session {
-	s := session{SessionState: b, state: stateOf(b.State, b.BGPState)}
+	s := session{SessionState: b, state: stateOf(b.State, b.BGPState), as: asText(b.NeighborAS)}
+	if b.Neighbor.IsValid() {
+		s.peer = b.Neighbor.String()
+	}
 	if k, ok := known[b.Name]; ok {
 		s.family, s.kind = strconv.Itoa(k.Family), kindOf(k.Kind)
+		s.peer, s.peerNode, s.as = k.Neighbor, k.PeerNode, asText(k.AS)
 	} else {
 		s.family, s.kind = fromName(b.Name)
 	}
 	return s
+}
+
+// asText is an AS number as text; empty where it is not known.
+func asText(as uint32) string {
+	if as == 0 {
+		return ""
+	}
+	return strconv.FormatUint(uint64(as), 10)
 }
 
 // The states that BGP's are summed up in.
