@@ -489,6 +489,11 @@ func watchSettings() []Setting {
 			bind: func(s *Settings) value { return boolean(&s.Watch.IPAM) },
 		},
 		{
+			Name: "node-events", Env: "CONFD_NODE_EVENTS", Default: "false", Group: GroupWatch, Commands: run,
+			Help: "tell Kubernetes, as Events of the Node, what is held back, undone or quarantined; it takes the right to create Events in the namespace default",
+			bind: func(s *Settings) value { return boolean(&s.Watch.NodeEvents) },
+		},
+		{
 			Name: "calico-sockets", Env: "CONFD_CALICO_SOCKETS", Group: GroupWatch, Commands: run, Computed: "none",
 			Help: "folder to make bird.ctl and bird6.ctl in, which answer calicoctl and calico-node in BIRD 1.6's words: for BIRD 2 and 3, with --socket",
 			bind: func(s *Settings) value { return text(&s.Watch.CalicoSockets) },

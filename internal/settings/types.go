@@ -157,6 +157,7 @@ type Watch struct {
 	ReadyFile string // path; empty: none
 	// CalicoSockets is the folder of sockets that answer Calico's own tools; empty: none.
 	CalicoSockets string
+	NodeEvents    bool // Events of the Node in Kubernetes
 }
 
 // Log is about the program's own log.
