@@ -11,6 +11,7 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 
+	"confd/internal/cached"
 	"confd/internal/report"
 	"confd/reload/control"
 )
@@ -29,7 +30,7 @@ type sessions struct {
 	perSession bool
 	log        *slog.Logger
 	limit      time.Duration // for BIRD's answer
-	answers    cached[[]answer]
+	answers    cached.Answer[[]answer]
 }
 
 // answer is what one BIRD said.
@@ -58,14 +59,14 @@ func newSessions(o Options, defs definitions) *sessions {
 		names = append(names, "confd_session_up", "confd_session_state_changed_timestamp_seconds", "confd_session_routes")
 	}
 	s.gauges = defs.gauges(names...)
-	s.answers = cached[[]answer]{keep: keepSessions, ask: s.askAll}
+	s.answers = cached.Answer[[]answer]{Keep: keepSessions, Ask: s.askAll}
 	return s
 }
 
 // Collect is the other half of a prometheus.Collector.
 func (s *sessions) Collect(ch chan<- prometheus.Metric) {
 	send := send(s.sender(ch))
-	answers := s.answers.get()
+	answers := s.answers.Get()
 	for _, a := range answers {
 		send("confd_bird_up", number(a.up), a.set)
 		if s.perSession {

@@ -146,7 +146,7 @@ func TestSessions(t *testing.T) {
 					report.Session{Name: "mine", Family: 4, Kind: "Node", Neighbor: "10.9.9.7", PeerNode: "node-7", AS: 64512}),
 			})
 			// However slow this machine is, all ask within the time of one answer.
-			m.sessions.limit, m.sessions.answers.keep = time.Minute, time.Hour
+			m.sessions.limit, m.sessions.answers.Keep = time.Minute, time.Hour
 			var wg sync.WaitGroup
 			for range 100 {
 				wg.Go(func() {
@@ -242,19 +242,5 @@ func TestFromName(t *testing.T) {
 		if family, kind := fromName(name); [2]string{family, kind} != want {
 			t.Errorf("%s is %s %s, not %v", name, family, kind, want)
 		}
-	}
-}
-
-func TestCachedAsksOnceAtATime(t *testing.T) {
-	asked := 0
-	c := cached[int]{keep: time.Hour, ask: func() int { asked++; return asked }}
-	for range 2 {
-		if got := c.get(); got != 1 {
-			t.Errorf("%d: it asked again", got)
-		}
-	}
-	c.keep = 0
-	if c.get() != 2 {
-		t.Error("what is too old is still given")
 	}
 }

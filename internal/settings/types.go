@@ -11,6 +11,7 @@ import (
 
 	"confd/bgp"
 	"confd/internal/birds"
+	"confd/internal/certificates"
 	"confd/internal/plan"
 )
 
@@ -150,11 +151,13 @@ const Auto time.Duration = -1
 
 // Watch says who may watch the program, and how.
 type Watch struct {
-	Listen    string // HOST:PORT or unix:PATH; empty: nowhere
-	PProf     bool
-	Sessions  bool   // metrics of each session
-	IPAM      bool   // metrics of the pools' use
-	ReadyFile string // path; empty: none
+	Listen string // HOST:PORT or unix:PATH; empty: nowhere
+	// Certificates have it serve over TLS there.
+	Certificates certificates.Files
+	PProf        bool
+	Sessions     bool   // metrics of each session
+	IPAM         bool   // metrics of the pools' use
+	ReadyFile    string // path; empty: none
 	// CalicoSockets is the folder of sockets that answer Calico's own tools; empty: none.
 	CalicoSockets string
 	NodeEvents    bool // Events of the Node in Kubernetes
