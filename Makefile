@@ -32,6 +32,7 @@ test: deps birds kube-apiserver ## Run all tests, against real servers
 
 .PHONY: test-long
 test-long: deps kube-apiserver ## Run the tests with random clusters and changes for some 10 minutes (SEED=n: others)
+	go test ./internal/plan -run TestMemory -steps 10000 -seed $(or $(SEED),1)
 	go test -timeout 60m -v ./confd -run 'TestDatastoresSayTheSame|TestServiceRoutes' -long -seed $(or $(SEED),1)
 
 .PHONY: soak
@@ -57,6 +58,10 @@ bench: deps build ## Measure clusters of 100, 1,000 and 5,000 nodes (some minute
 .PHONY: bench-golden
 bench-golden: build ## Measure golden checks alone (AGAINST=path: and those of another build of confd)
 	go run ./internal/bench -confd bin/confd -golden $(if $(AGAINST),-against $(AGAINST))
+
+.PHONY: bench-changes
+bench-changes: build ## Measure what changes cost in a mesh of 5,000 nodes (AGAINST=path: and another build of confd, at the same time)
+	go run ./internal/bench -confd bin/confd -changes $(if $(AGAINST),-against $(AGAINST))
 
 .PHONY: bench-faults
 bench-faults: deps birds build ## Measure how long faults last, from BIRD killed to disk full (as root, some 20 minutes; see docs/faults.md)

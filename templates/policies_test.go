@@ -44,7 +44,7 @@ func TestPoliciesAsBirdSeesThem(t *testing.T) {
 		}
 		b := testenv.StartBird(t, "2.0.12", conf)
 		policies := bgp.PoliciesOf(c, &c.IPv4)
-		for _, session := range newData(c, v, 4).Families[0].Sessions {
+		for _, session := range newData(c, v, 4).Families[0].Sessions() {
 			takes := accepted(routes, func(x bgp.Route) bool { return policies.Takes(session.Session, x) })
 			tells := accepted(routes, func(x bgp.Route) bool { return policies.Tells(session.Session, x, nil) })
 			for filter, want := range map[string][]string{session.ImportFilter: takes, session.ExportFilter: tells} {
