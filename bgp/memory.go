@@ -88,7 +88,7 @@ func (m *Memory) concerns(s *backends.State, me *backends.Node) bool {
 		return old == nil || new == nil || partOf(old, m.options) != partOf(new, m.options)
 	}) || differs(was.Nodes, s.Nodes, func(old, new *backends.Node) bool {
 		looks -= 2 * len(s.BGPPeers)
-		return looks < 0 || old == nil || new == nil || !reflect.DeepEqual(asNeighbor(old), asNeighbor(new)) || m.chosenOtherwise(old, new, s.BGPPeers) 
+		return looks < 0 || old == nil || new == nil || !reflect.DeepEqual(asNeighbor(old), asNeighbor(new)) || m.chosenOtherwise(old, new, s.BGPPeers)
 	})
 }
 

@@ -121,7 +121,11 @@ func familyIndex(f *Family) int { return (f.Version - 4) / 2 }
 // take has a session's neighbor and port for it, and says whether they were free.
 func (c *computer) take(s *Session) bool {
 	at := endpoint{s.Neighbor, cmp.Or(s.Port, bgpPort)}
-	if first, taken := c.taken[at]; taken {
+	first, taken := c.taken[at]
+	if c.claimed != nil {
+		c.claimed(s, first)
+	}
+	if taken {
 		if !s.Reason.Reverse && first.Reason.Object != s.Reason.Object {
 			c.lost = append(c.lost, lostSession{s.Reason.Object, first.Reason.Object, s.Name})
 		}
