@@ -112,7 +112,7 @@ func topologyOf(ctx context.Context, s settings.Settings, groupBy string) (*topo
 	}
 	o := topology.Options{BGP: s.Plan().BGP, GroupBy: groupBy}
 	if state.Nodes[s.Node] != nil {
-		if live := askBirds(ctx, s.BIRD, false); live != nil {
+		if live := askBirds(ctx, s.BIRD, birdQuestion{}); live != nil {
 			o.Live = map[string]string{}
 			for _, x := range live.Sessions {
 				if !x.Up {
