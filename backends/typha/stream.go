@@ -3,6 +3,7 @@ package typha
 import (
 	"bufio"
 	"bytes"
+	"cmp"
 	"encoding/gob"
 	"errors"
 	"fmt"
@@ -62,7 +63,8 @@ func (s *stream) receive() (message any, err error) {
 	s.conn.last = time.Now().Add(silences * s.conn.read)
 	var e wire.Envelope
 	if err := s.dec.Decode(&e); err != nil {
-		return nil, err
+		// snappy calls it corruption where the connection ends in a block.
+		return nil, cmp.Or(s.conn.failed, err)
 	}
 	return e.Message, nil
 }
@@ -135,6 +137,7 @@ type timedConn struct {
 	net.Conn
 	read, write time.Duration
 	last        time.Time // by when a message must be whole
+	failed      error     // why nothing more can be read
 }
 
 // errSilent is what reading ends with.
@@ -147,6 +150,14 @@ var errSlow = errors.New("the server takes too long to send a message")
 
 // Read waits no longer than the read timeout.
 func (c *timedConn) Read(p []byte) (int, error) {
+	n, err := c.readInTime(p)
+	if err != nil {
+		c.failed = err
+	}
+	return n, err
+}
+
+func (c *timedConn) readInTime(p []byte) (int, error) {
 	now := time.Now()
 	if !now.Before(c.last) {
 		return 0, errSlow
