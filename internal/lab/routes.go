@@ -125,6 +125,18 @@ func (m *Machine) RoutesTo(net string) ([]KernelRoute, error) {
 	return found, err
 }
 
+// AwaitNoRoute waits until the machine's kernel has no route to exactly this net.
+func (m *Machine) AwaitNoRoute(net string) {
+	m.lab.tb.Helper()
+	m.lab.Await(m.Name+" to be without "+net, func() error {
+		routes, err := m.RoutesTo(net)
+		if err == nil && len(routes) > 0 {
+			err = fmt.Errorf("there are %v", routes)
+		}
+		return err
+	})
+}
+
 // BirdRoutes are the routes of the host's BIRDs, without those that filters
 // rejected.
 func (h *Host) BirdRoutes() ([]control.Route, error) {
