@@ -124,6 +124,13 @@ func (h *Host) Renumber(address string) {
 	h.lab.Store.ApplyNode(AnnouncedNode(h.Node))
 }
 
+// ForgetIPv6 takes the node's IPv6 address out of the datastore; the interface keeps it.
+func (h *Host) ForgetIPv6() {
+	h.lab.tb.Helper()
+	h.Node.IPv6 = netip.Prefix{}
+	h.lab.Store.ApplyNode(AnnouncedNode(h.Node))
+}
+
 // Remove stops all that runs on the host, as when the machine is switched off, and
 // takes its blocks and its node out of the datastore.
 func (h *Host) Remove() {
