@@ -155,3 +155,19 @@ func unreachable(nameA string, a *Session, listenA uint16, nameB string, b *Sess
 	}
 	return out
 }
+
+// FelixPrograms says whether Felix puts the routes of a pool's blocks into the kernels
+// of the nodes, without BGP. Its default is EnabledIPIPOnly.
+func FelixPrograms(s *backends.State, p *backends.IPPool) bool {
+	felix := programmedBy(backends.RoutesEnabledIPIPOnly)
+	if f := s.FelixConfigurations["default"]; f != nil && f.ProgramClusterRoutes != "" {
+		felix = programmedBy(backends.ClusterRoutes(f.ProgramClusterRoutes))
+	}
+	switch {
+	case encapsulates(p.VXLAN):
+		return true
+	case encapsulates(p.IPIP):
+		return felix.ipip
+	}
+	return felix.noEncap
+}

@@ -87,7 +87,7 @@ func newFamily(cfg *bgp.Config, f *bgp.Family, v Version) Family {
 	out := Family{Family: f, Bird: v, LogLevel: cfg.LogLevel, ASNumber: cfg.ASNumber}
 	for _, filter := range cfg.Filters {
 		for _, direction := range []string{"import", "export"} {
-			out.FilterFunctions = append(out.FilterFunctions, filterLines(filter, direction, f.Version, v)...)
+			out.FilterFunctions = append(out.FilterFunctions, explainedLines(filter, direction, f.Version, v)...)
 		}
 	}
 	out.Sessions = make([]Session, len(f.Sessions))
