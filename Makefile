@@ -18,6 +18,21 @@ help: ## Print this list
 build: ## Build bin/confd
 	CGO_ENABLED=0 go build -trimpath -o bin/confd ./confd
 
+# The library that zooms in the pages of confd topology; pages of a build without it
+# do not zoom. It is taken with npm, which checks it, and checked once more.
+D3 := internal/topology/assets/d3.min.js
+D3_VERSION := 7.9.0
+D3_SUM := f2094bbf6141b359722c4fe454eb6c4b0f0e42cc10cc7af921fc158fceb86539
+
+.PHONY: d3
+d3: $(D3) ## Fetch d3, so that the pages of confd topology zoom (needs npm; before make build)
+
+$(D3):
+	@tmp=$$(mktemp -d) && trap 'rm -rf "$$tmp"' EXIT && \
+	npm pack --silent --pack-destination "$$tmp" d3@$(D3_VERSION) >/dev/null && \
+	tar -xOzf "$$tmp/d3-$(D3_VERSION).tgz" package/dist/d3.min.js >"$$tmp/d3" && \
+	echo "$(D3_SUM)  $$tmp/d3" | sha256sum --check --quiet && mv "$$tmp/d3" $@
+
 .PHONY: demo
 demo: deps build ## Three nodes with real BIRDs and etcd: mesh, route reflector, filter (full as root, less without)
 	internal/demo/demo.sh bin/confd
