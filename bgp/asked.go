@@ -31,9 +31,13 @@ func (c *Cluster) Claims(o Options, about func(*Session) bool) (*Config, []Claim
 	}
 	var claims []Claim
 	run := newComputer(c, o, me)
-	run.claimed = func(f *Family, s *Session, first Reason) {
+	run.claimed = func(s, first *Session) {
 		if about(s) {
-			claims = append(claims, Claim{*s, f.Version, first})
+			claim := Claim{*s, versionOf(s.Neighbor), Reason{}}
+			if first != nil {
+				claim.Winner = first.Reason
+			}
+			claims = append(claims, claim)
 		}
 	}
 	cfg, err := run.compute()
@@ -154,4 +158,20 @@ func unreachable(nameA string, a *Session, listenA uint16, nameB string, b *Sess
 		}
 	}
 	return out
+}
+
+// FelixPrograms says whether Felix puts the routes of a pool's blocks into the kernels
+// of the nodes, without BGP. Its default is EnabledIPIPOnly.
+func FelixPrograms(s *backends.State, p *backends.IPPool) bool {
+	felix := programmedBy(backends.RoutesEnabledIPIPOnly)
+	if f := s.FelixConfigurations["default"]; f != nil && f.ProgramClusterRoutes != "" {
+		felix = programmedBy(backends.ClusterRoutes(f.ProgramClusterRoutes))
+	}
+	switch {
+	case encapsulates(p.VXLAN):
+		return true
+	case encapsulates(p.IPIP):
+		return felix.ipip
+	}
+	return felix.noEncap
 }

@@ -54,6 +54,11 @@ func (c *Client) routes(ctx context.Context, limit int) ([]Route, error) {
 	if strings.HasPrefix(c.version, "1.") {
 		command = "show route all"
 	}
+	return c.routesBy(ctx, command, limit)
+}
+
+// routesBy are the routes of an answer; none where BIRD has none to a net.
+func (c *Client) routesBy(ctx context.Context, command string, limit int) ([]Route, error) {
 	if err := c.mayDo(command); err != nil {
 		return nil, err
 	}
@@ -63,13 +68,32 @@ func (c *Client) routes(ctx context.Context, limit int) ([]Route, error) {
 		last, err = eachLine(c.br, maxRoutesText, p.line)
 		return err
 	})
-	if err != nil {
+	switch {
+	case err != nil:
 		return nil, err
-	}
-	if last.Code >= 8000 {
+	case last.Code >= 8000 && last.Code != codeNoNetwork:
 		return nil, c.refusal(command, Reply{last.Code, []Line{last}})
 	}
 	return p.list, nil
+}
+
+// codeNoNetwork is the answer where BIRD has no route to a net.
+const codeNoNetwork = 8001
+
+// RoutesTo are the routes that BIRD has to a net, as Routes has them.
+func (c *Client) RoutesTo(ctx context.Context, net netip.Prefix) ([]Route, error) {
+	command := fmt.Sprintf("show route %s table all all", net)
+	if strings.HasPrefix(c.version, "1.") {
+		command = fmt.Sprintf("show route %s all", net)
+	}
+	return c.routesBy(ctx, command, maxRoutes)
+}
+
+// Tells says whether BIRD tells the peer of one of its sessions of a net: what BGP
+// and the session's export filter make of its routes.
+func (c *Client) Tells(ctx context.Context, net netip.Prefix, session string) (bool, error) {
+	list, err := c.routesBy(ctx, fmt.Sprintf("show route %s export %s", net, session), maxRoutes)
+	return len(list) > 0, err
 }
 
 func manyRoutes(limit int) error {
