@@ -10,6 +10,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"confd/backends"
 	"confd/internal/fleet"
 	"confd/internal/inbox"
 	"confd/internal/settings"
@@ -56,18 +57,14 @@ func fleetSettings(flags settings.Layer, around settings.Surroundings) (settings
 	return s, err
 }
 
-// ask asks all nodes of the datastore.
-func (f *fleetFlags) ask(ctx context.Context, s settings.Settings, o fleet.Options) (*fleet.View, error) {
+// ask asks all nodes.
+func (f *fleetFlags) ask(ctx context.Context, s settings.Settings, targets []fleet.Target, o fleet.Options) (*fleet.View, error) {
 	asker := fleet.Asker{Port: f.port, Timeout: f.timeout}
 	if s.Watch.Certificates.InUse() {
 		var err error
 		if asker.TLS, err = s.Watch.Certificates.Client(); err != nil {
 			return nil, settings.Error{Err: err}
 		}
-	}
-	targets, err := fleetTargets(ctx, s)
-	if err != nil {
-		return nil, err
 	}
 	at := time.Now()
 	nodes := asker.Ask(ctx, targets)
@@ -77,9 +74,9 @@ func (f *fleetFlags) ask(ctx context.Context, s settings.Settings, o fleet.Optio
 	return fleet.NewView(at, time.Since(at), nodes, o), nil
 }
 
-// fleetTargets are the nodes of the datastore. Services and Secrets are not read for
-// them: whoever asks may not be allowed to.
-func fleetTargets(ctx context.Context, s settings.Settings) ([]fleet.Target, error) {
+// storedAlone reads the state without Services and Secrets: whoever asks how the nodes
+// are may not be allowed to read those.
+func storedAlone(ctx context.Context, s settings.Settings) (*backends.State, error) {
 	log := newLogger(s.Log)
 	sources, err := newStores(s, log)
 	if err != nil {
@@ -91,7 +88,7 @@ func fleetTargets(ctx context.Context, s settings.Settings) ([]fleet.Target, err
 	if err != nil {
 		return nil, fmt.Errorf("reading which nodes there are: %w", err)
 	}
-	return fleet.Targets(state.Nodes), nil
+	return state, nil
 }
 
 // statusFleet is what confd status --all-nodes has besides.
@@ -140,7 +137,11 @@ func (p program) showFleet(ctx context.Context, flags settings.Layer, f *statusF
 	if err != nil {
 		return err
 	}
-	v, err := f.ask(ctx, s, o)
+	state, err := storedAlone(ctx, s)
+	if err != nil {
+		return err
+	}
+	v, err := f.ask(ctx, s, fleet.Targets(state.Nodes), o)
 	if err != nil {
 		return err
 	}

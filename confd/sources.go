@@ -88,12 +88,18 @@ func apiServer(s settings.Settings) kubernetes.Config {
 }
 
 func newEtcd(s settings.Settings, calico share, log *slog.Logger) (*etcd.Backend, error) {
-	return etcd.New(etcd.Config{
+	cfg := etcdServer(s)
+	cfg.AllNodes, cfg.Logger, cfg.FelixConfigurations = s.AllNodes, log, calico == felixAlone
+	return etcd.New(cfg)
+}
+
+// etcdServer says how to reach etcd.
+func etcdServer(s settings.Settings) etcd.Config {
+	return etcd.Config{
 		Endpoints: s.Etcd.Endpoints, DiscoverySRV: s.Etcd.DiscoverySRV,
 		Username: s.Etcd.Username, Password: string(s.Etcd.Password),
-		KeyFile: s.Etcd.KeyFile, CertFile: s.Etcd.CertFile, CACertFile: s.Etcd.CAFile,
-		Node: s.Node, AllNodes: s.AllNodes, Logger: log, FelixConfigurations: calico == felixAlone,
-	})
+		KeyFile: s.Etcd.KeyFile, CertFile: s.Etcd.CertFile, CACertFile: s.Etcd.CAFile, Node: s.Node,
+	}
 }
 
 // gatherOnce reads the whole state from all sources, and stops them.

@@ -5,7 +5,11 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/http"
+	"net/url"
+	"slices"
 	"time"
+
+	"confd/backends"
 )
 
 // Writer writes the little that is ever written to a cluster: Events, and
@@ -73,4 +77,30 @@ func (w *Writer) write(ctx context.Context, r request, body any) error {
 		return fmt.Errorf("the API server at %s: %w", w.client.where(), err)
 	}
 	return resp.Body.Close()
+}
+
+// Annotate gives one of Calico's objects an annotation, or takes it away (value is
+// empty). That there is no such object is an error.
+func (w *Writer) Annotate(ctx context.Context, k backends.Key, name, value string) error {
+	cfg := w.client.cfg
+	cfg.CalicoResources = true
+	g, err := discover(ctx, w.client, cfg)
+	if err != nil {
+		return fmt.Errorf("the API server at %s: %w", w.client.where(), err)
+	}
+	i := slices.IndexFunc(calicoKinds(cfg), func(c calicoKind) bool { return c.kind == k.Kind })
+	if i < 0 {
+		return fmt.Errorf("%s: objects of this kind are not annotated", k)
+	}
+	var text any // null takes it away
+	if value != "" {
+		text = value
+	}
+	err = w.write(ctx, request{
+		method: http.MethodPatch, path: "/apis/" + g.name + "/" + calicoKinds(cfg)[i].plural + "/" + url.PathEscape(k.Name), contentType: "application/merge-patch+json",
+	}, map[string]any{"metadata": map[string]any{"annotations": map[string]any{name: text}}})
+	if err != nil {
+		return fmt.Errorf("annotating %s: %w", k, err)
+	}
+	return nil
 }

@@ -7,6 +7,7 @@ import (
 	"cmp"
 	"errors"
 	"fmt"
+	"regexp"
 	"slices"
 	"strings"
 	"time"
@@ -142,6 +143,9 @@ func text(s string) string {
 	return s
 }
 
+// ids are what a change's ID looks like: an annotation takes several of them.
+var ids = regexp.MustCompile(`^[A-Za-z0-9-]{1,100}$`)
+
 // check says why nobody can go by a summary that came from elsewhere; nil: one can.
 func (s *Summary) check() error {
 	switch {
@@ -151,8 +155,31 @@ func (s *Summary) check() error {
 		return errors.New("what answers there is not this program")
 	case s.Up < 0 || s.MoreDown < 0 || s.Expected > mostSessions || s.Up+len(s.Down)+s.MoreDown != s.Expected:
 		return errors.New("its answer makes no sense: the sessions do not add up")
+	case slices.ContainsFunc(s.Held, func(h Held) bool { return !ids.MatchString(h.ID) || h.Lost < 0 || h.Lost > mostSessions }):
+		return errors.New("its answer makes no sense: nothing held has such an ID, or costs so much")
+	case len(s.BIRDs) > mostLines || len(s.Down) > mostDown || len(s.Held) > mostLines || len(s.Warnings) > mostLines || len(s.NotReady) > mostLines,
+		slices.ContainsFunc(s.texts(), func(t string) bool { return len(t) > longestText+len("...") }):
+		return errors.New("its answer makes no sense: it is too long")
 	}
 	return nil
+}
+
+// texts are all texts in a summary.
+func (s *Summary) texts() []string {
+	list := append([]string{s.Program}, s.NotReady...)
+	for _, b := range s.BIRDs {
+		list = append(list, b.Name, b.State, b.Version)
+	}
+	for _, x := range s.Down {
+		list = append(list, x.Peer, x.PeerNode, x.State, x.Since, x.Meaning)
+	}
+	for _, h := range s.Held {
+		list = append(append(list, h.Why), h.Objects...)
+	}
+	for _, w := range s.Warnings {
+		list = append(list, w.Kind, w.Text)
+	}
+	return list
 }
 
 // What a node's state can be, the worst first.
@@ -164,16 +191,18 @@ const (
 	HoldsBack    = "held"          // a change, or has undone one
 	NotReady     = "not ready"     // for another reason
 	SessionsDown = "sessions down" // some
+	PeersAway    = "peers away"    // some, with nodes alone that are silent or have no BIRD
 	Warned       = "warnings"      // in step, and something is to be looked at
 	Good         = "good"
 )
 
 // States lists them in that order.
 func States() []string {
-	return []string{Silent, Hangs, NoBIRD, Isolated, HoldsBack, NotReady, SessionsDown, Warned, Good}
+	return []string{Silent, Hangs, NoBIRD, Isolated, HoldsBack, NotReady, SessionsDown, PeersAway, Warned, Good}
 }
 
-// State says how the node is, in a word.
+// State says how the node is, in a word, as far as that can be said of it alone: Silent
+// and PeersAway are not among it.
 func (s *Summary) State() string {
 	switch {
 	case s.StillSeconds > 0:

@@ -50,14 +50,18 @@ func (v *View) Text(p *terminal.Page) {
 
 func (v *View) head(p *terminal.Page) {
 	t := v.Totals
-	wrong := t.Nodes - t.States[Good] - t.States[Warned]
+	wrong := t.Nodes - t.States[Good] - t.States[Warned] - t.States[PeersAway]
 	switch {
 	case t.Nodes == 0:
 		p.Text(0, terminal.Bad, "The datastore has no nodes")
 	case wrong == 0:
 		p.Text(0, terminal.Good, fmt.Sprintf("All %s are as they should be", count(t.Nodes, "node")))
 	default:
-		p.Text(0, terminal.Bad, fmt.Sprintf("%d of %s are not as they should be", wrong, count(t.Nodes, "node")))
+		verb := "are not as they"
+		if wrong == 1 {
+			verb = "is not as it"
+		}
+		p.Text(0, terminal.Bad, fmt.Sprintf("%d of %s %s should be", wrong, count(t.Nodes, "node"), verb))
 	}
 	var states []string
 	for _, s := range States() {
@@ -115,7 +119,7 @@ func (c Change) Text(p *terminal.Page, indent int) {
 	if len(c.Objects) > 0 {
 		because = ", because of " + strings.Join(c.Objects[:min(len(c.Objects), mostNames)], "; ") + more(len(c.Objects)-mostNames)
 	}
-	p.Text(indent+2, terminal.Plain, fmt.Sprintf("%s would go in all%s. %s says: %s", count(c.Lost, "session"), because, c.Nodes[0], c.Why))
+	p.Text(indent+2, terminal.Plain, fmt.Sprintf("%s would go in all%s. %s says: %s", count(c.Lost, "session"), because, few(c.Nodes[:min(len(c.Nodes), 1)]), c.Why))
 }
 
 func (v *View) missed(p *terminal.Page) {
@@ -192,7 +196,7 @@ func lookOf(state string) terminal.Look {
 	switch state {
 	case Good:
 		return terminal.Good
-	case SessionsDown, Warned:
+	case SessionsDown, PeersAway, Warned:
 		return terminal.Odd
 	}
 	return terminal.Bad

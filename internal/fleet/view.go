@@ -78,6 +78,7 @@ func Orders() []string { return []string{SortState, SortNode, SortSessions, Sort
 // NewView puts together what nodes say that were asked from at until now.
 func NewView(at time.Time, took time.Duration, nodes []Node, o Options) *View {
 	v := &View{At: at, TookSeconds: took.Seconds(), options: o, AllGood: len(nodes) > 0}
+	away(nodes)
 	v.Totals = totals(nodes)
 	for state, n := range v.Totals.States {
 		if n > 0 && state != Good && state != Warned {
@@ -93,6 +94,20 @@ func NewView(at time.Time, took time.Duration, nodes []Node, o Options) *View {
 	}
 	slices.SortStableFunc(v.Nodes, func(a, b Node) int { return o.compare(a, b) })
 	return v
+}
+
+// away tells nodes that are at fault from those that only miss others.
+func away(nodes []Node) {
+	gone := map[string]bool{}
+	for _, n := range nodes {
+		gone[n.Name] = n.State == Silent || n.State == NoBIRD
+	}
+	for i, n := range nodes {
+		here := func(s Session) bool { return !gone[s.PeerNode] }
+		if n.State == SessionsDown && n.Summary.MoreDown == 0 && !slices.ContainsFunc(n.Summary.Down, here) {
+			nodes[i].State = PeersAway
+		}
+	}
 }
 
 func totals(nodes []Node) Totals {
