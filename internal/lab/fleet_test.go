@@ -23,7 +23,7 @@ func listening(c lab.HostConfig, address string) lab.HostConfig {
 // asked is what confd status --all-nodes says on a host.
 func asked(h *lab.Host, args ...string) (v fleet.View, code int, err error) {
 	out, code := h.RunConfd(append([]string{"status", "--all-nodes", "--output", "json"}, args...)...)
-	if err := json.Unmarshal([]byte(out), &v); err != nil {
+	if err := json.NewDecoder(strings.NewReader(out)).Decode(&v); err != nil { // what stderr has comes after it
 		return v, code, fmt.Errorf("%w: %s", err, out)
 	}
 	return v, code, nil
