@@ -104,7 +104,7 @@ func (f *statusFleet) add(cmd *cobra.Command) {
 	flags := cmd.Flags()
 	flags.StringArrayVar(&f.filters, "filter", nil, "with --all-nodes: show nodes alone of which this holds, such as state=held or node=rack7-*; again: of which both hold ("+strings.Join(fleet.FilterKeys(), ", ")+")")
 	flags.StringVar(&f.sort, "sort", fleet.SortState, "with --all-nodes: sort by "+strings.Join(fleet.Orders(), ", "))
-	flags.IntVar(&f.lines, "lines", 20, "with --all-nodes: lines of nodes at most; 0: all")
+	flags.IntVar(&f.lines, "lines", 20, "with --all-nodes: lines of nodes at most, each for all nodes with which the same is wrong; 0: a line for each node")
 }
 
 // options are those of the view, and the form of the answer.

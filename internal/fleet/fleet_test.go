@@ -185,6 +185,28 @@ func golden(t *testing.T, file, text string) {
 	}
 }
 
+// TestTheDocsShowIt has the page about all this show what is printed.
+func TestTheDocsShowIt(t *testing.T) {
+	page, err := os.ReadFile("../../docs/fleet.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	text, err := os.ReadFile("testdata/thousand.txt")
+	if err != nil || !strings.Contains(string(page), "```\n"+string(text)+"```\n") {
+		t.Errorf("docs/fleet.md does not have testdata/thousand.txt as it is (%v)", err)
+	}
+	for _, s := range States() {
+		if !strings.Contains(string(page), "\n| "+s+" | ") {
+			t.Errorf("docs/fleet.md does not explain %q", s)
+		}
+	}
+	for _, key := range FilterKeys() {
+		if !strings.Contains(string(page), "`"+key+"`") {
+			t.Errorf("docs/fleet.md does not explain the filter %q", key)
+		}
+	}
+}
+
 func TestAllIsWell(t *testing.T) {
 	targets, port := play(t, []http.HandlerFunc{says(well(0, 3)), says(well(1, 3)), says(well(2, 3))})
 	v := NewView(moment(), time.Second, Asker{Port: port}.Ask(t.Context(), targets), Options{})

@@ -44,7 +44,11 @@ func (v *View) Text(p *terminal.Page) {
 			rest += len(l.nodes)
 		}
 		p.Blank()
-		p.Text(0, terminal.Plain, fmt.Sprintf("And %s: --lines 0 shows all, --filter some", count(rest, "more node")))
+		p.Text(0, terminal.Plain, "And "+count(rest, "more node"))
+	}
+	if v.options.Lines > 0 && len(lines) < len(v.Nodes)-v.counted() {
+		p.Blank()
+		p.Text(0, terminal.Faint, "A line for each node: --lines 0, with --filter for some of them")
 	}
 }
 
@@ -141,8 +145,8 @@ func (v *View) missed(p *terminal.Page) {
 // line is a line of the table: the nodes with which the same is wrong.
 type line struct{ nodes []Node }
 
-// lines are those of the nodes that are shown. Without a filter those are counted alone
-// that are as they should be.
+// lines are those of the nodes that are shown: where there may be any number of lines,
+// each node has one. Without a filter those are counted alone that are as they should be.
 func (v *View) lines() []line {
 	type key struct{ state, what string }
 	at := map[key]int{}
@@ -153,7 +157,7 @@ func (v *View) lines() []line {
 			continue
 		}
 		i, known := at[k]
-		if !known || n.State == Good {
+		if !known || n.State == Good || v.options.Lines == 0 {
 			i = len(lines)
 			at[k] = i
 			lines = append(lines, line{})
@@ -166,6 +170,14 @@ func (v *View) lines() []line {
 		})
 	}
 	return lines
+}
+
+// counted is how many of the nodes have no line.
+func (v *View) counted() int {
+	if len(v.options.Filters) > 0 {
+		return 0
+	}
+	return v.Totals.States[Good]
 }
 
 func (l line) row() terminal.Row {

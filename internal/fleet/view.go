@@ -60,7 +60,7 @@ type Missed struct {
 type Options struct {
 	Filters []Filter // all must hold
 	Sort    string   // one of Orders; empty: SortState
-	// Lines is how many lines of nodes the text has at most; 0: any number.
+	// Lines is how many lines of nodes the text has at most; 0: one for each node.
 	Lines int
 }
 
