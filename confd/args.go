@@ -82,6 +82,7 @@ func newRootCommand(p program) *cobra.Command {
 		p.approveCommand(),
 		p.diffCommand(),
 		p.explainCommand(),
+		p.topologyCommand(),
 		p.exportCommand(),
 		p.testCommand(),
 		templatesCommand(),
