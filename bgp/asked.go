@@ -31,9 +31,13 @@ func (c *Cluster) Claims(o Options, about func(*Session) bool) (*Config, []Claim
 	}
 	var claims []Claim
 	run := newComputer(c, o, me)
-	run.claimed = func(f *Family, s *Session, first Reason) {
+	run.claimed = func(s, first *Session) {
 		if about(s) {
-			claims = append(claims, Claim{*s, f.Version, first})
+			claim := Claim{*s, versionOf(s.Neighbor), Reason{}}
+			if first != nil {
+				claim.Winner = first.Reason
+			}
+			claims = append(claims, claim)
 		}
 	}
 	cfg, err := run.compute()
