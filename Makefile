@@ -91,14 +91,16 @@ fuzz: ## Run each fuzz test for FUZZTIME (10s)
 	done
 
 .PHONY: generate
-generate: build ## Write docs/reference.md and docs/input.md from the code
+generate: build ## Write docs/reference.md, docs/input.md and docs/doctor.md from the code
 	bin/confd docs >docs/reference.md
 	bin/confd docs input >docs/input.md
+	bin/confd docs doctor >docs/doctor.md
 
 .PHONY: check-generate
-check-generate: build ## Fail where docs/reference.md or docs/input.md is not what the code says
+check-generate: build ## Fail where docs/reference.md, docs/input.md or docs/doctor.md is not what the code says
 	bin/confd docs | diff -u docs/reference.md - || { echo 'docs/reference.md is old: run make generate'; exit 1; }
 	bin/confd docs input | diff -u docs/input.md - || { echo 'docs/input.md is old: run make generate'; exit 1; }
+	bin/confd docs doctor | diff -u docs/doctor.md - || { echo 'docs/doctor.md is old: run make generate'; exit 1; }
 
 .PHONY: deps
 deps: ## Install the programs that demo, tests and benchmark run: BIRD 2, etcd, iproute2 (Debian, as root)
