@@ -90,7 +90,7 @@ func (l *link) attempt(ctx context.Context) *failure {
 	}
 	conn, err := l.dial(ctx, e.Address)
 	if err != nil {
-		return &failure{"connect", fmt.Errorf("Typha at %s: %w", e.Address, err)}
+		return &failure{"connect", fmt.Errorf("typha at %s: %w", e.Address, err)}
 	}
 	ctx, reject := context.WithCancelCause(ctx)
 	defer reject(nil)
@@ -106,7 +106,7 @@ func (l *link) attempt(ctx context.Context) *failure {
 	if cause := context.Cause(ctx); cause != nil {
 		failed = &failure{"rejected", cause}
 	}
-	failed.err = fmt.Errorf("Typha at %s: %w", e.Address, failed.err)
+	failed.err = fmt.Errorf("typha at %s: %w", e.Address, failed.err)
 	return failed
 }
 
