@@ -74,6 +74,9 @@ func runAgent(ctx context.Context, n *node, broken error, fingerprint string, le
 	defer around.Close()
 	g, ctx := errgroup.WithContext(ctx)
 	g.Go(func() error { host.WatchTemplates(ctx, s.Templates.ConfDir, fingerprint, changed, n.log); return nil })
+	if s.Watch.Routes > 0 {
+		g.Go(func() error { around.Changes.Run(ctx); return nil })
+	}
 	g.Go(func() error {
 		return agent.Run(ctx, agent.Options{
 			Settings: s, Program: version(), Planner: n.Planner, Broken: broken,

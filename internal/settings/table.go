@@ -477,6 +477,16 @@ func watchSettings() []Setting {
 			bind: func(s *Settings) value { return boolean(&s.Watch.IPAM) },
 		},
 		{
+			Name: "routes-interval", Env: "CONFD_ROUTES_INTERVAL", Default: "10s", Group: GroupWatch, Commands: run,
+			Help: "how often to look at BIRD's routes and the kernel's, at most; 0s: never",
+			bind: func(s *Settings) value { return pause(&s.Watch.Routes) },
+		},
+		{
+			Name: "ready", Env: "CONFD_READY", Default: string(ReadyRecovery), Group: GroupWatch, Commands: run,
+			Help: "what else /readyz waits for, besides that all is applied: recovery (BIRD's from a graceful restart is over), sessions (all are up), routes (nothing is wrong with them), or none",
+			bind: func(s *Settings) value { return readiness(&s.Watch.Ready) },
+		},
+		{
 			Name: "ready-file", Env: "CONFD_READY_FILE", Group: GroupWatch, Commands: run, Computed: "none",
 			Help: "file that is there while /readyz is good, for probes that run a command",
 			bind: func(s *Settings) value { return text(&s.Watch.ReadyFile) },

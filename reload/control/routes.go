@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/netip"
+	"regexp"
 	"strings"
 )
 
@@ -28,9 +29,15 @@ type Route struct {
 	BGP      bool
 	// Best: of all routes to Net, this is the one that BIRD uses, and tells of.
 	Best bool
+	// Target is what becomes of packets.
+	Target Target
 	// Interface is where it leads, the first one where there are several; empty:
 	// nowhere (a blackhole, or a next hop that cannot be reached).
 	Interface string
+	// Hops are where it leads, as BIRD would have the kernel do it.
+	Hops []Hop
+	// NextHop is BGP's, which BIRD resolves; it is known where attributes are.
+	NextHop netip.Addr
 	// Metric is the kernel's (krt_metric), LocalPref BGP's; nil: it has none. Of a
 	// route from a peer, BIRD 1 does not say a metric that a filter gave it.
 	Metric, LocalPref *uint32
@@ -40,6 +47,24 @@ type Route struct {
 	Communities      [][2]uint32 // RFC 1997
 	LargeCommunities [][3]uint32 // RFC 8092
 }
+
+// Hop is one way that a route leads: through a gateway, which is not valid where the
+// destination is on the network of the interface itself.
+type Hop struct {
+	Via       netip.Addr
+	Interface string
+}
+
+// Target is what becomes of packets on a route, in BIRD's words.
+type Target string
+
+// The targets. Unreachable is also that of a route whose next hop cannot be reached.
+const (
+	Unicast     Target = "unicast"
+	Blackhole   Target = "blackhole"
+	Unreachable Target = "unreachable"
+	Prohibited  Target = "prohibited"
+)
 
 // Routes are the routes that BIRD has, in BIRD's order, without those that its
 // filters rejected: of BIRD 2 and 3 those of all tables with IPv4 or IPv6 routes, of
@@ -54,6 +79,56 @@ func (c *Client) routes(ctx context.Context, limit int) ([]Route, error) {
 	if strings.HasPrefix(c.version, "1.") {
 		command = "show route all"
 	}
+	return c.listRoutes(ctx, command, limit)
+}
+
+// Primary are the routes that BIRD uses, of its main tables, without their attributes.
+func (c *Client) Primary(ctx context.Context) ([]Route, error) {
+	return c.listRoutes(ctx, "show route primary", maxRoutes)
+}
+
+// Dead are the routes of BGP that BIRD uses and whose next hops cannot be reached,
+// with their attributes: limit of them at most. Where there are more, the error is
+// ErrManyRoutes, and the connection of no more use.
+func (c *Client) Dead(ctx context.Context, limit int) ([]Route, error) {
+	return c.listRoutes(ctx, "show route primary where source = RTS_BGP && dest = RTD_UNREACHABLE all", limit)
+}
+
+// Exported are the routes that a protocol is told, without their attributes. The
+// protocol must be up.
+func (c *Client) Exported(ctx context.Context, protocol string) ([]Route, error) {
+	return c.exported(ctx, protocol, "")
+}
+
+// ExportedStatic are those of the routes that a protocol is told which stand in BIRD's
+// configuration.
+func (c *Client) ExportedStatic(ctx context.Context, protocol string) ([]Route, error) {
+	return c.exported(ctx, protocol, " where source = RTS_STATIC")
+}
+
+func (c *Client) exported(ctx context.Context, protocol, where string) ([]Route, error) {
+	if !symbol.MatchString(protocol) {
+		return nil, fmt.Errorf("a protocol named %q: its routes are not asked for", protocol)
+	}
+	return c.listRoutes(ctx, "show route export "+protocol+where, maxRoutes)
+}
+
+// ExportedTo are the routes to one net that a protocol is told, with their attributes.
+func (c *Client) ExportedTo(ctx context.Context, net netip.Prefix, protocol string) ([]Route, error) {
+	if !symbol.MatchString(protocol) {
+		return nil, fmt.Errorf("a protocol named %q: its routes are not asked for", protocol)
+	}
+	return c.listRoutes(ctx, "show route "+net.String()+" export "+protocol+" all", maxRoutes)
+}
+
+// symbol is a name that stands in a command as it is.
+var symbol = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]*$`)
+
+// codeNotFound says that there is no such route.
+const codeNotFound = 8001
+
+// listRoutes has BIRD list routes.
+func (c *Client) listRoutes(ctx context.Context, command string, limit int) ([]Route, error) {
 	if err := c.mayDo(command); err != nil {
 		return nil, err
 	}
@@ -66,7 +141,7 @@ func (c *Client) routes(ctx context.Context, limit int) ([]Route, error) {
 	if err != nil {
 		return nil, err
 	}
-	if last.Code >= 8000 {
+	if last.Code >= 8000 && last.Code != codeNotFound {
 		return nil, c.refusal(command, Reply{last.Code, []Line{last}})
 	}
 	return p.list, nil
