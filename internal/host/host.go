@@ -37,6 +37,11 @@ type Host struct {
 // Find finds out which BIRD there is, and where.
 func (h *Host) Find(ctx context.Context) (birds.Daemons, error) { return birds.Find(ctx, h.BIRD) }
 
+// Dial connects to the BIRD that is given by its socket.
+func (h *Host) Dial(ctx context.Context) (*control.Client, error) {
+	return control.Dial(ctx, h.BIRD.Socket)
+}
+
 // Left reads what a program has left in a folder that ran here before.
 func (h *Host) Left(folder string) agent.Left {
 	var l agent.Left

@@ -13,7 +13,10 @@ type Setting struct {
 	Short string // one-letter flag
 	Alias string // a second flag
 	Env   string
-	Field string // in spec of a CalicoAPIConfig file
+	// OtherEnvs are further variables, which count where the ones before are not
+	// set. Where there are any, a variable that says none counts as not set.
+	OtherEnvs []string
+	Field     string // in spec of a CalicoAPIConfig file
 	// Default is the default as text; Computed says it in words where it depends
 	// on something else.
 	Default  string
@@ -42,6 +45,7 @@ const (
 	GroupNode       = "Node and datastore"
 	GroupEtcd       = "etcd"
 	GroupKubernetes = "Kubernetes"
+	GroupTypha      = "Typha"
 	GroupBGP        = "BGP"
 	GroupBIRD       = "BIRD"
 	GroupFiles      = "Templates and files"
@@ -53,7 +57,7 @@ const (
 
 // Groups are all groups, in that order.
 func Groups() []string {
-	return []string{GroupNode, GroupEtcd, GroupKubernetes, GroupBGP, GroupBIRD, GroupFiles, GroupRun, GroupSafety, GroupWatch, GroupLog}
+	return []string{GroupNode, GroupEtcd, GroupKubernetes, GroupTypha, GroupBGP, GroupBIRD, GroupFiles, GroupRun, GroupSafety, GroupWatch, GroupLog}
 }
 
 var (
@@ -63,6 +67,14 @@ var (
 
 // Kind is what the setting's text looks like.
 func (s Setting) Kind() Kind { return s.bind(&Settings{}).kind }
+
+// Envs are its variables, the first that is set wins.
+func (s Setting) Envs() []string {
+	if s.Env == "" {
+		return nil
+	}
+	return append([]string{s.Env}, s.OtherEnvs...)
+}
 
 // HasFlag says whether the named command has the setting's flag. Commands that
 // look at this node alone have few.
@@ -88,7 +100,7 @@ func (s Setting) DefaultText() string {
 func Table() []Setting {
 	var table []Setting
 	for _, rows := range [][]Setting{
-		nodeSettings(), etcdSettings(), kubernetesSettings(), bgpSettings(),
+		nodeSettings(), etcdSettings(), kubernetesSettings(), typhaSettings(), bgpSettings(),
 		birdSettings(), fileSettings(), runSettings(), safetySettings(), watchSettings(), logSettings(),
 	} {
 		table = append(table, rows...)
@@ -485,6 +497,11 @@ func watchSettings() []Setting {
 			Name: "ready", Env: "CONFD_READY", Default: string(ReadyRecovery), Group: GroupWatch, Commands: run,
 			Help: "what else /readyz waits for, besides that all is applied: recovery (BIRD's from a graceful restart is over), sessions (all are up), routes (nothing is wrong with them), or none",
 			bind: func(s *Settings) value { return readiness(&s.Watch.Ready) },
+		},
+		{
+			Name: "calico-sockets", Env: "CONFD_CALICO_SOCKETS", Group: GroupWatch, Commands: run, Computed: "none",
+			Help: "folder to make bird.ctl and bird6.ctl in, which answer calicoctl and calico-node in BIRD 1.6's words: for BIRD 2 and 3, with --socket",
+			bind: func(s *Settings) value { return text(&s.Watch.CalicoSockets) },
 		},
 		{
 			Name: "ready-file", Env: "CONFD_READY_FILE", Group: GroupWatch, Commands: run, Computed: "none",

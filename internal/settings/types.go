@@ -27,6 +27,7 @@ type Settings struct {
 	ConfigFile   string   // path of the TOML file, already read where it exists
 	Etcd         Etcd
 	Kubernetes   Kubernetes
+	Typha        Typha
 	BGP          BGP
 	BIRD         birds.Settings
 	Templates    Templates
@@ -166,6 +167,8 @@ type Watch struct {
 	ReadyFile string // path; empty: none
 	Ready     []Readiness
 	Routes    time.Duration // how often routes are looked at; 0: not at all
+	// CalicoSockets is the folder of sockets that answer Calico's own tools; empty: none.
+	CalicoSockets string
 }
 
 // Log is about the program's own log.
@@ -179,7 +182,7 @@ type Log struct {
 // such: no name is looked up.
 func (s Settings) datastoreAddresses() []netip.Addr {
 	var addrs []netip.Addr
-	for _, server := range append(slices.Clone(s.Etcd.Endpoints), s.Kubernetes.APIEndpoint) {
+	for _, server := range append(slices.Clone(s.Etcd.Endpoints), s.Kubernetes.APIEndpoint, s.Typha.Addr) {
 		host := server
 		if u, err := url.Parse(server); err == nil && u.Host != "" {
 			host = u.Hostname()
