@@ -321,7 +321,7 @@ func (a *Agent) came(now time.Time, event any) {
 	case routesSeen:
 		a.patrol.seen(now, e)
 	case routesRemoved:
-		a.patrol.removed(now, e)
+		a.patrol.removed(e)
 	case remembered:
 		a.conduct.memory.written()
 		a.observer.complain("what the next start must know to judge changes is not written down", e.err)

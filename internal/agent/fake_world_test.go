@@ -173,41 +173,6 @@ func (w *fakeWorld) Survey(ctx context.Context, socket string, whole bool) ([]gu
 	return seen, w.routes, nil
 }
 
-// Routes says that nothing is wrong, unless a script has put something wrong there.
-func (w *fakeWorld) Routes(ctx context.Context, q RoutesQuestion) routes.Look {
-	set := setOfSocket(q.Socket)
-	l := routes.Look{At: time.Now()}
-	if l.Err = w.faults.step(ctx, "routes", set); l.Err != nil {
-		return l
-	}
-	if w.birds[q.Socket].status().health != control.Up {
-		l.Err = control.ErrNotRunning
-		return l
-	}
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	if w.look != nil {
-		w.look(&l)
-	}
-	return l
-}
-
-// Remove removes what a script has left in the kernel.
-func (w *fakeWorld) Remove(ctx context.Context, q RoutesQuestion, faults []routes.Fault) ([]routes.Entry, error) {
-	err := w.faults.step(ctx, "remove", setOfSocket(q.Socket))
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	if err != nil {
-		return nil, err
-	}
-	var list []routes.Entry
-	for _, f := range faults {
-		list = append(list, f.Stale...)
-	}
-	w.look = nil
-	return list, nil
-}
-
 func (w *fakeWorld) Local() []netip.Addr { return w.addresses }
 
 func (w *fakeWorld) Lock(string) error { return w.locked }

@@ -92,13 +92,13 @@ func (p *patrol) seen(now time.Time, e routesSeen) {
 	}
 	before, blind := of.Before(), of.Unknown() != nil
 	news, over := of.Looked(now, e.verdict, e.took, p.settings.Watch.Routes)
-	p.news = p.news || len(news)+len(over) > 0 || blind != (of.Unknown() != nil) || before.Recovery.InProgress != e.verdict.Recovery.InProgress
+	p.news = p.news || len(news)+len(over) > 0 || blind != (of.Unknown() != nil) || !of.Before().Reads(before)
 	if !blind && of.Unknown() != nil && p.known.Of(e.set).BIRD.Health() == control.Up { // else that is said
 		p.log.Warn("it is not known how routes are", "set", e.set, "error", of.Unknown())
 	}
 	p.recovers(e.set, before.Recovery, of.Before().Recovery)
 	p.tell(e.set, news, over)
-	p.remove(e, of.Faults())
+	p.remove(e, of.Stale())
 }
 
 // recovers says that BIRD waits for sessions after a graceful restart, or does no more.
@@ -134,7 +134,6 @@ func (p *patrol) tell(set string, news, over []routes.Fault) {
 // remove has older routes taken out of the kernel, of faults that last and that this
 // look has shown, too.
 func (p *patrol) remove(e routesSeen, faults []routes.Fault) {
-	faults = slices.DeleteFunc(faults, func(f routes.Fault) bool { return len(f.Stale) == 0 })
 	if len(faults) == 0 || e.verdict.Unknown != nil || e.verdict.KernelUnknown != nil || p.runs.OnTrial() {
 		return
 	}
@@ -146,7 +145,7 @@ func (p *patrol) remove(e routesSeen, faults []routes.Fault) {
 }
 
 // removed takes what was taken out of the kernel.
-func (p *patrol) removed(now time.Time, e routesRemoved) {
+func (p *patrol) removed(e routesRemoved) {
 	if e.err != nil {
 		p.log.Error("older routes of BIRD's stay in the kernel", "set", e.set, "error", e.err)
 	}
@@ -156,9 +155,7 @@ func (p *patrol) removed(now time.Time, e routesRemoved) {
 			p.log.Warn("not as BIRD wants it: an older route of BIRD's is taken out of the kernel", "set", e.set, "route", entry.String())
 		}
 	}
-	of := p.of(e.set)
-	of.Removed += len(e.entries)
-	of.Hurry(now)
+	p.of(e.set).Removed += len(e.entries)
 	p.news = p.news || len(e.entries) > 0
 }
 

@@ -96,7 +96,8 @@ func ways(families []*bgp.Family, o control.Overview) map[netip.Addr]routes.Way 
 	return found
 }
 
-// lists reads whole lists.
+// lists reads whole lists. What BIRD refuses to tell of is left out: a session that has
+// ended meanwhile, a kernel protocol that is not up.
 func lists(ctx context.Context, c *control.Client, q agent.RoutesQuestion, l routes.Look) (*routes.Lists, error) {
 	out := &routes.Lists{Exports: map[string][]netip.Prefix{}, Kernel: map[int]routes.Kernel{}}
 	var err error
@@ -105,35 +106,47 @@ func lists(ctx context.Context, c *control.Client, q agent.RoutesQuestion, l rou
 	}
 	for _, session := range q.Want.Ask(l.Overview, q.Turn) {
 		told, err := c.ExportedStatic(ctx, session)
-		if err != nil {
+		switch {
+		case err == nil:
+			out.Exports[session] = nets(told)
+		case !c.Usable():
 			return nil, err
 		}
-		out.Exports[session] = []netip.Prefix{}
-		for _, r := range told {
-			out.Exports[session] = append(out.Exports[session], r.Net)
-		}
 	}
-	if l.Local == nil {
-		out.KernelErr = errElsewhere
-	}
-	for _, f := range q.Want.Families {
-		if out.KernelErr != nil {
-			break
-		}
-		k, err := kernelOf(ctx, c, l.Overview, f.Version)
-		if errors.Is(err, errKernel) {
-			out.KernelErr = err
-		} else if err != nil {
-			return nil, err
-		} else {
-			out.Kernel[f.Version] = k
-		}
-	}
-	// The last, as the connection is of no use after too many.
-	if out.Dead, err = dead(ctx, c); err != nil {
+	if err := kernels(ctx, c, q, l, out); err != nil {
 		return nil, err
 	}
-	return out, nil
+	// The last, as the connection is of no use after too many.
+	out.Dead, err = dead(ctx, c)
+	return out, err
+}
+
+func nets(list []control.Route) []netip.Prefix {
+	out := make([]netip.Prefix, 0, len(list))
+	for _, r := range list {
+		out = append(out, r.Net)
+	}
+	return out
+}
+
+// kernels reads what the kernel is to have and has, of all families or none.
+func kernels(ctx context.Context, c *control.Client, q agent.RoutesQuestion, l routes.Look, out *routes.Lists) error {
+	if l.Local == nil {
+		out.KernelErr = errElsewhere
+		return nil
+	}
+	for _, f := range q.Want.Families {
+		k, err := kernelOf(ctx, c, l.Overview, f.Version)
+		if err != nil && !c.Usable() {
+			return err
+		}
+		if err != nil {
+			out.KernelErr, out.Kernel = err, nil
+			return nil
+		}
+		out.Kernel[f.Version] = k
+	}
+	return nil
 }
 
 func dead(ctx context.Context, c *control.Client) ([]control.Route, error) {
@@ -144,14 +157,11 @@ func dead(ctx context.Context, c *control.Client) ([]control.Route, error) {
 	return list, err
 }
 
-// errKernel: what BIRD means the kernel to have cannot be compared with what it has.
-var errKernel = errors.New("the kernel's routes are not known")
-
 // kernelOf reads what the kernel is to have in a family, and has.
 func kernelOf(ctx context.Context, c *control.Client, o control.Overview, version int) (routes.Kernel, error) {
 	protocol := routes.KernelProtocol(o, version)
 	if protocol == "" {
-		return routes.Kernel{}, fmt.Errorf("%w: BIRD has not just one kernel protocol of IPv%d that is up", errKernel, version)
+		return routes.Kernel{}, fmt.Errorf("BIRD has not just one kernel protocol of IPv%d that is up", version)
 	}
 	var k routes.Kernel
 	var err error
@@ -159,7 +169,7 @@ func kernelOf(ctx context.Context, c *control.Client, o control.Overview, versio
 		return k, err
 	}
 	if k.Entries, err = entries(version); err != nil {
-		return k, fmt.Errorf("%w: %w", errKernel, err)
+		return k, err
 	}
 	k.Metrics, err = metrics(ctx, c, protocol, routes.Several(k.Entries, mostSeveral))
 	return k, err

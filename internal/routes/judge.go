@@ -74,6 +74,12 @@ func Judge(w Want, l Look, before Verdict) Verdict {
 	return v
 }
 
+// Reads says whether v says of counts and recovery what other does.
+func (v Verdict) Reads(other Verdict) bool {
+	return v.Recovery.InProgress == other.Recovery.InProgress && slices.Equal(v.Recovery.Sessions, other.Recovery.Sessions) &&
+		slices.Equal(v.Tables, other.Tables) && slices.Equal(v.Down, other.Down)
+}
+
 func (l *Lists) programmed() map[int]int {
 	count := map[int]int{}
 	for family, k := range l.Kernel {

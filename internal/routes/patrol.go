@@ -2,16 +2,17 @@ package routes
 
 import (
 	"errors"
+	"slices"
 	"time"
 )
 
 // Patrol is when one BIRD's routes are looked at, and what is known of them.
 //
-//	state    event    next
+//	state    event    next      besides
 //	idle     Begin    looking
-//	looking  Looked   idle     the next look is due after a pause
-//	looking  Dropped  idle     the next look is due: what should be is another thing by now
-//	any      Hurry    the same the next look is due
+//	looking  Looked   idle      the next look is due after a pause
+//	looking  Dropped  idle      the next look is due: what should be is another thing by now
+//	any      Hurry    the same  the next look is due
 type Patrol struct {
 	looking bool
 	due     time.Time
@@ -109,3 +110,16 @@ func (p *Patrol) Unknown() error {
 
 // Faults are those that last, sorted.
 func (p *Patrol) Faults() []Fault { return p.steady.Said() }
+
+// Stale are those of them of which there are routes to be removed, as the last look
+// has shown once more.
+func (p *Patrol) Stale() []Fault {
+	var list []Fault
+	for _, k := range p.steady.known {
+		if k.said && k.absent.IsZero() && len(k.fault.Stale) > 0 {
+			list = append(list, k.fault)
+		}
+	}
+	slices.SortFunc(list, Fault.compare)
+	return list
+}

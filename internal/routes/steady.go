@@ -7,12 +7,16 @@ import (
 
 // Steady tells faults that last from what comes and goes while BGP works.
 //
-//	state      event    next
-//	-          seen     suspected
-//	suspected  seen     suspected, or said: seen again, and its time is over
-//	suspected  absent   -
-//	said       seen     said
-//	said       absent   said, or -: absent again, and for calm
+//	state      event                 next
+//	none       seen                  suspected
+//	suspected  seen                  suspected
+//	suspected  seen (its time over)  said
+//	suspected  absent                none
+//	said       seen                  said
+//	said       absent                leaving
+//	leaving    seen                  said
+//	leaving    absent                leaving
+//	leaving    absent (calm over)    none
 type Steady struct {
 	known map[id]*known
 }
