@@ -40,6 +40,7 @@ const (
 	CommandExplain  = "explain"
 	CommandTopology = "topology"
 	CommandDoctor   = "doctor"
+	CommandPlan     = "plan"
 )
 
 // The groups, in the order of help and reference.
@@ -311,12 +312,12 @@ func birdSettings() []Setting {
 			bind: func(s *Settings) value { return text(&s.BIRD.Binary) },
 		},
 		{
-			Name: "socket", Env: "CONFD_SOCKET", Group: GroupBIRD, Computed: "by BIRD's version", Commands: []string{CommandRun, CommandDiff, CommandExplain, CommandDoctor, CommandTopology},
+			Name: "socket", Env: "CONFD_SOCKET", Group: GroupBIRD, Computed: "by BIRD's version", Commands: []string{CommandRun, CommandDiff, CommandExplain, CommandDoctor, CommandPlan, CommandTopology},
 			Help: "control socket of BIRD (of BIRD 1.6: the one for IPv4)",
 			bind: func(s *Settings) value { return text(&s.BIRD.Socket) },
 		},
 		{
-			Name: "socket6", Env: "CONFD_SOCKET6", Group: GroupBIRD, Computed: "by BIRD's version", Commands: []string{CommandRun, CommandDiff, CommandExplain, CommandDoctor, CommandTopology},
+			Name: "socket6", Env: "CONFD_SOCKET6", Group: GroupBIRD, Computed: "by BIRD's version", Commands: []string{CommandRun, CommandDiff, CommandExplain, CommandDoctor, CommandPlan, CommandTopology},
 			Help: "control socket of BIRD 1.6 for IPv6",
 			bind: func(s *Settings) value { return text(&s.BIRD.Socket6) },
 		},
