@@ -482,6 +482,11 @@ func watchSettings() []Setting {
 			bind: func(s *Settings) value { return boolean(&s.Watch.PProf) },
 		},
 		{
+			Name: "topology", Env: "CONFD_TOPOLOGY", Default: "false", Group: GroupWatch, Commands: run,
+			Help: "show the cluster's sessions at / there, as confd topology draws them: who may look learns all nodes' addresses",
+			bind: func(s *Settings) value { return boolean(&s.Watch.Topology) },
+		},
+		{
 			Name: "session-metrics", Env: "CONFD_SESSION_METRICS", Default: "false", Group: GroupWatch, Commands: run,
 			Help: "metrics of each session, besides those of all; in a mesh they grow with the square of the cluster",
 			bind: func(s *Settings) value { return boolean(&s.Watch.Sessions) },
