@@ -162,6 +162,7 @@ const (
 type Watch struct {
 	Listen    string // HOST:PORT or unix:PATH; empty: nowhere
 	PProf     bool
+	Topology  bool   // the picture of the cluster
 	Sessions  bool   // metrics of each session
 	IPAM      bool   // metrics of the pools' use
 	ReadyFile string // path; empty: none

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"net/netip"
-	"regexp"
 	"strings"
 )
 
@@ -79,56 +78,11 @@ func (c *Client) routes(ctx context.Context, limit int) ([]Route, error) {
 	if strings.HasPrefix(c.version, "1.") {
 		command = "show route all"
 	}
-	return c.listRoutes(ctx, command, limit)
+	return c.routesBy(ctx, command, limit)
 }
 
-// Primary are the routes that BIRD uses, of its main tables, without their attributes.
-func (c *Client) Primary(ctx context.Context) ([]Route, error) {
-	return c.listRoutes(ctx, "show route primary", maxRoutes)
-}
-
-// Dead are the routes of BGP that BIRD uses and whose next hops cannot be reached,
-// with their attributes: limit of them at most. Where there are more, the error is
-// ErrManyRoutes, and the connection of no more use.
-func (c *Client) Dead(ctx context.Context, limit int) ([]Route, error) {
-	return c.listRoutes(ctx, "show route primary where source = RTS_BGP && dest = RTD_UNREACHABLE all", limit)
-}
-
-// Exported are the routes that a protocol is told, without their attributes. The
-// protocol must be up.
-func (c *Client) Exported(ctx context.Context, protocol string) ([]Route, error) {
-	return c.exported(ctx, protocol, "")
-}
-
-// ExportedStatic are those of the routes that a protocol is told which stand in BIRD's
-// configuration.
-func (c *Client) ExportedStatic(ctx context.Context, protocol string) ([]Route, error) {
-	return c.exported(ctx, protocol, " where source = RTS_STATIC")
-}
-
-func (c *Client) exported(ctx context.Context, protocol, where string) ([]Route, error) {
-	if !symbol.MatchString(protocol) {
-		return nil, fmt.Errorf("a protocol named %q: its routes are not asked for", protocol)
-	}
-	return c.listRoutes(ctx, "show route export "+protocol+where, maxRoutes)
-}
-
-// ExportedTo are the routes to one net that a protocol is told, with their attributes.
-func (c *Client) ExportedTo(ctx context.Context, net netip.Prefix, protocol string) ([]Route, error) {
-	if !symbol.MatchString(protocol) {
-		return nil, fmt.Errorf("a protocol named %q: its routes are not asked for", protocol)
-	}
-	return c.listRoutes(ctx, "show route "+net.String()+" export "+protocol+" all", maxRoutes)
-}
-
-// symbol is a name that stands in a command as it is.
-var symbol = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]*$`)
-
-// codeNotFound says that there is no such route.
-const codeNotFound = 8001
-
-// listRoutes has BIRD list routes.
-func (c *Client) listRoutes(ctx context.Context, command string, limit int) ([]Route, error) {
+// routesBy are the routes of an answer; none where BIRD has none to a net.
+func (c *Client) routesBy(ctx context.Context, command string, limit int) ([]Route, error) {
 	if err := c.mayDo(command); err != nil {
 		return nil, err
 	}
@@ -138,13 +92,38 @@ func (c *Client) listRoutes(ctx context.Context, command string, limit int) ([]R
 		last, err = eachLine(c.br, maxRoutesText, p.line)
 		return err
 	})
-	if err != nil {
+	switch {
+	case err != nil:
 		return nil, err
-	}
-	if last.Code >= 8000 && last.Code != codeNotFound {
+	case last.Code >= 8000 && last.Code != codeNoNetwork:
 		return nil, c.refusal(command, Reply{last.Code, []Line{last}})
 	}
 	return p.list, nil
+}
+
+// codeNoNetwork is the answer where BIRD has no route to a net.
+const codeNoNetwork = 8001
+
+// RoutesTo are the routes that BIRD has to a net, as Routes has them.
+func (c *Client) RoutesTo(ctx context.Context, net netip.Prefix) ([]Route, error) {
+	command := fmt.Sprintf("show route %s table all all", net)
+	if strings.HasPrefix(c.version, "1.") {
+		command = fmt.Sprintf("show route %s all", net)
+	}
+	return c.routesBy(ctx, command, maxRoutes)
+}
+
+// Tells says whether BIRD tells the peer of one of its sessions of a net: what BGP
+// and the session's export filter make of its routes.
+func (c *Client) Tells(ctx context.Context, net netip.Prefix, session string) (bool, error) {
+	list, err := c.routesBy(ctx, fmt.Sprintf("show route %s export %s", net, session), maxRoutes)
+	return len(list) > 0, err
+}
+
+// Unreachable are the routes that peers told whose next hop BIRD cannot reach: for the
+// kernel they are refusals.
+func (c *Client) Unreachable(ctx context.Context) ([]Route, error) {
+	return c.routesBy(ctx, "show route where source = RTS_BGP && dest = RTD_UNREACHABLE", maxRoutes)
 }
 
 func manyRoutes(limit int) error {
