@@ -136,7 +136,7 @@ func TestStaleKernelRoute(t *testing.T) {
 		t.Run(version, func(t *testing.T) {
 			t.Parallel()
 			l := lab.New(t)
-			hosts, pods := threeHosts(l)
+			hosts, pods := build(l, m1(), m2(), m3())
 			h := l.AddHost(lab.HostConfig{Name: "watched", BIRD: version, Addresses: []string{"192.168.2.143/24"}, Blocks: []string{"10.244.99.0/26"}})
 			pods = append(pods, h.AddWorkload("10.244.99.1"))
 			// What an older configuration has left, and a route that is nobody's business.
@@ -208,7 +208,7 @@ func TestRecoveryWithDeadPeer(t *testing.T) {
 		t.Run(version, func(t *testing.T) {
 			t.Parallel()
 			l := lab.New(t)
-			hosts, _ := threeHosts(l)
+			hosts, _ := build(l, m1(), m2(), m3())
 			h := l.AddHost(lab.HostConfig{Name: "waiting", BIRD: version, Addresses: []string{"192.168.2.143/24"}, Env: []string{"CONFD_GRACEFUL_RESTART_WAIT=20s"}})
 			for _, other := range []*lab.Host{hosts[0], hosts[1], h} { // the third one is dead
 				other.StartConfd()
