@@ -89,6 +89,7 @@ func newRootCommand(p program) *cobra.Command {
 		p.diffCommand(),
 		p.explainCommand(),
 		p.doctorCommand(),
+		p.planCommand(),
 		p.topologyCommand(),
 		p.exportCommand(),
 		p.testCommand(),
