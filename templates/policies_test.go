@@ -158,7 +158,7 @@ func comparePolicies(t *testing.T, version string, c *bgp.Config, routes []bgp.R
 	b := testenv.StartBird(t, version, conf)
 	defer b.Kill()
 	policies := bgp.PoliciesOf(c, &c.IPv4)
-	for _, session := range newData(c, v, 4).Families[0].Sessions {
+	for _, session := range newData(c, v, 4).Families[0].Sessions() {
 		takes := outcomes(routes, func(x bgp.Route) bgp.Outcome {
 			o := policies.TraceImport(session.Session, x)
 			if o.Accepted != policies.Takes(session.Session, x) {

@@ -2,6 +2,7 @@ package typha
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -185,7 +186,8 @@ func (s *session) hello() (wire.ServerHello, *failure) {
 		return wire.ServerHello{}, s.explain(err)
 	}
 	m, err := s.stream.receive()
-	if ended(err) {
+	hint := protocolHint(head)
+	if ended(err) && hint == "" {
 		return wire.ServerHello{}, s.explain(err)
 	}
 	h, ok := m.(wire.ServerHello)
@@ -193,7 +195,7 @@ func (s *session) hello() (wire.ServerHello, *failure) {
 	case err == nil && !ok:
 		err = fmt.Errorf("the server begins with a %T: this is no Typha", m)
 	case err != nil:
-		err = fmt.Errorf("what answers is no Typha: %w%s", err, protocolHint(head))
+		err = fmt.Errorf("what answers is no Typha: %w: %s", err, cmp.Or(hint, "is the port right? Typha's is 5473 in most clusters"))
 	case h.SyncerType == "":
 		err = fmt.Errorf("this server is too old: it knows no stream for BGP; update Typha")
 	case h.SyncerType != wire.Syncer:
@@ -217,15 +219,18 @@ func (s *stream) head() ([]byte, error) {
 	return bytes.Clone(head), err
 }
 
-// protocolHint says what the first bytes of another protocol look like.
+// protocolHint says what the first bytes of an answer look like; empty: like none
+// that is known.
 func protocolHint(head []byte) string {
 	switch {
 	case bytes.HasPrefix(head, []byte("HTTP/")):
-		return ": it speaks HTTP; Typha's port is 5473 in most clusters"
+		return "it speaks HTTP; Typha's port is 5473 in most clusters"
+	case len(head) > 3 && bytes.Equal(head[:2], []byte{0, 0}) && head[3] == 4:
+		return "it speaks HTTP/2, as etcd and API servers do; Typha's port is 5473 in most clusters"
 	case len(head) > 1 && head[0] == 0x15 && head[1] == 3:
-		return ": it speaks TLS; set TYPHACAFILE, TYPHACERTFILE, TYPHAKEYFILE and TYPHACN or TYPHAURISAN"
+		return "it speaks TLS; set TYPHACAFILE, TYPHACERTFILE, TYPHAKEYFILE and TYPHACN or TYPHAURISAN"
 	}
-	return ": is the port right? Typha's is 5473 in most clusters"
+	return ""
 }
 
 // explain says what the end of a connection means.

@@ -94,6 +94,7 @@ func (a *Agent) run(ctx context.Context, g *errgroup.Group) error {
 
 func newAgent(ctx context.Context, g *errgroup.Group, o Options) *Agent {
 	observer := newObserver(o.Settings, o.Program, o.Usage, o.Log)
+	observer.page = &page{world: o.World, options: o.Planner.Settings.BGP}
 	done := make(chan any, 16)
 	d := newDesk(ctx, g, o, observer, done)
 	now := time.Now()
@@ -403,5 +404,6 @@ func (a *Agent) publish(now time.Time) {
 	if a.observer.isDue(now, a.news) {
 		a.news = false
 		a.observer.publish(now, a.reporter.report(now), a.birds.daemon.Dir)
+		a.observer.page.show(a.runs.Running(), a.birds.daemon.Sockets())
 	}
 }

@@ -110,10 +110,10 @@ func (j jobs) find(first bool) {
 	})
 }
 
-// plan renders what a state asks for.
-func (j jobs) plan(p plan.Planner, cfg *bgp.Config, state *backends.State, d birds.Daemons, base plan.Candidate) {
+// plan renders what a state asks for; before is what runs, nil where that is not known.
+func (j jobs) plan(p plan.Planner, cfg *bgp.Config, state *backends.State, d birds.Daemons, base plan.Candidate, before *plan.Candidate) {
 	j.start(func(ctx context.Context) any {
-		c, err := p.Candidate(ctx, cfg, state, d, base.Revision)
+		c, err := p.Candidate(ctx, cfg, state, d, base.Revision, before)
 		if err != nil {
 			return planned{err: err}
 		}
@@ -212,7 +212,7 @@ func (j jobs) attempt(ctx context.Context, p plan.Planner, c *plan.Candidate, wi
 	if err != nil {
 		return quarantine.Attempt{}, err
 	}
-	made, err := p.Candidate(ctx, cfg, state, c.Birds, c.Revision)
+	made, err := p.Candidate(ctx, cfg, state, c.Birds, c.Revision, c)
 	if err != nil {
 		return quarantine.Attempt{}, err
 	}

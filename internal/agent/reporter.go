@@ -23,7 +23,7 @@ type reporter struct {
 	program string // the version
 	began   time.Time
 	// sessions are those of listed, as in the report.
-	listed   *plan.Candidate
+	listed   *bgp.Config
 	sessions []report.Session
 }
 
@@ -100,8 +100,8 @@ func (p *reporter) quarantined() []report.Problem {
 // running are the sessions of what runs. The list is made once for each
 // configuration: there can be thousands.
 func (p *reporter) running(c *plan.Candidate) []report.Session {
-	if p.listed != c {
-		p.listed, p.sessions = c, sessions(c.Config)
+	if p.listed != c.Config {
+		p.listed, p.sessions = c.Config, sessions(c.Config)
 	}
 	return p.sessions
 }

@@ -272,9 +272,6 @@ func (s *Settings) complete(values Layer, around Surroundings) error {
 	case s.Datastore == DatastoreFile:
 		return nil
 	}
-	if err := s.Typha.check(values); err != nil {
-		return err
-	}
 	if s.Datastore == DatastoreEtcd && (s.Etcd.InUse() || !s.Typha.InUse()) {
 		return s.Etcd.check(values)
 	}

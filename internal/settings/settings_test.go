@@ -58,7 +58,7 @@ func TestSettingsDefaults(t *testing.T) {
 		Etcd:       Etcd{Endpoints: []string{"http://a:2379", "http://b:2379"}},
 		Kubernetes: Kubernetes{Namespace: "kube-system"},
 		Typha:      Typha{Namespace: "kube-system", ReadTimeout: 30 * time.Second, WriteTimeout: 10 * time.Second},
-		BGP:        BGP{MissingFilters: MissingFiltersOpen, EndpointStatusPrefix: "/var/run/calico"},
+		BGP:        BGP{MissingFilters: MissingFiltersOpen, RestartWait: time.Minute, EndpointStatusPrefix: "/var/run/calico"},
 		BIRD:       birds.Settings{Version: "auto"},
 		Templates:  Templates{ConfDir: "/etc/confd", Prefix: "/calico", Mode: 0o640, Owner: -1, Group: -1},
 		Timing: Timing{

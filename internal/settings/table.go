@@ -31,13 +31,16 @@ type Setting struct {
 
 // The names of the commands that have settings.
 const (
-	CommandRun     = "run"
-	CommandRender  = "render"
-	CommandDiff    = "diff"
-	CommandExport  = "export"
-	CommandStatus  = "status"
-	CommandApprove = "approve"
-	CommandExplain = "explain"
+	CommandRun      = "run"
+	CommandRender   = "render"
+	CommandDiff     = "diff"
+	CommandExport   = "export"
+	CommandStatus   = "status"
+	CommandApprove  = "approve"
+	CommandExplain  = "explain"
+	CommandTopology = "topology"
+	CommandDoctor   = "doctor"
+	CommandPlan     = "plan"
 )
 
 // The groups, in the order of help and reference.
@@ -309,12 +312,12 @@ func birdSettings() []Setting {
 			bind: func(s *Settings) value { return text(&s.BIRD.Binary) },
 		},
 		{
-			Name: "socket", Env: "CONFD_SOCKET", Group: GroupBIRD, Computed: "by BIRD's version", Commands: []string{CommandRun, CommandDiff, CommandExplain},
+			Name: "socket", Env: "CONFD_SOCKET", Group: GroupBIRD, Computed: "by BIRD's version", Commands: []string{CommandRun, CommandDiff, CommandExplain, CommandDoctor, CommandPlan, CommandTopology},
 			Help: "control socket of BIRD (of BIRD 1.6: the one for IPv4)",
 			bind: func(s *Settings) value { return text(&s.BIRD.Socket) },
 		},
 		{
-			Name: "socket6", Env: "CONFD_SOCKET6", Group: GroupBIRD, Computed: "by BIRD's version", Commands: []string{CommandRun, CommandDiff, CommandExplain},
+			Name: "socket6", Env: "CONFD_SOCKET6", Group: GroupBIRD, Computed: "by BIRD's version", Commands: []string{CommandRun, CommandDiff, CommandExplain, CommandDoctor, CommandPlan, CommandTopology},
 			Help: "control socket of BIRD 1.6 for IPv6",
 			bind: func(s *Settings) value { return text(&s.BIRD.Socket6) },
 		},
@@ -477,6 +480,11 @@ func watchSettings() []Setting {
 			Name: "pprof", Env: "CONFD_PPROF", Default: "false", Group: GroupWatch, Commands: run,
 			Help: "serve /debug/pprof there, too",
 			bind: func(s *Settings) value { return boolean(&s.Watch.PProf) },
+		},
+		{
+			Name: "topology", Env: "CONFD_TOPOLOGY", Default: "false", Group: GroupWatch, Commands: run,
+			Help: "show the cluster's sessions at / there, as confd topology draws them: who may look learns all nodes' addresses",
+			bind: func(s *Settings) value { return boolean(&s.Watch.Topology) },
 		},
 		{
 			Name: "session-metrics", Env: "CONFD_SESSION_METRICS", Default: "false", Group: GroupWatch, Commands: run,

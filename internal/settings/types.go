@@ -152,6 +152,7 @@ const Auto time.Duration = -1
 type Watch struct {
 	Listen    string // HOST:PORT or unix:PATH; empty: nowhere
 	PProf     bool
+	Topology  bool   // the picture of the cluster
 	Sessions  bool   // metrics of each session
 	IPAM      bool   // metrics of the pools' use
 	ReadyFile string // path; empty: none

@@ -96,6 +96,12 @@ func (c *Client) Tells(ctx context.Context, net netip.Prefix, session string) (b
 	return len(list) > 0, err
 }
 
+// Unreachable are the routes that peers told whose next hop BIRD cannot reach: for the
+// kernel they are refusals.
+func (c *Client) Unreachable(ctx context.Context) ([]Route, error) {
+	return c.routesBy(ctx, "show route where source = RTS_BGP && dest = RTD_UNREACHABLE", maxRoutes)
+}
+
 func manyRoutes(limit int) error {
 	return fmt.Errorf("%w: BIRD has more than %d", ErrManyRoutes, limit)
 }
