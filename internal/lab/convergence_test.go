@@ -83,8 +83,8 @@ func convergence(t *testing.T, report *strings.Builder, n int) {
 		}
 		for range *reportRun {
 			time.Sleep(rest)
-			alone = append(alone, timed(l, func() { configure(t, l, before, after) }, c.done))
-			configure(t, l, after, before)
+			alone = append(alone, timed(l, func() { reconfigure(t, l, before, after) }, c.done))
+			reconfigure(t, l, after, before)
 			c.undone()
 		}
 		for _, h := range l.Hosts {
@@ -167,9 +167,9 @@ func confs(l *lab.Lab) map[*lab.Host]string {
 	return texts
 }
 
-// configure puts the new texts in place and has BIRD read them, on all hosts where
+// reconfigure puts the new texts in place and has BIRD read them, on all hosts where
 // they differ from the old ones, at once.
-func configure(t *testing.T, l *lab.Lab, old, new map[*lab.Host]string) {
+func reconfigure(t *testing.T, l *lab.Lab, old, new map[*lab.Host]string) {
 	var wg sync.WaitGroup
 	for _, h := range l.Hosts {
 		if old[h] != new[h] {
