@@ -497,6 +497,16 @@ func watchSettings() []Setting {
 			bind: func(s *Settings) value { return boolean(&s.Watch.IPAM) },
 		},
 		{
+			Name: "routes-interval", Env: "CONFD_ROUTES_INTERVAL", Default: "10s", Group: GroupWatch, Commands: run,
+			Help: "how often to look at BIRD's routes and the kernel's, at most; 0s: never",
+			bind: func(s *Settings) value { return pause(&s.Watch.Routes) },
+		},
+		{
+			Name: "ready", Env: "CONFD_READY", Default: string(ReadyRecovery), Group: GroupWatch, Commands: run,
+			Help: "what else /readyz waits for, besides that all is applied: recovery (BIRD's from a graceful restart is over), sessions (all are up), routes (nothing is wrong with them), or none",
+			bind: func(s *Settings) value { return readiness(&s.Watch.Ready) },
+		},
+		{
 			Name: "calico-sockets", Env: "CONFD_CALICO_SOCKETS", Group: GroupWatch, Commands: run, Computed: "none",
 			Help: "folder to make bird.ctl and bird6.ctl in, which answer calicoctl and calico-node in BIRD 1.6's words: for BIRD 2 and 3, with --socket",
 			bind: func(s *Settings) value { return text(&s.Watch.CalicoSockets) },
