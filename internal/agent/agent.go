@@ -19,6 +19,7 @@ import (
 	"confd/internal/outcome"
 	"confd/internal/plan"
 	"confd/internal/report"
+	"confd/internal/routes"
 	"confd/internal/runs"
 	"confd/internal/schedule"
 	"confd/internal/settings"
@@ -72,6 +73,7 @@ type Agent struct {
 	care     *care
 	conduct  *conductor
 	trials   trials
+	patrol   *patrol
 	jobs     jobs
 
 	updates <-chan backends.Update
@@ -101,6 +103,7 @@ func (a *Agent) run(ctx context.Context, g *errgroup.Group) error {
 
 func newAgent(ctx context.Context, g *errgroup.Group, o Options) *Agent {
 	observer := newObserver(o.Settings, o.Program, o.Usage, o.Log)
+	observer.page = &page{world: o.World, options: o.Planner.Settings.BGP}
 	done := make(chan any, 16)
 	d := newDesk(ctx, g, o, observer, done)
 	now := time.Now()
@@ -114,9 +117,10 @@ func newAgent(ctx context.Context, g *errgroup.Group, o Options) *Agent {
 	}
 	conduct := &conductor{installer: &installer{outcomes}, planner: o.Planner, jobs: jobs}
 	conduct.journal.templatesKept(d.edition)
+	patrol := &patrol{desk: d, jobs: jobs, sets: map[string]*routes.Patrol{}}
 	return &Agent{
-		desk: d, opts: o, observer: observer, start: start, care: care, conduct: conduct, trials: trials{conduct}, jobs: jobs,
-		reporter: &reporter{outcomes: outcomes, start: start, program: o.Program, began: now},
+		desk: d, opts: o, observer: observer, start: start, care: care, conduct: conduct, trials: trials{conduct}, jobs: jobs, patrol: patrol,
+		reporter: &reporter{outcomes: outcomes, start: start, patrol: patrol, program: o.Program, began: now},
 		events:   make(chan control.Event, 8), done: done,
 	}
 }
@@ -208,6 +212,7 @@ func (a *Agent) look(ctx context.Context, now time.Time) {
 	if a.conduct.isTimeToSurvey(now, a.conduct.after.watch.Watching()) {
 		a.jobs.survey(a.runs.InUse(), false)
 	}
+	a.patrol.look(now)
 }
 
 // take takes an update of a source.
@@ -234,6 +239,9 @@ func (a *Agent) birdEvent(now time.Time, e control.Event) {
 	a.noteEvent(e)
 	if !e.Up && wasUp {
 		a.conduct.lost(now, a.setAt(e.Socket))
+	}
+	if e.Up {
+		a.patrol.hurry(now, a.setAt(e.Socket))
 	}
 	if !e.Up || !a.known.Of(a.setAt(e.Socket)).BIRD.MustTell() {
 		return
@@ -318,6 +326,10 @@ func (a *Agent) came(now time.Time, event any) {
 		a.conduct.searched(now, e)
 	case explained:
 		a.conduct.after.explained(e)
+	case routesSeen:
+		a.patrol.seen(now, e)
+	case routesRemoved:
+		a.patrol.removed(e)
 	case remembered:
 		a.conduct.memory.written()
 		a.observer.complain("what the next start must know to judge changes is not written down", e.err)
@@ -410,5 +422,6 @@ func (a *Agent) publish(now time.Time) {
 	if a.observer.isDue(now, a.news) {
 		a.news = false
 		a.observer.publish(now, a.reporter.report(now), a.birds.daemon.Dir)
+		a.observer.page.show(a.runs.Running(), a.birds.daemon.Sockets())
 	}
 }

@@ -26,7 +26,8 @@ type Handlers struct {
 	// where that is longer ago than MaxBeat (0: a minute).
 	Beat    func() time.Time
 	MaxBeat time.Duration
-	PProf   bool // serve /debug/pprof
+	Page    http.Handler // what / shows; nil: which paths there are
+	PProf   bool         // serve /debug/pprof
 	// TLS has it serve over TLS; nil: plainly. Where it asks for client certificates,
 	// who shows none is told whether the program lives and is ready, and nothing else.
 	TLS *tls.Config
@@ -85,7 +86,10 @@ func Serve(ctx context.Context, l net.Listener, h Handlers) error {
 
 func (h Handlers) mux(started time.Time) *http.ServeMux {
 	mux := http.NewServeMux()
-	mux.HandleFunc("GET /{$}", h.index)
+	if h.Page == nil {
+		h.Page = http.HandlerFunc(h.index)
+	}
+	mux.Handle("GET /{$}", h.Page)
 	mux.Handle("GET /metrics", h.Metrics)
 	if h.Status != nil {
 		mux.Handle("GET /status", h.Status)
