@@ -112,6 +112,8 @@ func thousand(t *testing.T) []http.HandlerFunc {
 			s.Warnings = append(s.Warnings, warning("bird is not running: nobody listens on /run/bird/bird.ctl"))
 		case n == 44:
 			s.Node = "node-x"
+		case n == 47:
+			s.Warnings = []status.Warning{{Kind: aboutRoutes, Text: "10.7.0.0/24 is not in the kernel"}}
 		case n >= 100 && n < 130:
 			s = without(s, 3, 4, 5)
 		case n >= 200 && n < 600:

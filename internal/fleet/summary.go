@@ -102,10 +102,23 @@ func Summarize(v *status.View) *Summary {
 		s.BIRDs = append(s.BIRDs, BIRD{Name: b.Name, State: b.State, Version: b.Version, Bad: b.State != "up" && (b.Needed || b.State != "absent")})
 	}
 	s.sessions(v.Sessions)
-	for _, w := range v.Warnings[:min(len(v.Warnings), mostLines)] {
+	warnings := slices.Clone(v.Warnings)
+	slices.SortStableFunc(warnings, func(a, b status.Warning) int { return rank(a) - rank(b) })
+	for _, w := range warnings[:min(len(warnings), mostLines)] {
 		s.Warnings = append(s.Warnings, status.Warning{Kind: w.Kind, Text: text(w.Text)})
 	}
 	return s
+}
+
+// aboutRoutes is the kind of warnings that something is wrong with routes.
+const aboutRoutes = "routes"
+
+// rank has those first.
+func rank(w status.Warning) int {
+	if w.Kind == aboutRoutes {
+		return 0
+	}
+	return 1
 }
 
 // sessions counts those that should be up, and names those that are not.
@@ -188,6 +201,7 @@ const (
 	Hangs        = "hangs"         // its program does
 	NoBIRD       = "no BIRD"       // that answers
 	Isolated     = "isolated"      // no session is up
+	RoutesWrong  = "routes wrong"  // whatever sessions are
 	HoldsBack    = "held"          // a change, or has undone one
 	NotReady     = "not ready"     // for another reason
 	SessionsDown = "sessions down" // some
@@ -198,7 +212,7 @@ const (
 
 // States lists them in that order.
 func States() []string {
-	return []string{Silent, Hangs, NoBIRD, Isolated, HoldsBack, NotReady, SessionsDown, PeersAway, Warned, Good}
+	return []string{Silent, Hangs, NoBIRD, Isolated, RoutesWrong, HoldsBack, NotReady, SessionsDown, PeersAway, Warned, Good}
 }
 
 // State says how the node is, in a word, as far as that can be said of it alone: Silent
@@ -211,6 +225,8 @@ func (s *Summary) State() string {
 		return NoBIRD
 	case s.Expected > 0 && s.Up == 0:
 		return Isolated
+	case slices.ContainsFunc(s.Warnings, func(w status.Warning) bool { return rank(w) == 0 }):
+		return RoutesWrong
 	case len(s.Held) > 0:
 		return HoldsBack
 	case !s.Ready:
@@ -242,7 +258,7 @@ func (s *Summary) What() string {
 		return "it does not say why"
 	case Isolated, SessionsDown:
 		return s.down()
-	case NoBIRD, Warned:
+	case NoBIRD, RoutesWrong, Warned:
 		if len(s.Warnings) > 0 {
 			return s.Warnings[0].Text + more(len(s.Warnings)-1)
 		}
