@@ -68,7 +68,7 @@ func testTyphaRestarts(t *testing.T, confd string) {
 		if err := server.Resume(); err != nil {
 			t.Fatal(err)
 		}
-		r.awaitAnswer("/readyz", http.StatusServiceUnavailable, "Node node-3", "Typha has found it to be invalid", "the last good version of it stays")
+		r.awaitAnswer("/readyz", http.StatusServiceUnavailable, "Node node-3", "found to be invalid by Typha", "the last good version of it stays")
 		server.Set(lone(3).key(), lone(3).json())
 		r.awaitReady()
 	})
@@ -109,7 +109,7 @@ func testTyphaOnce(t *testing.T, confd string) {
 		t.Errorf("with blocks it is\n%s", got.stdout)
 	}
 	server.Stop()
-	r.once("render", "--sync-timeout", "1s").want(t, 1, "did not arrive within 1s", "Typha at "+server.Address(), "connection refused")
+	r.once("render", "--sync-timeout", "1s").want(t, 1, "did not arrive within 1s", "typha at "+server.Address(), "connection refused")
 	r.env["CALICO_TYPHACAFILE"] = "/nowhere"
 	r.once("render").want(t, 2, "TYPHACAFILE given without TYPHAKEYFILE, TYPHACERTFILE, TYPHACN or TYPHAURISAN")
 	delete(r.env, "CALICO_TYPHACAFILE")

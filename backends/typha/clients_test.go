@@ -47,6 +47,7 @@ func TestManyClients(t *testing.T) {
 	defer all.Wait()
 	defer cancel()
 	var inStep, saw atomic.Int64
+	cpu, bytes, began := cpuTime(), sent.Load(), time.Now()
 	for i := range *clients {
 		b, err := New(Config{Node: fmt.Sprintf("node-%d", i), Find: find(server.Address()), Grace: time.Hour})
 		if err != nil {
@@ -58,14 +59,14 @@ func TestManyClients(t *testing.T) {
 	}
 	measure := func(what string, done func() bool) {
 		t.Helper()
-		cpu, bytes, began := cpuTime(), sent.Load(), time.Now()
 		testenv.Eventually(t, 10*patience, what, done)
 		n := time.Duration(*clients)
 		t.Logf("%s: %s, and of each client %s of CPU and %d bytes", what, time.Since(began).Round(time.Millisecond),
 			((cpuTime() - cpu) / n).Round(time.Microsecond), (sent.Load()-bytes)/int64(n))
+		cpu, bytes, began = cpuTime(), sent.Load(), time.Now()
 	}
 	want := int64(*clients)
-	measure("all in step", func() bool { return inStep.Load() == want })
+	measure("all in step", func() bool { return inStep.Load() >= want })
 	var memory runtime.MemStats
 	runtime.GC()
 	runtime.ReadMemStats(&memory)
@@ -77,7 +78,7 @@ func TestManyClients(t *testing.T) {
 	if err := server.Resume(); err != nil {
 		t.Fatal(err)
 	}
-	measure("all back after a restart", func() bool { return inStep.Load() == want })
+	measure("all back after a restart", func() bool { return inStep.Load() >= want && server.Clients() == int(want) })
 	if n := saw.Load(); n != want {
 		t.Errorf("a restart was told as %d changes", n-want)
 	}
