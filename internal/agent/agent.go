@@ -117,7 +117,7 @@ func newAgent(ctx context.Context, g *errgroup.Group, o Options) *Agent {
 	}
 	conduct := &conductor{installer: &installer{outcomes}, planner: o.Planner, jobs: jobs}
 	conduct.journal.templatesKept(d.edition)
-	patrol := &patrol{desk: d, jobs: jobs, sets: map[string]*routes.Patrol{}}
+	patrol := &patrol{desk: d, jobs: jobs, sets: map[string]*routes.Patrol{}, refused: map[string]string{}}
 	return &Agent{
 		desk: d, opts: o, observer: observer, start: start, care: care, conduct: conduct, trials: trials{conduct}, jobs: jobs, patrol: patrol,
 		reporter: &reporter{outcomes: outcomes, start: start, patrol: patrol, program: o.Program, began: now},
