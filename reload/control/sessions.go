@@ -60,7 +60,9 @@ type SessionState struct {
 }
 
 // Established says that the session is up, so that routes are exchanged.
-func (s SessionState) Established() bool { return s.BGPState == "Established" }
+func (s SessionState) Established() bool { return s.BGPState == established }
+
+const established = "Established"
 
 // RouteCount counts the routes of one address family in a session.
 type RouteCount struct {
@@ -84,15 +86,39 @@ func (c *Client) SessionsBrief(ctx context.Context) ([]SessionState, error) {
 	return c.sessions(ctx, "show protocols")
 }
 
-func (c *Client) sessions(ctx context.Context, command string) ([]SessionState, error) {
-	reply, err := c.Do(ctx, command)
+// Established are the names of the sessions that are up, in BIRD's order: what of the
+// brief list matters most, at a part of its cost.
+func (c *Client) Established(ctx context.Context) ([]string, error) {
+	reply, err := c.protocols(ctx, "show protocols")
 	if err != nil {
 		return nil, err
 	}
-	if reply.Code >= 8000 && reply.Code != codeNoneMatching {
-		return nil, c.refusal(command, reply)
+	var names []string
+	for _, line := range reply.Lines {
+		if line.Code == codeProtocol && strings.Contains(line.Text, established) {
+			if s := parseSessionRow(line.Text); s != nil && s.Established() {
+				names = append(names, s.Name)
+			}
+		}
+	}
+	return names, nil
+}
+
+func (c *Client) sessions(ctx context.Context, command string) ([]SessionState, error) {
+	reply, err := c.protocols(ctx, command)
+	if err != nil {
+		return nil, err
 	}
 	return parseSessions(reply, time.Now()), nil
+}
+
+// protocols is what BIRD answers to a command that lists protocols.
+func (c *Client) protocols(ctx context.Context, command string) (Reply, error) {
+	reply, err := c.Do(ctx, command)
+	if err == nil && reply.Code >= 8000 && reply.Code != codeNoneMatching {
+		err = c.refusal(command, reply)
+	}
+	return reply, err
 }
 
 // parseSessions reads the rows of BGP protocols, and their details. now is when
@@ -153,7 +179,7 @@ func parseSessionRow(row string) *sessionParser {
 
 func isBGPState(word string) bool {
 	switch word {
-	case "Idle", "Connect", "Active", "OpenSent", "OpenConfirm", "Established", "Close", "Passive":
+	case "Idle", "Connect", "Active", "OpenSent", "OpenConfirm", established, "Close", "Passive":
 		return true
 	}
 	return false
