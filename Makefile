@@ -54,6 +54,10 @@ test-long: deps kube-apiserver ## Run the tests with random clusters and changes
 soak: deps birds ## Change the cluster and break things at random for SOAK (10m), then all must be right (SEED=n: the same again)
 	go test -timeout 0 -v ./confd -run TestSoak -soak $(or $(SOAK),10m) -seed $(or $(SEED),$(shell date +%s))
 
+.PHONY: lab
+lab: deps birds kube-apiserver ## Run whole clusters in namespaces, all scenarios and BIRDs (as root; RUN=name: some; REPORT=file, - prints: measure)
+	go test -timeout 60m -v ./internal/lab -all -run '$(or $(RUN),$(if $(REPORT),TestConvergenceReport,.))' $(if $(REPORT),-report $(if $(filter -,$(REPORT)),-,$(abspath $(REPORT))))
+
 .PHONY: lint
 lint: $(GOLANGCI) ## Check the code: go vet and golangci-lint (settings in .golangci.yml)
 	go vet ./...
@@ -86,19 +90,21 @@ bench-faults: deps birds build ## Measure how long faults last, from BIRD killed
 fuzz: ## Run each fuzz test for FUZZTIME (10s)
 	@grep -rl --include='*_test.go' '^func Fuzz' . | xargs -r -n1 dirname | sort -u | while read -r dir; do \
 		for f in $$(grep -ho '^func Fuzz[A-Za-z0-9_]*' $$dir/*_test.go | cut -c6-); do \
-			echo "$$dir $$f"; go test -run '^$$' -fuzz "^$$f\$$" -fuzztime $(FUZZTIME) $$dir </dev/null || exit 1; \
+			echo "$$dir $$f"; go test -run '^$$' -fuzz "^$$f\$$" -fuzztime $(FUZZTIME) -fuzzminimizetime 20x $$dir </dev/null || exit 1; \
 		done; \
 	done
 
 .PHONY: generate
-generate: build ## Write docs/reference.md and docs/input.md from the code
+generate: build ## Write docs/reference.md, docs/input.md and docs/doctor.md from the code
 	bin/confd docs >docs/reference.md
 	bin/confd docs input >docs/input.md
+	bin/confd docs doctor >docs/doctor.md
 
 .PHONY: check-generate
-check-generate: build ## Fail where docs/reference.md or docs/input.md is not what the code says
+check-generate: build ## Fail where docs/reference.md, docs/input.md or docs/doctor.md is not what the code says
 	bin/confd docs | diff -u docs/reference.md - || { echo 'docs/reference.md is old: run make generate'; exit 1; }
 	bin/confd docs input | diff -u docs/input.md - || { echo 'docs/input.md is old: run make generate'; exit 1; }
+	bin/confd docs doctor | diff -u docs/doctor.md - || { echo 'docs/doctor.md is old: run make generate'; exit 1; }
 
 .PHONY: deps
 deps: ## Install the programs that demo, tests and benchmark run: BIRD 2, etcd, iproute2 (Debian, as root)

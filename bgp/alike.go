@@ -31,9 +31,24 @@ func (a *Alike) KindOf(node string) int {
 
 // Alike puts the nodes into kinds.
 func (c *Cluster) Alike() *Alike {
+	return c.alike(func(*backends.BGPPeer) bool { return true })
+}
+
+// AlikeInside puts the nodes into kinds by the sessions that they have with each
+// other alone: most nodes of a cluster are of one, whatever routers they have.
+func (c *Cluster) AlikeInside() *Alike { return c.alike(c.IsInside) }
+
+// IsInside says whether a BGPPeer gives nodes sessions with nodes.
+func (c *Cluster) IsInside(p *backends.BGPPeer) bool {
+	return p.PeerSelector != "" || p.PeerIP.IsValid() && c.byAddress[p.PeerIP] != nil
+}
+
+func (c *Cluster) alike(counts func(*backends.BGPPeer) bool) *Alike {
 	n := naming{Cluster: c, byNode: map[string][]string{}, byIP: map[netip.Addr][]string{}}
 	for _, name := range slices.Sorted(maps.Keys(c.state.BGPPeers)) {
-		n.add(c.state.BGPPeers[name])
+		if p := c.state.BGPPeers[name]; counts(p) {
+			n.add(p)
+		}
 	}
 	slices.Sort(n.selectors)
 	n.selectors = slices.Compact(n.selectors)

@@ -139,7 +139,7 @@ func (p Policies) metric(r *Route) {
 func (p Policies) exports(internal bool, r *Route, t *trace) bool {
 	e := p.family.Export
 	for _, pool := range e.RejectPools {
-		if t.asks(poolKey(pool), "in pool %s with disableBGPExport: %s", pool, within(r.Net, pool.CIDR), reject) {
+		if t.asks(poolKey(pool), "in %s, with disableBGPExport", pool, within(r.Net, pool.CIDR), reject) {
 			return false
 		}
 	}
@@ -168,7 +168,7 @@ func (p Policies) exports(internal bool, r *Route, t *trace) bool {
 		}
 	}
 	for _, pool := range e.Pools {
-		if t.asks(poolKey(pool), "in pool %s: %s", pool, within(r.Net, pool.CIDR), accept) {
+		if t.asks(poolKey(pool), "in %s", pool, within(r.Net, pool.CIDR), accept) {
 			return true
 		}
 	}

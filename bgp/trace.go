@@ -62,7 +62,7 @@ func (t *trace) end(object backends.Key, asks string, accepted bool) {
 // asks adds a step about a pool, and is whether it holds.
 func (t *trace) asks(object backends.Key, format string, pool Pool, holds bool, does string) bool {
 	if t != nil {
-		s := Step{Object: object, Asks: fmt.Sprintf(format, pool.Name, pool.CIDR), Holds: holds}
+		s := Step{Object: object, Asks: fmt.Sprintf(format, pool.CIDR), Holds: holds}
 		if holds {
 			s.Does = does
 		}
@@ -225,7 +225,7 @@ func (p Policies) toKernel(r *Route, t *trace, out *Outcome) bool {
 			continue
 		}
 		out.Tunnel = p.tunnel(pool, *r)
-		t.end(poolKey(pool.Pool), fmt.Sprintf("in pool %s: %s (%s)", pool.Name, pool.CIDR, pool.Text), pool.Action != PoolReject)
+		t.end(poolKey(pool.Pool), fmt.Sprintf("in %s: %s", pool.CIDR, pool.Text), pool.Action != PoolReject)
 		return pool.Action != PoolReject
 	}
 	t.end(backends.Key{}, "in no pool", true)

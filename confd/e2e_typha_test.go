@@ -68,7 +68,7 @@ func testTyphaRestarts(t *testing.T, confd string) {
 		if err := server.Resume(); err != nil {
 			t.Fatal(err)
 		}
-		r.awaitAnswer("/readyz", http.StatusServiceUnavailable, "Node node-3", "Typha has found it to be invalid", "the last good version of it stays")
+		r.awaitAnswer("/readyz", http.StatusServiceUnavailable, "Node node-3", "found to be invalid by Typha", "the last good version of it stays")
 		server.Set(lone(3).key(), lone(3).json())
 		r.awaitReady()
 	})
@@ -100,8 +100,16 @@ func testTyphaOnce(t *testing.T, confd string) {
 	if exported := r.once("export"); exported.code != 0 || !strings.Contains(exported.stdout, "10.128.0.0/9") {
 		t.Errorf("export ends with %d: %s", exported.code, exported.stderr)
 	}
+	server.Set(lone(1).key(), `{"metadata":{"name":"node-1"},"spec":{"bgp":{"ipv4Address":"10.0.0.1/24"}},"status":{"podCIDRs":["10.128.7.0/24"]}}`)
+	server.Set("/calico/ipam/v2/host/node-1/ipv4/block/10.128.9.0-26", `{"state":"confirmed","deleted":false}`)
+	if got := r.once("render", "--use-pod-cidr"); !strings.Contains(got.stdout, "10.128.7.0/24") || strings.Contains(got.stdout, "10.128.9.0/26") {
+		t.Errorf("with podCIDRs it is\n%s", got.stdout)
+	}
+	if got := r.once("render"); strings.Contains(got.stdout, "10.128.7.0/24") || !strings.Contains(got.stdout, "10.128.9.0/26") {
+		t.Errorf("with blocks it is\n%s", got.stdout)
+	}
 	server.Stop()
-	r.once("render", "--sync-timeout", "1s").want(t, 1, "did not arrive within 1s", "Typha at "+server.Address(), "connection refused")
+	r.once("render", "--sync-timeout", "1s").want(t, 1, "did not arrive within 1s", "typha at "+server.Address(), "connection refused")
 	r.env["CALICO_TYPHACAFILE"] = "/nowhere"
 	r.once("render").want(t, 2, "TYPHACAFILE given without TYPHAKEYFILE, TYPHACERTFILE, TYPHACN or TYPHAURISAN")
 	delete(r.env, "CALICO_TYPHACAFILE")

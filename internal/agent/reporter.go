@@ -5,6 +5,7 @@ import (
 	"maps"
 	"os"
 	"slices"
+	"strconv"
 	"time"
 
 	"confd/backends"
@@ -13,6 +14,7 @@ import (
 	"confd/internal/plan"
 	"confd/internal/report"
 	"confd/internal/rollout"
+	"confd/internal/settings"
 	"confd/reload/control"
 )
 
@@ -20,6 +22,7 @@ import (
 type reporter struct {
 	*outcomes
 	start   *startup
+	patrol  *patrol
 	program string // the version
 	began   time.Time
 	// sessions are those of listed, as in the report.
@@ -36,6 +39,7 @@ func (p *reporter) report(now time.Time) *report.Report {
 		Problems: problems(p.journal.problems), Quarantined: p.quarantined(), Sets: p.sets(),
 	}
 	r.Held, r.Tried = p.held()
+	r.Routes = p.patrol.report()
 	if p.birds.everKnown() {
 		r.BIRD = p.birds.daemon.Version.String()
 	}
@@ -176,6 +180,34 @@ func (p *reporter) notReady(r *report.Report) []string {
 	list = append(list, p.notApplied(r)...)
 	for _, s := range r.Sets {
 		list = append(list, p.notConfirmed(s)...)
+	}
+	for _, row := range r.Routes {
+		list = append(list, notRouted(row, p.settings.Watch.Ready)...)
+	}
+	return list
+}
+
+// notRouted says what is missing of the routes of a BIRD, as far as that counts.
+func notRouted(r report.Routes, counts []settings.Readiness) []string {
+	var list []string
+	if r.Recovery != nil && slices.Contains(counts, settings.ReadyRecovery) {
+		list = append(list, "set "+r.Set+": "+r.Recovery.String())
+	}
+	sessions, routes := slices.Contains(counts, settings.ReadySessions), slices.Contains(counts, settings.ReadyRoutes)
+	if r.Unknown != "" && (sessions || routes) {
+		return append(list, "set "+r.Set+": it is not known how routes are: "+r.Unknown)
+	}
+	if len(r.Down) > 0 && sessions {
+		list = append(list, "set "+r.Set+": "+strconv.Itoa(len(r.Down))+" sessions are not up: "+few(r.Down))
+	}
+	if routes {
+		for i, f := range r.Faults {
+			if i == mostLost {
+				list = append(list, fmt.Sprintf("set %s: more is wrong with routes: confd status", r.Set))
+				break
+			}
+			list = append(list, "set "+r.Set+": "+f.Text)
+		}
 	}
 	return list
 }

@@ -214,10 +214,7 @@ func (a *Asker) ways(out *PlaceAnswer, s *spread, pool *backends.IPPool) {
 	if missing := s.without(); len(missing) > 0 {
 		byReason := map[string][]string{}
 		for _, node := range missing {
-			why := s.whyNot(node)
-			if why == "no way of sessions leads from there to "+node {
-				why = "no way of sessions leads there"
-			}
+			why := s.whyNot(node, "them")
 			byReason[why] = append(byReason[why], node)
 		}
 		for _, why := range slices.Sorted(maps.Keys(byReason)) {

@@ -161,7 +161,7 @@ func (r routing) told(owner string, block netip.Prefix) (Source, error) {
 	}
 	h := s.heard[r.q.Node]
 	if h == nil {
-		return Source{From: "peer", Why: what, Refused: s.whyNot(r.q.Node), route: r.q.Route}, nil
+		return Source{From: "peer", Why: what, Refused: s.whyNot(r.q.Node, r.q.Node), route: r.q.Route}, nil
 	}
 	out := Source{From: "peer", Why: what + ", by way of " + wayText(h.way), route: h.route, from: h.from}
 	if h.from == nil { // it was looked at as one of its kind
@@ -179,18 +179,19 @@ func (r routing) told(owner string, block netip.Prefix) (Source, error) {
 	return out, nil
 }
 
-// whyNot says where the route is lost that a node does not have.
-func (s *spread) whyNot(node string) string {
+// whyNot says where the route is lost that a node does not have, which is called who.
+func (s *spread) whyNot(node, who string) string {
 	kind := s.alike.KindOf(node)
 	for _, x := range s.refused {
-		if s.alike.KindOf(x.to) == kind {
-			if !x.told {
-				return fmt.Sprintf("%s does not tell %s of it: %s", x.from, node, x.why)
-			}
-			return fmt.Sprintf("%s tells of it, and %s does not take it: %s", x.from, node, x.why)
+		switch {
+		case s.alike.KindOf(x.to) != kind:
+		case !x.told:
+			return fmt.Sprintf("%s does not tell %s of it: %s", x.from, who, x.why)
+		default:
+			return fmt.Sprintf("%s tells of it, and is not believed: %s", x.from, x.why)
 		}
 	}
-	return "no way of sessions leads from there to " + node
+	return "no chain of sessions leads from the block's node to " + who
 }
 
 func wayText(way []string) string {

@@ -26,6 +26,8 @@ type heard struct {
 	// route and from are as the node's policies see it: by which session it came.
 	route bgp.Route
 	from  *bgp.Session
+	// clusters are those whose route reflectors it went by (RFC 4456, CLUSTER_LIST).
+	clusters []netip.Addr
 }
 
 // spread is how a route of one node gets to the others.
@@ -151,11 +153,22 @@ func (s *spread) tell(h *heard, session *bgp.Session, out bgp.Outcome) error {
 		s.outside = append(s.outside, x)
 		return nil
 	}
+	clusters := h.clusters
+	if x.told && session.Internal && h.from != nil && h.from.Internal {
+		if session.RRClient && slices.Contains(clusters, session.ClusterID) {
+			x.told, x.why = false, fmt.Sprintf("another route reflector of its cluster %s passed it on: CLUSTER_LIST, RFC 4456", session.ClusterID)
+		}
+		id := session.ClusterID
+		if !id.IsValid() {
+			id = h.from.ClusterID
+		}
+		clusters = append(slices.Clone(clusters), id)
+	}
 	if !x.told {
 		s.refuse(x)
 		return nil
 	}
-	return s.receive(h, session, x, s.onTheWire(h, session, out.Route))
+	return s.receive(h, session, x, heard{route: s.onTheWire(h, session, out.Route), clusters: clusters})
 }
 
 // onTheWire is a route as the peer is told of it.
@@ -182,9 +195,9 @@ func (s *spread) address(node string) netip.Addr {
 
 // receive has a peer take a route, or not. Nodes of one kind do the same with it,
 // and only those that pass it on are looked at one by one.
-func (s *spread) receive(h *heard, session *bgp.Session, x hop, told bgp.Route) error {
+func (s *spread) receive(h *heard, session *bgp.Session, x hop, told heard) error {
 	peer := s.a.state().Nodes[x.to]
-	next := &heard{node: x.to, way: append(slices.Clone(h.way), x.to), route: told}
+	next := &heard{node: x.to, way: append(slices.Clone(h.way), x.to), route: told.route, clusters: told.clusters}
 	passes := peer.ClusterID.IsValid() || s.severalAS
 	key := takenKey{s.alike.KindOf(x.to), x.from}
 	known, ok := s.taken[key]
@@ -192,7 +205,7 @@ func (s *spread) receive(h *heard, session *bgp.Session, x hop, told bgp.Route) 
 		known, ok = hop{taken: true}, true
 	}
 	if passes || !ok {
-		end, taken, err := s.otherEnd(x, &next.route)
+		end, taken, err := s.otherEnd(x, next)
 		if err != nil {
 			return err
 		}
@@ -209,7 +222,8 @@ func (s *spread) receive(h *heard, session *bgp.Session, x hop, told bgp.Route) 
 
 // otherEnd is the peer's end of a session, and whether it takes the route, which
 // gets the attributes that the peer's import gives it.
-func (s *spread) otherEnd(x hop, r *bgp.Route) (*bgp.Session, hop, error) {
+func (s *spread) otherEnd(x hop, h *heard) (*bgp.Session, hop, error) {
+	r := &h.route
 	cfg, err := s.config(x.to)
 	if err != nil {
 		return nil, hop{why: err.Error()}, nil //nolint:nilerr // a node that is not known takes nothing
@@ -222,6 +236,9 @@ func (s *spread) otherEnd(x hop, r *bgp.Route) (*bgp.Session, hop, error) {
 	}
 	if slices.Contains(r.Path, f.Sessions[i].LocalAS) && (f.Sessions[i].AllowLocalAS == nil || *f.Sessions[i].AllowLocalAS == 0) {
 		return nil, hop{why: fmt.Sprintf("its own AS number, %d, is in the path: BGP's loop check drops it", f.Sessions[i].LocalAS)}, nil
+	}
+	if f.Sessions[i].RRClient && slices.Contains(h.clusters, f.Sessions[i].ClusterID) {
+		return nil, hop{why: fmt.Sprintf("a route reflector of its cluster %s passed it on: CLUSTER_LIST, RFC 4456", f.Sessions[i].ClusterID)}, nil
 	}
 	r.Session = f.Sessions[i].Name
 	out := bgp.PoliciesOf(cfg, f).TraceImport(&f.Sessions[i], *r)

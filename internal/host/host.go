@@ -17,6 +17,7 @@ import (
 	"confd/internal/agent"
 	"confd/internal/birds"
 	"confd/internal/guard"
+	"confd/internal/kernel"
 	"confd/internal/report"
 	"confd/reload"
 	"confd/reload/control"
@@ -28,7 +29,9 @@ type Host struct {
 	BIRD birds.Settings
 	// Reload are the options of what is done to each set.
 	Reload reload.Options
-	lease  *reload.Lease
+	// Changes count what the kernel tells; somebody runs it.
+	Changes kernel.Changes
+	lease   *reload.Lease
 }
 
 // Find finds out which BIRD there is, and where.

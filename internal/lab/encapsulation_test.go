@@ -74,7 +74,7 @@ func buildEncapsulated(l *lab.Lab, version string) []*lab.Host {
 // TestWhoPrograms: for each pool, and each value of programClusterRoutes, the routes
 // to other nodes' blocks are BIRD's or Felix's, and never both's.
 func TestWhoPrograms(t *testing.T) {
-	for _, version := range []string{"1.6.8", "2.0.12", "3.1.8"} {
+	for _, version := range versions("2.0.12", "1.6.8", "3.1.8") {
 		t.Run(version, func(t *testing.T) {
 			t.Parallel()
 			l := lab.New(t)

@@ -268,6 +268,26 @@ func (h *Host) Birdc(command string) string {
 	return text
 }
 
+// ReadConf is the configuration of the host's (first) BIRD, as it is in place.
+func (h *Host) ReadConf() string {
+	h.lab.tb.Helper()
+	text, err := os.ReadFile(filepath.Join(h.confDir(), h.daemons()[0].conf))
+	if err != nil {
+		h.lab.tb.Fatal(err)
+	}
+	return string(text)
+}
+
+// Configure puts a configuration in the place of the (first) BIRD's, and has BIRD
+// read it, as one would without the program.
+func (h *Host) Configure(text string) error {
+	if err := os.WriteFile(filepath.Join(h.confDir(), h.daemons()[0].conf), []byte(text), 0o600); err != nil {
+		return err
+	}
+	_, err := testenv.Birdc(h.Birds[0].Socket, "configure")
+	return err
+}
+
 // ask gives each of the host's BIRDs to do, with a connection to it.
 func (h *Host) ask(do func(context.Context, *control.Client) error) error {
 	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)

@@ -74,7 +74,7 @@ func with(other *lab.Host) func(h *lab.Host, session string) bool {
 
 // TestMesh is a full mesh of BIRDs of each version.
 func TestMesh(t *testing.T) {
-	for _, version := range []string{"1.6.8", "2.0.12", "2.17.6", "3.1.8"} {
+	for _, version := range versions("2.0.12", "1.6.8", "2.17.6", "3.1.8") {
 		t.Run(version, func(t *testing.T) {
 			t.Parallel()
 			l := lab.New(t)
@@ -120,6 +120,7 @@ func TestNodes(t *testing.T) {
 // TestClusterAS: a new AS of the cluster takes all sessions. It is held back until it
 // is announced; then all start anew, and all is as before.
 func TestClusterAS(t *testing.T) {
+	long(t)
 	t.Parallel()
 	l := lab.New(t)
 	hosts, pods := build(l, m1(), m2(), m3())
@@ -142,6 +143,7 @@ func TestClusterAS(t *testing.T) {
 // TestAnAffinityMoves: a block goes from one node to another with its pod; no session
 // notices.
 func TestAnAffinityMoves(t *testing.T) {
+	long(t)
 	t.Parallel()
 	l := lab.New(t)
 	hosts, pods := build(l, m1(), m2(), m3())

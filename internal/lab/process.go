@@ -77,6 +77,12 @@ func (p *Process) AwaitLog(text string) {
 	testenv.Eventually(p.tb, patience, fmt.Sprintf("%s to print %q", p.Name, text), func() bool { return strings.Contains(p.Log(), text) })
 }
 
+// AwaitEnd waits until the process has ended by itself.
+func (p *Process) AwaitEnd() {
+	p.tb.Helper()
+	testenv.Eventually(p.tb, patience, p.Name+" to end", func() bool { return !p.Running() })
+}
+
 // Running says whether the process is there.
 func (p *Process) Running() bool {
 	select {

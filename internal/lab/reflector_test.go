@@ -95,6 +95,7 @@ func TestReflectorDies(t *testing.T) {
 // TestMeshToReflectorsAndBack: routes are lost for no longer than the sessions
 // need, and those that stay keep theirs.
 func TestMeshToReflectorsAndBack(t *testing.T) {
+	long(t)
 	t.Parallel()
 	l := lab.New(t)
 	hosts, pods := build(l, m1(), m2(), m3(), m4())

@@ -10,7 +10,7 @@ import (
 // TestGracefulRestart: BIRD is killed and comes back; its own kernel and its peers'
 // keep all routes meanwhile, so that no ping is lost.
 func TestGracefulRestart(t *testing.T) {
-	for _, version := range []string{"1.6.8", "2.0.12", "2.17.6", "3.1.8"} {
+	for _, version := range versions("3.1.8", "1.6.8", "2.0.12", "2.17.6") {
 		t.Run(version, func(t *testing.T) {
 			t.Parallel()
 			l := lab.New(t)
@@ -70,6 +70,7 @@ func TestRollingUpgrade(t *testing.T) {
 // TestConfdAway: confd is killed on all hosts, and the datastore is; routes stay, and
 // what was changed meanwhile is done when both are back.
 func TestConfdAway(t *testing.T) {
+	long(t)
 	t.Parallel()
 	l := lab.New(t)
 	hosts, pods := build(l, m1(), m2(), m3())

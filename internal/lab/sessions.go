@@ -110,14 +110,15 @@ func (h *Host) SessionsWith(kind string, others ...*Host) []string {
 	return names
 }
 
-// AwaitPeerAS waits until each of the host's sessions is with this AS.
+// AwaitPeerAS waits until each of the host's sessions is with this AS, and
+// established.
 func (h *Host) AwaitPeerAS(as uint32) {
 	h.lab.tb.Helper()
-	h.lab.Await(fmt.Sprintf("AS %d on %s", as, h.Name), func() error {
+	h.lab.Await(fmt.Sprintf("sessions of %s with AS %d", h.Name, as), func() error {
 		sessions, err := h.Sessions()
-		for _, s := range sessions {
-			if s.NeighborAS != as {
-				return fmt.Errorf("%s is with AS %d", s.Name, s.NeighborAS)
+		for name, s := range sessions {
+			if s.NeighborAS != as || !s.Established() {
+				return fmt.Errorf("%s is with AS %d and %s", name, s.NeighborAS, s.BGPState)
 			}
 		}
 		return err

@@ -49,6 +49,7 @@ const (
 	DriftFile         = "file"         // a file on disk is another one
 	DriftRestart      = "restart"      // BIRD was started again
 	DriftReconfigured = "reconfigured" // somebody else had BIRD read its file
+	DriftRoute        = "route"        // the kernel had an older route of BIRD's
 )
 
 // Options are the settings of Metrics.
@@ -128,7 +129,7 @@ func (m *Metrics) start() {
 	}
 	startAt0(m.renders, RenderOK, RenderFailed)
 	startAt0(m.checks, CheckOK, CheckRefused, CheckImpossible)
-	startAt0(m.drifts, DriftFile, DriftRestart, DriftReconfigured)
+	startAt0(m.drifts, DriftFile, DriftRestart, DriftReconfigured, DriftRoute)
 }
 
 func startAt0(c *prometheus.CounterVec, values ...string) {

@@ -123,7 +123,7 @@ func envLayer(table []Setting, lookup func(string) (string, bool)) Layer {
 	l := Layer{}
 	for _, s := range table {
 		for _, name := range s.Envs() {
-			if text, ok := lookup(name); ok && text != "" && !(len(s.OtherEnvs) > 0 && isNone(text)) {
+			if text, ok := lookup(name); ok && text != "" && (len(s.OtherEnvs) == 0 || !isNone(text)) {
 				l[s.Name] = Given{text, "variable " + name}
 				break
 			}

@@ -57,6 +57,9 @@ type SessionState struct {
 	KeepaliveTime, KeepaliveLeft time.Duration
 	// Routes are those of each address family, in BIRD's order.
 	Routes []RouteCount
+	// Awaited says that BIRD's recovery after a graceful restart waits for the
+	// session.
+	Awaited bool
 }
 
 // Established says that the session is up, so that routes are exchanged.
@@ -225,6 +228,8 @@ func (s *sessionParser) detail(line string) {
 		s.LastError = value
 	case "Message":
 		s.Message = value
+	case "GR recovery":
+		s.Awaited = s.Awaited || strings.Contains(value, "pending")
 	case "Routes":
 		s.Routes = append(s.Routes, routeCount(s.channel, value))
 	}
