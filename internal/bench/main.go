@@ -36,6 +36,8 @@ type options struct {
 	// faults has what faults cost measured, and nothing else; golden has golden
 	// checks measured, and nothing else.
 	faults, golden bool
+	// routes has measured what looking at routes costs, and nothing else.
+	routes bool
 	// changes has measured what changes cost in a large mesh, and nothing else.
 	changes bool
 	// against is another build of the program, whose golden checks are measured
@@ -91,6 +93,7 @@ func parseOptions() (options, error) {
 	flag.BoolVar(&o.faults, "faults", false, "measure how long faults last, and nothing else (as root)")
 	flag.BoolVar(&o.golden, "golden", false, "measure golden checks, and nothing else")
 	flag.BoolVar(&o.changes, "changes", false, "measure what changes cost in a large mesh, and nothing else")
+	flag.BoolVar(&o.routes, "routes", false, "measure what looking at routes costs BIRD, and nothing else")
 	flag.StringVar(&o.against, "against", "", "another build of the program to compare golden checks with")
 	flag.Parse()
 	for _, s := range strings.Split(*sizes, ",") {
@@ -133,6 +136,9 @@ func bench(o options) (err error) {
 	}
 	if err := silentNetwork(); err != nil {
 		return err
+	}
+	if o.routes {
+		return measureRoutes(os.Stdout, o)
 	}
 	etcd, err := startEtcd(filepath.Join(o.work, "etcd"))
 	if err != nil {
