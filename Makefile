@@ -55,7 +55,7 @@ soak: deps birds ## Change the cluster and break things at random for SOAK (10m)
 	go test -timeout 0 -v ./confd -run TestSoak -soak $(or $(SOAK),10m) -seed $(or $(SEED),$(shell date +%s))
 
 .PHONY: lab
-lab: deps birds kube-apiserver ## Run whole clusters in namespaces, all scenarios and BIRDs (as root; RUN=name: some; REPORT=file, - prints: measure)
+lab: deps birds routers kube-apiserver ## Run whole clusters in namespaces, all scenarios and BIRDs (as root; RUN=name: some; REPORT=file, - prints: measure)
 	go test -timeout 60m -v ./internal/lab -all -run '$(or $(RUN),$(if $(REPORT),TestConvergenceReport,.))' $(if $(REPORT),-report $(if $(filter -,$(REPORT)),-,$(abspath $(REPORT))))
 
 .PHONY: lint
