@@ -156,6 +156,7 @@ func (a *Agent) loop(ctx context.Context) error {
 		a.observer.turned()
 		select {
 		case <-ctx.Done():
+			a.rememberLast(time.Now())
 			return ctx.Err()
 		case u := <-a.updates:
 			a.take(time.Now(), u)
@@ -332,7 +333,7 @@ func (a *Agent) came(now time.Time, event any) {
 		a.patrol.removed(e)
 	case remembered:
 		a.conduct.memory.written()
-		a.observer.complain("what the next start must know to judge changes is not written down", e.err)
+		a.observer.complain(notRemembered, e.err)
 	}
 }
 
@@ -341,11 +342,33 @@ func (a *Agent) remember(now time.Time) {
 	if a.runs.Running() == nil || a.settings.Templates.SyncOnly || !a.conduct.memory.isTimeToWrite(now) {
 		return
 	}
-	if m := guard.Remember(a.conduct.question(now, nil, surveyed{})); m != nil {
-		a.jobs.remember(a.birds.daemon.Dir, Knowledge{m, a.conduct.memory.salt, a.inbox.Stores(), diskHash(a.daemonSets())})
+	if k, ok := a.knowledge(now); ok {
+		a.jobs.remember(a.birds.daemon.Dir, k)
 	} else {
 		a.conduct.memory.written()
 	}
+}
+
+// rememberLast writes it down before the program ends, where something has changed
+// since it was.
+func (a *Agent) rememberLast(now time.Time) {
+	if a.runs.Running() == nil || a.settings.Templates.SyncOnly || !a.conduct.memory.mustWrite() {
+		return
+	}
+	if k, ok := a.knowledge(now); ok {
+		a.observer.complain(notRemembered, a.opts.World.Remember(a.birds.daemon.Dir, k))
+	}
+}
+
+const notRemembered = "what the next start must know to judge changes is not written down"
+
+// knowledge is what the next start must know; false: nothing.
+func (a *Agent) knowledge(now time.Time) (Knowledge, bool) {
+	m := guard.Remember(a.conduct.question(now, nil, surveyed{}))
+	if m == nil {
+		return Knowledge{}, false
+	}
+	return Knowledge{m, a.conduct.memory.salt, a.inbox.Stores(), diskHash(a.daemonSets())}, true
 }
 
 // dispatch tells who wanted it what came of an order.

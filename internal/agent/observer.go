@@ -42,6 +42,7 @@ type observer struct {
 	readyFile string
 	group     int // of the report's file; -1: this process's
 	last      atomic.Pointer[report.Report]
+	file      report.Writer
 	beat      atomic.Int64 // when the loop turned last, in Unix nanoseconds
 	written   time.Time
 	page      *page
@@ -127,7 +128,7 @@ func (o *observer) publish(now time.Time, r *report.Report, folder string) {
 	}
 	o.complain("the file that says whether this program is ready is not as it should be", notify.ReadyFile(o.readyFile, r.Ready))
 	if folder != "" {
-		o.complain("confd status cannot see how this program stands", r.Write(folder, o.group))
+		o.complain("confd status cannot see how this program stands", o.file.Write(r, folder, o.group))
 	}
 }
 
