@@ -82,6 +82,10 @@ bench-golden: build ## Measure golden checks alone (AGAINST=path: and those of a
 bench-changes: build ## Measure what changes cost in a mesh of 5,000 nodes (AGAINST=path: and another build of confd, at the same time)
 	go run ./internal/bench -confd bin/confd -changes $(if $(AGAINST),-against $(AGAINST))
 
+.PHONY: bench-questions
+bench-questions: build ## Measure explain, doctor and plan alone, at 5,000 nodes
+	go run ./internal/bench -confd bin/confd -questions
+
 .PHONY: bench-faults
 bench-faults: deps birds build ## Measure how long faults last, from BIRD killed to disk full (as root, some 20 minutes; see docs/faults.md)
 	go run ./internal/bench -confd bin/confd -faults -runs 3
