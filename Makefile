@@ -86,6 +86,10 @@ bench-changes: build ## Measure what changes cost in a mesh of 5,000 nodes (AGAI
 bench-routes: birds build ## Measure what looking at routes costs BIRD, with 5,000 sessions and 50,000 routes (some 15 minutes)
 	for bird in 2.0.12 3.1.8; do go run ./internal/bench -confd bin/confd -bird .testenv/bird/$$bird/bird -routes || exit 1; done
 
+.PHONY: bench-fleet
+bench-fleet: deps build ## Measure asking all nodes of 1,000 and 5,000 (a minute or two)
+	go run ./internal/bench -confd bin/confd -fleet -sizes 1000,5000
+
 .PHONY: bench-faults
 bench-faults: deps birds build ## Measure how long faults last, from BIRD killed to disk full (as root, some 20 minutes; see docs/faults.md)
 	go run ./internal/bench -confd bin/confd -faults -runs 3

@@ -40,6 +40,8 @@ type options struct {
 	routes bool
 	// changes has measured what changes cost in a large mesh, and nothing else.
 	changes bool
+	// fleet has measured what asking all nodes costs, and nothing else.
+	fleet bool
 	// against is another build of the program, whose golden checks are measured
 	// too; empty: none.
 	against string
@@ -94,6 +96,7 @@ func parseOptions() (options, error) {
 	flag.BoolVar(&o.golden, "golden", false, "measure golden checks, and nothing else")
 	flag.BoolVar(&o.changes, "changes", false, "measure what changes cost in a large mesh, and nothing else")
 	flag.BoolVar(&o.routes, "routes", false, "measure what looking at routes costs BIRD, and nothing else")
+	flag.BoolVar(&o.fleet, "fleet", false, "measure what asking all nodes costs, and nothing else")
 	flag.StringVar(&o.against, "against", "", "another build of the program to compare golden checks with")
 	flag.Parse()
 	for _, s := range strings.Split(*sizes, ",") {
@@ -147,6 +150,9 @@ func bench(o options) (err error) {
 	defer etcd.stop()
 	if o.changes {
 		return measureChanges(os.Stdout, o, etcd)
+	}
+	if o.fleet {
+		return measureFleet(os.Stdout, o, etcd)
 	}
 
 	var results []result
