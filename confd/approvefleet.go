@@ -163,6 +163,11 @@ func (f *fleetApproval) held(ctx context.Context, s settings.Settings, state *ba
 		}
 		return v.Changes, v.Totals, nil
 	}
+	return f.saidBefore(stdin)
+}
+
+// saidBefore is held, from what confd status has said.
+func (f *fleetApproval) saidBefore(stdin io.Reader) ([]fleet.Change, fleet.Totals, error) {
 	text, err := readFrom(f.from, stdin)
 	if err != nil {
 		return nil, fleet.Totals{}, fmt.Errorf("--from: %w", err)

@@ -55,9 +55,18 @@ type Node struct {
 
 // How many are asked at the same time, and the longest answer that is read, in bytes.
 const (
-	atOnce     = 500
+	mostAtOnce = 1000
 	mostAnswer = 256 << 10
 )
+
+// atOnce is how many connections there is room for, in files.
+func atOnce() int {
+	var files syscall.Rlimit
+	if err := syscall.Getrlimit(syscall.RLIMIT_NOFILE, &files); err != nil || files.Cur > 2*mostAtOnce {
+		return mostAtOnce
+	}
+	return max(1, int(files.Cur)/2)
+}
 
 // Asker asks nodes.
 type Asker struct {
@@ -76,7 +85,7 @@ func (a Asker) Ask(ctx context.Context, targets []Target) []Node {
 	nodes := make([]Node, len(targets))
 	next := make(chan int)
 	var workers sync.WaitGroup
-	for range min(atOnce, len(targets)) {
+	for range min(atOnce(), len(targets)) {
 		workers.Go(func() {
 			for i := range next {
 				nodes[i] = a.node(ctx, targets[i])
