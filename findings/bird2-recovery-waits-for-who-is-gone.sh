@@ -20,7 +20,7 @@ debian() {
   apt-get "${o[@]}" update >/dev/null && (cd "$a/debs" && apt-get "${o[@]}" download "$@" >/dev/null) || { echo "cannot fetch $*"; exit 2; }
   for d in "$a"/debs/*.deb; do dpkg -x "$d" "$to"; done
 }
-BOOKWORM_LIBS="libc6 libssh-gcrypt-4 libgcrypt20 libgpg-error0 libgssapi-krb5-2 libkrb5-3 libk5crypto3 libkrb5support0 libcom-err2 libkeyutils1 libzstd1 zlib1g libssl3 libreadline8 libtinfo6"
+BOOKWORM_LIBS="libc6 libssh-gcrypt-4 libgcrypt20 libgpg-error0 libgssapi-krb5-2 libkrb5-3 libk5crypto3 libkrb5support0 libcom-err2 libkeyutils1 libzstd1 zlib1g libssl3"
 TRIXIE_LIBS="libc6 libssh-4 libssl3t64 libgssapi-krb5-2 libkrb5-3 libk5crypto3 libkrb5support0 libcom-err2 libkeyutils1 libzstd1 zlib1g"
 # from FOLDER PROGRAM ARGUMENT...: runs it with the libraries of its own release, so in its own process.
 from() {
@@ -40,7 +40,7 @@ conf() { # conf VERSION SESSION...
   printf 'log stderr all;\nrouter id 10.0.0.1;\ngraceful restart wait 100;\nprotocol device {}\n' >"$T/conf"
   for s in "$@"; do echo "protocol bgp $s { local as 64512; neighbor 192.0.2.2 as 64512; multihop; $options }" >>"$T/conf"; done
 }
-tell() { (from $v birdcl -s "$T/ctl.$v" "$@") 2>/dev/null; }
+tell() { (from 2.0.12 birdcl -s "$T/ctl.$v" "$@") 2>/dev/null; }
 waiting() { local n; n=$(tell show status | sed -nE 's/.*Waiting for ([0-9]+) (channels|protocols).*/\1/p'); echo "${n:-0}"; }
 export -f conf tell waiting
 
