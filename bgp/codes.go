@@ -21,6 +21,7 @@ const (
 	CodeTimeOutOfRange    backends.Code = "time-out-of-range"
 	CodeUnknownCommunity  backends.Code = "unknown-community"
 	CodePoolRoutes        backends.Code = "pool-routes"
+	CodeServiceOutside    backends.Code = "service-outside-ranges"
 	CodeBlackhole         backends.Code = "blackhole-in-the-way"
 	CodeListensEverywhere backends.Code = "listens-everywhere"
 	CodeRouterIDFromName  backends.Code = "router-id-from-name"
@@ -89,6 +90,11 @@ func Codes() []backends.CodeInfo {
 			Code: CodePoolRoutes, Says: "nobody programs its routes: programClusterRoutes is Disabled in the BGPConfiguration and Disabled in the FelixConfiguration",
 			Means: "Routes of the pool's blocks are put into the kernel by nobody, or by both BIRD and Felix.",
 			Do:    "Let one of them do it.",
+		},
+		{
+			Code: CodeServiceOutside, Says: "its cluster IP 10.200.0.1 is announced, though it lies in none of the ranges of serviceClusterIPs",
+			Means: "As in Calico, a Service with externalTrafficPolicy Local has all its cluster IPs announced, once a range is named at all.",
+			Do:    "Name its range, too, or have the peer filter what it takes.",
 		},
 		{
 			Code: CodeBlackhole, Says: "the blackhole route for 10.0.0.0/26 is left out: it would cut this node off from ...",

@@ -235,6 +235,10 @@ type Advertisement struct {
 type KernelPolicy struct {
 	// RejectServices are the advertised service ranges.
 	RejectServices []netip.Prefix
+	// RejectBlackholes are the other service addresses that this node advertises: a
+	// blackhole in the kernel would take them from the node's own processes. Routes
+	// to them that have a next hop are another node's, and lead somewhere.
+	RejectBlackholes []netip.Prefix
 	// RejectNextHops are nodes that WireGuard reaches.
 	RejectNextHops []netip.Addr
 	// Pools say who programs the routes of each pool, sorted by CIDR.

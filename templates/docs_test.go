@@ -325,6 +325,7 @@ func functionHelp() map[string][2]string {
 		"communityAdd": {"COMMUNITY", "the statement that adds a community to a route"},
 		"preferenceOf": {"PRIORITY", "the local preference that a route priority (metric) means: 2147483647 less it"},
 		"addressSet":   {"LIST", "a set of addresses, as BIRD writes it"},
+		"prefixSet":    {"LIST", "the same of networks"},
 
 		"getenv":     {"NAME [DEFAULT]", "an environment variable, or the default where it is empty; NODENAME is always there"},
 		"fileExists": {"PATH", "whether there is a file or folder"},
