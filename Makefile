@@ -24,7 +24,7 @@ demo: deps build ## Three nodes with real BIRDs and etcd: mesh, route reflector,
 
 .PHONY: test
 # Most tests wait for BIRD's timers, so more run at once than there are cores.
-test: deps birds kube-apiserver ## Run all tests, against real servers
+test: deps birds routers kube-apiserver ## Run all tests, against real servers
 	go test -parallel 4 -timeout 20m ./...
 	@if command -v gcc >/dev/null; then echo 'once more, with the race detector'; \
 		CGO_ENABLED=1 go test -race -short -timeout 20m ./backends/... ./reload/... ./internal/... ./confd/...; \
@@ -87,6 +87,17 @@ deps: ## Install the programs that demo, tests and benchmark run: BIRD 2, etcd, 
 .PHONY: birds
 birds: ## Fetch BIRD 1.6, 2.0, 2.17 and 3.1 for the tests into .testenv, without installing them
 	@internal/testenv/birds.sh $(TESTENV)/bird
+
+GOBGP_VERSION := v3.37.0
+
+.PHONY: routers
+routers: $(TESTENV)/bin/gobgpd ## Fetch FRR, OpenBGPD, ExaBGP and GoBGP for the tests into .testenv, without installing them
+	@internal/testenv/routers.sh $(TESTENV)/routers
+
+$(TESTENV)/bin/gobgpd:
+	@mkdir -p $(@D)
+	GOBIN=$(@D) go install github.com/osrg/gobgp/v3/cmd/gobgp@$(GOBGP_VERSION)
+	GOBIN=$(@D) go install github.com/osrg/gobgp/v3/cmd/gobgpd@$(GOBGP_VERSION)
 
 .PHONY: kube-apiserver
 kube-apiserver: $(TESTENV)/bin/kube-apiserver $(TESTENV)/bin/etcd ## Build the Kubernetes API server that tests run: once, some 5 minutes

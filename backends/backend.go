@@ -34,7 +34,21 @@ type Update struct {
 	// settled by this Update: sent, or found missing, or found unreadable (an
 	// Event with Err). It is nil for other backends.
 	Serves *Needs
+	// Server is, of a backend that reads its store through one of several servers,
+	// which one that is; nil: none, or another kind of backend. What has come
+	// through one may be older than what came through the one before.
+	Server *Server
 	At     time.Time
+}
+
+// Server is a server between a backend and its store.
+type Server struct {
+	Address string // HOST:PORT
+	Version string // as it says itself; empty: it does not
+	Since   time.Time
+	// Lag is how much later than it was written its last sign of life came, as far
+	// as the clocks of both machines agree.
+	Lag time.Duration
 }
 
 // Event is a change of one resource: it is now Resource; or, where Err is set,

@@ -9,6 +9,7 @@ import (
 	"net/netip"
 	"slices"
 	"strings"
+	"time"
 
 	"confd/backends"
 )
@@ -49,6 +50,9 @@ type Options struct {
 	// RequirePasswords leaves sessions out whose password is not there, which
 	// otherwise go without one, as in Calico.
 	RequirePasswords bool
+	// RestartWait is how long a BIRD that starts into a graceful restart waits for
+	// its sessions, rounded up to seconds; 0: as long as BIRD does by itself.
+	RestartWait time.Duration
 }
 
 // ErrUnknownNode is returned while the datastore has no usable Node resource
@@ -108,6 +112,9 @@ type computer struct {
 	unread string
 	// reported keeps a problem from being listed twice.
 	reported map[Problem]bool
+	// claimed is told of each session that is asked for, and of what has its neighbor
+	// and port already; nil: nobody wants to know.
+	claimed func(f *Family, s *Session, first Reason)
 }
 
 func newComputer(c *Cluster, o Options, me *backends.Node) *computer {
@@ -141,6 +148,7 @@ func (c *computer) report(p Problem) {
 // general fills in what does not depend on the address family.
 func (c *computer) general() error {
 	c.config.ASNumber = c.asNumber(c.me)
+	c.config.RestartWait = uint32((c.options.RestartWait + time.Second - 1) / time.Second)
 	c.config.LogSeverity = cmp.Or(c.own.LogSeverity, c.defaults.LogSeverity, c.options.LogSeverity)
 	c.config.LogLevel = LogLevelOf(c.config.LogSeverity)
 	for _, i := range c.defaults.IgnoredInterfaces {

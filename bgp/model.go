@@ -24,6 +24,10 @@ type Config struct {
 	ASNumber uint32
 	// ClusterID is valid where the node is a route reflector (RFC 4456).
 	ClusterID netip.Addr
+	// RestartWait is how many seconds a BIRD that starts into a graceful restart
+	// (RFC 4724) waits for its sessions before it puts routes into the kernel; 0:
+	// BIRD's own, 240.
+	RestartWait uint32
 	// LogLevel is how much BIRD logs.
 	LogLevel LogLevel
 	// LogSeverity is the setting as it was given ("" where nobody set it).

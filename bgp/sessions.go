@@ -131,7 +131,11 @@ func (c *computer) add(f *Family, s Session) {
 	}
 	s.Name = c.sessionName(s)
 	at := endpoint{s.Neighbor, cmp.Or(s.Port, bgpPort)}
-	if first, taken := c.taken[at]; taken {
+	first, taken := c.taken[at]
+	if c.claimed != nil {
+		c.claimed(f, &s, first)
+	}
+	if taken {
 		if !s.Reason.Reverse && first.Object != s.Reason.Object {
 			c.lost = append(c.lost, lostSession{s.Reason.Object, first.Object, s.Name})
 		}

@@ -30,7 +30,7 @@ func nodesThere(s *backends.State, name string) []string {
 	if len(names) == 0 {
 		return []string{"it has no Node at all"}
 	}
-	if meant := likelyNode(name, names); meant != "" {
+	if meant := LikelyNode(name, names); meant != "" {
 		return []string{fmt.Sprintf("it has %d, and one that is called %q: names count letter by letter (--node, NODENAME)", len(names), meant)}
 	}
 	var list []string
@@ -43,9 +43,9 @@ func nodesThere(s *backends.State, name string) []string {
 	return []string{fmt.Sprintf("it has %d: %s", len(names), strings.Join(list, ", "))}
 }
 
-// likelyNode is the node that was likely meant: the same name with a domain or
+// LikelyNode is the node that was likely meant: the same name with a domain or
 // without, in other letters, or mistyped.
-func likelyNode(name string, names []string) string {
+func LikelyNode(name string, names []string) string {
 	short, _, _ := strings.Cut(name, ".")
 	for _, n := range names {
 		if other, _, _ := strings.Cut(n, "."); strings.EqualFold(other, short) {

@@ -81,6 +81,7 @@ func newRootCommand(p program) *cobra.Command {
 		p.statusCommand(),
 		p.approveCommand(),
 		p.diffCommand(),
+		p.explainCommand(),
 		p.exportCommand(),
 		p.testCommand(),
 		templatesCommand(),
@@ -188,7 +189,7 @@ func addFlags(flags *pflag.FlagSet, command string, into settings.Layer) {
 			help += " (default: " + d + ")"
 		}
 		if s.Env != "" {
-			help += " [" + s.Env + "]"
+			help += " [" + strings.Join(s.Envs(), ", ") + "]"
 		}
 		addFlag(flags, flagText{s, s.Name, into}, s.Short, help)
 		if s.Alias != "" {

@@ -42,7 +42,7 @@ A setting can come from several places. The first of these that has it wins:
 
 1. a flag
 2. the file that ` + "`--calicoconfig`" + ` names
-3. an environment variable; an empty one counts as not set
+3. an environment variable; an empty one counts as not set. Where a setting has several, the first that is set counts, and one that says ` + "`none`" + ` is not set
 4. the TOML file that ` + "`--config-file`" + ` names
 5. the default
 
@@ -119,7 +119,7 @@ func writeGroup(b *strings.Builder, table []settings.Setting, group string) {
 	fmt.Fprintf(b, "\n### %s\n\n| flag | variable | TOML key | kind | default | meaning |\n| --- | --- | --- | --- | --- | --- |\n", group)
 	for _, s := range table {
 		if s.Group == group {
-			cells := []string{flagCell(s), code(s.Env), keyCell(s), string(s.Kind()), defaultCell(s), meaningCell(s)}
+			cells := []string{flagCell(s), variableCell(s), keyCell(s), string(s.Kind()), defaultCell(s), meaningCell(s)}
 			fmt.Fprintf(b, "| %s |\n", strings.Join(cells, " | "))
 		}
 	}
@@ -137,6 +137,14 @@ func flagCell(s settings.Setting) string {
 		cell += ", " + code("--"+s.Alias)
 	}
 	return cell
+}
+
+func variableCell(s settings.Setting) string {
+	var cells []string
+	for _, name := range s.Envs() {
+		cells = append(cells, code(name))
+	}
+	return strings.Join(cells, ", ")
 }
 
 func keyCell(s settings.Setting) string {

@@ -99,6 +99,37 @@ func testSystemd(t *testing.T, confd string) {
 	}
 }
 
+// testCalicoSockets has what calicoctl and calico-node's probes ask answered from a
+// BIRD 2, and not answered while it is away.
+func testCalicoSockets(t *testing.T, confd string) {
+	r := newEtcdRig(t, confd, oldBIRD, mesh(2)...).listen()
+	calico := filepath.Join(r.dir, "calico")
+	if err := os.Mkdir(calico, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	socket := filepath.Join(calico, "bird.ctl")
+	c := r.start("--calico-sockets", calico)
+	r.awaitFiles()
+	testenv.Eventually(t, patience, "the socket", func() bool { _, err := os.Stat(socket); return err == nil })
+	if out, err := testenv.Birdc(socket, "show status"); err == nil {
+		t.Errorf("there is no BIRD, and the socket says %q", out)
+	}
+	r.startBirds()
+	r.awaitReady()
+	out, err := testenv.Birdc(socket, "show protocols")
+	if err != nil || !strings.HasPrefix(out, "name     proto    table    state  since       info\n") || !strings.Contains(out, "Mesh_10_0_0_2 BGP      master   start  ") {
+		t.Errorf("%v: show protocols says\n%s", err, out)
+	}
+	r.killBirds()
+	if out, err := testenv.Birdc(socket, "show status"); err == nil {
+		t.Errorf("BIRD is dead, and the socket says %q", out)
+	}
+	c.stop()
+	if _, err := os.Stat(socket); err == nil {
+		t.Error("the socket is still there")
+	}
+}
+
 func testProbes(t *testing.T, confd string) {
 	t.Run("over TCP", func(t *testing.T) {
 		r := newRig(t, confd, oldBIRD)

@@ -39,6 +39,7 @@ func TestEndToEnd(t *testing.T) {
 		scenario{"hostile etcd", testHostileEtcd},
 		scenario{"conflicts", testConflicts},
 		scenario{"systemd", testSystemd},
+		scenario{"sockets for calicoctl", testCalicoSockets},
 		scenario{"probes", testProbes},
 		scenario{"bad addresses to listen on", testBadListen},
 		scenario{"exit codes", testExitCodes},

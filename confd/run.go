@@ -12,6 +12,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"confd/internal/agent"
+	"confd/internal/calicosocket"
 	"confd/internal/host"
 	"confd/internal/plan"
 	"confd/internal/settings"
@@ -74,6 +75,11 @@ func runAgent(ctx context.Context, n *node, broken error, fingerprint string, le
 	defer around.Close()
 	g, ctx := errgroup.WithContext(ctx)
 	g.Go(func() error { host.WatchTemplates(ctx, s.Templates.ConfDir, fingerprint, changed, n.log); return nil })
+	if folder := s.Watch.CalicoSockets; folder != "" {
+		g.Go(func() error {
+			return calicosocket.Serve(ctx, calicosocket.Options{Folder: folder, Dial: around.Dial, Log: n.log})
+		})
+	}
 	g.Go(func() error {
 		return agent.Run(ctx, agent.Options{
 			Settings: s, Program: version(), Planner: n.Planner, Broken: broken,

@@ -19,7 +19,7 @@ import (
 
 // newSources makes the backends that the settings ask for.
 func newSources(s settings.Settings, log *slog.Logger) ([]inbox.Source, error) {
-	store, err := newStore(s, log)
+	stores, err := newStores(s, log)
 	if err != nil {
 		return nil, settings.Error{Err: err}
 	}
@@ -30,15 +30,30 @@ func newSources(s settings.Settings, log *slog.Logger) ([]inbox.Source, error) {
 	if err != nil {
 		return nil, settings.Error{Err: err}
 	}
-	sources := []inbox.Source{store, {Name: "workload", Backend: endpoints}}
-	if s.Datastore == settings.DatastoreEtcd && apiInReach(s.Kubernetes) {
-		beside, err := newKubernetes(s, false, log)
-		if err != nil {
-			return nil, settings.Error{Err: err}
-		}
-		sources = append(sources, beside)
+	return append(stores, inbox.Source{Name: "workload", Backend: endpoints}), nil
+}
+
+// newStores makes what the cluster's state is read from: the datastore, or Typha
+// and what that does not carry, and the API server besides.
+func newStores(s settings.Settings, log *slog.Logger) ([]inbox.Source, error) {
+	switch {
+	case s.Datastore == settings.DatastoreFile:
+		b, err := file.New(file.Config{Paths: s.Data, Logger: log})
+		return []inbox.Source{{Name: "file", Backend: b}}, err
+	case s.Typha.InUse():
+		return newTypha(s, log)
+	case s.Datastore == settings.DatastoreKubernetes:
+		b, err := newKubernetes(s, everything, log)
+		return []inbox.Source{{Name: "kubernetes", Backend: b}}, err
 	}
-	return sources, nil
+	b, err := newEtcd(s, everything, log)
+	sources := []inbox.Source{{Name: "etcd", Backend: b}}
+	if err == nil && apiInReach(s.Kubernetes) {
+		var beside *kubernetes.Backend
+		beside, err = newKubernetes(s, nothing, log)
+		sources = append(sources, inbox.Source{Name: "kubernetes", Backend: beside})
+	}
+	return sources, err
 }
 
 // apiInReach says whether there is an API server to ask: then
@@ -47,34 +62,32 @@ func apiInReach(k settings.Kubernetes) bool {
 	return k.Kubeconfig != "" || k.APIEndpoint != "" || k.InCluster
 }
 
-// newKubernetes reads the API server; without calico, only what etcd does not
-// have.
-func newKubernetes(s settings.Settings, calico bool, log *slog.Logger) (inbox.Source, error) {
+// share is what of Calico's resources is read from a datastore.
+type share int
+
+const (
+	nothing    share = iota
+	felixAlone       // FelixConfigurations: the others come through Typha
+	everything
+)
+
+func newKubernetes(s settings.Settings, calico share, log *slog.Logger) (*kubernetes.Backend, error) {
 	k := s.Kubernetes
-	b, err := kubernetes.New(kubernetes.Config{
+	return kubernetes.New(kubernetes.Config{
 		Kubeconfig: k.Kubeconfig, APIEndpoint: k.APIEndpoint, KeyFile: k.KeyFile, CertFile: k.CertFile, CAFile: k.CAFile,
 		QPS: k.QPS, Burst: k.Burst, UsePodCIDR: k.UsePodCIDR, APIGroup: k.APIGroup,
-		Node: s.Node, AllNodes: s.AllNodes, SecretNamespace: k.Namespace, CalicoResources: calico, Logger: log,
+		Node: s.Node, AllNodes: s.AllNodes, SecretNamespace: k.Namespace, Logger: log,
+		CalicoResources: calico == everything, FelixConfigurations: calico == felixAlone,
 	})
-	return inbox.Source{Name: "kubernetes", Backend: b}, err
 }
 
-func newStore(s settings.Settings, log *slog.Logger) (inbox.Source, error) {
-	switch s.Datastore {
-	case settings.DatastoreFile:
-		b, err := file.New(file.Config{Paths: s.Data, Logger: log})
-		return inbox.Source{Name: "file", Backend: b}, err
-	case settings.DatastoreEtcd:
-		b, err := etcd.New(etcd.Config{
-			Endpoints: s.Etcd.Endpoints, DiscoverySRV: s.Etcd.DiscoverySRV,
-			Username: s.Etcd.Username, Password: string(s.Etcd.Password),
-			KeyFile: s.Etcd.KeyFile, CertFile: s.Etcd.CertFile, CACertFile: s.Etcd.CAFile,
-			Node: s.Node, AllNodes: s.AllNodes, Logger: log,
-		})
-		return inbox.Source{Name: "etcd", Backend: b}, err
-	default:
-		return newKubernetes(s, true, log)
-	}
+func newEtcd(s settings.Settings, calico share, log *slog.Logger) (*etcd.Backend, error) {
+	return etcd.New(etcd.Config{
+		Endpoints: s.Etcd.Endpoints, DiscoverySRV: s.Etcd.DiscoverySRV,
+		Username: s.Etcd.Username, Password: string(s.Etcd.Password),
+		KeyFile: s.Etcd.KeyFile, CertFile: s.Etcd.CertFile, CACertFile: s.Etcd.CAFile,
+		Node: s.Node, AllNodes: s.AllNodes, Logger: log, FelixConfigurations: calico == felixAlone,
+	})
 }
 
 // gatherOnce reads the whole state from all sources, and stops them.

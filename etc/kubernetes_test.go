@@ -222,6 +222,36 @@ spec:
         - {name: var-run-calico, hostPath: {path: /var/run/calico}}
 `
 
+func TestTheComponentPutsBIRD2IntoCalicoNode(t *testing.T) {
+	dir := t.TempDir()
+	if err := os.CopyFS(filepath.Join(dir, "component"), os.DirFS("kubernetes/overlays/calico-node-bird2")); err != nil {
+		t.Fatal(err)
+	}
+	write(t, filepath.Join(dir, "calico.yaml"), calicoNode)
+	write(t, filepath.Join(dir, "kustomization.yaml"), "resources: [calico.yaml]\ncomponents: [component]\n")
+	pod := decode(t, kustomize(t, dir))["DaemonSet/calico-node"].(*appsv1.DaemonSet).Spec.Template.Spec
+	if len(pod.Containers) != 2 {
+		t.Fatalf("the pod has %d containers", len(pod.Containers))
+	}
+	for _, c := range pod.Containers {
+		if c.Name == "calico-node" {
+			for _, service := range []string{"bird", "bird6", "confd"} {
+				if !slices.ContainsFunc(c.VolumeMounts, func(m corev1.VolumeMount) bool { return m.MountPath == "/etc/service/available/"+service+"/run" }) {
+					t.Errorf("calico-node runs its own %s", service)
+				}
+			}
+			continue
+		}
+		if !slices.ContainsFunc(c.VolumeMounts, func(m corev1.VolumeMount) bool { return m.Name == "var-run-calico" && !m.ReadOnly }) {
+			t.Error("our program cannot make the sockets that calico-node's probes ask")
+		}
+		args := append(slices.Clone(c.Args), "--help")
+		if out, err := exec.Command(buildConfd(t), args...).CombinedOutput(); err != nil {
+			t.Errorf("confd %s: %v\n%s", strings.Join(args, " "), err, out)
+		}
+	}
+}
+
 func TestTheComponentPutsOurProgramIntoCalicoNode(t *testing.T) {
 	dir := t.TempDir()
 	if err := os.CopyFS(filepath.Join(dir, "component"), os.DirFS("kubernetes/overlays/calico-node")); err != nil {

@@ -46,6 +46,8 @@ type Config struct {
 	// of all nodes are.
 	Node     string
 	AllNodes bool
+	// FelixConfigurations reads those alone: the others come another way.
+	FelixConfigurations bool
 
 	PageSize         int           // keys in one answer; 0: 1000
 	RequestTimeout   time.Duration // for one request; 0: 10 s
@@ -78,7 +80,7 @@ func New(cfg Config) (*Backend, error) {
 	b := &Backend{
 		cfg:        cfg,
 		log:        cfg.Logger.With("backend", source),
-		ranges:     rangesFor(cfg.Node, cfg.AllNodes),
+		ranges:     rangesFor(cfg),
 		checker:    backends.NewChecker(),
 		resolver:   net.DefaultResolver,
 		maxMessage: defaultMaxMessage,

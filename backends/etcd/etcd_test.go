@@ -245,7 +245,7 @@ func TestHostileValues(t *testing.T) {
 		}
 		s.put(affinities+"ipv4/something", "else")
 		s.put(affinities+"ipv4/block/10.2.0.0-26", "")
-		big.put(resourceRoot+"ippools/huge", strings.Repeat(" ", maxValue+1))
+		big.put(resourceRoot+"ippools/huge", strings.Repeat(" ", backends.MaxObjectBytes+1))
 		s.do(node("good", 7))
 	}
 	check := func(f *follower) {

@@ -1,7 +1,6 @@
 package etcd
 
 import (
-	"fmt"
 	"strings"
 
 	clientv3 "go.etcd.io/etcd/client/v3"
@@ -14,9 +13,6 @@ const (
 	ipamRoot     = "/calico/ipam/v2/host/"
 )
 
-// maxValue is the largest value that is decoded, in bytes.
-const maxValue = 4 << 20
-
 // keyRange is a run of keys that hold one kind of resource: those from key up
 // to, but not, end; or key alone where end is empty.
 type keyRange struct {
@@ -27,16 +23,18 @@ type keyRange struct {
 }
 
 // rangesFor gives the ranges that matter to a node. They do not overlap.
-func rangesFor(node string, all bool) []keyRange {
-	own := []keyRange{
-		single(backends.KindFelixConfiguration, resourceRoot+"felixconfigurations/", "node."+node),
-		prefix(backends.KindBlockAffinity, ipamRoot+node+"/", ""),
+func rangesFor(cfg Config) []keyRange {
+	felix := []keyRange{
+		single(backends.KindFelixConfiguration, resourceRoot+"felixconfigurations/", "default"),
+		single(backends.KindFelixConfiguration, resourceRoot+"felixconfigurations/", "node."+cfg.Node),
 	}
-	if all {
-		own = []keyRange{
-			prefix(backends.KindFelixConfiguration, resourceRoot+"felixconfigurations/", "node."),
-			prefix(backends.KindBlockAffinity, ipamRoot, ""),
-		}
+	blocks := prefix(backends.KindBlockAffinity, ipamRoot+cfg.Node+"/", "")
+	if cfg.AllNodes {
+		felix[1] = prefix(backends.KindFelixConfiguration, resourceRoot+"felixconfigurations/", "node.")
+		blocks = prefix(backends.KindBlockAffinity, ipamRoot, "")
+	}
+	if cfg.FelixConfigurations {
+		return felix
 	}
 	return append([]keyRange{
 		prefix(backends.KindBGPConfiguration, resourceRoot+"bgpconfigurations/", ""),
@@ -44,8 +42,8 @@ func rangesFor(node string, all bool) []keyRange {
 		prefix(backends.KindBGPFilter, resourceRoot+"bgpfilters/", ""),
 		prefix(backends.KindIPPool, resourceRoot+"ippools/", ""),
 		prefix(backends.KindNode, resourceRoot+"nodes/", ""),
-		single(backends.KindFelixConfiguration, resourceRoot+"felixconfigurations/", "default"),
-	}, own...)
+		blocks,
+	}, felix...)
 }
 
 func single(kind backends.Kind, dir, name string) keyRange {
@@ -85,19 +83,7 @@ func (b *Backend) putEvent(key string, value []byte) (backends.Event, bool) {
 		node, rest := b.affinityKey(name)
 		return backends.AffinityEvent(node, rest, value)
 	}
-	e := backends.Event{Key: backends.Key{Kind: r.kind, Name: name}}
-	switch {
-	case name == "":
-		e.Err = fmt.Errorf("the key of this %s ends where its name should be", r.kind)
-	case len(value) > maxValue:
-		e.Resource, e.Err = backends.StandIn(e.Key, checkSize(value))
-	default:
-		e, ok = b.checker.Event(r.kind, name, value)
-	}
-	if !backends.HasEffect(e.Key) {
-		e = backends.Event{Key: e.Key, Warnings: e.Warnings}
-	}
-	return e, ok
+	return b.checker.KeyEvent(r.kind, name, value)
 }
 
 // affinityKey splits the key of an affinity, which is name below its range: the
@@ -122,11 +108,4 @@ func (b *Backend) goneEvent(key string) (backends.Event, bool) {
 		}
 	}
 	return backends.Event{Key: backends.Key{Kind: r.kind, Name: name}}, true
-}
-
-func checkSize(value []byte) error {
-	if len(value) > maxValue {
-		return fmt.Errorf("the value has %d bytes; more than %d are not read", len(value), maxValue)
-	}
-	return nil
 }

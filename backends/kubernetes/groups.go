@@ -20,13 +20,18 @@ type calicoKind struct {
 	optional bool // Calico releases without it are in use, or it is read only to warn
 }
 
+// calicoKinds are the kinds that cfg asks for.
 func calicoKinds(cfg Config) []calicoKind {
+	felix := calicoKind{kind: backends.KindFelixConfiguration, plural: "felixconfigurations", optional: true}
+	if !cfg.CalicoResources {
+		return []calicoKind{felix}
+	}
 	kinds := []calicoKind{
 		{kind: backends.KindBGPConfiguration, plural: "bgpconfigurations"},
 		{kind: backends.KindBGPPeer, plural: "bgppeers"},
 		{kind: backends.KindIPPool, plural: "ippools"},
 		{kind: backends.KindBGPFilter, plural: "bgpfilters", optional: true},
-		{kind: backends.KindFelixConfiguration, plural: "felixconfigurations", optional: true},
+		felix,
 	}
 	if !cfg.UsePodCIDR {
 		kinds = append(kinds, calicoKind{kind: backends.KindBlockAffinity, plural: "blockaffinities"})

@@ -67,6 +67,8 @@ func (h *hub) run(ctx context.Context) {
 	defer cancel()
 	if h.cfg.CalicoResources {
 		h.startCore(ctx)
+	}
+	if h.cfg.CalicoResources || h.cfg.FelixConfigurations {
 		h.startFinder(ctx)
 	}
 	if !h.tell(ctx, nil, "") {

@@ -51,6 +51,9 @@ type Config struct {
 	// CalicoResources asks for Nodes and Calico's custom resources. Where it is
 	// false (the datastore is another one), only what Need asks for is read.
 	CalicoResources bool
+	// FelixConfigurations asks for those, where CalicoResources does not: the others
+	// come another way.
+	FelixConfigurations bool
 	// APIGroup is GroupV1 or GroupV3; empty: the one that the server has, and
 	// GroupV1 where it has both. It is chosen once: a running program does not
 	// change over.

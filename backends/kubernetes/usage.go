@@ -20,7 +20,7 @@ var _ backends.UsageReader = (*Backend)(nil)
 // Usage reads the pools and the IPAMBlocks, page by page: see
 // backends.UsageReader.
 func (b *Backend) Usage(ctx context.Context, node string) (backends.Usage, error) {
-	if b.cfg.UsePodCIDR || !b.cfg.CalicoResources {
+	if b.cfg.UsePodCIDR || !b.cfg.CalicoResources && !b.cfg.FelixConfigurations {
 		return backends.Usage{}, fmt.Errorf("usage of the pools: %w: Calico's IPAM has no blocks here", backends.ErrNotReadable)
 	}
 	g, err := discover(ctx, b.client, b.cfg)

@@ -32,6 +32,9 @@ func (s *Selector) Matches(labels map[string]string) bool { return s.root.matche
 // node is one operation of a selector.
 type node interface {
 	matches(labels map[string]string) bool
+	// each names the labels that it asks for; misses says what does not hold.
+	each(func(label string))
+	misses(labels map[string]string) []Miss
 }
 
 type (

@@ -208,7 +208,7 @@ func (a *Agent) take(now time.Time, u backends.Update) {
 	was := a.inbox.InSync(u.Source)
 	a.conduct.memory.note(now, u.Events)
 	changed := a.inbox.Take(u)
-	if was != u.InSync || changed {
+	if was != u.InSync || changed || u.Server != nil {
 		a.news = true
 	}
 	if !changed || !a.inbox.Complete() {

@@ -74,6 +74,7 @@ type Settings struct {
 	Passwords   bool     `toml:"require-passwords,omitempty"`
 	Filters     string   `toml:"missing-filters,omitempty"`
 	PodCIDRs    bool     `toml:"use-pod-cidr,omitempty"`
+	RestartWait string   `toml:"graceful-restart-wait,omitempty"`
 
 	ConfDir        string            `toml:"confdir,omitempty"`
 	EndpointStatus string            `toml:"endpoint-status,omitempty"`
@@ -240,7 +241,7 @@ func (c *Case) fillSettings(t Settings) error {
 		"router-id": t.RouterID, "k8s-node-ref": t.K8sNodeRef, "bgp-log-severity": t.LogSeverity,
 		"advertise-cluster-ips": strings.Join(t.ClusterIPs, ","), "namespace": t.Namespace, "prefix": t.Prefix,
 		"require-passwords": strconv.FormatBool(t.Passwords), "missing-filters": t.Filters,
-		"use-pod-cidr": strconv.FormatBool(t.PodCIDRs),
+		"use-pod-cidr": strconv.FormatBool(t.PodCIDRs), "graceful-restart-wait": t.RestartWait,
 	} {
 		if text != "" {
 			values[name] = settings.Given{Text: text, From: c.at(name)}

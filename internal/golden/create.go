@@ -77,6 +77,9 @@ func writeCase(dir string, s settings.Settings, state *backends.State, log *slog
 		Namespace: s.Kubernetes.Namespace, Prefix: s.Templates.Prefix, Passwords: s.BGP.RequirePasswords,
 		PodCIDRs: s.Kubernetes.UsePodCIDR,
 	}
+	if s.BGP.RestartWait != settings.DefaultRestartWait {
+		out.RestartWait = s.BGP.RestartWait.String()
+	}
 	if s.BGP.MissingFilters != settings.MissingFiltersOpen {
 		out.Filters = string(s.BGP.MissingFilters)
 	}

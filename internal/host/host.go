@@ -34,6 +34,11 @@ type Host struct {
 // Find finds out which BIRD there is, and where.
 func (h *Host) Find(ctx context.Context) (birds.Daemons, error) { return birds.Find(ctx, h.BIRD) }
 
+// Dial connects to the BIRD that is given by its socket.
+func (h *Host) Dial(ctx context.Context) (*control.Client, error) {
+	return control.Dial(ctx, h.BIRD.Socket)
+}
+
 // Left reads what a program has left in a folder that ran here before.
 func (h *Host) Left(folder string) agent.Left {
 	var l agent.Left
@@ -79,11 +84,11 @@ func (h *Host) Survey(ctx context.Context, socket string, whole bool) ([]guard.S
 	if err != nil {
 		return seen, nil, err
 	}
-	return seen, routes(found), nil
+	return seen, Routes(found), nil
 }
 
-// routes are BIRD's routes, as policies know them.
-func routes(found []control.Route) []bgp.Route {
+// Routes are BIRD's routes, as policies know them.
+func Routes(found []control.Route) []bgp.Route {
 	list := make([]bgp.Route, len(found))
 	for i, r := range found {
 		list[i] = bgp.Route{Net: r.Net, Spare: !r.Best, Interface: r.Interface, Metric: r.Metric, LocalPref: r.LocalPref, Path: r.Path, Communities: communities(r)}

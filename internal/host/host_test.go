@@ -14,7 +14,7 @@ import (
 func TestRoutes(t *testing.T) {
 	metric, preference := uint32(512), uint32(100)
 	net := netip.MustParsePrefix("10.2.0.0/24")
-	got := routes([]control.Route{
+	got := Routes([]control.Route{
 		{Net: net, Protocol: "kernel1", Best: true, Interface: "cali1", Metric: &metric},
 		{Net: net, Protocol: "Mesh_10_0_0_2", BGP: true, Interface: "eth0", LocalPref: &preference, Path: []uint32{65000},
 			Communities: [][2]uint32{{1, 2}}, LargeCommunities: [][3]uint32{{1, 2, 3}}},

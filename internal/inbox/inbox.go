@@ -64,6 +64,7 @@ type source struct {
 	err      error
 	revision string
 	cluster  string
+	server   *backends.Server // that it reads through; nil: none
 	// serves is what a needer has settled; nil: nothing yet.
 	serves *backends.Needs
 }
@@ -192,7 +193,7 @@ func (in *Inbox) hear(u backends.Update) {
 	if s.inSync != u.InSync || s.since.IsZero() {
 		s.since = u.At
 	}
-	s.inSync, s.everSync, s.err = u.InSync, s.everSync || u.InSync, u.Err
+	s.inSync, s.everSync, s.err, s.server = u.InSync, s.everSync || u.InSync, u.Err, u.Server
 	in.doubted(u, s)
 	if u.Revision != "" {
 		s.revision = u.Revision
@@ -203,7 +204,12 @@ func (in *Inbox) hear(u backends.Update) {
 }
 
 // doubted looks whether an update is of an older store than before, or of another.
+// Servers between may lag behind each other, and know no revision but those of what
+// is there: what they say is no reason.
 func (in *Inbox) doubted(u backends.Update, s *source) {
+	if u.Server != nil {
+		return
+	}
 	now := Store{u.Cluster, u.Revision}
 	in.Trust.compare(u.Source, Store{s.cluster, s.revision}, now)
 	if u.Cluster != "" {
@@ -225,7 +231,7 @@ func (in *Inbox) InSync(name string) bool { return in.sources[name] != nil && in
 // Revision is what the store of Calico's resources calls the state that has
 // arrived; empty where it has no word for it.
 func (in *Inbox) Revision() string {
-	for _, name := range []string{"etcd", "kubernetes"} {
+	for _, name := range []string{"typha", "etcd", "kubernetes"} {
 		if s, ok := in.sources[name]; ok && s.revision != "" {
 			return s.revision
 		}
@@ -279,6 +285,9 @@ func (in *Inbox) Report() []report.Source {
 		row := report.Source{Name: name, InSync: s.inSync, Since: s.since, Revision: s.revision}
 		if s.err != nil {
 			row.Error = s.err.Error()
+		}
+		if s.server != nil {
+			row.Server = &report.Server{Address: s.server.Address, Version: s.server.Version, Since: s.server.Since, LagSeconds: s.server.Lag.Seconds()}
 		}
 		list = append(list, row)
 	}

@@ -36,6 +36,7 @@ const (
 	labelState     = "state"
 	labelStage     = "stage"
 	labelSource    = "source"
+	labelServer    = "server"
 	labelPool      = "pool"
 	labelName      = "name"
 	labelHash      = "hash"
@@ -61,6 +62,9 @@ func stateDefinitions() []Definition {
 		def("confd_ready", "1 where every source is in step and BIRD has confirmed every set, as /readyz says; else 0"),
 		def("confd_source_in_step", "1 where a source of the cluster's state has told all that it holds, and is being watched; else 0", labelSource),
 		def("confd_source_revision", "Revision of the newest state that a source has told, where it is a number", labelSource),
+		def("confd_source_server_info", "Always 1; the labels say which server a source reads through, and its version. Only for sources that have such servers (Typha), while connected", labelSource, labelServer, labelVersion),
+		def("confd_source_server_connected_timestamp_seconds", "When the connection to that server was made", labelSource),
+		def("confd_source_server_lag_seconds", "How much later than it was written the last sign of life of that server came, as far as the clocks of both machines agree", labelSource),
 		def("confd_pending_age_seconds", "How long the oldest change that is not live yet has been waiting; 0 where all are live"),
 		def("confd_held", "1 while a configuration is held back since it would take too many sessions away; else 0"),
 		def("confd_lost_sessions", "Sessions that were up before a change, should be up after it, and are not"),

@@ -61,8 +61,10 @@ func want(t *testing.T, text string, lines ...string) {
 // full is a report that has something for each metric, at odds with itself.
 func full(now time.Time) *report.Report {
 	return &report.Report{
-		Ready:   true,
-		Sources: []report.Source{{Name: "etcd", InSync: true, Revision: "4711"}, {Name: "workload", Revision: "x"}},
+		Ready: true,
+		Sources: []report.Source{{Name: "etcd", InSync: true, Revision: "4711"}, {Name: "workload", Revision: "x"}, {
+			Name: "typha", Server: &report.Server{Address: "10.0.0.1:5473", Version: "v3", Since: time.Unix(1000, 0), LagSeconds: 2},
+		}},
 		Sets: []report.Set{
 			{Name: "bird", State: "up", Version: "2.0.12", Rendered: "ab", Installed: "ab", Confirmed: "ab", Revision: "4700",
 				ConfirmedAt: time.UnixMilli(1700000000500)},
@@ -93,6 +95,8 @@ func TestStateComesFromTheReport(t *testing.T) {
 	text = scrape(t, m)
 	want(t, text, `confd_ready 1`, `confd_held 1`, `confd_held_sessions 2`, `confd_templates_refused 1`,
 		`confd_source_in_step{source="etcd"} 1`, `confd_source_in_step{source="workload"} 0`, `confd_source_revision{source="etcd"} 4711`,
+		`confd_source_server_info{server="10.0.0.1:5473",source="typha",version="v3"} 1`,
+		`confd_source_server_connected_timestamp_seconds{source="typha"} 1000`, `confd_source_server_lag_seconds{source="typha"} 2`,
 		`confd_config_info{bird="2.0.12",hash="ab",set="bird"} 1`, `confd_config_in_step{set="bird"} 1`, `confd_config_in_step{set="bird6"} 0`,
 		`confd_config_revision{set="bird"} 4700`, `confd_config_confirmed_timestamp_seconds{set="bird"} 1.7000000005e+09`,
 		`confd_config_confirmed_timestamp_seconds{set="bird6"} 0`, `confd_config_on_trial{set="bird"} 0`, `confd_config_on_trial{set="bird6"} 1`,

@@ -22,6 +22,7 @@ func newState(o Options, defs definitions) *state {
 	return &state{
 		report: o.Report, version: o.Version, node: o.Node,
 		gauges: defs.gauges("confd_build_info", "confd_ready", "confd_source_in_step", "confd_source_revision",
+			"confd_source_server_info", "confd_source_server_connected_timestamp_seconds", "confd_source_server_lag_seconds",
 			"confd_pending_age_seconds", "confd_held", "confd_held_sessions", "confd_lost_sessions", "confd_stale_age_seconds", "confd_templates_refused",
 			"confd_config_info", "confd_config_in_step", "confd_config_revision", "confd_config_confirmed_timestamp_seconds",
 			"confd_config_on_trial", "confd_config_restart_needed", "confd_bird_state", "confd_sessions_configured",
@@ -51,6 +52,7 @@ func (s *state) Collect(ch chan<- prometheus.Metric) {
 	for _, source := range r.Sources {
 		send("confd_source_in_step", number(source.InSync), source.Name)
 		send.revision("confd_source_revision", source.Revision, source.Name)
+		send.server(source)
 	}
 	for _, set := range r.Sets {
 		send.set(set)
@@ -82,6 +84,16 @@ func (send send) held(h *report.Held) {
 		lost = len(h.Lost)
 	}
 	send("confd_held_sessions", float64(lost))
+}
+
+// server sends what a source reads through.
+func (send send) server(s report.Source) {
+	if s.Server == nil {
+		return
+	}
+	send("confd_source_server_info", 1, s.Name, s.Server.Address, s.Server.Version)
+	send("confd_source_server_connected_timestamp_seconds", float64(s.Server.Since.Unix()), s.Name)
+	send("confd_source_server_lag_seconds", s.Server.LagSeconds, s.Name)
 }
 
 // revision sends one that is a number.

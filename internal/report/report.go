@@ -9,7 +9,10 @@
 // but for the program's own (ReadOwn).
 package report
 
-import "time"
+import (
+	"fmt"
+	"time"
+)
 
 // Format is the format of reports that this program writes, and the newest that it
 // reads. It grows where what a report has means something else.
@@ -62,11 +65,39 @@ type Report struct {
 
 // Source is where a source of the cluster's state stands.
 type Source struct {
-	Name     string    `json:"name"` // etcd, kubernetes, file, workload
+	Name     string    `json:"name"` // etcd, kubernetes, typha, file, workload
 	InSync   bool      `json:"in_sync"`
 	Since    time.Time `json:"since,omitzero"` // when InSync became so
 	Revision string    `json:"revision,omitempty"`
 	Error    string    `json:"error,omitempty"`
+	// Server is what it reads through; nil: nothing, or it is connected to none.
+	Server *Server `json:"server,omitempty"`
+}
+
+// Server is a server between a source and its datastore, such as Typha's.
+type Server struct {
+	Address string    `json:"address"`
+	Version string    `json:"version,omitempty"` // as it says itself; empty: it does not
+	Since   time.Time `json:"since"`             // when we were connected to it
+	// LagSeconds is how much later than it was written its last sign of life came,
+	// as far as the clocks of both machines agree.
+	LagSeconds float64 `json:"lag_seconds,omitempty"`
+}
+
+// String is the server with its version, when we were connected, and its lag.
+func (s *Server) String() string {
+	if s == nil {
+		return ""
+	}
+	text := s.Address
+	if s.Version != "" {
+		text += " (" + s.Version + ")"
+	}
+	text += " since " + s.Since.Format(time.RFC3339)
+	if s.LagSeconds > 0 {
+		text += fmt.Sprintf(", %.0f s behind", s.LagSeconds)
+	}
+	return text
 }
 
 // Set is where the files of one BIRD stand.

@@ -20,7 +20,7 @@ func Listen(addr string) (net.Listener, error) {
 	var l net.Listener
 	var err error
 	if path, ok := strings.CutPrefix(addr, "unix:"); ok {
-		l, err = listenUnix(path)
+		l, err = ListenUnix(path)
 	} else {
 		l, err = net.Listen("tcp", addr)
 	}
@@ -60,7 +60,8 @@ func advice(err error) string {
 	return ""
 }
 
-func listenUnix(path string) (net.Listener, error) {
+// ListenUnix opens a Unix socket, as Listen does, with the system's errors.
+func ListenUnix(path string) (net.Listener, error) {
 	if path == "" {
 		return nil, errors.New("unix: wants the path of a socket after it")
 	}
@@ -88,7 +89,7 @@ func removeStale(path string) error {
 		return err
 	}
 	if info.Mode()&fs.ModeSocket == 0 {
-		return errors.New("there is something that is not a socket: remove it, or give --listen another path")
+		return errors.New("there is something that is not a socket: remove it, or choose another path")
 	}
 	conn, err := net.DialTimeout("unix", path, time.Second)
 	if err == nil {

@@ -37,7 +37,7 @@ func details(r *report.Report) string {
 		if !s.InSync {
 			word = "out of step"
 		}
-		line(&b, s.InSync, "source "+s.Name, word, since(s.Since), part("revision", s.Revision), s.Error)
+		line(&b, s.InSync, "source "+s.Name, word, since(s.Since), part("revision", s.Revision), part("server", s.Server.String()), s.Error)
 	}
 	for _, s := range r.Sets {
 		inStep := s.Confirmed != "" && s.Confirmed == s.Installed && s.Confirmed == s.Rendered

@@ -139,7 +139,10 @@ func TestReadyz(t *testing.T) {
 	at := time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
 	good := report.Report{
 		Ready:   true,
-		Sources: []report.Source{{Name: "etcd", InSync: true, Since: at, Revision: "7"}},
+		Sources: []report.Source{
+			{Name: "etcd", InSync: true, Since: at, Revision: "7"},
+			{Name: "typha", InSync: true, Since: at, Server: &report.Server{Address: "10.0.0.1:5473", Version: "v3", Since: at, LagSeconds: 2}},
+		},
 		Sets: []report.Set{{Name: "bird", State: "up", Version: "2.0.12", Rendered: "ab", Installed: "ab", Confirmed: "ab",
 			Revision: "7", ConfirmedAt: at}},
 	}
@@ -165,6 +168,7 @@ func TestReadyz(t *testing.T) {
 		{"bad", "/readyz", &bad, 503, "source etcd is out of step\nset bird is not confirmed\n"},
 		{"good, in full", "/readyz?verbose", &good, 200, `ready
 [+] source etcd: in step, since 2026-01-02T03:04:05Z, revision 7
+[+] source typha: in step, since 2026-01-02T03:04:05Z, server 10.0.0.1:5473 (v3) since 2026-01-02T03:04:05Z, 2 s behind
 [+] set bird: confirmed, hash ab, revision 7, since 2026-01-02T03:04:05Z, BIRD 2.0.12 up
 `},
 		{"bad, in full", "/readyz?verbose", &bad, 503, `source etcd is out of step

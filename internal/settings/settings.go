@@ -9,6 +9,7 @@ import (
 	"io/fs"
 	"maps"
 	"os"
+	"path/filepath"
 	"regexp"
 	"slices"
 	"strconv"
@@ -16,6 +17,7 @@ import (
 
 	"github.com/BurntSushi/toml"
 
+	"confd/internal/birds"
 	"confd/internal/strict"
 )
 
@@ -120,12 +122,18 @@ func defaultLayer(table []Setting) Layer {
 func envLayer(table []Setting, lookup func(string) (string, bool)) Layer {
 	l := Layer{}
 	for _, s := range table {
-		if text, ok := lookup(s.Env); s.Env != "" && ok && text != "" {
-			l[s.Name] = Given{text, "variable " + s.Env}
+		for _, name := range s.Envs() {
+			if text, ok := lookup(name); ok && text != "" && !(len(s.OtherEnvs) > 0 && isNone(text)) {
+				l[s.Name] = Given{text, "variable " + name}
+				break
+			}
 		}
 	}
 	return l
 }
+
+// isNone is how Calico's manifests say that a variable is not set.
+func isNone(text string) bool { return strings.EqualFold(strings.TrimSpace(text), "none") }
 
 // tomlLayer reads the configuration file, which may be missing where nobody
 // asked for it.
@@ -244,6 +252,9 @@ func (s *Settings) complete(values Layer, around Surroundings) error {
 	if err := s.completeNode(values, around); err != nil {
 		return err
 	}
+	if err := s.checkCalicoSockets(values); err != nil {
+		return err
+	}
 	host, _ := around.LookupEnv("KUBERNETES_SERVICE_HOST")
 	s.Kubernetes.InCluster = host != ""
 	if s.Datastore == "" {
@@ -258,7 +269,13 @@ func (s *Settings) complete(values Layer, around Surroundings) error {
 	case s.Datastore != DatastoreFile && len(s.Data) > 0:
 		return fmt.Errorf("%s names files, but %s says %s: give --datastore file as well, or leave out one of them",
 			values["data"].From, values["datastore"].From, s.Datastore)
-	case s.Datastore == DatastoreEtcd:
+	case s.Datastore == DatastoreFile:
+		return nil
+	}
+	if err := s.Typha.check(values); err != nil {
+		return err
+	}
+	if s.Datastore == DatastoreEtcd && (s.Etcd.InUse() || !s.Typha.InUse()) {
 		return s.Etcd.check(values)
 	}
 	return nil
@@ -282,6 +299,27 @@ func (s *Settings) completeNode(values Layer, around Surroundings) error {
 	}
 	if !nodeName.MatchString(s.NodeRef) {
 		return fmt.Errorf("%s: %q: %s", values["k8s-node-ref"].From, s.NodeRef, expects)
+	}
+	return nil
+}
+
+// InUse says whether there is an etcd to ask.
+func (e Etcd) InUse() bool { return len(e.Endpoints) > 0 || e.DiscoverySRV != "" }
+
+// checkCalicoSockets refuses sockets for Calico's tools in the place of BIRD's own,
+// which is looked for in that very place where nothing says where it is.
+func (s *Settings) checkCalicoSockets(values Layer) error {
+	folder, from := s.Watch.CalicoSockets, values["calico-sockets"].From
+	switch {
+	case folder == "":
+		return nil
+	case strings.HasPrefix(s.BIRD.Version, "1"):
+		return fmt.Errorf("%s is for BIRD 2 and 3: Calico's tools read the sockets of BIRD 1.6 themselves", from)
+	case s.BIRD.Socket == "":
+		return fmt.Errorf("%s needs --socket (CONFD_SOCKET): where BIRD's own control socket is", from)
+	case slices.Contains([]string{filepath.Join(folder, "bird.ctl"), filepath.Join(folder, "bird6.ctl")}, filepath.Clean(s.BIRD.Socket)):
+		return fmt.Errorf("%s and %s: one of the sockets for Calico's tools would be in the place of BIRD's: have BIRD make its own elsewhere, such as %s",
+			from, values["socket"].From, birds.DebianSocket)
 	}
 	return nil
 }

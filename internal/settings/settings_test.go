@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
 	"net/netip"
 	"os"
 	"path/filepath"
@@ -56,6 +57,7 @@ func TestSettingsDefaults(t *testing.T) {
 		Node: "host-1", NodeRef: "host-1", Datastore: DatastoreEtcd, ConfigFile: "/etc/confd/confd.toml",
 		Etcd:       Etcd{Endpoints: []string{"http://a:2379", "http://b:2379"}},
 		Kubernetes: Kubernetes{Namespace: "kube-system"},
+		Typha:      Typha{Namespace: "kube-system", ReadTimeout: 30 * time.Second, WriteTimeout: 10 * time.Second},
 		BGP:        BGP{MissingFilters: MissingFiltersOpen, EndpointStatusPrefix: "/var/run/calico"},
 		BIRD:       birds.Settings{Version: "auto"},
 		Templates:  Templates{ConfDir: "/etc/confd", Prefix: "/calico", Mode: 0o640, Owner: -1, Group: -1},
@@ -113,7 +115,11 @@ func TestSettingsTable(t *testing.T) {
 		if row.Default != "" && !row.bind(&Settings{}).set(row.Default) {
 			t.Errorf("%s refuses its default", row.Name)
 		}
-		for _, name := range []string{"--" + row.Name, "--" + row.Alias, "variable " + row.Env, "field " + row.Field} {
+		labels := []string{"--" + row.Name, "--" + row.Alias, "field " + row.Field}
+		for _, variable := range row.Envs() {
+			labels = append(labels, "variable "+variable)
+		}
+		for _, name := range labels {
 			empty := name == "--" || strings.HasSuffix(name, " ")
 			if !empty && names[name] {
 				t.Errorf("%s is there twice", name)
@@ -265,6 +271,27 @@ func TestPlanCloses(t *testing.T) {
 		}
 		if got := s.Plan().BGP; got.CloseMissingFilters != want || !got.UsePodCIDR {
 			t.Errorf("%s: %+v", text, got)
+		}
+	}
+}
+
+func TestSocketsForCalicosToolsAreNotBIRDsOwn(t *testing.T) {
+	for name, c := range map[string]struct {
+		env  map[string]string
+		want string // of the error; empty: none
+	}{
+		"apart":            {map[string]string{"CONFD_SOCKET": "/run/bird/bird.ctl"}, ""},
+		"not told":         {nil, "needs --socket"},
+		"the same":         {map[string]string{"CONFD_SOCKET": "/var/run//calico/bird.ctl"}, "would be in the place of BIRD's"},
+		"the same for v6":  {map[string]string{"CONFD_SOCKET": "/var/run/calico/bird6.ctl"}, "would be in the place of BIRD's"},
+		"BIRD 1.6":         {map[string]string{"CONFD_SOCKET": "/run/bird/bird.ctl", "CONFD_BIRD": "1.6.8"}, "is for BIRD 2 and 3"},
+		"another in there": {map[string]string{"CONFD_SOCKET": "/var/run/calico/real.ctl"}, ""},
+	} {
+		env := map[string]string{"ETCD_ENDPOINTS": "http://a:2379", "CONFD_CALICO_SOCKETS": "/var/run/calico/"}
+		maps.Copy(env, c.env)
+		_, err := load(t, "", env, nil)
+		if (err == nil) != (c.want == "") || err != nil && !strings.Contains(err.Error(), c.want) {
+			t.Errorf("%s: %v, want %q", name, err, c.want)
 		}
 	}
 }

@@ -13,7 +13,10 @@ type Setting struct {
 	Short string // one-letter flag
 	Alias string // a second flag
 	Env   string
-	Field string // in spec of a CalicoAPIConfig file
+	// OtherEnvs are further variables, which count where the ones before are not
+	// set. Where there are any, a variable that says none counts as not set.
+	OtherEnvs []string
+	Field     string // in spec of a CalicoAPIConfig file
 	// Default is the default as text; Computed says it in words where it depends
 	// on something else.
 	Default  string
@@ -34,6 +37,7 @@ const (
 	CommandExport  = "export"
 	CommandStatus  = "status"
 	CommandApprove = "approve"
+	CommandExplain = "explain"
 )
 
 // The groups, in the order of help and reference.
@@ -41,6 +45,7 @@ const (
 	GroupNode       = "Node and datastore"
 	GroupEtcd       = "etcd"
 	GroupKubernetes = "Kubernetes"
+	GroupTypha      = "Typha"
 	GroupBGP        = "BGP"
 	GroupBIRD       = "BIRD"
 	GroupFiles      = "Templates and files"
@@ -52,7 +57,7 @@ const (
 
 // Groups are all groups, in that order.
 func Groups() []string {
-	return []string{GroupNode, GroupEtcd, GroupKubernetes, GroupBGP, GroupBIRD, GroupFiles, GroupRun, GroupSafety, GroupWatch, GroupLog}
+	return []string{GroupNode, GroupEtcd, GroupKubernetes, GroupTypha, GroupBGP, GroupBIRD, GroupFiles, GroupRun, GroupSafety, GroupWatch, GroupLog}
 }
 
 var (
@@ -62,6 +67,14 @@ var (
 
 // Kind is what the setting's text looks like.
 func (s Setting) Kind() Kind { return s.bind(&Settings{}).kind }
+
+// Envs are its variables, the first that is set wins.
+func (s Setting) Envs() []string {
+	if s.Env == "" {
+		return nil
+	}
+	return append([]string{s.Env}, s.OtherEnvs...)
+}
 
 // HasFlag says whether the named command has the setting's flag. Commands that
 // look at this node alone have few.
@@ -87,7 +100,7 @@ func (s Setting) DefaultText() string {
 func Table() []Setting {
 	var table []Setting
 	for _, rows := range [][]Setting{
-		nodeSettings(), etcdSettings(), kubernetesSettings(), bgpSettings(),
+		nodeSettings(), etcdSettings(), kubernetesSettings(), typhaSettings(), bgpSettings(),
 		birdSettings(), fileSettings(), runSettings(), safetySettings(), watchSettings(), logSettings(),
 	} {
 		table = append(table, rows...)
@@ -262,6 +275,11 @@ func bgpSettings() []Setting {
 			bind: func(s *Settings) value { return text(&s.BGP.EndpointStatusPrefix) },
 		},
 		{
+			Name: "graceful-restart-wait", Env: "CONFD_GRACEFUL_RESTART_WAIT", Default: DefaultRestartWait.String(), Group: GroupBGP,
+			Help: "how long a BIRD that was started with -R waits for its sessions before it puts routes into the kernel; 0s is BIRD's own time, 240 s",
+			bind: func(s *Settings) value { return restartWait(&s.BGP.RestartWait) },
+		},
+		{
 			Name: "require-passwords", Env: "CONFD_REQUIRE_PASSWORDS", Default: "false", Group: GroupBGP,
 			Help: "leave sessions out whose password is missing, instead of making them without one",
 			bind: func(s *Settings) value { return boolean(&s.BGP.RequirePasswords) },
@@ -291,12 +309,12 @@ func birdSettings() []Setting {
 			bind: func(s *Settings) value { return text(&s.BIRD.Binary) },
 		},
 		{
-			Name: "socket", Env: "CONFD_SOCKET", Group: GroupBIRD, Computed: "by BIRD's version", Commands: []string{CommandRun, CommandDiff},
+			Name: "socket", Env: "CONFD_SOCKET", Group: GroupBIRD, Computed: "by BIRD's version", Commands: []string{CommandRun, CommandDiff, CommandExplain},
 			Help: "control socket of BIRD (of BIRD 1.6: the one for IPv4)",
 			bind: func(s *Settings) value { return text(&s.BIRD.Socket) },
 		},
 		{
-			Name: "socket6", Env: "CONFD_SOCKET6", Group: GroupBIRD, Computed: "by BIRD's version", Commands: []string{CommandRun, CommandDiff},
+			Name: "socket6", Env: "CONFD_SOCKET6", Group: GroupBIRD, Computed: "by BIRD's version", Commands: []string{CommandRun, CommandDiff, CommandExplain},
 			Help: "control socket of BIRD 1.6 for IPv6",
 			bind: func(s *Settings) value { return text(&s.BIRD.Socket6) },
 		},
@@ -469,6 +487,11 @@ func watchSettings() []Setting {
 			Name: "ipam-metrics", Env: "CONFD_IPAM_METRICS", Default: "false", Group: GroupWatch, Commands: run,
 			Help: "metrics of the IP pools' use, for which all blocks are read; one node of a cluster is enough",
 			bind: func(s *Settings) value { return boolean(&s.Watch.IPAM) },
+		},
+		{
+			Name: "calico-sockets", Env: "CONFD_CALICO_SOCKETS", Group: GroupWatch, Commands: run, Computed: "none",
+			Help: "folder to make bird.ctl and bird6.ctl in, which answer calicoctl and calico-node in BIRD 1.6's words: for BIRD 2 and 3, with --socket",
+			bind: func(s *Settings) value { return text(&s.Watch.CalicoSockets) },
 		},
 		{
 			Name: "ready-file", Env: "CONFD_READY_FILE", Group: GroupWatch, Commands: run, Computed: "none",

@@ -27,6 +27,7 @@ type Settings struct {
 	ConfigFile   string   // path of the TOML file, already read where it exists
 	Etcd         Etcd
 	Kubernetes   Kubernetes
+	Typha        Typha
 	BGP          BGP
 	BIRD         birds.Settings
 	Templates    Templates
@@ -92,6 +93,10 @@ type Kubernetes struct {
 	InCluster   bool   // the program runs in a pod, which Kubernetes tells of its API server
 }
 
+// DefaultRestartWait is long enough for two tries of every session that is alive:
+// its peer answers within connect retry time (5 s) or error wait time (30 s).
+const DefaultRestartWait = time.Minute
+
 // BGP changes what the node speaks.
 type BGP struct {
 	RouterID    string // empty, "hash" or an IPv4 address
@@ -102,6 +107,9 @@ type BGP struct {
 	MissingFilters MissingFilters
 	// RequirePasswords leaves sessions out whose password is not there.
 	RequirePasswords bool
+	// RestartWait is how long a BIRD that was started with -R waits for its sessions;
+	// 0: BIRD's own time.
+	RestartWait time.Duration
 	// EndpointStatusPrefix is the folder that holds endpoint-status/.
 	EndpointStatusPrefix string
 }
@@ -147,6 +155,8 @@ type Watch struct {
 	Sessions  bool   // metrics of each session
 	IPAM      bool   // metrics of the pools' use
 	ReadyFile string // path; empty: none
+	// CalicoSockets is the folder of sockets that answer Calico's own tools; empty: none.
+	CalicoSockets string
 }
 
 // Log is about the program's own log.
@@ -160,7 +170,7 @@ type Log struct {
 // such: no name is looked up.
 func (s Settings) datastoreAddresses() []netip.Addr {
 	var addrs []netip.Addr
-	for _, server := range append(slices.Clone(s.Etcd.Endpoints), s.Kubernetes.APIEndpoint) {
+	for _, server := range append(slices.Clone(s.Etcd.Endpoints), s.Kubernetes.APIEndpoint, s.Typha.Addr) {
 		host := server
 		if u, err := url.Parse(server); err == nil && u.Host != "" {
 			host = u.Hostname()
@@ -180,7 +190,7 @@ func (s Settings) Plan() plan.Settings {
 		BGP: bgp.Options{
 			Node: s.Node, K8sNode: s.NodeRef, RouterID: s.BGP.RouterID,
 			ClusterIPs: s.BGP.ClusterIPs, LogSeverity: s.BGP.LogSeverity,
-			SecretNamespace: s.Kubernetes.Namespace, RequirePasswords: s.BGP.RequirePasswords,
+			SecretNamespace: s.Kubernetes.Namespace, RequirePasswords: s.BGP.RequirePasswords, RestartWait: s.BGP.RestartWait,
 			Datastore:  s.datastoreAddresses(),
 			UsePodCIDR: s.Kubernetes.UsePodCIDR, CloseMissingFilters: s.BGP.MissingFilters == MissingFiltersClosed,
 		},

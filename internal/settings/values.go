@@ -132,6 +132,14 @@ func pause(p *time.Duration) value {
 	}}
 }
 
+// restartWait reads a duration of whole seconds, as BIRD has it.
+func restartWait(p *time.Duration) value {
+	return value{KindDuration, "a duration of whole seconds such as 60s, 1h at most", func(s string) (ok bool) {
+		*p, ok = parsed(time.ParseDuration(strings.TrimSpace(s)))
+		return ok && *p >= 0 && *p <= time.Hour && *p%time.Second == 0
+	}}
+}
+
 // pauseOrAuto reads a duration that may be 0, or the word that leaves it to the
 // program.
 func pauseOrAuto(p *time.Duration) value {

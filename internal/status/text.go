@@ -71,6 +71,13 @@ func (v *View) summary() []string {
 	default:
 		lines = append(lines, "confd has left no report here: only what BIRD says is known")
 	}
+	if v.Report != nil {
+		for _, s := range v.Report.Sources {
+			if s.Server != nil {
+				lines = append(lines, fmt.Sprintf("%s: reads through %s", s.Name, s.Server))
+			}
+		}
+	}
 	for _, b := range v.BIRDs {
 		lines = append(lines, v.birdLine(b))
 	}

@@ -74,6 +74,9 @@ func InNetns(ns string) BirdOption { return func(b *BirdDaemon) { b.netns = ns }
 // WithSocket puts the control socket at path instead of in a folder of its own.
 func WithSocket(path string) BirdOption { return func(b *BirdDaemon) { b.Socket = path } }
 
+// WithArgs adds arguments to the daemon's.
+func WithArgs(args ...string) BirdOption { return func(b *BirdDaemon) { b.args = args } }
+
 // AsBird6 runs bird6 instead of bird.
 func AsBird6() BirdOption { return func(b *BirdDaemon) { b.program = "bird6" } }
 
@@ -86,6 +89,7 @@ type BirdDaemon struct {
 	tb      testing.TB
 	netns   string
 	program string
+	args    []string
 	log     syncBuffer
 	cmd     *exec.Cmd
 	done    chan struct{} // closed when cmd has ended
@@ -116,7 +120,7 @@ func StartBird(tb testing.TB, version, conf string, opts ...BirdOption) *BirdDae
 
 func (b *BirdDaemon) start() {
 	b.tb.Helper()
-	args := []string{b.program, "-f", "-c", b.Conf, "-s", b.Socket, "-P", b.Socket + ".pid"}
+	args := append([]string{b.program, "-f", "-c", b.Conf, "-s", b.Socket, "-P", b.Socket + ".pid"}, b.args...)
 	if b.netns != "" {
 		args = append([]string{"ip", "netns", "exec", b.netns}, args...)
 	}

@@ -15,34 +15,8 @@ mkdir -p "$dir"
 dir=$(cd "$dir" && pwd)
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
-
-# A private apt state: its own package lists and cache, the machine's own
-# mirror and keys, and a suite of our choice.
-mirror() {
-    { cat /etc/apt/sources.list /etc/apt/sources.list.d/*.list 2>/dev/null || true; } |
-        sed -n 's/^deb \(\[[^]]*\] \)\{0,1\}\([^ ]*\/debian\/\{0,1\}\) .*/\2/p' | head -n 1
-}
-uri=$({ cat /etc/apt/sources.list.d/*.sources 2>/dev/null || true; } |
-    sed -n 's/^URIs: *\([^ ]*\/debian\/\{0,1\}\) *$/\1/p' | head -n 1)
-[ -n "$uri" ] || uri=$(mirror)
-[ -n "$uri" ] || uri=http://deb.debian.org/debian
-
-prepare() { # SUITE
-    apt="$work/$1"
-    mkdir -p "$apt/parts" "$apt/lists/partial" "$apt/cache/archives/partial"
-    : >"$apt/status"
-    printf 'Types: deb\nURIs: %s\nSuites: %s\nComponents: main\nSigned-By: /usr/share/keyrings/debian-archive-keyring.gpg\n' \
-        "$uri" "$1" >"$apt/parts/birds.sources"
-    private update -qq
-}
-private() {
-    cmd=$1
-    shift
-    "apt-$([ "$cmd" = update ] || [ "$cmd" = download ] || [ "$cmd" = install ] && echo get || echo cache)" \
-        -o Dir::Etc::sourcelist=/dev/null -o Dir::Etc::sourceparts="$apt/parts" \
-        -o Dir::State::lists="$apt/lists" -o Dir::State::status="$apt/status" \
-        -o Dir::Cache="$apt/cache" -o APT::Sandbox::User=root "$cmd" "$@"
-}
+# shellcheck source=internal/testenv/debian.sh
+. "$(dirname "$0")/debian.sh"
 
 # fetch SUITE PACKAGE VERSION: unpacks PACKAGE and the libraries it needs, and
 # writes the wrappers. VERSION is a prefix of the Debian version.
@@ -51,7 +25,7 @@ fetch() {
     [ -x "$out/bird" ] && return 0
     [ -d "$work/$1" ] || prepare "$1" || return 1
     apt="$work/$1"
-    found=$(private madison "$2" | awk -v v="$3" '{ if (index($3, v) == 1) { print $3; exit } }')
+    found=$(version "$2" "$3")
     [ -n "$found" ] || return 1
     rm -rf "$apt/cache/archives"
     mkdir -p "$apt/cache/archives/partial" "$out.new/root"

@@ -6,7 +6,6 @@ import (
 	"net/netip"
 	"os"
 	"os/exec"
-	"slices"
 	"strings"
 	"testing"
 )
@@ -18,12 +17,17 @@ type Host struct {
 }
 
 // Lab is a network that a test makes for itself: one namespace for each host,
-// and one that holds the bridge which joins them. Nothing outside them changes.
+// and one, the hub, that holds the bridges which join them. Nothing outside them
+// changes.
 type Lab struct {
 	tb     testing.TB
-	prefix string // of the namespaces' names; unique in the machine
-	hosts  []string
+	prefix string            // of the namespaces' names; unique in the machine
+	ports  map[string]string // the bridge of each port of the hub
+	cables map[string]string // the hub's port of each host's interface, as in "host eth0"
 }
+
+// firstBridge joins the hosts that NewLab and AddHost make.
+const firstBridge = "br0"
 
 // NewLab makes the namespaces and joins them. They are removed with the test.
 // Where the test may not do that (it takes root) it is skipped.
@@ -35,14 +39,54 @@ func NewLab(tb testing.TB, hosts ...Host) *Lab {
 	if _, err := exec.LookPath("ip"); err != nil {
 		tb.Skip("the program ip is missing: `make deps` installs it (package iproute2)")
 	}
-	l := &Lab{tb: tb, prefix: fmt.Sprintf("confd-%d-%s-", os.Getpid(), rand.Text()[:6])}
-	l.addNamespace("hub")
-	l.ip("-n", l.NS("hub"), "link", "add", "br0", "type", "bridge")
-	l.ip("-n", l.NS("hub"), "link", "set", "br0", "up")
+	l := &Lab{tb: tb, prefix: fmt.Sprintf("confd-%d-%s-", os.Getpid(), rand.Text()[:6]),
+		ports: map[string]string{}, cables: map[string]string{}}
+	l.AddNamespace("hub")
+	l.AddBridge(firstBridge)
 	for _, h := range hosts {
-		l.addHost(h)
+		l.AddHost(h)
 	}
 	return l
+}
+
+// AddHost adds a machine with its interface on the first bridge.
+func (l *Lab) AddHost(h Host) {
+	l.tb.Helper()
+	l.AddForwarder(h.Name)
+	l.Connect(h.Name, "eth0", firstBridge, h.Addrs...)
+}
+
+// AddForwarder adds a machine that has no interface yet and forwards packets, as
+// nodes and routers do.
+func (l *Lab) AddForwarder(name string) {
+	l.tb.Helper()
+	l.AddNamespace(name)
+	l.Exec(name, "sh", "-c", "echo 1 | tee /proc/sys/net/ipv4/ip_forward >/proc/sys/net/ipv6/conf/all/forwarding")
+}
+
+// AddBridge adds a bridge, which is a subnet's wire. Its name has at most 15
+// characters.
+func (l *Lab) AddBridge(name string) {
+	l.tb.Helper()
+	l.ip("-n", l.NS("hub"), "link", "add", name, "type", "bridge")
+	l.ip("-n", l.NS("hub"), "link", "set", name, "up")
+}
+
+// Connect gives a host one more interface, on a bridge, with these addresses.
+func (l *Lab) Connect(host, device, bridge string, addrs ...netip.Prefix) {
+	l.tb.Helper()
+	port := fmt.Sprintf("port%d", len(l.ports))
+	l.ports[port], l.cables[host+" "+device] = bridge, port
+	l.ip("-n", l.NS("hub"), "link", "add", port, "type", "veth", "peer", "name", device, "netns", l.NS(host))
+	l.ip("-n", l.NS("hub"), "link", "set", port, "master", bridge, "up")
+	for _, a := range addrs {
+		args := []string{"-n", l.NS(host), "addr", "add", a.String(), "dev", device}
+		if a.Addr().Is6() {
+			args = append(args, "nodad") // usable at once
+		}
+		l.ip(args...)
+	}
+	l.ip("-n", l.NS(host), "link", "set", device, "up")
 }
 
 // NS is the name of a host's namespace, for `ip netns exec` and InNetns.
@@ -73,8 +117,8 @@ func (l *Lab) Command(host string, cmd ...string) *exec.Cmd {
 	return exec.Command("ip", append([]string{"netns", "exec", l.NS(host)}, cmd...)...)
 }
 
-// Unplug takes a host off the bridge. Its interface stays up: as when a switch
-// fails, nothing tells the host.
+// Unplug takes a host's eth0 off its bridge. The interface stays up: as when a
+// switch fails, nothing tells the host.
 func (l *Lab) Unplug(host string) {
 	l.tb.Helper()
 	l.ip("-n", l.NS("hub"), "link", "set", l.port(host), "nomaster")
@@ -83,40 +127,40 @@ func (l *Lab) Unplug(host string) {
 // Plug undoes Unplug.
 func (l *Lab) Plug(host string) {
 	l.tb.Helper()
-	l.ip("-n", l.NS("hub"), "link", "set", l.port(host), "master", "br0")
+	port := l.port(host)
+	l.ip("-n", l.NS("hub"), "link", "set", port, "master", l.ports[port])
 }
 
-// port is the hub's end of the host's cable.
+// Move puts the plug of a host's eth0 into another bridge, until Plug.
+func (l *Lab) Move(host, bridge string) {
+	l.tb.Helper()
+	l.ip("-n", l.NS("hub"), "link", "set", l.port(host), "master", bridge)
+}
+
+// CutCable takes the carrier of a host's eth0 away, as a pulled cable does.
+func (l *Lab) CutCable(host string) {
+	l.tb.Helper()
+	l.ip("-n", l.NS("hub"), "link", "set", l.port(host), "down")
+}
+
+// MendCable undoes CutCable.
+func (l *Lab) MendCable(host string) {
+	l.tb.Helper()
+	l.ip("-n", l.NS("hub"), "link", "set", l.port(host), "up")
+}
+
+// port is the hub's end of the cable of a host's eth0.
 func (l *Lab) port(host string) string {
 	l.tb.Helper()
-	i := slices.Index(l.hosts, host)
-	if i < 0 {
-		l.tb.Fatalf("the lab has no host %q", host)
+	port, ok := l.cables[host+" eth0"]
+	if !ok {
+		l.tb.Fatalf("the lab has no host %q with an eth0", host)
 	}
-	return fmt.Sprintf("port%d", i)
+	return port
 }
 
-func (l *Lab) addHost(h Host) {
-	l.tb.Helper()
-	l.addNamespace(h.Name)
-	l.hosts = append(l.hosts, h.Name)
-	port := l.port(h.Name)
-	l.ip("-n", l.NS("hub"), "link", "add", port, "type", "veth", "peer", "name", "eth0", "netns", l.NS(h.Name))
-	l.ip("-n", l.NS("hub"), "link", "set", port, "master", "br0", "up")
-	for _, a := range h.Addrs {
-		args := []string{"-n", l.NS(h.Name), "addr", "add", a.String(), "dev", "eth0"}
-		if a.Addr().Is6() {
-			args = append(args, "nodad") // usable at once
-		}
-		l.ip(args...)
-	}
-	l.ip("-n", l.NS(h.Name), "link", "set", "eth0", "up")
-	for _, key := range []string{"net/ipv4/ip_forward", "net/ipv6/conf/all/forwarding"} {
-		l.Exec(h.Name, "sh", "-c", "echo 1 >/proc/sys/"+key)
-	}
-}
-
-func (l *Lab) addNamespace(name string) {
+// AddNamespace adds a namespace with nothing in it but its loopback interface.
+func (l *Lab) AddNamespace(name string) {
 	l.tb.Helper()
 	if out, err := exec.Command("ip", "netns", "add", l.NS(name)).CombinedOutput(); err != nil {
 		// Containers often lack the right, root or not.

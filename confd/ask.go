@@ -1,0 +1,154 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"log/slog"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+	"sigs.k8s.io/yaml"
+
+	"confd/backends"
+	"confd/bgp"
+	"confd/internal/birds"
+	"confd/internal/explain"
+	"confd/internal/host"
+	"confd/internal/settings"
+	"confd/internal/status"
+	"confd/internal/terminal"
+	"confd/reload/control"
+)
+
+// The forms of what a question is answered in.
+const (
+	answerText = "text"
+	answerJSON = "json"
+	answerYAML = "yaml"
+)
+
+// answer is what is printed: a value for programs, which writes itself for people.
+type answer interface{ Text(p *terminal.Page) }
+
+// askCommand makes cmd one that answers a question about the cluster: with the
+// settings of the named command, and the form of the answer.
+func (p program) askCommand(name string, cmd *cobra.Command, ask func(context.Context, settings.Settings, []string) (answer, error)) *cobra.Command {
+	output := answerText
+	flags := settings.Layer{}
+	addFlags(cmd.Flags(), name, flags)
+	cmd.Flags().StringVarP(&output, "output", "o", output, "form of the answer: text, json or yaml")
+	cmd.RunE = func(cmd *cobra.Command, args []string) error {
+		if !slices.Contains([]string{answerText, answerJSON, answerYAML}, output) {
+			return settings.Error{Err: fmt.Errorf("--output: %q: expected text, json or yaml", output)}
+		}
+		s, err := settings.Load(flags, p.around)
+		if err != nil {
+			return err
+		}
+		if !s.Log.Given { // that a store was read is no part of an answer
+			s.Log.Level = slog.LevelWarn
+		}
+		a, err := ask(cmd.Context(), s, args)
+		if a == nil {
+			return err
+		}
+		if printErr := p.answer(a, output); printErr != nil {
+			return printErr
+		}
+		return err
+	}
+	return cmd
+}
+
+// answer prints an answer in a form.
+func (p program) answer(a answer, form string) error {
+	if form == answerText {
+		page := terminal.PageFor(p.stdout, p.around.LookupEnv)
+		a.Text(page)
+		_, err := io.WriteString(p.stdout, page.String())
+		return err
+	}
+	var b bytes.Buffer
+	e := json.NewEncoder(&b)
+	e.SetIndent("", "  ")
+	e.SetEscapeHTML(false)
+	if err := e.Encode(a); err != nil {
+		return fmt.Errorf("writing the answer: %w", err)
+	}
+	text := terminal.JSON(b.Bytes())
+	if form == answerYAML {
+		var err error
+		if text, err = yaml.JSONToYAML(text); err != nil {
+			return fmt.Errorf("writing the answer: %w", err)
+		}
+	}
+	_, err := p.stdout.Write(text)
+	return err
+}
+
+// wholeState reads the state of the cluster with what concerns other nodes.
+func wholeState(ctx context.Context, s settings.Settings, log *slog.Logger) (*backends.State, error) {
+	s.AllNodes = true
+	return gatherOnce(ctx, s, log)
+}
+
+// needArguments refuses any other number of arguments than names has.
+func needArguments(names ...string) cobra.PositionalArgs {
+	return func(cmd *cobra.Command, args []string) error {
+		if len(args) == len(names) {
+			return nil
+		}
+		return settings.Error{Err: fmt.Errorf("%s needs %s, and has %d arguments (see %s --help)", cmd.CommandPath(), strings.Join(names, " and "), len(args), cmd.CommandPath())}
+	}
+}
+
+// liveTimeout is how long BIRD may take to say how things are.
+const liveTimeout = 5 * time.Second
+
+// askBirds asks this node's BIRDs for their sessions and, where that is wanted, for
+// their routes; nil: there is none that answers.
+func askBirds(ctx context.Context, s birds.Settings, routes bool) *explain.Live {
+	var live *explain.Live
+	for _, socket := range statusSockets(s) {
+		if one := askBird(ctx, socket, routes); one != nil {
+			if live == nil {
+				live = &explain.Live{}
+			}
+			live.Sessions = append(live.Sessions, one.Sessions...)
+			live.Routes = append(live.Routes, one.Routes...)
+		}
+	}
+	return live
+}
+
+func askBird(ctx context.Context, socket string, routes bool) *explain.Live {
+	ctx, cancel := context.WithTimeout(ctx, liveTimeout)
+	defer cancel()
+	c, err := control.Dial(ctx, socket)
+	if err != nil {
+		return nil
+	}
+	defer c.Close()
+	sessions, err := c.Sessions(ctx)
+	if err != nil {
+		return nil
+	}
+	live := &explain.Live{}
+	for _, x := range sessions {
+		live.Sessions = append(live.Sessions, explain.LiveSession{
+			Name: x.Name, Up: x.Established(), State: x.State, Since: x.Since, Info: x.Info, LastError: x.LastError, Meaning: status.Meaning(x),
+		})
+	}
+	if routes {
+		live.Routes = []bgp.Route{}
+		if found, err := c.Routes(ctx); err == nil {
+			live.Routes = host.Routes(found)
+		}
+	}
+	return live
+}

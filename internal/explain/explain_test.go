@@ -1,0 +1,93 @@
+package explain
+
+import (
+	"context"
+	"flag"
+	"fmt"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"confd/backends"
+	"confd/backends/file"
+	"confd/bgp"
+	"confd/internal/terminal"
+)
+
+var update = flag.Bool("update", false, "write the answers into testdata")
+
+// TestAnswers asks the questions of testdata, each a line that begins with "> ",
+// about the cluster of the same name.
+func TestAnswers(t *testing.T) {
+	paths, err := filepath.Glob("testdata/*.txt")
+	if err != nil || len(paths) == 0 {
+		t.Fatal(paths, err)
+	}
+	for _, path := range paths {
+		t.Run(strings.TrimSuffix(filepath.Base(path), ".txt"), func(t *testing.T) { testAnswers(t, path) })
+	}
+}
+
+func testAnswers(t *testing.T, path string) {
+	want, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	asker := New(stateOf(t, strings.TrimSuffix(path, ".txt")+".yaml"), bgp.Options{Node: "node-1", SecretNamespace: "kube-system"}, nil)
+	var got strings.Builder
+	for line := range strings.Lines(string(want)) {
+		if question, ok := strings.CutPrefix(line, "> "); ok {
+			fmt.Fprintf(&got, "%s%s", line, answerTo(asker, strings.Fields(question)))
+		}
+	}
+	if *update {
+		want = []byte(got.String())
+		if err := os.WriteFile(path, want, 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if got.String() != string(want) {
+		t.Errorf("got\n%s\nwant\n%s", got.String(), want)
+	}
+}
+
+func answerTo(a *Asker, words []string) string {
+	text, err := ask(a, words)
+	if err != nil {
+		return "error: " + err.Error() + "\n"
+	}
+	p := &terminal.Page{Width: 110}
+	text.Text(p)
+	return p.String()
+}
+
+func ask(a *Asker, words []string) (interface{ Text(*terminal.Page) }, error) {
+	switch words[0] {
+	case "session":
+		x, err := a.Party(words[1])
+		if err != nil {
+			return nil, err
+		}
+		y, err := a.Party(words[2])
+		if err != nil {
+			return nil, err
+		}
+		return a.Session(x, y)
+	}
+	return nil, fmt.Errorf("no question: %s", words[0])
+}
+
+func stateOf(t testing.TB, path string) *backends.State {
+	t.Helper()
+	events, err := file.Load(context.Background(), []string{path}, slog.New(slog.DiscardHandler))
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := backends.NewState()
+	for _, e := range events {
+		s.Apply(e)
+	}
+	return s
+}

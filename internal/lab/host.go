@@ -1,0 +1,246 @@
+package lab
+
+import (
+	"context"
+	"fmt"
+	"net/netip"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"confd/internal/testenv"
+	"confd/reload/control"
+)
+
+// HostConfig says what a host of the cluster is like.
+type HostConfig struct {
+	Name string
+	// Addresses of eth0, with the length of the subnet: the first of each family is
+	// the node's.
+	Addresses []string
+	// Subnet is where the host is; empty: the first.
+	Subnet string
+	// BIRD is the version; empty: 2.0.12.
+	BIRD string
+	// Blocks are IPAM's, confirmed for this node.
+	Blocks []string
+	// AS, ClusterID and Labels are as in NodeObject.
+	AS                uint32
+	ClusterID         string
+	Labels            map[string]string
+	LabelsOfCalicoctl bool
+	// Env is more of confd's environment, and wins over what the laboratory sets.
+	Env []string
+	// BirdFlags are BIRD's, besides files and sockets; nil: -R, as in the manifests.
+	BirdFlags []string
+}
+
+// Host is a node of the cluster: a machine with confd and BIRD.
+type Host struct {
+	*Machine
+	// Node is the node as the datastore has it: Publish writes it after a change.
+	Node NodeObject
+	// Version is BIRD's: a host that is restarted may have another one.
+	Version   string
+	Env       []string
+	BirdFlags []string
+	Blocks    []netip.Prefix
+	// Confd and Birds are what runs; BIRD 1 is two daemons, IPv4's first.
+	Confd *Process
+	Birds []*Bird
+
+	port *storePort
+}
+
+// Bird is a BIRD that runs on a host.
+type Bird struct {
+	*Process
+	Socket string
+}
+
+// defaultBIRD is for tests that are not about versions.
+const defaultBIRD = "2.0.12"
+
+// AddHost adds a host to the network, and its node and blocks to the datastore.
+// Nothing runs on it yet.
+func (l *Lab) AddHost(c HostConfig) *Host {
+	l.tb.Helper()
+	h := &Host{Machine: l.AddMachine(c.Name, c.Subnet, c.Addresses...), Version: c.BIRD, Env: c.Env, BirdFlags: c.BirdFlags}
+	if h.Version == "" {
+		h.Version = defaultBIRD
+	}
+	if h.BirdFlags == nil {
+		h.BirdFlags = []string{"-R"}
+	}
+	if err := os.Mkdir(h.confDir(), 0o755); err != nil {
+		l.tb.Fatal(err)
+	}
+	h.Node = NodeObject{Name: c.Name, IPv4: h.address(false), IPv6: h.address(true),
+		AS: c.AS, ClusterID: c.ClusterID, Labels: c.Labels, LabelsOfCalicoctl: c.LabelsOfCalicoctl}
+	h.port = openStorePort(l.tb, h.NS(), l.Store.address())
+	h.Publish()
+	for _, b := range c.Blocks {
+		h.AddBlock(b)
+	}
+	l.Hosts = append(l.Hosts, h)
+	return h
+}
+
+// Publish writes the host's Node to the datastore.
+func (h *Host) Publish() {
+	h.lab.tb.Helper()
+	h.lab.Store.ApplyNode(h.Node)
+}
+
+// AddBlock gives the node one more block.
+func (h *Host) AddBlock(block string) {
+	h.lab.tb.Helper()
+	p := netip.MustParsePrefix(block)
+	h.Blocks = append(h.Blocks, p)
+	h.lab.Store.ApplyAffinity(Affinity{h.Name, p})
+}
+
+// Start starts confd on all hosts, and BIRD when its files are there.
+func (l *Lab) Start() {
+	l.tb.Helper()
+	for _, h := range l.Hosts {
+		h.StartConfd()
+	}
+	for _, h := range l.Hosts {
+		h.StartBIRD()
+	}
+}
+
+// Start starts confd on this host, and BIRD when its files are there.
+func (h *Host) Start() {
+	h.lab.tb.Helper()
+	h.StartConfd()
+	h.StartBIRD()
+}
+
+// StartConfd starts confd.
+func (h *Host) StartConfd() {
+	h.lab.tb.Helper()
+	h.Confd = h.Machine.Start("confd", h.environment(), confdProgram(h.lab.tb), "run")
+}
+
+// environment is confd's. The settings are the usual ones, but that it looks more
+// often whether all is as it was left.
+func (h *Host) environment() []string {
+	return append(append([]string{
+		"NODENAME=" + h.Name,
+		"CONFD_BIRD_BINARY=" + testenv.Bird(h.lab.tb, h.Version),
+		"CONFD_BIRD_DIR=" + h.confDir(),
+		"CONFD_SOCKET=" + filepath.Join(h.dir, "bird.ctl"),
+		"CONFD_SOCKET6=" + filepath.Join(h.dir, "bird6.ctl"),
+		"CONFD_CONFDIR=" + filepath.Join(h.dir, "none"),
+		"CONFD_CONFIG_FILE=",
+		"CONFD_LISTEN=unix:" + filepath.Join(h.dir, "http.sock"),
+		"CONFD_VERIFY_INTERVAL=1s",
+		"CALICO_ENDPOINT_STATUS_PATH_PREFIX=" + h.dir,
+	}, h.lab.Store.environment()...), h.Env...)
+}
+
+func (h *Host) confDir() string { return filepath.Join(h.dir, "etc") }
+
+// RunConfd runs another command of confd on the host, as `status` is, and returns
+// its output and exit code.
+func (h *Host) RunConfd(args ...string) (string, int) {
+	h.lab.tb.Helper()
+	cmd := h.lab.Net.Command(h.Name, append([]string{confdProgram(h.lab.tb)}, args...)...)
+	cmd.Env = append([]string{"PATH=" + os.Getenv("PATH")}, h.environment()...)
+	out, err := cmd.CombinedOutput()
+	if cmd.ProcessState == nil {
+		h.lab.tb.Fatalf("confd on %s: %v", h.Name, err)
+	}
+	return string(out), cmd.ProcessState.ExitCode()
+}
+
+// daemon is one of the BIRDs that a version has.
+type daemon struct{ program, conf, socket string }
+
+func (h *Host) daemons() []daemon {
+	if strings.HasPrefix(h.Version, "1.") {
+		return []daemon{{"bird", "bird.cfg", "bird.ctl"}, {"bird6", "bird6.cfg", "bird6.ctl"}}
+	}
+	return []daemon{{"bird", "bird.conf", "bird.ctl"}}
+}
+
+// StartBIRD waits for confd's files, and starts the BIRDs that read them.
+func (h *Host) StartBIRD() {
+	h.lab.tb.Helper()
+	h.Birds = nil
+	for _, d := range h.daemons() {
+		program := testenv.Bird(h.lab.tb, h.Version)
+		if d.program == "bird6" {
+			program = testenv.Bird6(h.lab.tb, h.Version)
+		}
+		conf, socket := filepath.Join(h.confDir(), d.conf), filepath.Join(h.dir, d.socket)
+		h.lab.Await(h.Name+"'s "+d.conf, func() error {
+			if _, err := os.Stat(conf); err != nil {
+				return err
+			}
+			return nil
+		})
+		args := append([]string{program, "-d", "-c", conf, "-s", socket, "-P", socket + ".pid"}, h.BirdFlags...)
+		b := &Bird{h.Machine.Start(d.program, nil, args...), socket}
+		h.Birds = append(h.Birds, b)
+	}
+	for _, b := range h.Birds {
+		h.lab.Await(b.Name+" to answer", func() error {
+			if err := b.ended(); err != nil {
+				return err
+			}
+			_, err := testenv.Birdc(b.Socket, "show status")
+			return err
+		})
+	}
+}
+
+// KillBIRD ends the host's BIRDs as a crash does.
+func (h *Host) KillBIRD() {
+	for _, b := range h.Birds {
+		b.Kill()
+	}
+}
+
+// StopBIRD ends the host's BIRDs in order, which takes their routes away.
+func (h *Host) StopBIRD() {
+	h.lab.tb.Helper()
+	for _, b := range h.Birds {
+		b.Stop()
+	}
+}
+
+// Birdc gives a command to the host's (first) BIRD and returns the reply, without
+// codes.
+func (h *Host) Birdc(command string) string {
+	h.lab.tb.Helper()
+	text, err := testenv.Birdc(h.Birds[0].Socket, command)
+	if err != nil {
+		h.lab.tb.Fatalf("%s: %v", h.Name, err)
+	}
+	return text
+}
+
+// ask gives each of the host's BIRDs to do, with a connection to it.
+func (h *Host) ask(do func(context.Context, *control.Client) error) error {
+	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
+	defer cancel()
+	for _, b := range h.Birds {
+		c, err := control.Dial(ctx, b.Socket)
+		if err != nil {
+			return fmt.Errorf("%s: %w", b.Name, err)
+		}
+		err = do(ctx, c)
+		c.Close()
+		if err != nil {
+			return fmt.Errorf("%s: %w", b.Name, err)
+		}
+	}
+	return nil
+}
+
+// CutStore takes the host's way to the datastore away, or gives it back.
+func (h *Host) CutStore(cut bool) { h.port.setCut(cut) }

@@ -1,0 +1,149 @@
+package lab
+
+import (
+	"fmt"
+	"net/netip"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"syscall"
+	"testing"
+	"time"
+
+	"confd/internal/testenv"
+)
+
+// patience is how long a test waits for what must come, on a machine that is
+// busy with other things.
+const patience = 90 * time.Second
+
+// Lab is one cluster with its network and its datastore. It ends with the test.
+type Lab struct {
+	// Net is the network below: namespaces, bridges, cables.
+	Net *testenv.Lab
+	// Hosts are the hosts of the cluster, in the order in which they came.
+	Hosts []*Host
+	// Router joins the subnets; its routes are those to its own subnets, unless a
+	// test adds more.
+	Router *Machine
+	// Store is the cluster's datastore.
+	Store Store
+
+	tb        testing.TB
+	dir       string // for files and sockets; its path is short
+	subnets   map[string]*Subnet
+	workloads int
+}
+
+// New makes a Lab whose datastore is a real etcd.
+func New(tb testing.TB) *Lab {
+	tb.Helper()
+	l := newLab(tb)
+	l.Store = newEtcdStore(tb)
+	return l
+}
+
+// NewKubernetes makes a Lab whose datastore is a real Kubernetes API server.
+func NewKubernetes(tb testing.TB) *Lab {
+	tb.Helper()
+	l := newLab(tb)
+	l.Store = newKubeStore(tb)
+	return l
+}
+
+func newLab(tb testing.TB) *Lab {
+	tb.Helper()
+	requireInside(tb)
+	dir, err := os.MkdirTemp(privateDir, "lab")
+	if err != nil {
+		tb.Fatal(err)
+	}
+	tb.Cleanup(func() { os.RemoveAll(dir) })
+	return &Lab{Net: testenv.NewLab(tb), tb: tb, dir: dir, subnets: map[string]*Subnet{}}
+}
+
+// Await waits until what it asks for holds, and says what was wrong last where it
+// does not within patience.
+func (l *Lab) Await(what string, wrong func() error) {
+	l.tb.Helper()
+	var last error
+	for end := time.Now().Add(patience); ; time.Sleep(50 * time.Millisecond) {
+		if last = wrong(); last == nil {
+			return
+		}
+		if time.Now().After(end) {
+			l.tb.Fatalf("timed out waiting for %s: %v", what, last)
+		}
+	}
+}
+
+// Subnet is a wire with its addresses. The first address of each prefix is the
+// router's, which joins all subnets.
+type Subnet struct {
+	Name     string
+	Prefixes []netip.Prefix
+}
+
+// AddSubnet adds a subnet, with the router in it. The first subnet is where the
+// hosts are that name none. Names have at most 12 characters.
+func (l *Lab) AddSubnet(name string, prefixes ...string) *Subnet {
+	l.tb.Helper()
+	s := &Subnet{Name: name}
+	var own []netip.Prefix
+	for _, p := range prefixes {
+		prefix := netip.MustParsePrefix(p)
+		s.Prefixes = append(s.Prefixes, prefix)
+		own = append(own, netip.PrefixFrom(prefix.Masked().Addr().Next(), prefix.Bits()))
+	}
+	if len(l.subnets) == 0 {
+		l.Router = l.newMachine("router")
+		l.subnets[""] = s
+	}
+	l.subnets[name] = s
+	l.Net.AddBridge(name)
+	l.Net.Connect(l.Router.Name, "to-"+name, name, own...)
+	return s
+}
+
+// gateways are the router's addresses in the subnet.
+func (s *Subnet) gateways() []netip.Addr {
+	var list []netip.Addr
+	for _, p := range s.Prefixes {
+		list = append(list, p.Masked().Addr().Next())
+	}
+	return list
+}
+
+// quiet keeps a namespace's kernel from taking time over IPv6 addresses.
+func (l *Lab) quiet(name string) {
+	l.tb.Helper()
+	l.Net.Exec(name, "sh", "-c", "for f in all default; do echo 0 >/proc/sys/net/ipv6/conf/$f/accept_dad; echo 0 >/proc/sys/net/ipv6/conf/$f/accept_ra; done")
+}
+
+// confdProgram builds the program as users have it, once for all tests of the
+// process, and returns its path.
+func confdProgram(tb testing.TB) string {
+	tb.Helper()
+	path := filepath.Join(privateDir, "confd-program")
+	lock, err := os.OpenFile(path+".lock", os.O_CREATE|os.O_RDWR, 0o600)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	defer lock.Close()
+	if err := syscall.Flock(int(lock.Fd()), syscall.LOCK_EX); err != nil {
+		tb.Fatal(err)
+	}
+	if _, err := os.Stat(path); err == nil {
+		return path
+	}
+	cmd := exec.Command("go", "build", "-o", path, "./confd")
+	cmd.Dir = testenv.Root(tb)
+	cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
+	if out, err := cmd.CombinedOutput(); err != nil {
+		tb.Fatalf("go build ./confd: %v\n%s", err, out)
+	}
+	return path
+}
+
+// errMissing is what a condition says of something that is not there yet.
+func errMissing(what string, args ...any) error { return fmt.Errorf("no "+what, args...) }

@@ -1,0 +1,133 @@
+package lab
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+
+	"confd/reload/control"
+)
+
+// Sessions are the BGP sessions of the host's BIRDs, by name.
+func (h *Host) Sessions() (map[string]control.SessionState, error) {
+	sessions := map[string]control.SessionState{}
+	err := h.ask(func(ctx context.Context, c *control.Client) error {
+		list, err := c.Sessions(ctx)
+		for _, s := range list {
+			sessions[s.Name] = s
+		}
+		return err
+	})
+	return sessions, err
+}
+
+// wantSessions says what keeps the host from having these sessions, all
+// established, and no others.
+func (h *Host) wantSessions(names []string) error {
+	sessions, err := h.Sessions()
+	if err != nil {
+		return err
+	}
+	var wrong []string
+	for _, name := range slices.Sorted(maps.Keys(sessions)) {
+		switch s := sessions[name]; {
+		case !slices.Contains(names, name):
+			wrong = append(wrong, name+" should not be there")
+		case !s.Established():
+			wrong = append(wrong, fmt.Sprintf("%s is %s (%s)", name, s.BGPState, s.LastError))
+		}
+	}
+	for _, name := range names {
+		if _, ok := sessions[name]; !ok {
+			wrong = append(wrong, name+" is missing")
+		}
+	}
+	if wrong != nil {
+		return fmt.Errorf("%s: %s", h.Name, strings.Join(wrong, ", "))
+	}
+	return nil
+}
+
+// AwaitSessions waits until the host has these sessions, all established, and no
+// others.
+func (h *Host) AwaitSessions(names ...string) {
+	h.lab.tb.Helper()
+	h.lab.Await("sessions of "+h.Name, func() error { return h.wantSessions(names) })
+}
+
+// AwaitMesh waits until each of the hosts has an established session with each
+// other one, in each family that both have, and no other session.
+func (l *Lab) AwaitMesh(hosts ...*Host) {
+	l.tb.Helper()
+	for _, h := range hosts {
+		h.AwaitSessions(h.sessionsWith("Mesh", hosts...)...)
+	}
+}
+
+// sessionsWith are the names of the host's sessions with the others, "Mesh" or
+// "Node", in each family that both have.
+func (h *Host) sessionsWith(kind string, others ...*Host) []string {
+	var names []string
+	for _, o := range others {
+		if o == h {
+			continue
+		}
+		if h.Node.IPv4.IsValid() && o.Node.IPv4.IsValid() {
+			names = append(names, SessionName(kind, o.Node.IPv4.Addr().String()))
+		}
+		if h.Node.IPv6.IsValid() && o.Node.IPv6.IsValid() {
+			names = append(names, SessionName(kind, o.Node.IPv6.Addr().String()))
+		}
+	}
+	return names
+}
+
+// SessionName is what a session with that address is called: kind is Mesh, Node
+// or Global.
+func SessionName(kind, address string) string {
+	return kind + "_" + strings.NewReplacer(".", "_", ":", "_").Replace(address)
+}
+
+// Moment is the state of all sessions of a lab at one time.
+type Moment struct {
+	lab      *Lab
+	sessions map[*Host]map[string]control.SessionState
+}
+
+// Moment records all sessions that are established now.
+func (l *Lab) Moment() *Moment {
+	l.tb.Helper()
+	m := &Moment{l, map[*Host]map[string]control.SessionState{}}
+	for _, h := range l.Hosts {
+		sessions, err := h.Sessions()
+		if err != nil {
+			l.tb.Fatal(err)
+		}
+		maps.DeleteFunc(sessions, func(_ string, s control.SessionState) bool { return !s.Established() })
+		m.sessions[h] = sessions
+	}
+	return m
+}
+
+// NoFlap fails the test where a session that was established then is not, or has
+// been down in between. Those of which concerned says so may have been: the change
+// was about them.
+func (m *Moment) NoFlap(concerned func(h *Host, session string) bool) {
+	m.lab.tb.Helper()
+	for h, before := range m.sessions {
+		now, err := h.Sessions()
+		if err != nil {
+			m.lab.tb.Error(err)
+		}
+		for name, was := range before {
+			if concerned != nil && concerned(h, name) {
+				continue
+			}
+			if is, ok := now[name]; !ok || !is.Established() || !is.SameSince(was, 0) {
+				m.lab.tb.Errorf("%s: session %s flapped: established since %s, now %s since %s (%s)", h.Name, name, was.Since, is.BGPState, is.Since, is.LastError)
+			}
+		}
+	}
+}

@@ -1,0 +1,183 @@
+// Package routers runs the BGP routers that stand outside of clusters, in
+// network namespaces, for tests: FRR, OpenBGPD, ExaBGP and GoBGP. `make routers`
+// fetches them; what is missing makes a test skip.
+package routers
+
+import (
+	"fmt"
+	"net/netip"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"confd/internal/testenv"
+)
+
+// Kind is a maker's router.
+type Kind string
+
+// The kinds that there are.
+const (
+	FRR      Kind = "frr"
+	OpenBGPD Kind = "openbgpd"
+	ExaBGP   Kind = "exabgp"
+	GoBGP    Kind = "gobgp"
+)
+
+// Kinds are all of them.
+func Kinds() []Kind { return []Kind{FRR, OpenBGPD, ExaBGP, GoBGP} }
+
+// Config is what a router is to do, in words that all of them share.
+type Config struct {
+	AS        uint32
+	ID        netip.Addr // router ID
+	Neighbors []Neighbor
+}
+
+// Neighbor is a session of a router. Routers listen, and connect as well.
+type Neighbor struct {
+	Address netip.Addr // the session speaks of this address' family
+	Local   netip.Addr // the router's own end
+	AS      uint32
+
+	Password    string
+	TTLSecurity bool // nothing but a packet that comes from the next hop counts (RFC 5082)
+	// GracefulRestart, in seconds, has the router keep what a neighbor said that
+	// went away (RFC 4724), and ask for the same; 0: it does not.
+	GracefulRestart int
+}
+
+// Route is one path to a prefix.
+type Route struct {
+	Prefix  netip.Prefix
+	NextHop netip.Addr
+	ASPath  []uint32
+	// Communities are standard (a:b) and large ones (a:b:c), sorted.
+	Communities []string
+	// Stale says that the router keeps the path for a neighbor that went away.
+	Stale bool
+}
+
+// String is the route in one line, as tests write what they expect.
+func (r Route) String() string {
+	line := fmt.Sprintf("%s via %s", r.Prefix, r.NextHop)
+	if len(r.ASPath) > 0 {
+		line += fmt.Sprintf(" path %d", r.ASPath[0])
+		for _, as := range r.ASPath[1:] {
+			line += fmt.Sprintf(" %d", as)
+		}
+	}
+	if len(r.Communities) > 0 {
+		line += " communities " + strings.Join(r.Communities, " ")
+	}
+	if r.Stale {
+		line += " stale"
+	}
+	return line
+}
+
+// Router is a running router.
+type Router interface {
+	// Established says whether the session with that neighbor is up.
+	Established(neighbor netip.Addr) (bool, error)
+	// Routes are the paths of both families that neighbors announce, one line
+	// each and sorted. Of several to one prefix, all are named.
+	Routes() ([]Route, error)
+	// Announce tells all neighbors of the family of a route. Of its next hop
+	// only ExaBGP takes notice: that of the others is the router itself.
+	Announce(Route) error
+	// Withdraw takes that back.
+	Withdraw(netip.Prefix) error
+	// Kill ends the router as a power cut would. It is done with the test.
+	Kill()
+}
+
+// Start runs a router in the network namespace ns and returns once it answers.
+// It ends with the test, and what it printed is shown where the test failed.
+func Start(tb testing.TB, kind Kind, ns string, c Config) Router {
+	tb.Helper()
+	switch kind {
+	case FRR:
+		return startFRR(tb, ns, c)
+	case OpenBGPD:
+		return startOpenBGPD(tb, ns, c)
+	case ExaBGP:
+		return startExaBGP(tb, ns, c)
+	case GoBGP:
+		return startGoBGP(tb, ns, c)
+	}
+	tb.Fatalf("there is no router of the kind %q", kind)
+	return nil
+}
+
+// Lines are a router's routes as text, for tests to compare. A router that
+// cannot be asked fails the test.
+func Lines(tb testing.TB, r Router) []string {
+	tb.Helper()
+	routes, err := r.Routes()
+	if err != nil {
+		tb.Fatal(err)
+	}
+	lines := make([]string, 0, len(routes))
+	for _, route := range routes {
+		lines = append(lines, route.String())
+	}
+	slices.Sort(lines)
+	return lines
+}
+
+// Await waits until a router has exactly these routes, in any order.
+func Await(tb testing.TB, r Router, want ...string) {
+	tb.Helper()
+	want = slices.Sorted(slices.Values(want))
+	var got []string
+	defer func() {
+		if tb.Failed() && !slices.Equal(got, want) {
+			tb.Logf("the router has\n\t%s\nand not\n\t%s", strings.Join(got, "\n\t"), strings.Join(want, "\n\t"))
+		}
+	}()
+	eventually(tb, time.Minute, "the router's routes", func() bool {
+		got = Lines(tb, r)
+		return slices.Equal(got, want)
+	})
+}
+
+// AwaitSession waits until a router's session is up.
+func AwaitSession(tb testing.TB, r Router, neighbor netip.Addr) {
+	tb.Helper()
+	eventually(tb, time.Minute, "the session with "+neighbor.String(), func() bool {
+		up, err := r.Established(neighbor)
+		return err == nil && up
+	})
+}
+
+// eventually is testenv.Eventually for questions that cost a process each.
+func eventually(tb testing.TB, limit time.Duration, what string, cond func() bool) {
+	tb.Helper()
+	testenv.Eventually(tb, limit, what, func() bool {
+		if cond() {
+			return true
+		}
+		time.Sleep(200 * time.Millisecond)
+		return false
+	})
+}
+
+// family is "ipv4" or "ipv6", as most routers call it.
+func family(a netip.Addr) string {
+	if a.Is6() {
+		return "ipv6"
+	}
+	return "ipv4"
+}
+
+// families are those of the neighbors, each once.
+func (c Config) families() []string {
+	var out []string
+	for _, n := range c.Neighbors {
+		out = append(out, family(n.Address))
+	}
+	slices.Sort(out)
+	return slices.Compact(out)
+}
