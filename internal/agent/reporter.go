@@ -20,6 +20,7 @@ import (
 type reporter struct {
 	*outcomes
 	start   *startup
+	upkeep  *upkeep
 	program string // the version
 	began   time.Time
 	// sessions are those of listed, as in the report.
@@ -143,6 +144,7 @@ func (p *reporter) sets() []report.Set {
 		if row.State != control.Absent.String() {
 			row.RestartNeeded = p.restartNeeded(s.Name, of.BIRD.Started())
 		}
+		row.GivenUp = p.upkeep.report(s.Name)
 		list = append(list, row)
 	}
 	return list
@@ -230,6 +232,9 @@ func (p *reporter) notConfirmed(s report.Set) []string {
 	away := []string{control.Absent.String(), control.Hung.String(), control.Restarting.String()}
 	if slices.Contains(away, s.State) {
 		list = append(list, "set "+s.Name+": BIRD is "+s.State)
+	}
+	if s.GivenUp != nil {
+		list = append(list, "set "+s.Name+": "+s.GivenUp.String())
 	}
 	return list
 }

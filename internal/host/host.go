@@ -17,6 +17,7 @@ import (
 	"confd/internal/agent"
 	"confd/internal/birds"
 	"confd/internal/guard"
+	"confd/internal/onlink"
 	"confd/internal/report"
 	"confd/reload"
 	"confd/reload/control"
@@ -29,6 +30,8 @@ type Host struct {
 	// Reload are the options of what is done to each set.
 	Reload reload.Options
 	lease  *reload.Lease
+	// networks is used by one job at a time.
+	networks *onlink.Keeper
 }
 
 // Find finds out which BIRD there is, and where.

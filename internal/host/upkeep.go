@@ -1,0 +1,116 @@
+package host
+
+import (
+	"context"
+	"errors"
+	"net"
+	"net/netip"
+	"slices"
+	"strings"
+
+	"golang.org/x/sys/unix"
+
+	"confd/internal/agent"
+	"confd/internal/listener"
+	"confd/internal/onlink"
+	"confd/reload/control"
+)
+
+// Networks has the BIRD of a control socket keep the IPv6 networks of the interfaces
+// that match BIRD's patterns: see package onlink. Where it has forgotten one and the
+// kernel cannot help, BIRD looks at all of them anew.
+func (h *Host) Networks(ctx context.Context, socket string, patterns []string) ([]onlink.Change, error) {
+	if h.networks == nil {
+		h.networks = onlink.New()
+	}
+	changes, err := h.networks.Look(ctx, patterns, func(ctx context.Context, net netip.Prefix) (knows bool, err error) {
+		err = talk(ctx, socket, func(c *control.Client) error {
+			knows, err = c.Connected(ctx, net)
+			return err
+		})
+		return knows, err
+	})
+	var notHeld *onlink.NotHeldError
+	if !errors.As(err, &notHeld) || !notHeld.Forgotten {
+		return changes, err
+	}
+	again := talk(ctx, socket, func(c *control.Client) error { return c.RestartDirect(ctx) })
+	if again == nil {
+		changes = append(changes, onlink.Change{Net: notHeld.Net, Interface: notHeld.Interface, Forgotten: true})
+	}
+	return changes, errors.Join(err, again)
+}
+
+func talk(ctx context.Context, socket string, do func(*control.Client) error) error {
+	c, err := control.Dial(ctx, socket)
+	if err != nil {
+		return err
+	}
+	defer c.Close()
+	return do(c)
+}
+
+// Listen has the BIRD of a control socket take up the sessions again that it has given
+// up since it could not listen for them, unless another process is seen to be in the
+// way.
+func (h *Host) Listen(ctx context.Context, socket string, at map[string]netip.AddrPort) (agent.Heard, error) {
+	var heard agent.Heard
+	err := talk(ctx, socket, func(c *control.Client) error {
+		sessions, err := c.SessionsBrief(ctx)
+		if err != nil {
+			return err
+		}
+		var errs []error
+		own := peerPID(socket)
+		for _, s := range sessions {
+			if !s.GivenUp() {
+				continue
+			}
+			where, known := at[s.Name]
+			if !known {
+				continue // not one of ours
+			}
+			heard.GivenUp = append(heard.GivenUp, s.Name)
+			if by := inTheWay(where, own); len(by) > 0 {
+				heard.Port, heard.By = where.Port(), strings.Join(by, ", ")
+				continue
+			}
+			heard.Port = where.Port()
+			errs = append(errs, c.Enable(ctx, s.Name))
+		}
+		return errors.Join(errs...)
+	})
+	return heard, err
+}
+
+// inTheWay are the processes that are seen to have a port, but for BIRD itself.
+func inTheWay(at netip.AddrPort, own int) []string {
+	var names []string
+	for _, p := range listener.On("/proc", at.Port(), at.Addr()) {
+		if p.PID != 0 && p.PID != own {
+			names = append(names, p.String())
+		}
+	}
+	slices.Sort(names)
+	return slices.Compact(names)
+}
+
+// peerPID is the process at the other end of a control socket; 0: not known.
+func peerPID(socket string) int {
+	conn, err := net.Dial("unix", socket)
+	if err != nil {
+		return 0
+	}
+	defer conn.Close()
+	raw, err := conn.(*net.UnixConn).SyscallConn()
+	if err != nil {
+		return 0
+	}
+	pid := 0
+	_ = raw.Control(func(fd uintptr) { // it fails where the connection is closed
+		if cred, err := unix.GetsockoptUcred(int(fd), unix.SOL_SOCKET, unix.SO_PEERCRED); err == nil {
+			pid = int(cred.Pid)
+		}
+	})
+	return pid
+}
