@@ -176,7 +176,7 @@ func (w *fakeWorld) Networks(context.Context, string, []string) ([]onlink.Change
 	return nil, nil
 }
 
-func (w *fakeWorld) Listen(context.Context, string, map[string]netip.AddrPort) (Heard, error) {
+func (w *fakeWorld) Listen(context.Context, string, []string, map[string]netip.AddrPort) (Heard, error) {
 	return Heard{}, nil
 }
 

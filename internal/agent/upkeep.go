@@ -71,7 +71,7 @@ func (u *upkeep) look(now time.Time) {
 			u.listen[s.Name] = &chore{}
 		}
 		if u.listen[s.Name].begins(now) {
-			u.jobs.listen(s, listensAt(running.Config))
+			u.jobs.listen(s, u.birds.daemon.Sockets(), listensAt(running.Config))
 		}
 	}
 }
@@ -155,11 +155,11 @@ type listened struct {
 	err   error
 }
 
-func (j jobs) listen(s reload.Set, at map[string]netip.AddrPort) {
+func (j jobs) listen(s reload.Set, siblings []string, at map[string]netip.AddrPort) {
 	j.start(func(ctx context.Context) any {
 		ctx, cancel := context.WithTimeout(ctx, surveyLimit)
 		defer cancel()
-		heard, err := j.world.Listen(ctx, s.Daemon.Socket, at)
+		heard, err := j.world.Listen(ctx, s.Daemon.Socket, siblings, at)
 		return listened{s.Name, heard, err}
 	})
 }

@@ -52,8 +52,8 @@ func talk(ctx context.Context, socket string, do func(*control.Client) error) er
 
 // Listen has the BIRD of a control socket take up the sessions again that it has given
 // up since it could not listen for them, unless another process is seen to be in the
-// way.
-func (h *Host) Listen(ctx context.Context, socket string, at map[string]netip.AddrPort) (agent.Heard, error) {
+// way. siblings are the control sockets of all of the node's BIRDs.
+func (h *Host) Listen(ctx context.Context, socket string, siblings []string, at map[string]netip.AddrPort) (agent.Heard, error) {
 	var heard agent.Heard
 	err := talk(ctx, socket, func(c *control.Client) error {
 		sessions, err := c.SessionsBrief(ctx)
@@ -61,7 +61,10 @@ func (h *Host) Listen(ctx context.Context, socket string, at map[string]netip.Ad
 			return err
 		}
 		var errs []error
-		own := peerPID(socket)
+		own := make([]int, len(siblings))
+		for i, s := range siblings {
+			own[i] = peerPID(s)
+		}
 		for _, s := range sessions {
 			if !s.GivenUp() {
 				continue
@@ -71,28 +74,29 @@ func (h *Host) Listen(ctx context.Context, socket string, at map[string]netip.Ad
 				continue // not one of ours
 			}
 			heard.GivenUp = append(heard.GivenUp, s.Name)
-			if by := inTheWay(where, own); len(by) > 0 {
-				heard.Port, heard.By = where.Port(), strings.Join(by, ", ")
-				continue
+			by, sure := inTheWay(where, own)
+			heard.Port, heard.By = where.Port(), strings.Join(by, ", ")
+			if !sure {
+				errs = append(errs, c.Enable(ctx, s.Name))
 			}
-			heard.Port = where.Port()
-			errs = append(errs, c.Enable(ctx, s.Name))
 		}
 		return errors.Join(errs...)
 	})
 	return heard, err
 }
 
-// inTheWay are the processes that are seen to have a port, but for BIRD itself.
-func inTheWay(at netip.AddrPort, own int) []string {
-	var names []string
+// inTheWay are the processes that are seen to have a port, but for our BIRDs. It is not
+// sure that they are in the way where all they have is the port of the other address
+// family, which may or may not be both.
+func inTheWay(at netip.AddrPort, own []int) (names []string, sure bool) {
 	for _, p := range listener.On("/proc", at.Port(), at.Addr()) {
-		if p.PID != 0 && p.PID != own {
+		if p.PID != 0 && !slices.Contains(own, p.PID) {
 			names = append(names, p.String())
+			sure = sure || p.Address.Addr().Is4() == at.Addr().Is4()
 		}
 	}
 	slices.Sort(names)
-	return slices.Compact(names)
+	return slices.Compact(names), sure
 }
 
 // peerPID is the process at the other end of a control socket; 0: not known.
