@@ -80,6 +80,9 @@ type Family struct {
 	Kernel KernelPolicy
 	// NormalPriority is the metric of routes that nobody prefers or avoids.
 	NormalPriority uint32
+	// PreferMoved: a workload that has moved here, as the metric of its route says, is
+	// better than what peers still tell of it.
+	PreferMoved bool
 }
 
 // SessionKind is where a session comes from, and the start of its name.

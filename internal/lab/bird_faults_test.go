@@ -36,13 +36,14 @@ func eachBIRD(t *testing.T, test func(t *testing.T, version string)) {
 }
 
 // pair are two hosts with pods, of both families, IPv6 first.
-func pair(l *lab.Lab, version string) (hosts []*lab.Host, pods []*lab.Workload) {
+func pair(l *lab.Lab, version string, flags ...string) (hosts []*lab.Host, pods []*lab.Workload) {
 	l.AddSubnet("rack", "192.168.2.0/24", "fd00:2::/64")
 	l.Store.Apply(twoPools)
 	for i := 1; i <= 2; i++ {
 		h := l.AddHost(lab.HostConfig{
 			Name: fmt.Sprintf("k8s-m%d", i), BIRD: version,
 			Addresses: []string{fmt.Sprintf("192.168.2.%d/24", 139+i), fmt.Sprintf("fd00:2::1%d/64", i)},
+			BirdFlags: flags,
 			Blocks:    []string{fmt.Sprintf("fd00:f4:0:%d::/122", i), fmt.Sprintf("10.244.%d.0/26", i)},
 		})
 		hosts = append(hosts, h)
@@ -128,13 +129,18 @@ func said(l *lab.Lab, h *lab.Host, text string) {
 	})
 }
 
+// noRecovery are flags with which a BIRD does not wait for its sessions before it puts
+// routes into the kernel: what -R has BIRD 3 do while sessions are given up is another
+// matter.
+const noRecovery = "-d"
+
 // TestPortTaken: another BIRD has the port when the host's starts, which gives its IPv4
 // sessions up for good. That is said, and they are taken up when the port is free;
 // others never notice.
 func TestPortTaken(t *testing.T) {
 	eachBIRD(t, func(t *testing.T, version string) {
 		l := lab.New(t)
-		hosts, pods := pair(l, version)
+		hosts, pods := pair(l, version, noRecovery)
 		h := hosts[0]
 		conf := h.WriteFile("other.conf", "router id 192.0.2.1;\nprotocol device {}\nprotocol bgp squatter { local as 65000; neighbor 192.0.2.2 as 65001; multihop; passive on; "+
 			map[bool]string{true: "", false: "ipv4 { import none; export none; }; "}[version == "1.6.8"]+"}\n")
