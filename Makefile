@@ -18,6 +18,21 @@ help: ## Print this list
 build: ## Build bin/confd
 	CGO_ENABLED=0 go build -trimpath -o bin/confd ./confd
 
+# The library that zooms in the pages of confd topology; pages of a build without it
+# do not zoom. It is taken with npm, which checks it, and checked once more.
+D3 := internal/topology/assets/d3.min.js
+D3_VERSION := 7.9.0
+D3_SUM := f2094bbf6141b359722c4fe454eb6c4b0f0e42cc10cc7af921fc158fceb86539
+
+.PHONY: d3
+d3: $(D3) ## Fetch d3, so that the pages of confd topology zoom (needs npm; before make build)
+
+$(D3):
+	@tmp=$$(mktemp -d) && trap 'rm -rf "$$tmp"' EXIT && \
+	npm pack --silent --pack-destination "$$tmp" d3@$(D3_VERSION) >/dev/null && \
+	tar -xOzf "$$tmp/d3-$(D3_VERSION).tgz" package/dist/d3.min.js >"$$tmp/d3" && \
+	echo "$(D3_SUM)  $$tmp/d3" | sha256sum --check --quiet && mv "$$tmp/d3" $@
+
 .PHONY: demo
 demo: deps build ## Three nodes with real BIRDs and etcd: mesh, route reflector, filter (full as root, less without)
 	internal/demo/demo.sh bin/confd
@@ -32,11 +47,16 @@ test: deps birds routers kube-apiserver ## Run all tests, against real servers
 
 .PHONY: test-long
 test-long: deps kube-apiserver ## Run the tests with random clusters and changes for some 10 minutes (SEED=n: others)
+	go test ./internal/plan -run TestMemory -steps 10000 -seed $(or $(SEED),1)
 	go test -timeout 60m -v ./confd -run 'TestDatastoresSayTheSame|TestServiceRoutes' -long -seed $(or $(SEED),1)
 
 .PHONY: soak
 soak: deps birds ## Change the cluster and break things at random for SOAK (10m), then all must be right (SEED=n: the same again)
 	go test -timeout 0 -v ./confd -run TestSoak -soak $(or $(SOAK),10m) -seed $(or $(SEED),$(shell date +%s))
+
+.PHONY: lab
+lab: deps birds kube-apiserver ## Run whole clusters in namespaces, all scenarios and BIRDs (as root; RUN=name: some; REPORT=file, - prints: measure)
+	go test -timeout 60m -v ./internal/lab -all -run '$(or $(RUN),$(if $(REPORT),TestConvergenceReport,.))' $(if $(REPORT),-report $(if $(filter -,$(REPORT)),-,$(abspath $(REPORT))))
 
 .PHONY: lint
 lint: $(GOLANGCI) ## Check the code: go vet and golangci-lint (settings in .golangci.yml)
@@ -58,6 +78,10 @@ bench: deps build ## Measure clusters of 100, 1,000 and 5,000 nodes (some minute
 bench-golden: build ## Measure golden checks alone (AGAINST=path: and those of another build of confd)
 	go run ./internal/bench -confd bin/confd -golden $(if $(AGAINST),-against $(AGAINST))
 
+.PHONY: bench-changes
+bench-changes: build ## Measure what changes cost in a mesh of 5,000 nodes (AGAINST=path: and another build of confd, at the same time)
+	go run ./internal/bench -confd bin/confd -changes $(if $(AGAINST),-against $(AGAINST))
+
 .PHONY: bench-faults
 bench-faults: deps birds build ## Measure how long faults last, from BIRD killed to disk full (as root, some 20 minutes; see docs/faults.md)
 	go run ./internal/bench -confd bin/confd -faults -runs 3
@@ -66,19 +90,21 @@ bench-faults: deps birds build ## Measure how long faults last, from BIRD killed
 fuzz: ## Run each fuzz test for FUZZTIME (10s)
 	@grep -rl --include='*_test.go' '^func Fuzz' . | xargs -r -n1 dirname | sort -u | while read -r dir; do \
 		for f in $$(grep -ho '^func Fuzz[A-Za-z0-9_]*' $$dir/*_test.go | cut -c6-); do \
-			echo "$$dir $$f"; go test -run '^$$' -fuzz "^$$f\$$" -fuzztime $(FUZZTIME) $$dir </dev/null || exit 1; \
+			echo "$$dir $$f"; go test -run '^$$' -fuzz "^$$f\$$" -fuzztime $(FUZZTIME) -fuzzminimizetime 20x $$dir </dev/null || exit 1; \
 		done; \
 	done
 
 .PHONY: generate
-generate: build ## Write docs/reference.md and docs/input.md from the code
+generate: build ## Write docs/reference.md, docs/input.md and docs/doctor.md from the code
 	bin/confd docs >docs/reference.md
 	bin/confd docs input >docs/input.md
+	bin/confd docs doctor >docs/doctor.md
 
 .PHONY: check-generate
-check-generate: build ## Fail where docs/reference.md or docs/input.md is not what the code says
+check-generate: build ## Fail where docs/reference.md, docs/input.md or docs/doctor.md is not what the code says
 	bin/confd docs | diff -u docs/reference.md - || { echo 'docs/reference.md is old: run make generate'; exit 1; }
 	bin/confd docs input | diff -u docs/input.md - || { echo 'docs/input.md is old: run make generate'; exit 1; }
+	bin/confd docs doctor | diff -u docs/doctor.md - || { echo 'docs/doctor.md is old: run make generate'; exit 1; }
 
 .PHONY: deps
 deps: ## Install the programs that demo, tests and benchmark run: BIRD 2, etcd, iproute2 (Debian, as root)

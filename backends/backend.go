@@ -1,8 +1,9 @@
 // Package backends turns what a cluster's datastore says into one stream of
 // typed resources, whatever the datastore is.
 //
-// The subpackages (etcd, file, workload) each read one kind of store. They
-// share this package's resource types, its decoder, and the Backend interface.
+// The subpackages (etcd, kubernetes, typha, file, workload) each read one kind of
+// store. They share this package's resource types, its decoder, and the Backend
+// interface.
 package backends
 
 import (

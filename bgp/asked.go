@@ -31,9 +31,13 @@ func (c *Cluster) Claims(o Options, about func(*Session) bool) (*Config, []Claim
 	}
 	var claims []Claim
 	run := newComputer(c, o, me)
-	run.claimed = func(f *Family, s *Session, first Reason) {
+	run.claimed = func(s, first *Session) {
 		if about(s) {
-			claims = append(claims, Claim{*s, f.Version, first})
+			claim := Claim{*s, versionOf(s.Neighbor), Reason{}}
+			if first != nil {
+				claim.Winner = first.Reason
+			}
+			claims = append(claims, claim)
 		}
 	}
 	cfg, err := run.compute()
@@ -99,16 +103,23 @@ func (c *Cluster) MeshEnabled() bool {
 // PortOf is the port at which a session's peer is spoken to.
 func (s *Session) PortOf() uint16 { return cmp.Or(s.Port, bgpPort) }
 
-// Disagreements say, in words, why the two ends of one session cannot come
-// together: a is the end of node nameA, b that of node nameB, which listen on the
-// given ports; none: they can.
-func Disagreements(nameA string, a *Session, listenA uint16, nameB string, b *Session, listenB uint16) []string {
-	var out []string
-	add := func(format string, args ...any) { out = append(out, fmt.Sprintf(format, args...)) }
+// Disagreement is why the two ends of one session cannot come together.
+type Disagreement struct {
+	// Port is set where it is about the ports.
+	Port bool
+	Text string
+}
+
+// Disagreements are those of two ends: a is the end of node nameA, b that of node
+// nameB, which listen on the given ports. None: they can come together.
+func Disagreements(nameA string, a *Session, listenA uint16, nameB string, b *Session, listenB uint16) []Disagreement {
+	var out []Disagreement
+	add := func(format string, args ...any) {
+		out = append(out, Disagreement{Text: fmt.Sprintf(format, args...)})
+	}
 	for _, x := range []struct {
-		from, to string
-		wants    uint32
-		is       uint32
+		from, to  string
+		wants, is uint32
 	}{{nameA, nameB, a.AS, b.LocalAS}, {nameB, nameA, b.AS, a.LocalAS}} {
 		if x.wants != x.is {
 			add("%s expects %s to be AS %d, and there it is AS %d", x.from, x.to, x.wants, x.is)
@@ -134,9 +145,9 @@ func Disagreements(nameA string, a *Session, listenA uint16, nameB string, b *Se
 }
 
 // unreachable says why no connection of either side gets through.
-func unreachable(nameA string, a *Session, listenA uint16, nameB string, b *Session, listenB uint16) []string {
+func unreachable(nameA string, a *Session, listenA uint16, nameB string, b *Session, listenB uint16) []Disagreement {
 	if a.Passive && b.Passive {
-		return []string{"both sides wait for the other one to connect"}
+		return []Disagreement{{Text: "both sides wait for the other one to connect"}}
 	}
 	wrong := func(name string, s *Session, peer string, listens uint16) string {
 		if s.Passive || s.PortOf() == listens {
@@ -144,14 +155,31 @@ func unreachable(nameA string, a *Session, listenA uint16, nameB string, b *Sess
 		}
 		return fmt.Sprintf("%s connects to port %d, and %s listens on %d", name, s.PortOf(), peer, listens)
 	}
-	one, other := wrong(nameA, a, nameB, listenB), wrong(nameB, b, nameA, listenA)
-	var out []string
-	if (one != "" || a.Passive) && (other != "" || b.Passive) {
-		for _, text := range []string{one, other} {
-			if text != "" {
-				out = append(out, text)
-			}
+	texts := []string{wrong(nameA, a, nameB, listenB), wrong(nameB, b, nameA, listenA)}
+	if texts[0] == "" && !a.Passive || texts[1] == "" && !b.Passive {
+		return nil
+	}
+	var out []Disagreement
+	for _, text := range texts {
+		if text != "" {
+			out = append(out, Disagreement{true, text})
 		}
 	}
 	return out
+}
+
+// FelixPrograms says whether Felix puts the routes of a pool's blocks into the kernels
+// of the nodes, without BGP. Its default is EnabledIPIPOnly.
+func FelixPrograms(s *backends.State, p *backends.IPPool) bool {
+	felix := programmedBy(backends.RoutesEnabledIPIPOnly)
+	if f := s.FelixConfigurations["default"]; f != nil && f.ProgramClusterRoutes != "" {
+		felix = programmedBy(backends.ClusterRoutes(f.ProgramClusterRoutes))
+	}
+	switch {
+	case encapsulates(p.VXLAN):
+		return true
+	case encapsulates(p.IPIP):
+		return felix.ipip
+	}
+	return felix.noEncap
 }

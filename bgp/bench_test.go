@@ -48,3 +48,29 @@ func BenchmarkCompute(b *testing.B) {
 		}
 	}
 }
+
+// What a change costs that has nothing to do with the node, and one that has.
+func BenchmarkMemory(b *testing.B) {
+	s, labels := benchState(5000, false), map[bool]*backends.Node{}
+	for _, odd := range []bool{false, true} {
+		labels[odd] = node("n00007", "10.0.0.7/8", "", fmt.Sprintf("odd=%v", odd))
+	}
+	for name, change := range map[string]func(i int) backends.Resource{
+		"label": func(i int) backends.Resource { return labels[i%2 == 0] },
+		"block": func(i int) backends.Resource {
+			return &backends.BlockAffinity{Name: "b", Node: "n00000", CIDR: netip.PrefixFrom(netip.AddrFrom4([4]byte{11, 0, byte(i), 0}), 26)}
+		},
+		"node": func(i int) backends.Resource { return node("n05000", fmt.Sprintf("10.9.0.%d/8", i%200), "") },
+	} {
+		b.Run(name, func(b *testing.B) {
+			b.ReportAllocs()
+			var m Memory
+			for i := 0; b.Loop(); i++ {
+				set(s, change(i))
+				if _, err := m.Compute(s, Options{Node: "n00000"}); err != nil {
+					b.Fatal(err)
+				}
+			}
+		})
+	}
+}

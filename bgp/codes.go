@@ -21,11 +21,11 @@ const (
 	CodeTimeOutOfRange    backends.Code = "time-out-of-range"
 	CodeUnknownCommunity  backends.Code = "unknown-community"
 	CodePoolRoutes        backends.Code = "pool-routes"
-	CodeServiceOutside    backends.Code = "service-outside-ranges"
 	CodeBlackhole         backends.Code = "blackhole-in-the-way"
 	CodeListensEverywhere backends.Code = "listens-everywhere"
 	CodeRouterIDFromName  backends.Code = "router-id-from-name"
 	CodeLargeMesh         backends.Code = "large-mesh"
+	CodeServiceOutside    backends.Code = "service-outside-ranges"
 )
 
 // Codes explains the codes of this package.
@@ -92,11 +92,6 @@ func Codes() []backends.CodeInfo {
 			Do:    "Let one of them do it.",
 		},
 		{
-			Code: CodeServiceOutside, Says: "its cluster IP 10.200.0.1 is announced, though it lies in none of the ranges of serviceClusterIPs",
-			Means: "As in Calico, a Service with externalTrafficPolicy Local has all its cluster IPs announced, once a range is named at all.",
-			Do:    "Name its range, too, or have the peer filter what it takes.",
-		},
-		{
 			Code: CodeBlackhole, Says: "the blackhole route for 10.0.0.0/26 is left out: it would cut this node off from ...",
 			Means: "A route that a block or a service asks for would take the way to the node's own network.",
 			Do:    "Move the pool or the range away from the nodes' network.",
@@ -115,6 +110,11 @@ func Codes() []backends.CodeInfo {
 			Code: CodeLargeMesh, Says: "the node-to-node mesh has more than 100 nodes: route reflectors would spare each node most of its sessions",
 			Means: "It works, and costs.",
 			Do:    "See Calico's documentation on route reflectors.", Advice: true,
+		},
+		{
+			Code: CodeServiceOutside, Says: "its cluster IP 10.200.0.1 is announced, though it lies in none of the ranges of serviceClusterIPs",
+			Means: "As in Calico, a Service with externalTrafficPolicy Local has all its cluster IPs announced, once a range is named at all.",
+			Do:    "Name its range, too, or have the peer filter what it takes.",
 		},
 	}
 }

@@ -99,8 +99,10 @@ type computer struct {
 	config *Config
 	// added are the sessions so far, IPv4 and IPv6; taken has them by neighbor
 	// and port.
-	added [2][]*Session
-	taken map[endpoint]Reason
+	added [2]sessionList
+	taken map[endpoint]*Session
+	// before is what is remembered of the mesh; the zero value is nothing.
+	before meshMemory
 	// lost are the sessions whose neighbor and port were taken.
 	lost []lostSession
 	// underscores makes an address part of a session's name.
@@ -114,9 +116,9 @@ type computer struct {
 	unread string
 	// reported keeps a problem from being listed twice.
 	reported map[Problem]bool
-	// claimed is told of each session that is asked for, and of what has its neighbor
-	// and port already; nil: nobody wants to know.
-	claimed func(f *Family, s *Session, first Reason)
+	// claimed is told of each session that is asked for, and of the one that has its
+	// neighbor and port already, nil where they are free; nil: nobody wants to know.
+	claimed func(s, first *Session)
 }
 
 func newComputer(c *Cluster, o Options, me *backends.Node) *computer {
@@ -126,7 +128,7 @@ func newComputer(c *Cluster, o Options, me *backends.Node) *computer {
 		me:       me,
 		own:      configuration(c.state, "node."+me.Name),
 		config:   &Config{Node: o.Node, ClusterID: me.ClusterID, PodCIDRs: o.UsePodCIDR},
-		taken:    map[endpoint]Reason{},
+		taken:    make(map[endpoint]*Session, 2*len(c.state.Nodes)),
 		filters:  map[string]bool{},
 		standIns: map[string]*backends.BGPFilter{},
 		unread:   unreadOf(c.state),

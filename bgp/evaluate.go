@@ -16,6 +16,8 @@ type Route struct {
 	Spare bool
 	// Interface is where it leads; empty: nowhere, or not known.
 	Interface string
+	// NextHop is BGP's; not valid: it has none.
+	NextHop netip.Addr
 	// Metric is the kernel's, nil where it has none (krt_metric).
 	Metric *uint32
 	// The BGP attributes; nil where it has none.
@@ -43,7 +45,7 @@ func PoliciesOf(c *Config, f *Family) Policies {
 
 // Takes says whether s takes r from its peer.
 func (p Policies) Takes(s *Session, r Route) bool {
-	accepted, decided := p.filters(s.Import, false, s.Internal, &r)
+	accepted, decided := p.filters(s.Import, false, s.Internal, &r, nil)
 	return accepted || !decided
 }
 
@@ -77,15 +79,42 @@ func unconditional(r backends.FilterRule) bool {
 // Tells says whether s tells its peer of r. Of routes that an internal peer told,
 // other internal peers hear nothing, but of or by the clients of a route
 // reflector: from is the session that r came by, nil where it came by none.
-func (p Policies) Tells(s *Session, r Route, from *Session) bool {
-	if r.Spare || from != nil && (from.Name == s.Name || from.Internal && s.Internal && !from.RRClient && !s.RRClient) {
+func (p Policies) Tells(s *Session, r Route, from *Session) bool { return p.tells(s, &r, from, nil) }
+
+func (p Policies) tells(s *Session, r *Route, from *Session, t *trace) bool {
+	if why := notPassedOn(s, *r, from); why != "" {
+		t.end(backends.Key{}, string(why), false)
 		return false
 	}
-	p.metric(&r)
-	if accepted, decided := p.filters(s.Export, true, s.Internal, &r); decided {
+	p.metric(r)
+	if accepted, decided := p.filters(s.Export, true, s.Internal, r, t); decided {
 		return accepted
 	}
-	return p.exports(s.Internal, r)
+	return p.exports(s.Internal, r, t)
+}
+
+// A reason for which BGP itself tells a peer nothing of a route.
+type notTold string
+
+const (
+	spareRoute   notTold = "BIRD uses another route to this net, and tells of that one"
+	fromThatPeer notTold = "the peer told it: nothing is told back"
+	fromInternal notTold = "an internal peer told it, which is no client of this node as a route reflector, and neither is this peer (RFC 4456)"
+)
+
+// notPassedOn says why BGP does not tell of r in s; empty: it does.
+func notPassedOn(s *Session, r Route, from *Session) notTold {
+	switch {
+	case r.Spare:
+		return spareRoute
+	case from == nil:
+		return ""
+	case from.Name == s.Name:
+		return fromThatPeer
+	case from.Internal && s.Internal && !from.RRClient && !s.RRClient:
+		return fromInternal
+	}
+	return ""
 }
 
 // maxPreference less a route's metric is its local preference.
@@ -107,33 +136,75 @@ func (p Policies) metric(r *Route) {
 }
 
 // exports is the policy that all sessions share.
-func (p Policies) exports(internal bool, r Route) bool {
+func (p Policies) exports(internal bool, r *Route, t *trace) bool {
 	e := p.family.Export
-	inPool := func(pool Pool) bool { return within(r.Net, pool.CIDR) }
-	switch {
-	case slices.ContainsFunc(e.RejectPools, inPool):
-		return false
-	case internal && (matches("*.cali", r.Interface) || matches("*.calico", r.Interface) || e.RejectTunnel && r.Interface == "tunl0"):
-		return false
-	case matches("bpf*.cali", r.Interface):
-		return false
-	}
-	for _, b := range e.Blocks {
-		if within(r.Net, b) {
-			return r.Net == b || *r.Metric < p.family.NormalPriority
+	for _, pool := range e.RejectPools {
+		if t.asks(poolKey(pool), "in %s, with disableBGPExport", pool, within(r.Net, pool.CIDR), reject) {
+			return false
 		}
 	}
-	return slices.ContainsFunc(e.Services, func(s StaticRoute) bool { return within(r.Net, s.Net) }) ||
-		slices.ContainsFunc(e.ReflectedServices, func(n netip.Prefix) bool { return within(r.Net, n) }) ||
-		slices.ContainsFunc(e.Pools, inPool)
+	if why := overTunnel(e, internal, *r); why != "" {
+		t.end(backends.Key{}, string(why), false)
+		return false
+	}
+	t.communities(e.Communities, r)
+	for _, b := range e.Blocks {
+		if within(r.Net, b) {
+			told := r.Net == b || *r.Metric < p.family.NormalPriority
+			t.block(b, *r, told)
+			return told
+		}
+	}
+	for _, s := range e.Services {
+		if within(r.Net, s.Net) {
+			t.end(s.Reason.Object, "in the service route "+s.Net.String()+": "+s.Reason.Text, true)
+			return true
+		}
+	}
+	for _, n := range e.ReflectedServices {
+		if within(r.Net, n) {
+			t.end(defaultConfiguration(), "in the service range "+n.String()+", which this route reflector passes on", true)
+			return true
+		}
+	}
+	for _, pool := range e.Pools {
+		if t.asks(poolKey(pool), "in %s", pool, within(r.Net, pool.CIDR), accept) {
+			return true
+		}
+	}
+	t.end(backends.Key{}, "in no pool, block of this node or service range that is told of", false)
+	return false
+}
+
+// A reason for which routes over tunnels of Felix's are not told.
+type tunnelled string
+
+const (
+	overFelix tunnelled = "it leads over a tunnel of Felix's (*.cali, *.calico), and the peer is internal"
+	overTunl0 tunnelled = "it leads over tunl0, whose routes Felix programs, and the peer is internal"
+	overBPF   tunnelled = "it leads over bpf*.cali"
+)
+
+func overTunnel(e ExportPolicy, internal bool, r Route) tunnelled {
+	switch {
+	case internal && (matches("*.cali", r.Interface) || matches("*.calico", r.Interface)):
+		return overFelix
+	case internal && e.RejectTunnel && r.Interface == "tunl0":
+		return overTunl0
+	case matches("bpf*.cali", r.Interface):
+		return overBPF
+	}
+	return ""
 }
 
 // filters goes through the rules of all calls: the first that is for r decides.
 // What rules before it do to r stays done.
-func (p Policies) filters(calls []FilterCall, export, internal bool, r *Route) (accepted, decided bool) {
+func (p Policies) filters(calls []FilterCall, export, internal bool, r *Route, t *trace) (accepted, decided bool) {
 	for _, call := range calls {
-		for _, rule := range p.rules[ruleList{call.Filter, export}] {
-			if holds(rule, internal, *r) {
+		for i, rule := range p.rules[ruleList{call.Filter, export}] {
+			why := unmet(rule, internal, *r)
+			t.rule(ruleOf{call.Filter, export, p.family.Version, i + 1}, rule, why, internal, r)
+			if why == "" {
 				return rule.Accept, true
 			}
 		}
@@ -141,20 +212,38 @@ func (p Policies) filters(calls []FilterCall, export, internal bool, r *Route) (
 	return false, false
 }
 
-// holds says whether all conditions of a rule hold for r.
-func holds(rule backends.FilterRule, internal bool, r Route) bool {
+// condition is one of a rule's, by its field.
+type condition string
+
+const (
+	onNet       condition = "cidr"
+	onSource    condition = "source"
+	onInterface condition = "interface"
+	onPeerType  condition = "peerType"
+	onCommunity condition = "communities"
+	onPath      condition = "asPathPrefix"
+	onPriority  condition = "priority"
+)
+
+// unmet is the first condition of a rule that does not hold for r; empty: all do.
+func unmet(rule backends.FilterRule, internal bool, r Route) condition {
 	switch {
 	case rule.CIDR.IsValid() && !netHolds(rule, r.Net):
+		return onNet
 	case rule.RemotePeers && r.Session == "":
+		return onSource
 	case rule.Interface != "" && !matches(rule.Interface, r.Interface):
+		return onInterface
 	case rule.PeerType != "" && (rule.PeerType == backends.PeerInternal) != internal:
+		return onPeerType
 	case rule.Community != nil && !slices.Contains(r.Communities, *rule.Community):
+		return onCommunity
 	case len(rule.ASPathPrefix) > 0 && !startsWith(r.Path, rule.ASPathPrefix):
+		return onPath
 	case rule.Priority != nil && (r.LocalPref == nil || *r.LocalPref != maxPreference-*rule.Priority):
-	default:
-		return true
+		return onPriority
 	}
-	return false
+	return ""
 }
 
 func netHolds(rule backends.FilterRule, net netip.Prefix) bool {
@@ -184,8 +273,9 @@ func within(net, outer netip.Prefix) bool {
 }
 
 // matches says whether an interface's name is as BIRD's pattern has it: "*" stands
-// for any characters, "?" for one. No name matches nothing.
-func matches(pattern, name string) bool { return name != "" && glob(pattern, name) }
+// for any characters, "?" for one. For BIRD the interface of a route that leads to
+// none is the empty name, which "*" matches.
+func matches(pattern, name string) bool { return glob(pattern, name) }
 
 func glob(pattern, name string) bool {
 	for i := range len(pattern) {

@@ -8,6 +8,7 @@ package bgp
 
 import (
 	"net/netip"
+	"slices"
 
 	"confd/backends"
 )
@@ -164,6 +165,20 @@ type Session struct {
 	// Reason says why the session is there.
 	Reason Reason
 }
+
+// Equal says whether o is the same in everything.
+func (s *Session) Equal(o *Session) bool {
+	return s == o || s.Name == o.Name && s.Kind == o.Kind && s.Neighbor == o.Neighbor && s.Port == o.Port && s.PortInName == o.PortInName &&
+		s.AS == o.AS && s.LocalAS == o.LocalAS && s.OwnLocalAS == o.OwnLocalAS && s.Internal == o.Internal &&
+		s.Source == o.Source && s.Passive == o.Passive && s.RRClient == o.RRClient && s.ClusterID == o.ClusterID &&
+		s.NextHop == o.NextHop && s.TTLHops == o.TTLHops && sameNumber(s.AllowLocalAS, o.AllowLocalAS) && s.Password == o.Password &&
+		sameNumber(s.GracefulRestartTime, o.GracefulRestartTime) && sameNumber(s.KeepaliveTime, o.KeepaliveTime) &&
+		slices.Equal(s.Filters, o.Filters) && slices.Equal(s.Import, o.Import) && slices.Equal(s.Export, o.Export) &&
+		s.PeerNode == o.PeerNode && s.PeerClusterID == o.PeerClusterID && s.ReachableBy == o.ReachableBy &&
+		s.NextHopMode == o.NextHopMode && s.Reason == o.Reason
+}
+
+func sameNumber(a, b *uint32) bool { return a == b || a != nil && b != nil && *a == *b }
 
 // FilterCall is the use of one BGPFilter in one direction.
 type FilterCall struct {

@@ -109,7 +109,6 @@ type serviceEndpoints struct{ anywhere, here, slices bool }
 
 // endpoints gathers the EndpointSlices of each Service.
 func (c *computer) endpoints() map[backends.Key]serviceEndpoints {
-	node := cmp.Or(c.options.K8sNode, c.options.Node)
 	out := map[backends.Key]serviceEndpoints{}
 	for _, e := range c.state.EndpointSlices {
 		key := backends.Key{Kind: backends.KindService, Namespace: e.Namespace, Name: e.Service}
@@ -124,10 +123,15 @@ func (c *computer) endpoints() map[backends.Key]serviceEndpoints {
 			continue
 		}
 		all.anywhere = all.anywhere || e.Ready
-		all.here = all.here || slices.Contains(e.Nodes, node)
+		all.here = all.here || readyHere(e, c.options)
 		out[key] = all
 	}
 	return out
+}
+
+// readyHere says whether e has a ready endpoint on this node.
+func readyHere(e *backends.EndpointSlice, o Options) bool {
+	return slices.Contains(e.Nodes, cmp.Or(o.K8sNode, o.Node))
 }
 
 // whyAdvertised says why this node advertises a Service's single addresses;

@@ -43,17 +43,38 @@ func (c *computer) sessions() {
 		}
 	}
 	for i, f := range c.config.Families() {
-		f.Sessions = inOrder(c.added[i])
+		f.Sessions = c.added[i].inOrder(c.before.sessions[i])
 	}
 }
 
-// inOrder returns the sessions sorted by name. Sorting pointers spares moving
-// the sessions themselves about.
-func inOrder(in []*Session) []Session {
-	slices.SortFunc(in, func(a, b *Session) int { return cmp.Compare(a.Name, b.Name) })
-	out := make([]Session, len(in))
-	for i, s := range in {
-		out[i] = *s
+// sessionList are the sessions of a family, as they come.
+type sessionList struct {
+	// kept are those that are the same as in the list of before, by their places in it.
+	kept []bool
+	// fresh are the others.
+	fresh []*Session
+}
+
+// inOrder returns the sessions sorted by name; where they are all those that were
+// before, that very list. Sorting pointers spares moving the sessions themselves about.
+func (l sessionList) inOrder(before []Session) []Session {
+	slices.SortFunc(l.fresh, func(a, b *Session) int { return cmp.Compare(a.Name, b.Name) })
+	kept := make([]*Session, 0, len(before))
+	for i := range l.kept {
+		if l.kept[i] {
+			kept = append(kept, &before[i])
+		}
+	}
+	if before != nil && len(l.fresh) == 0 && len(kept) == len(before) {
+		return before
+	}
+	out := make([]Session, 0, len(kept)+len(l.fresh))
+	for fresh := l.fresh; len(kept)+len(fresh) > 0; {
+		if len(fresh) == 0 || len(kept) > 0 && kept[0].Name < fresh[0].Name {
+			out, kept = append(out, *kept[0]), kept[1:]
+		} else {
+			out, fresh = append(out, *fresh[0]), fresh[1:]
+		}
 	}
 	return out
 }
@@ -66,47 +87,6 @@ func (c *computer) sharedAddresses() {
 		}
 	}
 }
-
-// mesh adds a session with every other node that is no route reflector.
-func (c *computer) mesh() {
-	enabled := c.defaults.NodeToNodeMesh == nil || *c.defaults.NodeToNodeMesh
-	if !enabled || !inMesh(c.me) {
-		return
-	}
-	password, ok := c.password(c.defaults.ResourceKey(), c.defaults.NodeMeshPassword)
-	if !ok {
-		return
-	}
-	own := [...]string{c.config.IPv4.Address.String(), c.config.IPv6.Address.String()}
-	members := 1
-	for _, n := range c.nodes {
-		if n == c.me || !inMesh(n) {
-			continue
-		}
-		members++
-		reason := Reason{Object: c.defaults.ResourceKey(), Text: "node-to-node mesh with node " + n.Name}
-		for i, f := range c.config.Families() {
-			s, ok := c.withNode(MeshSession, f, n)
-			if !ok {
-				continue
-			}
-			if first, _ := c.at(s.Neighbor, inMesh); first != n {
-				continue
-			}
-			s.Reason = reason
-			s.Source, s.Password = f.Address, password
-			s.Passive = s.Neighbor.String() > own[i]
-			s.GracefulRestartTime = c.restartTime(c.defaults.ResourceKey(), c.defaults.NodeMeshMaxRestartTime)
-			c.add(f, s)
-		}
-	}
-	if members > largeMesh {
-		c.problem(c.defaults.ResourceKey(), CodeLargeMesh, false, "the node-to-node mesh has more than %d nodes: route reflectors would spare each node most of its sessions", largeMesh)
-	}
-}
-
-// inMesh says whether a node takes part in the mesh where there is one.
-func inMesh(n *backends.Node) bool { return !n.ClusterID.IsValid() }
 
 // withNode begins a session with one of the cluster's nodes; false where they
 // cannot have one in this family.
@@ -130,23 +110,34 @@ func (c *computer) add(f *Family, s Session) {
 		s.RRClient, s.ClusterID = true, c.me.ClusterID
 	}
 	s.Name = c.sessionName(s)
+	if c.take(&s) {
+		c.added[familyIndex(f)].fresh = append(c.added[familyIndex(f)].fresh, &s)
+	}
+}
+
+// familyIndex is the place of a family in Families.
+func familyIndex(f *Family) int { return (f.Version - 4) / 2 }
+
+// take has a session's neighbor and port for it, and says whether they were free.
+func (c *computer) take(s *Session) bool {
 	at := endpoint{s.Neighbor, cmp.Or(s.Port, bgpPort)}
 	first, taken := c.taken[at]
 	if c.claimed != nil {
-		c.claimed(f, &s, first)
+		c.claimed(s, first)
 	}
 	if taken {
-		if !s.Reason.Reverse && first.Object != s.Reason.Object {
-			c.lost = append(c.lost, lostSession{s.Reason.Object, first.Object, s.Name})
+		if !s.Reason.Reverse && first.Reason.Object != s.Reason.Object {
+			c.lost = append(c.lost, lostSession{s.Reason.Object, first.Reason.Object, s.Name})
 		}
-		return
+		return false
 	}
-	c.taken[at] = s.Reason
-	for _, call := range slices.Concat(s.Import, s.Export) {
-		c.filters[call.Filter] = true
+	c.taken[at] = s
+	for _, calls := range [][]FilterCall{s.Import, s.Export} {
+		for _, call := range calls {
+			c.filters[call.Filter] = true
+		}
 	}
-	i := (f.Version - 4) / 2
-	c.added[i] = append(c.added[i], &s)
+	return true
 }
 
 // lostSession is a session that another object's has taken the place of.

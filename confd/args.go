@@ -11,6 +11,7 @@ import (
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
+	"confd/internal/doctor"
 	"confd/internal/settings"
 	"confd/internal/terminal"
 )
@@ -20,6 +21,8 @@ const (
 	exitGood   = 0
 	exitFailed = 1
 	exitUsage  = 2
+	exitFound  = 3 // what was looked for is there: a warning, or what --fail-on names
+	exitErrors = 4 // confd doctor has found errors
 )
 
 // exitCode is what the process ends with: 0 good, 1 failed, 2 wrongly used.
@@ -29,6 +32,9 @@ func exitCode(err error) int {
 	}
 	if child := (childEnded{}); errors.As(err, &child) {
 		return child.code
+	}
+	if found := (foundError{}); errors.As(err, &found) {
+		return found.code
 	}
 	if errors.As(err, new(settings.Error)) {
 		return exitUsage
@@ -82,6 +88,9 @@ func newRootCommand(p program) *cobra.Command {
 		p.approveCommand(),
 		p.diffCommand(),
 		p.explainCommand(),
+		p.doctorCommand(),
+		p.planCommand(),
+		p.topologyCommand(),
 		p.exportCommand(),
 		p.testCommand(),
 		templatesCommand(),
@@ -127,7 +136,10 @@ func docsCommand(root *cobra.Command) *cobra.Command {
 	cmd := plainCommand("docs", "Print the reference of commands and settings, in Markdown", func() string {
 		return reference(root, settings.Table())
 	})
-	cmd.AddCommand(plainCommand("input", "Print the page about warnings, in Markdown", inputPage))
+	cmd.AddCommand(
+		plainCommand("input", "Print the page about warnings, in Markdown", inputPage),
+		plainCommand("doctor", "Print the page about what confd doctor finds, in Markdown", doctor.Page),
+	)
 	cmd.Hidden = true
 	return cmd
 }

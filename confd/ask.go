@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"net/netip"
 	"slices"
 	"strings"
 	"time"
@@ -15,7 +16,6 @@ import (
 	"sigs.k8s.io/yaml"
 
 	"confd/backends"
-	"confd/bgp"
 	"confd/internal/birds"
 	"confd/internal/explain"
 	"confd/internal/host"
@@ -110,23 +110,31 @@ func needArguments(names ...string) cobra.PositionalArgs {
 // liveTimeout is how long BIRD may take to say how things are.
 const liveTimeout = 5 * time.Second
 
-// askBirds asks this node's BIRDs for their sessions and, where that is wanted, for
-// their routes; nil: there is none that answers.
-func askBirds(ctx context.Context, s birds.Settings, routes bool) *explain.Live {
+// birdQuestion is what this node's BIRDs are asked besides their sessions: whether
+// they have routes to a net, and tell of it in sessions.
+type birdQuestion struct {
+	net      netip.Prefix // not valid: nothing
+	sessions []string
+}
+
+// askBirds asks this node's BIRDs; nil: there is none that answers.
+func askBirds(ctx context.Context, s birds.Settings, q birdQuestion) *explain.Live {
 	var live *explain.Live
 	for _, socket := range statusSockets(s) {
-		if one := askBird(ctx, socket, routes); one != nil {
-			if live == nil {
-				live = &explain.Live{}
-			}
-			live.Sessions = append(live.Sessions, one.Sessions...)
-			live.Routes = append(live.Routes, one.Routes...)
+		one := askBird(ctx, socket, q)
+		switch {
+		case one == nil:
+		case live == nil:
+			live = one
+		default: // BIRD 1.6: a second daemon for IPv6
+			live.Sessions, live.Routes = append(live.Sessions, one.Sessions...), append(live.Routes, one.Routes...)
+			live.Asked, live.Told = append(live.Asked, one.Asked...), append(live.Told, one.Told...)
 		}
 	}
 	return live
 }
 
-func askBird(ctx context.Context, socket string, routes bool) *explain.Live {
+func askBird(ctx context.Context, socket string, q birdQuestion) *explain.Live {
 	ctx, cancel := context.WithTimeout(ctx, liveTimeout)
 	defer cancel()
 	c, err := control.Dial(ctx, socket)
@@ -144,10 +152,22 @@ func askBird(ctx context.Context, socket string, routes bool) *explain.Live {
 			Name: x.Name, Up: x.Established(), State: x.State, Since: x.Since, Info: x.Info, LastError: x.LastError, Meaning: status.Meaning(x),
 		})
 	}
-	if routes {
-		live.Routes = []bgp.Route{}
-		if found, err := c.Routes(ctx); err == nil {
-			live.Routes = host.Routes(found)
+	if !q.net.IsValid() {
+		return live
+	}
+	found, err := c.RoutesTo(ctx, q.net)
+	if err != nil {
+		return live
+	}
+	live.Routes = host.Routes(found)
+	for _, name := range q.sessions {
+		tells, err := c.Tells(ctx, q.net, name)
+		if err != nil {
+			continue // the other daemon has it
+		}
+		live.Asked = append(live.Asked, name)
+		if tells {
+			live.Told = append(live.Told, name)
 		}
 	}
 	return live

@@ -176,6 +176,7 @@ func changesSettings() map[string]settings.BGP {
 		"router ID":      {RouterID: "9.9.9.9"},
 		"same router ID": {RouterID: "10.0.0.1"},
 		"log severity":   {LogSeverity: "debug"},
+		"restart wait":   {RestartWait: time.Minute},
 		"cluster ranges": {ClusterIPs: []netip.Prefix{netip.MustParsePrefix("10.96.0.0/16")}},
 	}
 }

@@ -18,6 +18,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"confd/backends"
+	"confd/backends/typha/typhatest"
 	"confd/internal/inbox"
 	"confd/internal/settings"
 	"confd/internal/testenv"
@@ -39,10 +40,11 @@ type way struct {
 	node     *node
 	in       *inbox.Inbox
 	updates  <-chan backends.Update
+	typha    bool // it hears of the cluster through Typha
 }
 
 // TestDatastoresSayTheSame gives random clusters by way of etcd, Kubernetes
-// (both API groups) and files. After each series of changes a program that has
+// (both API groups), either through Typha, and files. After each series of changes a program that has
 // followed them, one that is started then, and the cluster itself give the same
 // bytes, whatever the datastore.
 func TestDatastoresSayTheSame(t *testing.T) {
@@ -62,7 +64,9 @@ func TestDatastoresSayTheSame(t *testing.T) {
 	toKube, toEtcd, dir := newKubeWriter(t, k), newEtcdWriter(t, e), t.TempDir()
 	statuses := endpointStatuses(t)
 	writeCluster(t, dir, cluster{})
-	ways := startWays(t, statuses, k.Kubeconfig(t, kubeUser), e, dir)
+	server := startTypha(t, typhatest.Options{})
+	toTypha := newTyphaWriter(server)
+	ways := startWays(t, statuses, k.Kubeconfig(t, kubeUser), e, server.Address(), dir)
 
 	g := generator{rand.New(rand.NewPCG(*seed, 1))}
 	now, sessions := cluster{}, 0
@@ -72,12 +76,13 @@ func TestDatastoresSayTheSame(t *testing.T) {
 		writeAll(t, changes, toKube.write)
 		writeAll(t, changes, toEtcd.write)
 		writeCluster(t, dir, next)
+		toTypha.write(t, throughTypha(next))
 		now = next
-		want := renderedText(ways[0].node, stateOf(t, now))
+		wanted := map[bool]string{false: renderedText(ways[0].node, stateOf(t, now)), true: renderedText(ways[0].node, stateOf(t, throughTypha(now)))}
 		var fresh errgroup.Group
 		texts := make([]string, len(ways))
 		for j, w := range ways {
-			w.follow(t, fmt.Sprintf("cluster %d", i), want)
+			w.follow(t, fmt.Sprintf("cluster %d", i), wanted[w.typha])
 			fresh.Go(func() error {
 				state, err := gatherOnce(t.Context(), w.settings, slog.New(slog.DiscardHandler))
 				if err == nil {
@@ -90,11 +95,11 @@ func TestDatastoresSayTheSame(t *testing.T) {
 			t.Fatal(err)
 		}
 		for j, w := range ways {
-			if texts[j] != want {
+			if want := wanted[w.typha]; texts[j] != want {
 				t.Fatalf("seed %d, cluster %d, a fresh start with %s (-cluster +datastore):\n%s", *seed, i, w.name, cmp.Diff(want, texts[j]))
 			}
 		}
-		sessions += strings.Count(want, "\nprotocol bgp ")
+		sessions += strings.Count(wanted[false], "\nprotocol bgp ")
 	}
 	if sessions < 3*clusters {
 		t.Errorf("%d clusters with %d sessions, which proves little", clusters, sessions)
@@ -114,7 +119,7 @@ func endpointStatuses(t *testing.T) string {
 }
 
 // startWays starts a program for each datastore.
-func startWays(t *testing.T, statuses, kubeconfig string, e *testenv.Etcd, dir string) []*way {
+func startWays(t *testing.T, statuses, kubeconfig string, e *testenv.Etcd, typha, dir string) []*way {
 	t.Helper()
 	ctx, cancel := context.WithCancel(context.Background())
 	g, ctx := errgroup.WithContext(ctx)
@@ -135,7 +140,14 @@ func startWays(t *testing.T, statuses, kubeconfig string, e *testenv.Etcd, dir s
 		change(&s)
 		return startWay(t, ctx, g, name, s)
 	}
+	through := func(w *way) *way { w.typha = true; return w }
 	return []*way{
+		through(add("Typha and etcd", func(s *settings.Settings) {
+			s.Datastore, s.Etcd, s.Typha = settings.DatastoreEtcd, settings.Etcd{Endpoints: e.Endpoints()}, settings.Typha{Addr: typha}
+		})),
+		through(add("Typha and Kubernetes", func(s *settings.Settings) {
+			s.Datastore, s.Typha = settings.DatastoreKubernetes, settings.Typha{Addr: typha}
+		})),
 		add("etcd", func(s *settings.Settings) {
 			s.Datastore, s.Etcd = settings.DatastoreEtcd, settings.Etcd{Endpoints: e.Endpoints()}
 		}),

@@ -58,6 +58,8 @@ const referenceEnd = `
 | 0 | good: done, or stopped by a signal |
 | 1 | failed; the message says what, and trying again may help |
 | 2 | wrongly used: a command, flag, variable or file of settings has to be changed |
+| 3 | found: ` + "`confd doctor`" + ` has warnings, or a change does what ` + "`confd plan --fail-on`" + ` names |
+| 4 | found: ` + "`confd doctor`" + ` has errors |
 
 ## Files
 

@@ -7,6 +7,7 @@ import (
 
 	"confd/backends"
 	"confd/bgp"
+	"confd/internal/doctor"
 )
 
 const inputStart = `# What confd says about your input
@@ -94,6 +95,6 @@ func writeCodes(b *strings.Builder, codes []backends.CodeInfo) {
 		if c.Advice {
 			advice = " (advice)"
 		}
-		fmt.Fprintf(b, "\n### `%s`%s\n\n> %s\n\n%s\n\n*What to do:* %s\n", c.Code, advice, c.Says, c.Means, c.Do)
+		fmt.Fprintf(b, "\n### `%s`%s\n\n> %s\n\n%s\n\n*What to do:* %s\n\n*[confd doctor](doctor.md):* %s\n", c.Code, advice, c.Says, c.Means, c.Do, doctor.Number(c.Code))
 	}
 }

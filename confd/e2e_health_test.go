@@ -130,6 +130,19 @@ func testCalicoSockets(t *testing.T, confd string) {
 	}
 }
 
+// testTopologyPage has a picture at /, in which a session that is down is red.
+func testTopologyPage(t *testing.T, confd string) {
+	r := newEtcdRig(t, confd, oldBIRD, mesh(2)...).listen()
+	r.env["CONFD_TOPOLOGY"] = "true"
+	r.start()
+	r.awaitAnswer("/", http.StatusServiceUnavailable, "nothing is known of the cluster yet")
+	r.awaitFiles()
+	r.startBirds()
+	r.awaitReady()
+	r.awaitAnswer("/", http.StatusOK, `<line class="link down" data-link="0"`)
+	r.awaitAnswer("/", http.StatusOK, "Mesh_10_0_0_2, the mesh: not established")
+}
+
 func testProbes(t *testing.T, confd string) {
 	t.Run("over TCP", func(t *testing.T) {
 		r := newRig(t, confd, oldBIRD)

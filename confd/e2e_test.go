@@ -40,6 +40,7 @@ func TestEndToEnd(t *testing.T) {
 		scenario{"conflicts", testConflicts},
 		scenario{"systemd", testSystemd},
 		scenario{"sockets for calicoctl", testCalicoSockets},
+		scenario{"picture of the cluster", testTopologyPage},
 		scenario{"probes", testProbes},
 		scenario{"bad addresses to listen on", testBadListen},
 		scenario{"exit codes", testExitCodes},

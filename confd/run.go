@@ -75,6 +75,9 @@ func runAgent(ctx context.Context, n *node, broken error, fingerprint string, le
 	defer around.Close()
 	g, ctx := errgroup.WithContext(ctx)
 	g.Go(func() error { host.WatchTemplates(ctx, s.Templates.ConfDir, fingerprint, changed, n.log); return nil })
+	if s.Watch.Routes > 0 {
+		g.Go(func() error { around.Changes.Run(ctx); return nil })
+	}
 	if folder := s.Watch.CalicoSockets; folder != "" {
 		g.Go(func() error {
 			return calicosocket.Serve(ctx, calicosocket.Options{Folder: folder, Dial: around.Dial, Log: n.log})

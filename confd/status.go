@@ -25,7 +25,7 @@ there, what its last error means, and whether BIRD runs what it should.
 
 It asks BIRD over its control socket, and reads the report that the program
 leaves in BIRD's folder; neither needs the datastore. It ends with 1 where not
-all expected sessions are up.`
+all expected sessions are up, or something is wrong with routes.`
 
 // errNotAllUp gives the exit code; the output says what is wrong.
 var errNotAllUp = errors.New("not all is as it should be (see above)")

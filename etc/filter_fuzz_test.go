@@ -175,8 +175,9 @@ func checkRules(t *testing.T, spec string, files []templates.File, closed bool) 
 			}
 			head, body, _ := strings.Cut(after, "{\n")
 			body, rest, _ = strings.Cut(body, "\n}")
+			statement, _, _ := strings.Cut(body, "#") // what is behind it names the rule
 			switch {
-			case closed && strings.TrimSpace(body) != "reject;":
+			case closed && (strings.TrimSpace(statement) != "reject;" || strings.Contains(body, "\n")):
 				t.Errorf("%s: closed, and yet:\n%s", spec, body)
 			case !strings.Contains(rest, "'bgp_f_"+strings.SplitN(head, "'", 2)[0]+"'("):
 				t.Errorf("%s: nobody calls %s", spec, head)

@@ -18,8 +18,10 @@ import (
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/client-go/dynamic"
 	"k8s.io/client-go/rest"
+	"k8s.io/client-go/tools/clientcmd"
 	"sigs.k8s.io/yaml"
 
+	"confd/backends/typha/typhatest"
 	"confd/internal/testenv"
 )
 
@@ -163,6 +165,71 @@ func TestTheAPIServerTakesTheManifestsAndGivesTheirRightsOnly(t *testing.T) {
 	if err := pod.list(secrets, "kube-system", ""); !apierrors.IsForbidden(err) {
 		t.Errorf("all Secrets: %v", err)
 	}
+}
+
+// TestThroughTyphaFewerRightsAreEnough: with the overlay's role the program renders
+// through Typha, and could not without.
+func TestThroughTyphaFewerRightsAreEnough(t *testing.T) {
+	k := testenv.StartKube(t)
+	for _, group := range testenv.CalicoGroups() {
+		k.InstallCRDs(t, group)
+	}
+	manifests := kustomize(t, "kubernetes/overlays/typha")
+	pod := decode(t, manifests)["DaemonSet/confd"].(*appsv1.DaemonSet).Spec.Template.Spec
+	k.Apply(t, manifests)
+	const account = "system:serviceaccount:kube-system:confd"
+	rights := clientAs(t, k, account)
+	for resource, allowed := range map[string]bool{
+		"services.": true, "endpointslices.discovery.k8s.io": true,
+		"felixconfigurations.crd.projectcalico.org": true, "felixconfigurations.projectcalico.org": true,
+		"nodes.": false, "bgppeers.crd.projectcalico.org": false, "bgppeers.projectcalico.org": false,
+		"ippools.projectcalico.org": false, "blockaffinities.crd.projectcalico.org": false,
+	} {
+		if err := rights.list(resource, "", ""); (err == nil) != allowed || err != nil && !apierrors.IsForbidden(err) {
+			t.Errorf("list %s: %v", resource, err)
+		}
+	}
+	server, err := typhatest.Start(typhatest.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer server.Stop()
+	server.Set("/calico/resources/v3/projectcalico.org/nodes/node-1", `{"metadata":{"name":"node-1"},"spec":{"bgp":{"ipv4Address":"10.0.0.1/24"}}}`)
+	program, config := buildConfd(t), impersonating(t, k, account)
+	render := func(more ...string) (string, error) {
+		cmd := exec.Command(program, "render", "--bird=2", "--node=node-1", "--sync-timeout=5s", "--endpoint-status-prefix="+t.TempDir(), "--confdir="+t.TempDir())
+		cmd.Env = append([]string{"DATASTORE_TYPE=kubernetes", "KUBECONFIG=" + config}, more...)
+		for _, v := range container(t, pod, "confd").Env {
+			if strings.HasPrefix(v.Name, "CONFD_TYPHA") {
+				cmd.Env = append(cmd.Env, v.Name+"="+v.Value)
+			}
+		}
+		out, err := cmd.CombinedOutput()
+		return string(out), err
+	}
+	if out, err := render("CONFD_TYPHAADDR=" + server.Address()); err != nil {
+		t.Errorf("through a server: %v\n%s", err, out)
+	}
+	if out, err := render(); err == nil || !strings.Contains(out, "Service kube-system/calico-typha has no ready endpoint") {
+		t.Errorf("without a server: %v\n%s", err, out)
+	}
+}
+
+// impersonating is a kubeconfig file of the administrator as somebody else.
+func impersonating(t *testing.T, k *testenv.Kube, user string) string {
+	t.Helper()
+	config, err := clientcmd.LoadFromFile(k.AdminKubeconfig(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, a := range config.AuthInfos {
+		a.Impersonate, a.ImpersonateGroups = user, []string{"system:serviceaccounts", "system:authenticated"}
+	}
+	path := filepath.Join(t.TempDir(), "config")
+	if err := clientcmd.WriteToFile(*config, path); err != nil {
+		t.Fatal(err)
+	}
+	return path
 }
 
 // lister lists and watches as one user.

@@ -131,6 +131,18 @@ func filterLines(f *backends.BGPFilter, direction string, family int, _ Version)
 	return append(lines, "}")
 }
 
+// explainedLines are filterLines whose rules each have a comment that says which rule
+// of which BGPFilter it is, as confd explain calls it.
+func explainedLines(f *backends.BGPFilter, direction string, family int, v Version) []string {
+	lines := filterLines(f, direction, family, v)
+	for i := range lines {
+		if i > 0 && i < len(lines)-1 {
+			lines[i] += fmt.Sprintf("  # BGPFilter %s, %sV%d rule %d", comment(f.Name), direction, family, i)
+		}
+	}
+	return lines
+}
+
 // sameAS is the parameter that tells a filter's function whether the session is
 // internal. BIRD 2 reserves the word "internal".
 const sameAS = "same_as"

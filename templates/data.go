@@ -34,8 +34,18 @@ type Family struct {
 	ASNumber uint32
 	// FilterFunctions are the definitions of the BGPFilters' functions, in lines.
 	FilterFunctions []string
-	// Sessions are the family's, sorted by name.
-	Sessions []Session
+	own             *ownEnd
+}
+
+// Sessions are the family's, sorted by name.
+func (f Family) Sessions() []Session {
+	if f.own.sessions == nil {
+		f.own.sessions = make([]Session, len(f.Family.Sessions))
+		for i := range f.Family.Sessions {
+			f.own.sessions[i] = newSession(&f.Family.Sessions[i], f.own)
+		}
+	}
+	return f.own.sessions
 }
 
 // Session is one session, ready to print. The fields of bgp.Session are reached
@@ -67,6 +77,12 @@ type Session struct {
 	// Usual is set where both filters are those that the built-in templates give
 	// every session of the family: an internal session without BGPFilters.
 	Usual bool
+	// Strict is set where BIRD must listen on the session's own address alone.
+	Strict bool
+	// Family is 4 or 6.
+	Family int
+	// Bird is the BIRD version to write for.
+	Bird Version
 	// HoldTime is set (seconds) where three keepalive times, as is usual, make a
 	// longer hold time than BIRD's own, 240.
 	HoldTime uint32
@@ -87,31 +103,30 @@ func newFamily(cfg *bgp.Config, f *bgp.Family, v Version) Family {
 	out := Family{Family: f, Bird: v, LogLevel: cfg.LogLevel, ASNumber: cfg.ASNumber}
 	for _, filter := range cfg.Filters {
 		for _, direction := range []string{"import", "export"} {
-			out.FilterFunctions = append(out.FilterFunctions, filterLines(filter, direction, f.Version, v)...)
+			out.FilterFunctions = append(out.FilterFunctions, explainedLines(filter, direction, f.Version, v)...)
 		}
 	}
-	out.Sessions = make([]Session, len(f.Sessions))
-	own := newOwnEnd(f)
-	for i := range f.Sessions {
-		out.Sessions[i] = newSession(&f.Sessions[i], own)
-	}
+	out.own = newOwnEnd(f, v)
 	return out
 }
 
 // ownEnd is this node's end of a family's sessions, which most of them share.
 type ownEnd struct {
 	family *bgp.Family
+	bird   Version
 	// The names of the family's usual filters.
 	imports, toInternal, toExternal string
 	// from and local are the texts for source and as; empty: none were made yet.
 	source      netip.Addr
 	as          uint32
 	from, local string
+	// sessions are all of them, once a template has asked for them.
+	sessions []Session
 }
 
-func newOwnEnd(f *bgp.Family) *ownEnd {
+func newOwnEnd(f *bgp.Family, bird Version) *ownEnd {
 	v := strconv.Itoa(f.Version)
-	return &ownEnd{family: f, imports: "calico_import" + v, toInternal: "calico_export_internal" + v, toExternal: "calico_export_external" + v}
+	return &ownEnd{family: f, bird: bird, imports: "calico_import" + v, toInternal: "calico_export_internal" + v, toExternal: "calico_export_external" + v}
 }
 
 // texts are the texts of a session's own end: its address, and what follows "local".
@@ -129,7 +144,7 @@ func (o *ownEnd) texts(s *bgp.Session) (from, local string) {
 func newSession(s *bgp.Session, own *ownEnd) Session {
 	version := own.family.Version
 	out := Session{
-		Session: s, Name: s.Name, Passive: s.Passive, Why: comment(s.Reason.Text), Remote: endpoint(s.Neighbor.String(), s.Port, s.AS),
+		Session: s, Family: version, Bird: own.bird, Strict: own.family.ListenAddress.IsValid() && s.Source.IsValid(), Name: s.Name, Passive: s.Passive, Why: comment(s.Reason.Text), Remote: endpoint(s.Neighbor.String(), s.Port, s.AS),
 		ImportFilter: own.imports, ExportFilter: own.toExternal, Usual: s.Internal && len(s.Import) == 0 && len(s.Export) == 0,
 	}
 	out.From, out.Local = own.texts(s)

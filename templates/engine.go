@@ -242,6 +242,9 @@ type Input struct {
 	Version Version
 	// Env gives the environment variables that templates ask for; nil: none.
 	Env func(string) string
+	// Before are the files that an Engine made before. What does not differ is not made
+	// again: it costs less, and comes out the same.
+	Before []File
 }
 
 // File is one rendered file, not written yet, and what its resource says.
@@ -255,6 +258,10 @@ type File struct {
 	ReloadCmd string
 	Daemon    string
 	Family    int
+
+	// template made it; texts are those of its sessions.
+	template *template.Template
+	texts    []sessionTexts
 }
 
 // Render makes all files of the set, sorted by destination, or none. Errors
@@ -278,13 +285,14 @@ func (e *Engine) Render(ctx context.Context, in Input) ([]File, error) {
 		if !c.isFor(in.Version) {
 			continue
 		}
-		data, err := e.render(ctx, c, shared)
+		data, texts, err := e.render(ctx, c, shared)
 		if err != nil {
 			return nil, fmt.Errorf("rendering %s for %s: %w", c.File, c.Dest, hideSecrets(err, in.Config))
 		}
 		files = append(files, File{
 			Resource: c.File, Dest: c.Dest, Data: data, Mode: c.Mode, UID: c.UID, GID: c.GID,
 			CheckCmd: c.CheckCmd, ReloadCmd: c.ReloadCmd, Daemon: c.Daemon, Family: c.Family,
+			template: c.template, texts: texts,
 		})
 	}
 	return files, nil
@@ -316,13 +324,22 @@ func (s *shared) dataFor(family int) Data {
 func sizeHint(data Data) int {
 	size := 4 << 10
 	for _, f := range data.Families {
-		size += 200 * len(f.Sessions)
+		size += 200 * len(f.Family.Sessions)
 	}
 	return size
 }
 
-// render makes one file.
-func (e *Engine) render(ctx context.Context, c compiled, s *shared) (text []byte, err error) {
+// textsBefore are the texts that a resource's template made before of sessions.
+func (in Input) textsBefore(c compiled) []sessionTexts {
+	i := slices.IndexFunc(in.Before, func(f File) bool { return f.template == c.template })
+	if i < 0 {
+		return nil
+	}
+	return in.Before[i].texts
+}
+
+// render makes one file, and the texts of its sessions.
+func (e *Engine) render(ctx context.Context, c compiled, s *shared) (text []byte, texts []sessionTexts, err error) {
 	limit := fmt.Errorf("took longer than %s", e.options.Timeout)
 	ctx, cancel := context.WithTimeoutCause(ctx, e.options.Timeout, limit)
 	defer cancel()
@@ -333,19 +350,23 @@ func (e *Engine) render(ctx context.Context, c compiled, s *shared) (text []byte
 	}()
 	t, err := c.template.Clone()
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	r := &run{
-		ctx: ctx, in: s.in, out: &limitedBuffer{max: e.options.MaxOutput},
+		ctx: ctx, in: s.in, out: &limitedBuffer{max: e.options.MaxOutput}, before: s.in.textsBefore(c), template: t,
 		keys: keyView{source: s.keys, prefix: c.Prefix, selected: c.Keys, resource: c.File},
 	}
 	data := s.dataFor(c.Family)
 	r.out.buf.Grow(sizeHint(data))
 	if err := t.Funcs(r.functions()).Execute(r.out, data); err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	if r.out.full {
-		return nil, fmt.Errorf("%s: %w", t.Name(), r.out.err())
+		return nil, nil, fmt.Errorf("%s: %w", t.Name(), r.out.err())
 	}
-	return r.out.buf.Bytes(), ended(ctx)
+	text = r.out.buf.Bytes()
+	for i := range r.made {
+		r.made[i].text = text[r.made[i].begin:]
+	}
+	return text, r.made, ended(ctx)
 }

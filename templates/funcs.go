@@ -33,8 +33,12 @@ type run struct {
 	in   Input
 	out  *limitedBuffer
 	keys keyView
+	// template is what is executed.
+	template *template.Template
 	// depth is how many templates are being executed, one in the other.
 	depth int
+	// before are texts of sessions from the rendering before, made those of this one.
+	before, made []sessionTexts
 }
 
 // functions are what templates can call: Calico's contract, and what the confd
@@ -43,18 +47,11 @@ func (r *run) functions() template.FuncMap {
 	m := template.FuncMap{
 		tickName: r.tick, enterName: r.enter, leaveName: r.leave,
 
-		"exists": r.keys.exists, "get": r.keys.get, "getv": r.keys.getv, "gets": r.keys.gets,
-		"getvs": r.keys.getvs, "ls": r.keys.ls, "lsdir": r.keys.lsdir,
-
-		"getBGPConfig": r.bgpConfig, "bgpFilterBIRDFuncs": r.filterFunctions,
 		"bgpFilterFunctionName": filterFunctionName, "hashToIPv4": hashToIPv4,
-		// Release 3.26 calls two of them by other names.
-		"emitBIRDBGPFilterFuncs": r.filterFunctions, "emitFunctionName": filterFunctionName,
+		// Release 3.26 calls it by another name, and bgpFilterBIRDFuncs, too.
+		"emitFunctionName": filterFunctionName,
 
 		"print": printed, "println": printedLine, "printf": printedf,
-
-		"getenv": r.getenv, "fileExists": fileExists, "datetime": time.Now,
-		"lookupIP": r.lookupIP, "lookupIPV4": r.lookupIPv4, "lookupIPV6": r.lookupIPv6, "lookupSRV": r.lookupSRV,
 
 		"base": path.Base, "dir": path.Dir, "split": strings.Split, "join": join,
 		"toUpper": strings.ToUpper, "toLower": strings.ToLower, "contains": strings.Contains,
@@ -71,7 +68,22 @@ func (r *run) functions() template.FuncMap {
 		"reverse": reversed, "sortByLength": sortByLength, "sortKVByLength": sortKVByLength,
 	}
 	maps.Copy(m, dataFunctions())
+	maps.Copy(m, r.asking())
 	return m
+}
+
+// asking are those of the functions whose results depend on more than their arguments.
+func (r *run) asking() template.FuncMap {
+	return template.FuncMap{
+		"exists": r.keys.exists, "get": r.keys.get, "getv": r.keys.getv, "gets": r.keys.gets,
+		"getvs": r.keys.getvs, "ls": r.keys.ls, "lsdir": r.keys.lsdir,
+
+		"getBGPConfig": r.bgpConfig, "bgpFilterBIRDFuncs": r.filterFunctions, "emitBIRDBGPFilterFuncs": r.filterFunctions,
+
+		"getenv": r.getenv, "fileExists": fileExists, "datetime": time.Now,
+		"lookupIP": r.lookupIP, "lookupIPV4": r.lookupIPv4, "lookupIPV6": r.lookupIPv6, "lookupSRV": r.lookupSRV,
+		eachSessionName: func(definition string, f Family) (string, error) { return "", r.eachSession(definition, f) },
+	}
 }
 
 // getenv gives an environment variable, or the default where it is empty.

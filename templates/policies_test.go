@@ -2,14 +2,18 @@ package templates
 
 import (
 	"context"
+	"encoding/binary"
 	"fmt"
 	"io/fs"
+	"log/slog"
+	"maps"
 	"math/rand/v2"
 	"net/netip"
 	"os"
 	"path/filepath"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -17,19 +21,23 @@ import (
 	"github.com/google/go-cmp/cmp/cmpopts"
 
 	"confd/backends"
+	"confd/backends/file"
 	"confd/bgp"
 	"confd/etc"
 	"confd/internal/testenv"
 )
 
+// policyBirds are those that say what the filters of sessions do.
+func policyBirds() []string { return []string{"2.0.12", "2.17.6", "3.1.8"} }
+
 // TestPoliciesAsBirdSeesThem has BIRD say which of many routes the filters of
-// sessions let through: bgp.Policies says the same. The routes are static ones, so
-// that what is only asked of peers' routes is not seen here.
+// sessions let through, and with which attributes: bgp.Policies says the same. The
+// routes are static ones, so that what is only asked of peers' routes is not seen
+// here.
 func TestPoliciesAsBirdSeesThem(t *testing.T) {
 	for seed := range uint64(60) {
 		r := policyTest{rand.New(rand.NewPCG(seed, 5))}
-		s := r.state()
-		c, err := bgp.Compute(s, bgp.Options{Node: "node-1"})
+		c, err := bgp.Compute(r.state(), bgp.Options{Node: "node-1"})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -37,30 +45,143 @@ func TestPoliciesAsBirdSeesThem(t *testing.T) {
 		for i := range 60 {
 			routes = append(routes, r.route(i))
 		}
-		v := Version{Major: 2, Minor: 0}
-		conf := filepath.Join(t.TempDir(), "bird.conf")
-		if err := os.WriteFile(conf, []byte(policyFile(t, c, v, routes)), 0o600); err != nil {
-			t.Fatal(err)
+		version := policyBirds()[seed%3]
+		if comparePolicies(t, version, c, routes); t.Failed() {
+			t.Fatalf("seed %d, BIRD %s:\n%s", seed, version, policyFile(t, c, Version{Major: 2}, routes))
 		}
-		b := testenv.StartBird(t, "2.0.12", conf)
-		policies := bgp.PoliciesOf(c, &c.IPv4)
-		for _, session := range newData(c, v, 4).Families[0].Sessions {
-			takes := accepted(routes, func(x bgp.Route) bool { return policies.Takes(session.Session, x) })
-			tells := accepted(routes, func(x bgp.Route) bool { return policies.Tells(session.Session, x, nil) })
-			for filter, want := range map[string][]string{session.ImportFilter: takes, session.ExportFilter: tells} {
-				text, err := b.Birdc("show route filter " + filter)
-				if err != nil && len(want) > 0 {
-					t.Fatal(err)
-				}
-				if diff := cmp.Diff(want, netsOf(text), cmpopts.EquateEmpty()); diff != "" {
-					t.Errorf("seed %d, %s, filter %s (-policies +BIRD):\n%s", seed, session.Name, filter, diff)
-				}
+	}
+}
+
+// TestPoliciesOfConformanceCases does so with the policies of known clusters, and
+// random routes among their pools, blocks, services and filters.
+func TestPoliciesOfConformanceCases(t *testing.T) {
+	folders, err := filepath.Glob("../../shared/conformance/cases/*/data")
+	if err != nil || len(folders) == 0 {
+		t.Skip("the cases are not here")
+	}
+	for i, folder := range folders {
+		name := filepath.Base(filepath.Dir(folder))
+		t.Run(name, func(t *testing.T) {
+			s := stateIn(t, folder)
+			node := "kube-master"
+			if s.Nodes[node] == nil {
+				node = slices.Sorted(maps.Keys(s.Nodes))[0]
+			}
+			c, err := bgp.Compute(s, bgp.Options{Node: node, RouterID: "hash"})
+			if err != nil {
+				t.Fatal(err)
+			}
+			if _, needed := c.NeedsTunnel(); needed {
+				t.Skip("only Calico's fork of BIRD 1.6 can have this")
+			}
+			r := policyTest{rand.New(rand.NewPCG(uint64(i), 7))}
+			comparePolicies(t, policyBirds()[i%3], c, r.routesAmong(netsIn(s)))
+		})
+	}
+}
+
+func stateIn(t *testing.T, folder string) *backends.State {
+	t.Helper()
+	events, err := file.Load(t.Context(), []string{folder}, slog.New(slog.DiscardHandler))
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := backends.NewState()
+	for _, e := range events {
+		s.Apply(e)
+	}
+	return s
+}
+
+// netsIn are the IPv4 nets that something in a state is about.
+func netsIn(s *backends.State) []netip.Prefix {
+	nets := []netip.Prefix{netip.MustParsePrefix("203.0.113.0/24")}
+	add := func(p netip.Prefix) {
+		if p.IsValid() && p.Addr().Is4() {
+			nets = append(nets, p)
+		}
+	}
+	for _, p := range s.IPPools {
+		add(p.CIDR)
+	}
+	for _, b := range s.BlockAffinities {
+		add(b.CIDR)
+	}
+	for _, f := range s.BGPFilters {
+		for _, r := range slices.Concat(f.ImportV4, f.ExportV4) {
+			add(r.CIDR)
+		}
+	}
+	if c := s.BGPConfigurations["default"]; c != nil {
+		for _, p := range slices.Concat(c.ServiceClusterIPs, c.ServiceExternalIPs, c.ServiceLoadBalancerIPs) {
+			add(p)
+		}
+		for _, a := range c.PrefixAdvertisements {
+			add(a.CIDR)
+		}
+	}
+	slices.SortFunc(nets, func(a, b netip.Prefix) int { return strings.Compare(a.String(), b.String()) })
+	return slices.Compact(nets)
+}
+
+// routesAmong are routes to some of the nets, to parts of them, and around them.
+func (r policyTest) routesAmong(nets []netip.Prefix) []bgp.Route {
+	var out []bgp.Route
+	for i := range 60 {
+		x := r.route(10)
+		x.Net = nets[i%len(nets)]
+		if bits := x.Net.Bits(); i >= len(nets) {
+			x.Net = netip.PrefixFrom(inside(x.Net, r.Uint32()), max(8, min(32, bits+r.IntN(9)-1))).Masked()
+		}
+		out = append(out, x)
+	}
+	return out
+}
+
+// inside is one of the addresses of a net.
+func inside(p netip.Prefix, n uint32) netip.Addr {
+	a := p.Addr().As4()
+	v := binary.BigEndian.Uint32(a[:]) | n&(1<<(32-p.Bits())-1)
+	binary.BigEndian.PutUint32(a[:], v)
+	return netip.AddrFrom4(a)
+}
+
+// comparePolicies has a BIRD and bgp.Policies say what becomes of routes in each
+// session of IPv4.
+func comparePolicies(t *testing.T, version string, c *bgp.Config, routes []bgp.Route) {
+	t.Helper()
+	v := Version{Major: 2, Minor: 0}
+	conf := filepath.Join(t.TempDir(), "bird.conf")
+	if err := os.WriteFile(conf, []byte(policyFile(t, c, v, routes)), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	b := testenv.StartBird(t, version, conf)
+	defer b.Kill()
+	policies := bgp.PoliciesOf(c, &c.IPv4)
+	for _, session := range newData(c, v, 4).Families[0].Sessions() {
+		takes := outcomes(routes, func(x bgp.Route) bgp.Outcome {
+			o := policies.TraceImport(session.Session, x)
+			if o.Accepted != policies.Takes(session.Session, x) {
+				t.Errorf("%s takes %s: the steps say otherwise", session.Name, x.Net)
+			}
+			return o
+		})
+		tells := outcomes(routes, func(x bgp.Route) bgp.Outcome {
+			o := policies.TraceExport(session.Session, x, nil)
+			if o.Accepted != policies.Tells(session.Session, x, nil) {
+				t.Errorf("%s tells of %s: the steps say otherwise", session.Name, x.Net)
+			}
+			return o
+		})
+		for filter, want := range map[string][]string{session.ImportFilter: takes, session.ExportFilter: tells} {
+			text, err := b.Birdc("show route filter " + filter + " all")
+			if err != nil && len(want) > 0 {
+				t.Fatal(err)
+			}
+			if diff := cmp.Diff(want, shownRoutes(text), cmpopts.EquateEmpty()); diff != "" {
+				t.Errorf("%s, filter %s (-policies +BIRD):\n%s", session.Name, filter, diff)
 			}
 		}
-		if t.Failed() {
-			t.Fatal(policyFile(t, c, v, routes))
-		}
-		b.Kill()
 	}
 }
 
@@ -80,7 +201,8 @@ func (r policyTest) state() *backends.State {
 	s := backends.NewState()
 	put := func(x backends.Resource) { s.Apply(backends.Event{Key: x.ResourceKey(), Resource: x}) }
 	put(&backends.Node{Name: "node-1", IPv4: backends.NodeAddress{Addr: netip.MustParseAddr("192.0.2.1"), Subnet: netip.MustParsePrefix("192.0.2.0/24")}})
-	put(&backends.BGPConfiguration{Name: "default", NodeToNodeMesh: new(bool), ServiceExternalIPs: []netip.Prefix{r.net()}})
+	put(&backends.BGPConfiguration{Name: "default", NodeToNodeMesh: new(bool), ServiceExternalIPs: []netip.Prefix{r.net()},
+		PrefixAdvertisements: []backends.PrefixAdvertisement{{CIDR: r.net(), Communities: []string{r.community().String(), "64512:9"}}, {CIDR: r.net(), Communities: []string{r.community().String()}}}})
 	for i := range r.IntN(4) {
 		put(&backends.IPPool{Name: fmt.Sprint("pool-", i), CIDR: r.net(), DisableBGPExport: r.IntN(3) == 0})
 	}
@@ -119,9 +241,26 @@ func (r policyTest) rules() []backends.FilterRule {
 				rule.PrefixLength = &backends.LengthRange{Min: low, Max: low + uint8(r.IntN(int(33-low)))}
 			}
 		}
+		for range r.IntN(3) {
+			if rule.Accept {
+				rule.Operations = append(rule.Operations, r.operation())
+			}
+		}
 		rules = append(rules, rule)
 	}
 	return rules
+}
+
+func (r policyTest) operation() backends.Operation {
+	switch r.IntN(3) {
+	case 0:
+		c := r.community()
+		return backends.Operation{AddCommunity: &c}
+	case 1:
+		n := 512 * r.Uint32N(3)
+		return backends.Operation{SetPriority: &n}
+	}
+	return backends.Operation{PrependASPath: []uint32{65000 + r.Uint32N(3), 65010}}
 }
 
 // route is the i-th route, the only one for its net.
@@ -199,28 +338,80 @@ func staticText(r bgp.Route) string {
 	return text + " };\n"
 }
 
-// accepted are the nets of routes for which ok holds: the first route of each net
-// counts, sorted.
-func accepted(routes []bgp.Route, ok func(bgp.Route) bool) []string {
-	var nets []string
+// outcomes are the routes that are accepted, as shownRoutes has them: the first route
+// of each net counts, sorted.
+func outcomes(routes []bgp.Route, trace func(bgp.Route) bgp.Outcome) []string {
+	var out []string
 	seen := map[netip.Prefix]bool{}
 	for _, r := range routes {
-		if !seen[r.Net] && ok(r) {
-			nets = append(nets, r.Net.String())
+		if o := trace(r); !seen[r.Net] && o.Accepted {
+			out = append(out, outcomeText(r.Net, o.Route))
 		}
 		seen[r.Net] = true
 	}
-	slices.Sort(nets)
-	return nets
+	slices.Sort(out)
+	return out
 }
 
-var shownNet = regexp.MustCompile(`(?m)^(?:1007-)?(\d+\.\d+\.\d+\.\d+/\d+) `)
-
-func netsOf(text string) []string {
-	var nets []string
-	for _, m := range shownNet.FindAllStringSubmatch(text, -1) {
-		nets = append(nets, m[1])
+func outcomeText(net netip.Prefix, r bgp.Route) string {
+	text := net.String()
+	if r.Metric != nil {
+		text += fmt.Sprintf(" metric %d", *r.Metric)
 	}
-	slices.Sort(nets)
-	return nets
+	if r.LocalPref != nil {
+		text += fmt.Sprintf(" pref %d", *r.LocalPref)
+	}
+	if len(r.Path) > 0 {
+		text += " path " + strings.Trim(fmt.Sprint(r.Path), "[]")
+	}
+	var communities []string
+	for _, c := range r.Communities {
+		communities = append(communities, c.String())
+	}
+	slices.Sort(communities)
+	return text + " " + strings.Join(slices.Compact(communities), " ")
+}
+
+// shown reads the parts of "show route all" that policies change.
+var shown = regexp.MustCompile(`(?m)^(?:1007-|\s*)(\d+\.\d+\.\d+\.\d+/\d+) |(?:Kernel\.metric|krt_metric): (\d+)|(?:BGP\.|bgp_)local_pref: (\d+)|(?:BGP\.as_path|bgp_path): ([\d ]+)|(?:BGP\.|bgp_)(?:large_)?community:([^\n]*)`)
+
+func shownRoutes(text string) []string {
+	var out []string
+	var net netip.Prefix
+	var r bgp.Route
+	end := func() {
+		if net.IsValid() {
+			out = append(out, outcomeText(net, r))
+		}
+	}
+	number := func(text string) *uint32 {
+		n, _ := strconv.ParseUint(text, 10, 32) // the pattern has digits
+		v := uint32(n)
+		return &v
+	}
+	for _, m := range shown.FindAllStringSubmatch(text, -1) {
+		switch {
+		case m[1] != "":
+			end()
+			net, r = netip.MustParsePrefix(m[1]), bgp.Route{}
+		case m[2] != "":
+			r.Metric = number(m[2])
+		case m[3] != "":
+			r.LocalPref = number(m[3])
+		case m[4] != "":
+			for word := range strings.FieldsSeq(m[4]) {
+				r.Path = append(r.Path, *number(word))
+			}
+		default:
+			for part := range strings.SplitSeq(m[5], ")") {
+				c, err := backends.ParseCommunity(strings.NewReplacer("(", "", ", ", ":", ",", ":", " ", "").Replace(part))
+				if err == nil {
+					r.Communities = append(r.Communities, c)
+				}
+			}
+		}
+	}
+	end()
+	slices.Sort(out)
+	return out
 }

@@ -339,3 +339,18 @@ func TestOutageIsToldOnce(t *testing.T) {
 		t.Errorf("%d nodes, n00 %v", len(f.state.Nodes), f.state.Nodes["n00"])
 	}
 }
+
+// TestFelixConfigurationsAlone: where the rest comes another way, nothing else is
+// read.
+func TestFelixConfigurationsAlone(t *testing.T) {
+	server, s := startStore(t)
+	put := func(kind, name string) clientv3.Op {
+		return clientv3.OpPut(resourceRoot+strings.ToLower(kind)+"s/"+name, resource(kind, name, ""))
+	}
+	s.do(node("a", 1), put("FelixConfiguration", "default"), put("FelixConfiguration", "node.node-1"), put("FelixConfiguration", "node.other"))
+	f := follow(t, newBackend(t, Config{Endpoints: server.Endpoints(), FelixConfigurations: true}))
+	f.untilInSync()
+	if got := keys(f.state.FelixConfigurations) + "|" + keys(f.state.Nodes); got != "default node.node-1|" {
+		t.Errorf("read were %s", got)
+	}
+}

@@ -24,6 +24,8 @@ func TestServer(t *testing.T) {
 	t.Run("usage, v1", func(t *testing.T) { usage(t, k, GroupV1) })
 	t.Run("usage, v3", func(t *testing.T) { usage(t, k, GroupV3) })
 	t.Run("both groups", func(t *testing.T) { prefersV1(t, k) })
+	t.Run("FelixConfigurations alone", func(t *testing.T) { felixAlone(t, k) })
+	t.Run("endpoints of a Service", func(t *testing.T) { serviceEndpoints(t, k) })
 	t.Run("pod CIDRs", func(t *testing.T) { podCIDRs(t, k) })
 	t.Run("bad objects", func(t *testing.T) { badObjects(t, k) })
 	t.Run("secrets", func(t *testing.T) { secrets(t, k) })

@@ -131,6 +131,8 @@ func tlsHint(err error) string {
 	switch {
 	case errors.As(err, new(tls.RecordHeaderError)):
 		return ": the server speaks no TLS; is the port right, or are TYPHACAFILE and the others to be left out?"
+	case ended(err):
+		return ": the server hung up; does it speak TLS?"
 	case errors.Is(err, context.DeadlineExceeded):
 		return ": the server does not answer; does it speak TLS?"
 	case isAlert(err):

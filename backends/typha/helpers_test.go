@@ -103,14 +103,6 @@ func (f *follower) untilOutOfStep() backends.Update {
 	return f.until("being out of step", func(u backends.Update) bool { return u.Err != nil })
 }
 
-// untilState applies updates until cond holds for the state.
-func (f *follower) untilState(what string, cond func(*backends.State) bool) {
-	f.tb.Helper()
-	for !cond(f.state) {
-		f.next(what)
-	}
-}
-
 // nodes are the nodes with their AS numbers.
 func (f *follower) nodes() string {
 	s := map[string]uint32{}

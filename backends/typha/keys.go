@@ -14,7 +14,7 @@ const (
 )
 
 // errInvalid is the reason of an object that the server has found to make no sense.
-var errInvalid = errors.New("Typha has found it to be invalid, and does not say why: look at its values (kubectl or calicoctl get -o yaml)")
+var errInvalid = errors.New("found to be invalid by Typha, which does not say why: look at its values (kubectl or calicoctl get -o yaml)")
 
 // reader makes events of keys.
 type reader struct {

@@ -2,6 +2,7 @@ package typha
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -83,15 +84,13 @@ func (l *link) report(ctx context.Context, what any) bool {
 
 // attempt finds a server and stays with it.
 func (l *link) attempt(ctx context.Context) *failure {
-	finding, cancel := context.WithTimeout(ctx, l.cfg.ReadTimeout)
-	e, err := l.rota.next(finding)
-	cancel()
+	e, err := l.find(ctx)
 	if err != nil {
 		return &failure{"find", err}
 	}
 	conn, err := l.dial(ctx, e.Address)
 	if err != nil {
-		return &failure{"connect", fmt.Errorf("Typha at %s: %w", e.Address, err)}
+		return &failure{"connect", fmt.Errorf("typha at %s: %w", e.Address, err)}
 	}
 	ctx, reject := context.WithCancelCause(ctx)
 	defer reject(nil)
@@ -107,8 +106,20 @@ func (l *link) attempt(ctx context.Context) *failure {
 	if cause := context.Cause(ctx); cause != nil {
 		failed = &failure{"rejected", cause}
 	}
-	failed.err = fmt.Errorf("Typha at %s: %w", e.Address, failed.err)
+	failed.err = fmt.Errorf("typha at %s: %w", e.Address, failed.err)
 	return failed
+}
+
+// find picks a server. Where some are known, who says where they are now must say
+// so quickly.
+func (l *link) find(ctx context.Context) (Endpoint, error) {
+	limit := l.cfg.ReadTimeout
+	if len(l.rota.known) > 0 {
+		limit = min(limit, 3*time.Second)
+	}
+	ctx, cancel := context.WithTimeout(ctx, limit)
+	defer cancel()
+	return l.rota.next(ctx)
 }
 
 // session is a connection to one server.
@@ -185,24 +196,33 @@ func (s *session) hello() (wire.ServerHello, *failure) {
 		return wire.ServerHello{}, s.explain(err)
 	}
 	m, err := s.stream.receive()
-	if ended(err) {
+	hint := protocolHint(head)
+	if ended(err) && hint == "" {
 		return wire.ServerHello{}, s.explain(err)
 	}
-	h, ok := m.(wire.ServerHello)
-	switch {
-	case err == nil && !ok:
-		err = fmt.Errorf("the server begins with a %T: this is no Typha", m)
-	case err != nil:
-		err = fmt.Errorf("what answers is no Typha: %w%s", err, protocolHint(head))
-	case h.SyncerType == "":
-		err = fmt.Errorf("this server is too old: it knows no stream for BGP; update Typha")
-	case h.SyncerType != wire.Syncer:
-		err = fmt.Errorf("the server would send the stream %q, and was asked for %q", h.SyncerType, wire.Syncer)
-	case !h.SupportsNodeResourceUpdates:
-		err = fmt.Errorf("this server is too old: it does not send Nodes; update Typha")
+	if err != nil {
+		err = fmt.Errorf("what answers is no Typha: %w: %s", err, cmp.Or(hint, "is the port right? Typha's is 5473 in most clusters"))
+		return wire.ServerHello{}, &failure{"hello", err}
 	}
+	h, err := checkHello(m)
 	if err != nil {
 		return h, &failure{"hello", err}
+	}
+	return h, nil
+}
+
+// checkHello says whether a server is one that can be used.
+func checkHello(m any) (wire.ServerHello, error) {
+	h, ok := m.(wire.ServerHello)
+	switch {
+	case !ok:
+		return h, fmt.Errorf("the server begins with a %T: this is no Typha", m)
+	case h.SyncerType == "":
+		return h, errors.New("this server is too old: it knows no stream for BGP; update Typha")
+	case h.SyncerType != wire.Syncer:
+		return h, fmt.Errorf("the server would send the stream %q, and was asked for %q", h.SyncerType, wire.Syncer)
+	case !h.SupportsNodeResourceUpdates:
+		return h, errors.New("this server is too old: it does not send Nodes; update Typha")
 	}
 	return h, nil
 }
@@ -217,15 +237,18 @@ func (s *stream) head() ([]byte, error) {
 	return bytes.Clone(head), err
 }
 
-// protocolHint says what the first bytes of another protocol look like.
+// protocolHint says what the first bytes of an answer look like; empty: like none
+// that is known.
 func protocolHint(head []byte) string {
 	switch {
 	case bytes.HasPrefix(head, []byte("HTTP/")):
-		return ": it speaks HTTP; Typha's port is 5473 in most clusters"
+		return "it speaks HTTP; Typha's port is 5473 in most clusters"
+	case len(head) > 3 && bytes.Equal(head[:2], []byte{0, 0}) && head[3] == 4:
+		return "it speaks HTTP/2, as etcd and API servers do; Typha's port is 5473 in most clusters"
 	case len(head) > 1 && head[0] == 0x15 && head[1] == 3:
-		return ": it speaks TLS; set TYPHACAFILE, TYPHACERTFILE, TYPHAKEYFILE and TYPHACN or TYPHAURISAN"
+		return "it speaks TLS; set TYPHACAFILE, TYPHACERTFILE, TYPHAKEYFILE and TYPHACN or TYPHAURISAN"
 	}
-	return ": is the port right? Typha's is 5473 in most clusters"
+	return ""
 }
 
 // explain says what the end of a connection means.

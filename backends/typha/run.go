@@ -94,7 +94,7 @@ func (r *run) stands(ctx context.Context, status uint8) bool {
 	if status == wire.WaitForDatastore {
 		doing = "waits for its datastore"
 	}
-	r.err = fmt.Errorf("Typha at %s %s", r.server.Address, doing)
+	r.err = fmt.Errorf("typha at %s %s", r.server.Address, doing)
 	if r.grace != nil { // it is news of an outage that is none yet
 		return true
 	}

@@ -3,6 +3,7 @@ package typha
 import (
 	"bufio"
 	"bytes"
+	"cmp"
 	"encoding/gob"
 	"errors"
 	"fmt"
@@ -39,6 +40,7 @@ type stream struct {
 	raw   *bufio.Reader // all decoders read through it, one after the other
 	frame *bounded
 	dec   *gob.Decoder
+	buf   *bufio.Writer // so that a message goes out in one piece
 	enc   *gob.Encoder
 }
 
@@ -46,7 +48,8 @@ func newStream(conn net.Conn, read, write time.Duration, l limits) *stream {
 	t := &timedConn{Conn: conn, read: read, write: write}
 	raw := bufio.NewReaderSize(t, 32<<10)
 	frame := &bounded{from: raw, limits: l}
-	return &stream{conn: t, raw: raw, frame: frame, dec: gob.NewDecoder(frame), enc: gob.NewEncoder(t)}
+	buf := bufio.NewWriter(t)
+	return &stream{conn: t, raw: raw, frame: frame, dec: gob.NewDecoder(frame), buf: buf, enc: gob.NewEncoder(buf)}
 }
 
 // receive returns the next message. What cannot be decoded is an error, and so is
@@ -62,7 +65,8 @@ func (s *stream) receive() (message any, err error) {
 	s.conn.last = time.Now().Add(silences * s.conn.read)
 	var e wire.Envelope
 	if err := s.dec.Decode(&e); err != nil {
-		return nil, err
+		// snappy calls it corruption where the connection ends in a block.
+		return nil, cmp.Or(s.conn.failed, err)
 	}
 	return e.Message, nil
 }
@@ -70,7 +74,10 @@ func (s *stream) receive() (message any, err error) {
 // send sends a message. One that goes out stays what it is: only what a server
 // sends is compressed, or begins anew.
 func (s *stream) send(message any) error {
-	return s.enc.Encode(wire.Envelope{Message: message})
+	if err := s.enc.Encode(wire.Envelope{Message: message}); err != nil {
+		return err
+	}
+	return s.buf.Flush()
 }
 
 // restart begins a new decoder, as the server has announced, and says so.
@@ -118,7 +125,7 @@ func (b *bounded) Read(p []byte) (int, error) {
 	n, err := b.from.Read(p[:min(len(p), b.bytes)])
 	b.bytes -= n
 	if b.zeros -= bytes.Count(p[:n], []byte{0}); b.zeros < 0 {
-		return n, errTooMany
+		return 0, errTooMany // with n it would be passed over where p is full
 	}
 	return n, err
 }
@@ -135,6 +142,7 @@ type timedConn struct {
 	net.Conn
 	read, write time.Duration
 	last        time.Time // by when a message must be whole
+	failed      error     // why nothing more can be read
 }
 
 // errSilent is what reading ends with.
@@ -147,20 +155,28 @@ var errSlow = errors.New("the server takes too long to send a message")
 
 // Read waits no longer than the read timeout.
 func (c *timedConn) Read(p []byte) (int, error) {
+	n, err := c.readInTime(p)
+	if err != nil {
+		c.failed = err
+	}
+	return n, err
+}
+
+func (c *timedConn) readInTime(p []byte) (int, error) {
 	now := time.Now()
 	if !now.Before(c.last) {
 		return 0, errSlow
 	}
-	until := now.Add(c.read)
+	until, late := now.Add(c.read), error(errSilent{c.read})
 	if c.last.Before(until) {
-		until = c.last
+		until, late = c.last, errSlow
 	}
 	if err := c.SetReadDeadline(until); err != nil {
 		return 0, err
 	}
 	n, err := c.Conn.Read(p)
 	if timeout := net.Error(nil); n == 0 && errors.As(err, &timeout) && timeout.Timeout() {
-		err = errSilent{c.read}
+		err = late
 	}
 	return n, err
 }

@@ -14,6 +14,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net"
+	"strconv"
 	"time"
 
 	"confd/backends"
@@ -114,7 +115,11 @@ func check(cfg Config) error {
 
 // Fixed finds one server, at an address that is HOST:PORT.
 func Fixed(address string) (func(context.Context) ([]Endpoint, error), error) {
-	if _, port, err := net.SplitHostPort(address); err != nil || port == "" {
+	host, port, err := net.SplitHostPort(address)
+	if err == nil {
+		_, err = strconv.ParseUint(port, 10, 16)
+	}
+	if err != nil || host == "" {
 		return nil, fmt.Errorf("TYPHAADDR: %q is not HOST:PORT, such as 10.0.0.1:5473", address)
 	}
 	return func(context.Context) ([]Endpoint, error) { return []Endpoint{{Address: address}}, nil }, nil

@@ -18,6 +18,7 @@ import (
 	"confd/internal/known"
 	"confd/internal/outcome"
 	"confd/internal/plan"
+	"confd/internal/routes"
 	"confd/internal/runs"
 	"confd/internal/schedule"
 	"confd/internal/settings"
@@ -69,6 +70,7 @@ type Agent struct {
 	conduct  *conductor
 	trials   trials
 	upkeep   *upkeep
+	patrol   *patrol
 	jobs     jobs
 
 	updates <-chan backends.Update
@@ -95,6 +97,7 @@ func (a *Agent) run(ctx context.Context, g *errgroup.Group) error {
 
 func newAgent(ctx context.Context, g *errgroup.Group, o Options) *Agent {
 	observer := newObserver(o.Settings, o.Program, o.Usage, o.Log)
+	observer.page = &page{world: o.World, options: o.Planner.Settings.BGP}
 	done := make(chan any, 16)
 	d := newDesk(ctx, g, o, observer, done)
 	now := time.Now()
@@ -109,9 +112,10 @@ func newAgent(ctx context.Context, g *errgroup.Group, o Options) *Agent {
 	conduct := &conductor{installer: &installer{outcomes}, planner: o.Planner, jobs: jobs}
 	conduct.journal.templatesKept(d.edition)
 	keep := &upkeep{desk: d, jobs: jobs, listen: map[string]*chore{}, said: map[string]string{}, heard: map[string]Heard{}}
+	patrol := &patrol{desk: d, jobs: jobs, sets: map[string]*routes.Patrol{}}
 	return &Agent{
-		desk: d, opts: o, observer: observer, start: start, care: care, conduct: conduct, trials: trials{conduct}, jobs: jobs, upkeep: keep,
-		reporter: &reporter{outcomes: outcomes, start: start, upkeep: keep, program: o.Program, began: now},
+		desk: d, opts: o, observer: observer, start: start, care: care, conduct: conduct, trials: trials{conduct}, jobs: jobs, patrol: patrol, upkeep: keep,
+		reporter: &reporter{outcomes: outcomes, start: start, patrol: patrol, upkeep: keep, program: o.Program, began: now},
 		events:   make(chan control.Event, 8), done: done,
 	}
 }
@@ -204,6 +208,7 @@ func (a *Agent) look(ctx context.Context, now time.Time) {
 	if a.conduct.isTimeToSurvey(now, a.conduct.after.watch.Watching()) {
 		a.jobs.survey(a.runs.InUse(), false)
 	}
+	a.patrol.look(now)
 }
 
 // take takes an update of a source.
@@ -230,6 +235,9 @@ func (a *Agent) birdEvent(now time.Time, e control.Event) {
 	a.noteEvent(e)
 	if !e.Up && wasUp {
 		a.conduct.lost(now, a.setAt(e.Socket))
+	}
+	if e.Up {
+		a.patrol.hurry(now, a.setAt(e.Socket))
 	}
 	if !e.Up || !a.known.Of(a.setAt(e.Socket)).BIRD.MustTell() {
 		return
@@ -318,6 +326,10 @@ func (a *Agent) came(now time.Time, event any) {
 		a.upkeep.listened(now, e)
 	case explained:
 		a.conduct.after.explained(e)
+	case routesSeen:
+		a.patrol.seen(now, e)
+	case routesRemoved:
+		a.patrol.removed(e)
 	case remembered:
 		a.conduct.memory.written()
 		a.observer.complain("what the next start must know to judge changes is not written down", e.err)
@@ -410,5 +422,6 @@ func (a *Agent) publish(now time.Time) {
 	if a.observer.isDue(now, a.news) {
 		a.news = false
 		a.observer.publish(now, a.reporter.report(now), a.birds.daemon.Dir)
+		a.observer.page.show(a.runs.Running(), a.birds.daemon.Sockets())
 	}
 }

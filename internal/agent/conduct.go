@@ -22,6 +22,7 @@ import (
 type conductor struct {
 	*installer
 	planner  plan.Planner // without templates: those in use are the edition's
+	computed bgp.Memory
 	jobs     jobs
 	culprits quarantine.Memory
 }
@@ -47,7 +48,7 @@ func (c *conductor) using() plan.Planner {
 // plan computes and renders a state; or the rest of one, in which some objects are
 // as they were, which are held.
 func (c *conductor) plan(now time.Time, state *backends.State, rest bool, held []backends.Key) {
-	cfg, err := c.planner.Compute(state)
+	cfg, err := c.computed.Compute(state, c.planner.Settings.BGP)
 	if err != nil {
 		c.stop(now, err)
 		return
@@ -74,7 +75,7 @@ func (c *conductor) plan(now time.Time, state *backends.State, rest bool, held [
 func (c *conductor) isRunning(cfg *bgp.Config) bool {
 	r := c.runs.Running()
 	return r != nil && !c.runs.InDoubt() && c.edition.MadeBy(r.Templates) && r.Birds.Version == c.birds.daemon.Version &&
-		!r.Templates.DependOnState() && reflect.DeepEqual(r.Full, cfg)
+		!r.Templates.DependOnState() && (r.Full == cfg || reflect.DeepEqual(r.Full, cfg))
 }
 
 // again rolls out what runs already, as a BIRD must be told.
@@ -100,7 +101,7 @@ func (c *conductor) render(now time.Time, cfg *bgp.Config, state *backends.State
 	} else {
 		state = state.Clone()
 	}
-	c.jobs.plan(c.using(), cfg, state, c.birds.daemon, base)
+	c.jobs.plan(c.using(), cfg, state, c.birds.daemon, base, c.runs.Running())
 }
 
 // survey asks which sessions there are, where the candidate is judged by them.

@@ -18,6 +18,7 @@ import (
 	"confd/internal/guard"
 	"confd/internal/onlink"
 	"confd/internal/report"
+	"confd/internal/routes"
 	"confd/reload"
 	"confd/reload/control"
 	"confd/templates"
@@ -41,6 +42,7 @@ type fakeWorld struct {
 	downPeers map[string]bool
 	breaks    map[string]string // a session is down while this is in the text
 	noBird    bool
+	look      func(*routes.Look) // what a look at routes shows; nil: nothing wrong
 }
 
 // fakeDisk is what lies on disk of a set besides its files.

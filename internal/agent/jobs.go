@@ -15,6 +15,7 @@ import (
 	"confd/internal/guard"
 	"confd/internal/plan"
 	"confd/internal/quarantine"
+	"confd/internal/routes"
 	"confd/reload"
 )
 
@@ -110,10 +111,10 @@ func (j jobs) find(first bool) {
 	})
 }
 
-// plan renders what a state asks for.
-func (j jobs) plan(p plan.Planner, cfg *bgp.Config, state *backends.State, d birds.Daemons, base plan.Candidate) {
+// plan renders what a state asks for; before is what runs, nil where that is not known.
+func (j jobs) plan(p plan.Planner, cfg *bgp.Config, state *backends.State, d birds.Daemons, base plan.Candidate, before *plan.Candidate) {
 	j.start(func(ctx context.Context) any {
-		c, err := p.Candidate(ctx, cfg, state, d, base.Revision)
+		c, err := p.Candidate(ctx, cfg, state, d, base.Revision, before)
 		if err != nil {
 			return planned{err: err}
 		}
@@ -149,6 +150,60 @@ func (j jobs) survey(sets []reload.Set, whole bool) {
 		wg.Wait()
 		out.finished()
 		return out
+	})
+}
+
+// routesSeen is what a look at the routes of a set's BIRD has shown, which should have
+// what candidate says.
+type routesSeen struct {
+	set       string
+	candidate *plan.Candidate
+	verdict   routes.Verdict
+	took      time.Duration
+}
+
+// routesSet is what is looked at: the BIRD of a set, the address families that are its,
+// and what it should have.
+type routesSet struct {
+	set       reload.Set
+	families  []*bgp.Family
+	candidate *plan.Candidate
+}
+
+// question asks of the routes of a set.
+func (r routesSet) question() RoutesQuestion {
+	want := routes.WantOf(r.candidate.Config, r.candidate.State, r.families, r.candidate.Templates.BuiltIn)
+	return RoutesQuestion{Socket: r.set.Daemon.Socket, Want: want, Whole: true}
+}
+
+// routes looks at the routes of a set.
+func (j jobs) routes(r routesSet, p *routes.Patrol, now time.Time) {
+	whole, signature, turn := p.Begin(now)
+	before := p.Before()
+	j.start(func(ctx context.Context) any {
+		ctx, cancel := context.WithTimeout(ctx, routesLimit)
+		defer cancel()
+		q := r.question()
+		q.Whole, q.Before, q.Turn = whole, signature, turn
+		l := j.world.Routes(ctx, q)
+		return routesSeen{r.set.Name, r.candidate, routes.Judge(q.Want, l, before), l.Took}
+	})
+}
+
+// routesRemoved are routes that were taken out of the kernel.
+type routesRemoved struct {
+	set     string
+	entries []routes.Entry
+	err     error
+}
+
+// remove takes the older routes of faults out of the kernel.
+func (j jobs) remove(r routesSet, faults []routes.Fault) {
+	j.start(func(ctx context.Context) any {
+		ctx, cancel := context.WithTimeout(ctx, routesLimit)
+		defer cancel()
+		removed, err := j.world.Remove(ctx, r.question(), faults)
+		return routesRemoved{r.set.Name, removed, err}
 	})
 }
 
@@ -212,7 +267,7 @@ func (j jobs) attempt(ctx context.Context, p plan.Planner, c *plan.Candidate, wi
 	if err != nil {
 		return quarantine.Attempt{}, err
 	}
-	made, err := p.Candidate(ctx, cfg, state, c.Birds, c.Revision)
+	made, err := p.Candidate(ctx, cfg, state, c.Birds, c.Revision, c)
 	if err != nil {
 		return quarantine.Attempt{}, err
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"net/http"
 	"sync/atomic"
 	"time"
 
@@ -15,6 +16,7 @@ import (
 	"confd/internal/report"
 	"confd/internal/serve"
 	"confd/internal/settings"
+	"confd/internal/topology"
 )
 
 // How often the report's file is written at most where something of weight
@@ -38,6 +40,7 @@ type observer struct {
 	last      atomic.Pointer[report.Report]
 	beat      atomic.Int64 // when the loop turned last, in Unix nanoseconds
 	written   time.Time
+	page      *page
 	// failed is why a file could not be written last, by what was said of it.
 	failed map[string]string
 }
@@ -67,12 +70,20 @@ func (o *observer) start(ctx context.Context, g *errgroup.Group, s settings.Watc
 	o.turned()
 	g.Go(func() error {
 		return serve.Serve(ctx, l, serve.Handlers{
-			Metrics: o.metrics.Handler(), Report: o.last.Load, PProf: s.PProf, Log: o.log, MaxBeat: maxBeat,
+			Page: o.topology(s), Metrics: o.metrics.Handler(), Report: o.last.Load, PProf: s.PProf, Log: o.log, MaxBeat: maxBeat,
 			Beat: func() time.Time { return time.Unix(0, o.beat.Load()) },
 		})
 	})
 	g.Go(func() error { o.metrics.WatchIPAM(ctx); return nil })
 	return nil
+}
+
+// topology serves the cluster's picture; nil: nobody wants it.
+func (o *observer) topology(s settings.Watch) http.Handler {
+	if !s.Topology {
+		return nil
+	}
+	return &topology.Page{Now: o.page.now}
 }
 
 // turned notes that the loop turns.

@@ -23,6 +23,7 @@ import (
 	"confd/internal/inbox"
 	"confd/internal/onlink"
 	"confd/internal/report"
+	"confd/internal/routes"
 	"confd/reload"
 	"confd/reload/control"
 )
@@ -54,6 +55,11 @@ type World interface {
 	Survey(ctx context.Context, socket string, whole bool) ([]guard.Seen, []bgp.Route, error)
 	// Explain is what the BIRD of a control socket says of why a session is not up.
 	Explain(ctx context.Context, socket, session string) (string, error)
+	// Routes looks at the routes of the BIRD of a control socket, and at the kernel's.
+	Routes(ctx context.Context, q RoutesQuestion) routes.Look
+	// Remove takes older routes of BIRD's out of the kernel that stand beside those that
+	// it wants now, to the nets of faults, where all is still so; and returns them.
+	Remove(ctx context.Context, q RoutesQuestion, faults []routes.Fault) ([]routes.Entry, error)
 	// Local are the addresses of this machine's interfaces; nil: not known.
 	Local() []netip.Addr
 	// Remember writes down what a next program must know, in BIRD's folder.
@@ -76,6 +82,17 @@ type World interface {
 	// Forget takes all approvals away.
 	Approved(folder, token string) bool
 	Forget(folder string)
+}
+
+// RoutesQuestion is what is asked of routes.
+type RoutesQuestion struct {
+	Socket string
+	Want   routes.Want
+	// Whole lists are read in any case; else where the signature is another than Before.
+	Whole  bool
+	Before routes.Signature
+	// Turn counts looks: not every one asks the same sessions.
+	Turn int
 }
 
 // Left is what lies in BIRD's folder at a start.

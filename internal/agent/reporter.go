@@ -5,6 +5,7 @@ import (
 	"maps"
 	"os"
 	"slices"
+	"strconv"
 	"time"
 
 	"confd/backends"
@@ -13,6 +14,7 @@ import (
 	"confd/internal/plan"
 	"confd/internal/report"
 	"confd/internal/rollout"
+	"confd/internal/settings"
 	"confd/reload/control"
 )
 
@@ -21,10 +23,11 @@ type reporter struct {
 	*outcomes
 	start   *startup
 	upkeep  *upkeep
+	patrol  *patrol
 	program string // the version
 	began   time.Time
 	// sessions are those of listed, as in the report.
-	listed   *plan.Candidate
+	listed   *bgp.Config
 	sessions []report.Session
 }
 
@@ -37,6 +40,7 @@ func (p *reporter) report(now time.Time) *report.Report {
 		Problems: problems(p.journal.problems), Quarantined: p.quarantined(), Sets: p.sets(),
 	}
 	r.Held, r.Tried = p.held()
+	r.Routes = p.patrol.report()
 	if p.birds.everKnown() {
 		r.BIRD = p.birds.daemon.Version.String()
 	}
@@ -101,8 +105,8 @@ func (p *reporter) quarantined() []report.Problem {
 // running are the sessions of what runs. The list is made once for each
 // configuration: there can be thousands.
 func (p *reporter) running(c *plan.Candidate) []report.Session {
-	if p.listed != c {
-		p.listed, p.sessions = c, sessions(c.Config)
+	if p.listed != c.Config {
+		p.listed, p.sessions = c.Config, sessions(c.Config)
 	}
 	return p.sessions
 }
@@ -171,6 +175,34 @@ func (p *reporter) notReady(r *report.Report) []string {
 	list = append(list, p.notApplied(r)...)
 	for _, s := range r.Sets {
 		list = append(list, p.notConfirmed(s)...)
+	}
+	for _, row := range r.Routes {
+		list = append(list, notRouted(row, p.settings.Watch.Ready)...)
+	}
+	return list
+}
+
+// notRouted says what is missing of the routes of a BIRD, as far as that counts.
+func notRouted(r report.Routes, counts []settings.Readiness) []string {
+	var list []string
+	if r.Recovery != nil && slices.Contains(counts, settings.ReadyRecovery) {
+		list = append(list, "set "+r.Set+": "+r.Recovery.String())
+	}
+	sessions, routes := slices.Contains(counts, settings.ReadySessions), slices.Contains(counts, settings.ReadyRoutes)
+	if r.Unknown != "" && (sessions || routes) {
+		return append(list, "set "+r.Set+": it is not known how routes are: "+r.Unknown)
+	}
+	if len(r.Down) > 0 && sessions {
+		list = append(list, "set "+r.Set+": "+strconv.Itoa(len(r.Down))+" sessions are not up: "+few(r.Down))
+	}
+	if routes {
+		for i, f := range r.Faults {
+			if i == mostLost {
+				list = append(list, fmt.Sprintf("set %s: more is wrong with routes: confd status", r.Set))
+				break
+			}
+			list = append(list, "set "+r.Set+": "+f.Text)
+		}
 	}
 	return list
 }

@@ -49,6 +49,7 @@ func (s *script) commands() map[string]func(args []string, body string) {
 		"peers":  func(args []string, _ string) { s.peers(args) },
 		"breaks": func(args []string, _ string) { s.breaks(args) },
 		"keeps":  func(args []string, _ string) { s.keeps(args) },
+		"routes": func(_ []string, body string) { s.routes(body) },
 		"edit":   func(args []string, body string) { s.edit(args[0], body) },
 		"move":   func(args []string, _ string) { s.move(args[0], args[1]) },
 		"fail":   func(args []string, _ string) { s.fail(args) },

@@ -15,7 +15,7 @@ import (
 // them.
 var machineFolders = []string{
 	"internal/inbox", "internal/schedule", "internal/edition", "internal/rollout", "internal/hold", "internal/runs",
-	"internal/known", "internal/outcome", "internal/agent", "reload",
+	"internal/known", "internal/outcome", "internal/routes", "internal/agent", "reload",
 }
 
 // TestDocsStates checks the page with the tables of the machines, which is made from

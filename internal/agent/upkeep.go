@@ -19,6 +19,9 @@ type Heard struct {
 	GivenUp []string
 	Port    uint16 // that it wanted
 	By      string // who has it, in words; empty: nobody is seen to, and BIRD was told to try again
+	// Freed: BIRD had not noticed that its time to recover from a graceful restart was
+	// over, and was made to put its routes into the kernel.
+	Freed bool
 }
 
 // upkeep looks after what BIRD does not do by itself: it keeps the networks that its
@@ -173,6 +176,10 @@ func (u *upkeep) listened(now time.Time, e listened) {
 	u.complain("listen "+e.set, "sessions that BIRD could not listen for are not taken up again", e.err)
 	if e.err != nil {
 		return
+	}
+	if e.heard.Freed {
+		u.metrics.Drift(metrics.DriftPort)
+		u.log.Warn("BIRD did not notice that its time to recover from a graceful restart was over: it puts routes into the kernel now", "set", e.set)
 	}
 	was := u.heard[e.set]
 	u.heard[e.set] = e.heard

@@ -56,6 +56,8 @@ type store struct {
 	args []string // for confd
 	// add puts more objects into the cluster, all at once.
 	add func(run int, objects []testenv.Object) error
+	// stop ends what serves it; nil: nothing does, or it is shared.
+	stop func()
 }
 
 // result is what was measured of one case with one store.
@@ -73,6 +75,11 @@ func measureCase(o options, etcd *etcdServer, c benchCase) ([]result, error) {
 		return nil, err
 	}
 	var results []result
+	for _, s := range stores {
+		if s.stop != nil {
+			defer s.stop()
+		}
+	}
 	for _, s := range stores {
 		fmt.Fprintf(os.Stderr, "bench: %s, %d nodes, from %s\n", c.name, c.nodes, s.name)
 		r := result{benchCase: c, store: s.name}
@@ -101,11 +108,16 @@ func fillStores(o options, etcd *etcdServer, c benchCase) ([]store, error) {
 	if err := etcd.replace(cluster.EtcdKeys()); err != nil {
 		return nil, err
 	}
+	typha, err := typhaStore(cluster.EtcdKeys())
+	if err != nil {
+		return nil, err
+	}
 	return []store{
 		{name: "file", args: []string{"--datastore", "file", "--data", dir},
 			add: func(run int, objects []testenv.Object) error { return addFile(dir, run, objects) }},
 		{name: "etcd", args: []string{"--datastore", "etcdv3", "--etcd-endpoints", etcd.url},
 			add: func(_ int, objects []testenv.Object) error { return etcd.put(testenv.EtcdKeys(objects)) }},
+		typha,
 	}, nil
 }
 

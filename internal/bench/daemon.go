@@ -68,7 +68,7 @@ func startDaemon(o options, c benchCase, s store, r *result) (*daemon, error) {
 		return d, err
 	}
 	r.start.wall = time.Since(began)
-	d.bird = d.command(o.bird, "-f", "-c", d.conf(), "-s", d.socket(), "-P", d.socket()+".pid")
+	d.bird = d.command(o.bird, "-d", "-c", d.conf(), "-s", d.socket(), "-P", d.socket()+".pid")
 	if err := d.bird.Start(); err != nil {
 		return d, err
 	}

@@ -36,6 +36,8 @@ type options struct {
 	// faults has what faults cost measured, and nothing else; golden has golden
 	// checks measured, and nothing else.
 	faults, golden bool
+	// changes has measured what changes cost in a large mesh, and nothing else.
+	changes bool
 	// against is another build of the program, whose golden checks are measured
 	// too; empty: none.
 	against string
@@ -88,6 +90,7 @@ func parseOptions() (options, error) {
 	only := flag.String("only", "", "a regular expression: measure only the cases whose names match")
 	flag.BoolVar(&o.faults, "faults", false, "measure how long faults last, and nothing else (as root)")
 	flag.BoolVar(&o.golden, "golden", false, "measure golden checks, and nothing else")
+	flag.BoolVar(&o.changes, "changes", false, "measure what changes cost in a large mesh, and nothing else")
 	flag.StringVar(&o.against, "against", "", "another build of the program to compare golden checks with")
 	flag.Parse()
 	for _, s := range strings.Split(*sizes, ",") {
@@ -136,6 +139,9 @@ func bench(o options) (err error) {
 		return err
 	}
 	defer etcd.stop()
+	if o.changes {
+		return measureChanges(os.Stdout, o, etcd)
+	}
 
 	var results []result
 	for _, c := range cases(o.sizes) {

@@ -23,15 +23,20 @@ type Asker struct {
 	// own is the cluster as this node sees it, others as the other nodes do: local
 	// workloads are one machine's alone.
 	own, others *bgp.Cluster
-	live        *Live
 	labels      *labelBook // made where somebody needs it
+
+	// Live is what BIRD says on the node that asks; nil: there is none to be asked.
+	Live *Live
 }
 
 // Live is what this node's BIRDs say.
 type Live struct {
 	Sessions []LiveSession
-	// Routes are those that BIRD has; nil: it was not asked for them.
+	// Routes are those to the net in question; nil: it was not asked for them.
 	Routes []bgp.Route
+	// Asked are the sessions that BIRD was asked of whether it tells of that net, and
+	// Told those of them in which it does.
+	Asked, Told []string
 }
 
 // LiveSession is what BIRD says of a session.
@@ -45,10 +50,9 @@ type LiveSession struct {
 	Meaning   string `json:"meaning,omitempty"`
 }
 
-// New makes an Asker for a state. o are the options of the node that asks; live is
-// nil where no BIRD is there to be asked.
-func New(s *backends.State, o bgp.Options, live *Live) *Asker {
-	a := &Asker{options: o, own: bgp.NewCluster(s), live: live}
+// New makes an Asker for a state. o are the options of the node that asks.
+func New(s *backends.State, o bgp.Options) *Asker {
+	a := &Asker{options: o, own: bgp.NewCluster(s)}
 	a.others = a.own
 	if len(s.EndpointStatuses) > 0 {
 		other := *s
@@ -75,14 +79,14 @@ func (a *Asker) compute(node string) (*bgp.Config, error) {
 
 // liveOf is what BIRD says of one of a node's sessions; nil: nobody knows.
 func (a *Asker) liveOf(node, session string) *LiveSession {
-	if a.live == nil || node != a.options.Node {
+	if a.Live == nil || node != a.options.Node {
 		return nil
 	}
-	i := slices.IndexFunc(a.live.Sessions, func(s LiveSession) bool { return s.Name == session })
+	i := slices.IndexFunc(a.Live.Sessions, func(s LiveSession) bool { return s.Name == session })
 	if i < 0 {
 		return &LiveSession{Name: session, State: "missing", Info: "BIRD does not have it"}
 	}
-	return &a.live.Sessions[i]
+	return &a.Live.Sessions[i]
 }
 
 // Party is one side of a session: a node of the cluster, or an address outside.

@@ -35,7 +35,7 @@ func testAnswers(t *testing.T, path string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	asker := New(stateOf(t, strings.TrimSuffix(path, ".txt")+".yaml"), bgp.Options{Node: "node-1", SecretNamespace: "kube-system"}, nil)
+	asker := New(stateOf(t, strings.TrimSuffix(path, ".txt")+".yaml"), bgp.Options{Node: "node-1", SecretNamespace: "kube-system"})
 	var got strings.Builder
 	for line := range strings.Lines(string(want)) {
 		if question, ok := strings.CutPrefix(line, "> "); ok {
@@ -65,6 +65,31 @@ func answerTo(a *Asker, words []string) string {
 
 func ask(a *Asker, words []string) (interface{ Text(*terminal.Page) }, error) {
 	switch words[0] {
+	case "route":
+		return askRoute(a, words)
+	case "pod":
+		net, err := a.Workload(words[1])
+		if err != nil {
+			return nil, err
+		}
+		return a.Place(net)
+	case "block":
+		net, err := a.Block(words[1])
+		if err != nil {
+			return nil, err
+		}
+		return a.Place(net)
+	case "node":
+		return a.Node(words[1])
+	case "filter":
+		if len(words) < 3 {
+			return a.Filter(words[1], nil)
+		}
+		r, _, err := ParseRoute(strings.Join(words[2:], " "))
+		if err != nil {
+			return nil, err
+		}
+		return a.Filter(words[1], &r)
 	case "session":
 		x, err := a.Party(words[1])
 		if err != nil {
@@ -77,6 +102,28 @@ func ask(a *Asker, words []string) (interface{ Text(*terminal.Page) }, error) {
 		return a.Session(x, y)
 	}
 	return nil, fmt.Errorf("no question: %s", words[0])
+}
+
+// askRoute reads "route NODE ROUTE [to|from PEER]" or "route NODE ROUTE kernel".
+func askRoute(a *Asker, words []string) (*RouteAnswer, error) {
+	q := RouteQuestion{Node: words[1]}
+	var err error
+	if q.Route, q.Given, err = ParseRoute(words[2]); err != nil {
+		return nil, err
+	}
+	if len(words) > 4 {
+		peer, err := a.Party(words[4])
+		if err != nil {
+			return nil, err
+		}
+		if words[3] == "to" {
+			q.To = &peer
+		} else {
+			q.From = &peer
+		}
+	}
+	q.Kernel = len(words) == 4
+	return a.Route(q)
 }
 
 func stateOf(t testing.TB, path string) *backends.State {

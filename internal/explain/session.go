@@ -198,7 +198,11 @@ func (a *Asker) pairs(family int, ours, theirs []End, bothNodes bool) []Pair {
 
 func (a *Asker) conflicts(x, y End) []string {
 	listens := func(node string) uint16 { return a.own.ListenPortOf(a.state().Nodes[node]) }
-	return bgp.Disagreements(x.Node, &x.session, listens(x.Node), y.Node, &y.session, listens(y.Node))
+	var out []string
+	for _, d := range bgp.Disagreements(x.Node, &x.session, listens(x.Node), y.Node, &y.session, listens(y.Node)) {
+		out = append(out, d.Text)
+	}
+	return out
 }
 
 // absences explains what is not there: of two nodes that have no session at all, of

@@ -11,12 +11,14 @@ import (
 	"net"
 	"net/netip"
 	"syscall"
+	"time"
 
 	"confd/backends"
 	"confd/bgp"
 	"confd/internal/agent"
 	"confd/internal/birds"
 	"confd/internal/guard"
+	"confd/internal/kernel"
 	"confd/internal/onlink"
 	"confd/internal/report"
 	"confd/reload"
@@ -29,9 +31,13 @@ type Host struct {
 	BIRD birds.Settings
 	// Reload are the options of what is done to each set.
 	Reload reload.Options
-	lease  *reload.Lease
-	// networks is used by one job at a time.
+	// networks and freed are used by one job at a time. freed is when the BIRD was
+	// started whose recovery was ended last.
 	networks *onlink.Keeper
+	freed    time.Time
+	// Changes count what the kernel tells; somebody runs it.
+	Changes kernel.Changes
+	lease   *reload.Lease
 }
 
 // Find finds out which BIRD there is, and where.

@@ -34,7 +34,7 @@ func (h *Host) Networks(ctx context.Context, socket string, patterns []string) (
 	if !errors.As(err, &notHeld) || !notHeld.Forgotten {
 		return changes, err
 	}
-	again := talk(ctx, socket, func(c *control.Client) error { return c.RestartDirect(ctx) })
+	again := talk(ctx, socket, func(c *control.Client) error { return c.Restart(ctx, control.Direct) })
 	if again == nil {
 		changes = append(changes, onlink.Change{Net: notHeld.Net, Interface: notHeld.Interface, Forgotten: true})
 	}
@@ -80,9 +80,27 @@ func (h *Host) Listen(ctx context.Context, socket string, siblings []string, at 
 				errs = append(errs, c.Enable(ctx, s.Name))
 			}
 		}
-		return errors.Join(errs...)
+		heard.Freed, err = h.endRecovery(ctx, c)
+		return errors.Join(append(errs, err)...)
 	})
 	return heard, err
+}
+
+// endRecovery restarts the kernel's protocols of a BIRD that does not end its recovery
+// after a graceful restart: 3.1.8 does not notice that the time is over where one of the
+// sessions that it waits for was given up, and keeps all routes from the kernel. It is
+// done once after each start.
+func (h *Host) endRecovery(ctx context.Context, c *control.Client) (bool, error) {
+	s, err := c.Status(ctx)
+	stuck := s.Recovery.InProgress && s.Recovery.Whole > 0 && s.Recovery.Left == 0
+	if err != nil || !stuck || !strings.HasPrefix(c.Version(), "3.") || h.freed.Equal(s.LastReboot) {
+		return false, err
+	}
+	if err := c.Restart(ctx, control.Kernel); err != nil {
+		return false, err
+	}
+	h.freed = s.LastReboot
+	return true, nil
 }
 
 // inTheWay are the processes that are seen to have a port, but for our BIRDs. It is not

@@ -76,6 +76,29 @@ func TestWhole(t *testing.T) {
 	}
 }
 
+// TestServersBetween: which revision came through which server is no reason for
+// doubt, and the report says which one it is.
+func TestServersBetween(t *testing.T) {
+	start := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
+	in := New([]Source{{Name: "typha", Backend: idle{}}}, Options{Log: slog.New(slog.DiscardHandler)})
+	in.Remember(map[string]Store{"typha": {Revision: "9"}})
+	for _, revision := range []string{"8", "7"} {
+		u := update("typha", start, true, "a")
+		u.Revision, u.Server = revision, &backends.Server{Address: "a:" + revision, Version: "v3", Since: start, Lag: 2 * time.Second}
+		in.Take(u)
+		if in.Trust.Doubt() != "" || in.Revision() != revision {
+			t.Errorf("at revision %s: doubt %q, revision %s", revision, in.Trust.Doubt(), in.Revision())
+		}
+		if got := in.Report()[0].Server; got.String() != "a:"+revision+" (v3) since 2026-01-01T00:00:00Z, 2 s behind" {
+			t.Errorf("reported is %s", got)
+		}
+	}
+	in.Take(update("typha", start, false))
+	if got := in.Report()[0].Server; got != nil {
+		t.Errorf("away, it is still at %s", got)
+	}
+}
+
 // TestBatch: what was given out and not applied comes back, with when it came.
 func TestBatch(t *testing.T) {
 	start := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)

@@ -6,6 +6,7 @@ import (
 	"net/netip"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -99,6 +100,49 @@ func (h *Host) AddBlock(block string) {
 	p := netip.MustParsePrefix(block)
 	h.Blocks = append(h.Blocks, p)
 	h.lab.Store.ApplyAffinity(Affinity{h.Name, p})
+}
+
+// RemoveBlock takes one of the node's blocks away.
+func (h *Host) RemoveBlock(block string) {
+	h.lab.tb.Helper()
+	p := netip.MustParsePrefix(block)
+	h.Blocks = slices.DeleteFunc(h.Blocks, func(b netip.Prefix) bool { return b == p })
+	h.lab.Store.DeleteAffinity(Affinity{h.Name, p})
+}
+
+// Renumber gives the host another address instead of the one of that family, in the
+// same subnet, and tells the datastore, with an announcement.
+func (h *Host) Renumber(address string) {
+	h.lab.tb.Helper()
+	p := netip.MustParsePrefix(address)
+	old := h.address(p.Addr().Is6())
+	h.IP("addr del", old.String(), "dev eth0") // with it goes what is in the same subnet
+	h.IP("addr add", address, "dev eth0")
+	h.Addresses[slices.Index(h.Addresses, old)] = p
+	h.addDefaultRoutes() // they went with the address
+	h.Node.IPv4, h.Node.IPv6 = h.address(false), h.address(true)
+	h.lab.Store.ApplyNode(AnnouncedNode(h.Node))
+}
+
+// ForgetIPv6 takes the node's IPv6 address out of the datastore; the interface keeps it.
+func (h *Host) ForgetIPv6() {
+	h.lab.tb.Helper()
+	h.Node.IPv6 = netip.Prefix{}
+	h.lab.Store.ApplyNode(AnnouncedNode(h.Node))
+}
+
+// Remove stops all that runs on the host, as when the machine is switched off, and
+// takes its blocks and its node out of the datastore.
+func (h *Host) Remove() {
+	h.lab.tb.Helper()
+	h.CutCable()
+	h.Confd.Kill()
+	h.KillBIRD()
+	for _, b := range h.Blocks {
+		h.lab.Store.DeleteAffinity(Affinity{h.Name, b})
+	}
+	h.lab.Store.DeleteNode(h.Name)
+	h.lab.Hosts = slices.DeleteFunc(h.lab.Hosts, func(o *Host) bool { return o == h })
 }
 
 // Start starts confd on all hosts, and BIRD when its files are there.
@@ -222,6 +266,26 @@ func (h *Host) Birdc(command string) string {
 		h.lab.tb.Fatalf("%s: %v", h.Name, err)
 	}
 	return text
+}
+
+// ReadConf is the configuration of the host's (first) BIRD, as it is in place.
+func (h *Host) ReadConf() string {
+	h.lab.tb.Helper()
+	text, err := os.ReadFile(filepath.Join(h.confDir(), h.daemons()[0].conf))
+	if err != nil {
+		h.lab.tb.Fatal(err)
+	}
+	return string(text)
+}
+
+// Configure puts a configuration in the place of the (first) BIRD's, and has BIRD
+// read it, as one would without the program.
+func (h *Host) Configure(text string) error {
+	if err := os.WriteFile(filepath.Join(h.confDir(), h.daemons()[0].conf), []byte(text), 0o600); err != nil {
+		return err
+	}
+	_, err := testenv.Birdc(h.Birds[0].Socket, "configure")
+	return err
 }
 
 // ask gives each of the host's BIRDs to do, with a connection to it.

@@ -2,6 +2,7 @@ package lab
 
 import (
 	"fmt"
+	"maps"
 	"net/netip"
 	"strings"
 	"testing"
@@ -67,6 +68,7 @@ func (s *kubeStore) ApplyNode(n NodeObject) {
 	if n.ClusterID != "" {
 		meta.Annotations["projectcalico.org/RouteReflectorClusterID"] = n.ClusterID
 	}
+	maps.Copy(meta.Annotations, n.Annotations)
 	if n.LabelsOfCalicoctl {
 		meta.Labels, meta.Annotations["projectcalico.org/labels"] = nil, mustJSON(n.Labels)
 	}

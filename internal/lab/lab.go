@@ -6,6 +6,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strings"
 	"syscall"
 	"testing"
 	"time"
@@ -53,6 +54,9 @@ func NewKubernetes(tb testing.TB) *Lab {
 
 func newLab(tb testing.TB) *Lab {
 	tb.Helper()
+	if testing.Short() {
+		tb.Skip("the laboratory takes long: left out with -short")
+	}
 	requireInside(tb)
 	dir, err := os.MkdirTemp(privateDir, "lab")
 	if err != nil {
@@ -112,6 +116,23 @@ func (s *Subnet) gateways() []netip.Addr {
 		list = append(list, p.Masked().Addr().Next())
 	}
 	return list
+}
+
+// KnowNeighbors tells each host the hardware addresses of all others, which are in
+// its subnet. More than some 30 hosts need it: the kernel keeps one table of neighbors
+// for all namespaces, with room for 1,024, and those that are told do not count.
+func (l *Lab) KnowNeighbors() {
+	l.tb.Helper()
+	var entries strings.Builder
+	for _, h := range l.Hosts {
+		mac := strings.TrimSpace(h.Exec("cat", "/sys/class/net/eth0/address"))
+		for _, a := range h.Addresses {
+			fmt.Fprintf(&entries, "neigh replace %s lladdr %s nud permanent dev eth0\n", a.Addr(), mac)
+		}
+	}
+	for _, h := range l.Hosts {
+		h.IP("-batch", h.WriteFile("neighbors", entries.String()))
+	}
 }
 
 // quiet keeps a namespace's kernel from taking time over IPv6 addresses.

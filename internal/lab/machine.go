@@ -17,8 +17,9 @@ type Machine struct {
 	// Addresses are those of eth0, with the length of the subnet.
 	Addresses []netip.Prefix
 
-	lab *Lab
-	dir string
+	lab    *Lab
+	dir    string
+	subnet *Subnet // that eth0 is in
 }
 
 // AddMachine adds a machine that is no node of the cluster to a subnet ("": the
@@ -30,16 +31,22 @@ func (l *Lab) AddMachine(name, subnet string, addresses ...string) *Machine {
 		l.tb.Fatalf("the lab has no subnet %q: AddSubnet makes one", subnet)
 	}
 	m := l.newMachine(name)
+	m.subnet = s
 	for _, a := range addresses {
 		m.Addresses = append(m.Addresses, netip.MustParsePrefix(a))
 	}
 	l.Net.Connect(name, "eth0", s.Name, m.Addresses...)
-	for _, gateway := range s.gateways() {
+	m.addDefaultRoutes()
+	return m
+}
+
+func (m *Machine) addDefaultRoutes() {
+	m.lab.tb.Helper()
+	for _, gateway := range m.subnet.gateways() {
 		if m.address(gateway.Is6()).IsValid() {
-			m.IP("route", "add", "default", "via", gateway.String())
+			m.IP("route replace default via", gateway.String())
 		}
 	}
-	return m
 }
 
 // newMachine makes a machine without an interface.

@@ -14,6 +14,8 @@ import (
 	"os/exec"
 	"path/filepath"
 	"runtime"
+	"slices"
+	"strings"
 	"syscall"
 	"testing"
 )
@@ -100,6 +102,12 @@ func settleIn() error {
 		return fmt.Errorf("loopback interface: %w: %s", err, out)
 	}
 	return nil
+}
+
+// OutsideEnvironment is the environment without what Main has put there: a test program
+// that is started with it makes namespaces of its own.
+func OutsideEnvironment() []string {
+	return slices.DeleteFunc(os.Environ(), func(s string) bool { return strings.HasPrefix(s, insideEnv+"=") })
 }
 
 // requireInside skips the test where Main has found no namespaces.

@@ -10,6 +10,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"confd/internal/testenv"
 )
 
 // logTail is how much of a process's log a failed test shows.
@@ -67,6 +69,18 @@ func (p *Process) Log() string {
 		return err.Error()
 	}
 	return string(text)
+}
+
+// AwaitLog waits until the process has printed a line with the text.
+func (p *Process) AwaitLog(text string) {
+	p.tb.Helper()
+	testenv.Eventually(p.tb, patience, fmt.Sprintf("%s to print %q", p.Name, text), func() bool { return strings.Contains(p.Log(), text) })
+}
+
+// AwaitEnd waits until the process has ended by itself.
+func (p *Process) AwaitEnd() {
+	p.tb.Helper()
+	testenv.Eventually(p.tb, patience, p.Name+" to end", func() bool { return !p.Running() })
 }
 
 // Running says whether the process is there.

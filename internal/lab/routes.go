@@ -125,6 +125,18 @@ func (m *Machine) RoutesTo(net string) ([]KernelRoute, error) {
 	return found, err
 }
 
+// AwaitNoRoute waits until the machine's kernel has no route to exactly this net.
+func (m *Machine) AwaitNoRoute(net string) {
+	m.lab.tb.Helper()
+	m.lab.Await(m.Name+" to be without "+net, func() error {
+		routes, err := m.RoutesTo(net)
+		if err == nil && len(routes) > 0 {
+			err = fmt.Errorf("there are %v", routes)
+		}
+		return err
+	})
+}
+
 // BirdRoutes are the routes of the host's BIRDs, without those that filters
 // rejected.
 func (h *Host) BirdRoutes() ([]control.Route, error) {
@@ -137,7 +149,8 @@ func (h *Host) BirdRoutes() ([]control.Route, error) {
 	return routes, err
 }
 
-// AwaitBlocks waits until each of the hosts has the blocks of all others: in BIRD,
+// AwaitBlocks waits until each of the hosts has the blocks of all others, in each
+// family that both have: in BIRD,
 // by BGP and with an interface to leave by, and in the kernel, from BIRD and by way
 // of the block's own node or, where that is in another subnet, a router.
 func (l *Lab) AwaitBlocks(hosts ...*Host) {
@@ -158,7 +171,7 @@ func (h *Host) hasBlocksOf(others []*Host) error {
 	}
 	for _, o := range others {
 		for _, block := range o.Blocks {
-			if o == h {
+			if o == h || !h.speaks(block) || !o.speaks(block) {
 				continue
 			}
 			if err := usable(inBird, block); err != nil {
@@ -170,6 +183,14 @@ func (h *Host) hasBlocksOf(others []*Host) error {
 		}
 	}
 	return nil
+}
+
+// speaks says whether the node has sessions of the block's family.
+func (h *Host) speaks(block netip.Prefix) bool {
+	if block.Addr().Is6() {
+		return h.Node.IPv6.IsValid()
+	}
+	return h.Node.IPv4.IsValid()
 }
 
 // wayTo is the next hop from the host to a block of another one.

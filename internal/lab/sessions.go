@@ -62,13 +62,39 @@ func (h *Host) AwaitSessions(names ...string) {
 func (l *Lab) AwaitMesh(hosts ...*Host) {
 	l.tb.Helper()
 	for _, h := range hosts {
-		h.AwaitSessions(h.sessionsWith("Mesh", hosts...)...)
+		h.AwaitSessions(h.SessionsWith("Mesh", hosts...)...)
 	}
 }
 
-// sessionsWith are the names of the host's sessions with the others, "Mesh" or
+// AwaitReflectors waits until each of the clients has an established session with
+// each reflector, and each reflector with all others, and there is no other session.
+func (l *Lab) AwaitReflectors(reflectors, clients []*Host) {
+	l.tb.Helper()
+	for _, c := range clients {
+		c.AwaitSessions(c.SessionsWith("Node", reflectors...)...)
+	}
+	for _, r := range reflectors {
+		r.AwaitSessions(r.SessionsWith("Node", slices.Concat(reflectors, clients)...)...)
+	}
+}
+
+// AwaitDown waits until none of the sessions is established.
+func (h *Host) AwaitDown(names ...string) {
+	h.lab.tb.Helper()
+	h.lab.Await("sessions of "+h.Name+" to end", func() error {
+		sessions, err := h.Sessions()
+		for _, name := range names {
+			if sessions[name].Established() {
+				return fmt.Errorf("%s is established", name)
+			}
+		}
+		return err
+	})
+}
+
+// SessionsWith are the names of the host's sessions with the others, "Mesh" or
 // "Node", in each family that both have.
-func (h *Host) sessionsWith(kind string, others ...*Host) []string {
+func (h *Host) SessionsWith(kind string, others ...*Host) []string {
 	var names []string
 	for _, o := range others {
 		if o == h {
@@ -82,6 +108,21 @@ func (h *Host) sessionsWith(kind string, others ...*Host) []string {
 		}
 	}
 	return names
+}
+
+// AwaitPeerAS waits until each of the host's sessions is with this AS, and
+// established.
+func (h *Host) AwaitPeerAS(as uint32) {
+	h.lab.tb.Helper()
+	h.lab.Await(fmt.Sprintf("sessions of %s with AS %d", h.Name, as), func() error {
+		sessions, err := h.Sessions()
+		for name, s := range sessions {
+			if s.NeighborAS != as || !s.Established() {
+				return fmt.Errorf("%s is with AS %d and %s", name, s.NeighborAS, s.BGPState)
+			}
+		}
+		return err
+	})
 }
 
 // SessionName is what a session with that address is called: kind is Mesh, Node

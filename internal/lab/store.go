@@ -4,9 +4,12 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"net/netip"
+	"regexp"
 	"strings"
 	"testing"
+	"time"
 
 	clientv3 "go.etcd.io/etcd/client/v3"
 	"go.uber.org/zap"
@@ -44,6 +47,8 @@ type NodeObject struct {
 	AS         uint32       // 0: the cluster's
 	ClusterID  string       // of a route reflector
 	Labels     map[string]string
+	// Annotations are more than those that the fields above make.
+	Annotations map[string]string
 	// LabelsOfCalicoctl puts the labels into the annotation that calicoctl stores
 	// them in, where the store is Kubernetes.
 	LabelsOfCalicoctl bool
@@ -71,6 +76,31 @@ type metadata struct {
 	Name        string            `json:"name"`
 	Labels      map[string]string `json:"labels,omitempty"`
 	Annotations map[string]string `json:"annotations,omitempty"`
+}
+
+// Announced is the objects with the annotation that announces their change: no host
+// holds it back, though it takes most of its sessions. Each document has its metadata
+// as {name: NAME}.
+func Announced(documents string) string {
+	name, value := announcement()
+	return metadataName.ReplaceAllString(documents, fmt.Sprintf("metadata: {name: $1, annotations: {%s: %q}}", name, value))
+}
+
+// AnnouncedNode is the same for a node.
+func AnnouncedNode(n NodeObject) NodeObject {
+	name, value := announcement()
+	n.Annotations = maps.Clone(n.Annotations)
+	if n.Annotations == nil {
+		n.Annotations = map[string]string{}
+	}
+	n.Annotations[name] = value
+	return n
+}
+
+var metadataName = regexp.MustCompile(`metadata: {name: ([^}]*)}`)
+
+func announcement() (name, value string) {
+	return "confd-bird.io/disruption-until", time.Now().Add(time.Hour).UTC().Format(time.RFC3339)
 }
 
 func mustJSON(v any) string {
@@ -145,7 +175,7 @@ func (s *etcdStore) ApplyNode(n NodeObject) {
 		bgp["routeReflectorClusterID"] = n.ClusterID
 	}
 	s.put(etcdKey("Node", n.Name), mustJSON(object{"projectcalico.org/v3", "Node",
-		metadata{Name: n.Name, Labels: n.Labels}, map[string]any{"bgp": bgp}}))
+		metadata{n.Name, n.Labels, n.Annotations}, map[string]any{"bgp": bgp}}))
 }
 
 // DeleteNode implements Store.

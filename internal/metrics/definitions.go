@@ -25,6 +25,7 @@ const (
 	groupState     = "Where it stands"
 	groupWork      = "What it did"
 	groupBIRD      = "BIRD and its sessions"
+	groupRoutes    = "Routes"
 	groupObjects   = "Objects"
 	groupIPAM      = "IPAM"
 	withSessions   = "--session-metrics"
@@ -45,12 +46,13 @@ const (
 	labelVersion   = "version"
 	labelDirection = "direction"
 	labelEffect    = "effect"
+	labelProtocol  = "protocol"
 )
 
 // Definitions lists every metric of this package, in the order of the reference
 // page. The metrics of the Go runtime and of the process are not among them.
 func Definitions() []Definition {
-	return slices.Concat(stateDefinitions(), workDefinitions(), birdDefinitions(), objectDefinitions(), ipamDefinitions())
+	return slices.Concat(stateDefinitions(), workDefinitions(), birdDefinitions(), routeDefinitions(), objectDefinitions(), ipamDefinitions())
 }
 
 func stateDefinitions() []Definition {
@@ -92,7 +94,7 @@ func workDefinitions() []Definition {
 		def(counter, "confd_reloads_total", "Times that BIRD was to take a set, by result: confirmed, installed (BIRD was not up, and reads it when it starts), refused, hung, busy, restarting, not_running, undone, failed", labelSet, labelResult),
 		def(counter, "confd_retries_total", "Times that something was tried again after it had failed"),
 		def(counter, "confd_holds_total", "Times that a configuration was held back"),
-		def(counter, "confd_drifts_total", "Times that what BIRD runs was found to be something else, and put right, by kind: file (edited by hand), restart (of BIRD), reconfigured (by somebody else), network (forgotten by BIRD), port (sessions that BIRD gave up)", labelKind),
+		def(counter, "confd_drifts_total", "Times that what BIRD runs was found to be something else, and put right, by kind: file (edited by hand), restart (of BIRD), reconfigured (by somebody else), route (an older one of BIRD's was left in the kernel), network (forgotten by BIRD), port (sessions that BIRD gave up)", labelKind),
 		def(counter, "confd_child_restarts_total", "Times that a BIRD of --exec was started again", labelName),
 	}
 }
@@ -109,6 +111,19 @@ func birdDefinitions() []Definition {
 		def(withSessions, "confd_session_up", "1 where the session is established; else 0", labelName, labelFamily, labelKind),
 		def(withSessions, "confd_session_state_changed_timestamp_seconds", "When the session came into the state that it is in", labelName, labelFamily, labelKind),
 		def(withSessions, "confd_session_routes", "Routes of the session, by direction: imported, exported", labelName, labelFamily, labelKind, labelDirection),
+	}
+}
+
+func routeDefinitions() []Definition {
+	def := func(name, help string, labels ...string) Definition {
+		return Definition{Name: name, Type: gauge, Labels: labels, Help: help, Group: groupRoutes}
+	}
+	return []Definition{
+		def("confd_routes_known", "1 where BIRD's routes and the kernel's could be looked at; else 0, and nothing is said of them", labelSet),
+		def("confd_routes", "Routes that BIRD has, by where they come from: bgp, static, kernel, direct", labelFamily, labelProtocol),
+		def("confd_routes_programmed", "Routes of the kernel's that BIRD has programmed; not there where that is not known", labelFamily),
+		def("confd_route_faults", "What is wrong with routes, by kind: unreachable, next_hop_by_bgp (the way to the next hop is a route of BGP itself), kernel_missing, kernel_other (it leads elsewhere), kernel_stale (an older one of BIRD's besides), kernel_left (BIRD does not have it), not_told (to a peer), block_absent (of another node), and what keeps sessions down on this side: source_not_local, peer_blackholed", labelSet, labelKind),
+		def("confd_bird_recovering", "1 while BIRD waits for sessions after a graceful restart, and puts nothing into the kernel; else 0", labelSet),
 	}
 }
 

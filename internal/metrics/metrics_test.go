@@ -70,6 +70,11 @@ func full(now time.Time) *report.Report {
 				ConfirmedAt: time.UnixMilli(1700000000500)},
 			{Name: "bird6", State: "hung", Rendered: "cd", Installed: "cd", TrialEnds: now, RestartNeeded: []string{"port"}},
 		},
+		Routes: []report.Routes{
+			{Set: "bird", At: now, Recovery: &report.Recovery{Until: now}, Wrong: map[string]int{"unreachable": 3},
+				Tables: []report.Table{{Family: 4, Static: 1, Direct: 2, Kernel: 3, BGP: 4, Programmed: 5}, {Family: 6, Programmed: -1}}},
+			{Set: "bird6", Unknown: "BIRD does not answer"},
+		},
 		Pending:   now.Add(-time.Hour),
 		Held:      &report.Held{Lost: []string{"Mesh_1", "Mesh_2"}},
 		Stale:     &report.Stale{Confirmed: now.Add(-2 * time.Hour)},

@@ -26,6 +26,7 @@ func newState(o Options, defs definitions) *state {
 			"confd_pending_age_seconds", "confd_held", "confd_held_sessions", "confd_lost_sessions", "confd_stale_age_seconds", "confd_templates_refused",
 			"confd_config_info", "confd_config_in_step", "confd_config_revision", "confd_config_confirmed_timestamp_seconds",
 			"confd_config_on_trial", "confd_config_restart_needed", "confd_bird_state", "confd_sessions_configured",
+			"confd_routes_known", "confd_routes", "confd_routes_programmed", "confd_route_faults", "confd_bird_recovering",
 			"confd_problem_objects", "confd_quarantined_objects", "confd_ipam_node_blocks"),
 	}
 }
@@ -58,6 +59,7 @@ func (s *state) Collect(ch chan<- prometheus.Metric) {
 		send.set(set)
 	}
 	send.sessionsConfigured(r.Sessions)
+	send.routes(r.Routes)
 	send.objects(r)
 	send.blocks(r.Blocks)
 }

@@ -11,6 +11,7 @@ import (
 	"confd/bgp"
 	"confd/internal/birds"
 	"confd/reload"
+	"confd/templates"
 )
 
 // Candidate is what BIRD should run, for the state of a moment. It is not changed
@@ -32,6 +33,8 @@ type Candidate struct {
 	// Templates made the sets.
 	Templates Templates
 	Times     Times
+	// files are those of Sets, as they were made; not of what was made Without.
+	files []templates.File
 }
 
 // Times are when the steps of a change were done.
@@ -54,13 +57,18 @@ func (c *Candidate) ConfigOrNil() *bgp.Config {
 }
 
 // Candidate renders cfg, which state asks for, for the BIRDs of a node. What it
-// returns has Full set, and neither Changed nor the times before Rendered.
-func (p Planner) Candidate(ctx context.Context, cfg *bgp.Config, state *backends.State, d birds.Daemons, revision string) (*Candidate, error) {
-	files, err := p.Render(ctx, cfg, state, d.Version)
+// returns has Full set, and neither Changed nor the times before Rendered. before is
+// one that was made earlier, and spares making again what is the same; nil: none.
+func (p Planner) Candidate(ctx context.Context, cfg *bgp.Config, state *backends.State, d birds.Daemons, revision string, before *Candidate) (*Candidate, error) {
+	var made []templates.File
+	if before != nil {
+		made = before.files
+	}
+	files, err := p.RenderAfter(ctx, cfg, state, d.Version, made)
 	if err != nil {
 		return nil, err
 	}
-	c := &Candidate{Full: cfg, Config: cfg, State: state, Birds: d, Revision: revision, Templates: p.Templates}
+	c := &Candidate{Full: cfg, Config: cfg, State: state, Birds: d, Revision: revision, Templates: p.Templates, files: files}
 	c.use(p.Sets(files, d))
 	c.Times.Rendered = time.Now()
 	return c, nil

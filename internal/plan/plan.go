@@ -133,7 +133,12 @@ func (p Planner) ComputeIn(c *bgp.Cluster) (*bgp.Config, error) { return c.Compu
 // Render gives the files for version v of BIRD, in the templates' order. state is
 // what cfg was computed from. There must be templates.
 func (p Planner) Render(ctx context.Context, cfg *bgp.Config, state *backends.State, v templates.Version) ([]templates.File, error) {
-	files, err := p.Templates.Engine.Render(ctx, templates.Input{Config: cfg, State: state, Version: v, Env: p.Env})
+	return p.RenderAfter(ctx, cfg, state, v, nil)
+}
+
+// RenderAfter is Render at the cost of what differs from files that were made before.
+func (p Planner) RenderAfter(ctx context.Context, cfg *bgp.Config, state *backends.State, v templates.Version, before []templates.File) ([]templates.File, error) {
+	files, err := p.Templates.Engine.Render(ctx, templates.Input{Config: cfg, State: state, Version: v, Env: p.Env, Before: before})
 	if err != nil {
 		return nil, err
 	}

@@ -35,6 +35,8 @@ type Report struct {
 	BIRD    string   `json:"bird,omitempty"` // version that is written for; empty: not known yet
 	Sources []Source `json:"sources"`
 	Sets    []Set    `json:"sets,omitempty"`
+	// Routes are how the routes of each BIRD are; none: nobody looks.
+	Routes []Routes `json:"routes,omitempty"`
 
 	// Pending is when the oldest change arrived that is not live yet; zero: all are.
 	Pending time.Time `json:"pending,omitzero"`

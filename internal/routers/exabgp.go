@@ -83,7 +83,7 @@ func exaBGPConfig(c Config) string {
 		}
 		fmt.Fprintf(&b, "\tfamily { %s unicast; }\n\tapi { processes [ api ]; neighbor-changes; receive { parsed; update; } }\n}\n", family(n.Address))
 	}
-	return b.String()
+	return b.String() + c.More
 }
 
 // exaEvent is a line of what ExaBGP tells.

@@ -8,6 +8,7 @@ import (
 	"net"
 	"net/netip"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -54,11 +55,14 @@ func frrConfig(c Config) string {
 		if n.TTLSecurity {
 			fmt.Fprintf(&b, " neighbor %s ttl-security hops 1\n", a)
 		}
+		if n.Multihop {
+			fmt.Fprintf(&b, " neighbor %s ebgp-multihop\n", a)
+		}
 	}
 	for _, n := range c.Neighbors {
 		fmt.Fprintf(&b, " address-family %s unicast\n  neighbor %s activate\n  neighbor %[2]s send-community all\n exit-address-family\n", family(n.Address), n.Address)
 	}
-	return b.String()
+	return b.String() + c.More
 }
 
 // Established implements Router.
@@ -129,7 +133,7 @@ func (p frrPath) route(prefix netip.Prefix) Route {
 // Announce implements Router.
 func (f *frr) Announce(r Route) error {
 	name := "announce-" + strings.NewReplacer("/", "-", ":", "-").Replace(r.Prefix.String())
-	lines := []string{"configure terminal", "route-map " + name + " permit 10"}
+	lines := []string{"route-map " + name + " permit 10"}
 	for _, c := range r.Communities {
 		large := ""
 		if strings.Count(c, ":") == 2 {
@@ -141,15 +145,18 @@ func (f *frr) Announce(r Route) error {
 		lines = append(lines, "set as-path prepend "+numbers(r.ASPath))
 	}
 	lines = append(lines, "exit", fmt.Sprintf("router bgp %d", f.as), "address-family "+family(r.Prefix.Addr())+" unicast",
-		"network "+r.Prefix.String()+" route-map "+name, "end")
-	_, err := vty(filepath.Join(f.run, "bgpd.vty"), lines...)
-	return err
+		"network "+r.Prefix.String()+" route-map "+name)
+	return f.Configure(lines...)
 }
 
 // Withdraw implements Router.
 func (f *frr) Withdraw(p netip.Prefix) error {
-	_, err := vty(filepath.Join(f.run, "bgpd.vty"), "configure terminal", fmt.Sprintf("router bgp %d", f.as),
-		"address-family "+family(p.Addr())+" unicast", "no network "+p.String(), "end")
+	return f.Configure(fmt.Sprintf("router bgp %d", f.as), "address-family "+family(p.Addr())+" unicast", "no network "+p.String())
+}
+
+// Configure changes the running configuration with the lines that one would type.
+func (f *frr) Configure(lines ...string) error {
+	_, err := vty(filepath.Join(f.run, "bgpd.vty"), slices.Concat([]string{"configure terminal"}, lines, []string{"end"})...)
 	return err
 }
 

@@ -49,6 +49,9 @@ func goBGPConfig(c Config) string {
 		if n.TTLSecurity {
 			fmt.Fprintf(&b, "[neighbors.ttl-security.config]\nenabled = true\nttl-min = 255\n")
 		}
+		if n.Multihop {
+			fmt.Fprintf(&b, "[neighbors.ebgp-multihop.config]\nenabled = true\nmultihop-ttl = 64\n")
+		}
 		if n.GracefulRestart > 0 {
 			fmt.Fprintf(&b, "[neighbors.graceful-restart.config]\nenabled = true\nrestart-time = %d\n", n.GracefulRestart)
 		}
@@ -57,7 +60,7 @@ func goBGPConfig(c Config) string {
 			fmt.Fprintf(&b, "[neighbors.afi-safis.mp-graceful-restart.config]\nenabled = true\n")
 		}
 	}
-	return b.String()
+	return b.String() + c.More
 }
 
 // Established implements Router.

@@ -41,12 +41,15 @@ func openBGPDConfig(c Config) string {
 		if n.TTLSecurity {
 			fmt.Fprintf(&b, "\tttl-security yes\n")
 		}
+		if n.Multihop {
+			fmt.Fprintf(&b, "\tmultihop 64\n")
+		}
 		if n.GracefulRestart > 0 {
 			fmt.Fprintf(&b, "\tannounce restart yes\n")
 		}
 		fmt.Fprintf(&b, "}\n")
 	}
-	return b.String() + "allow from any\nallow to any\n"
+	return b.String() + "allow from any\nallow to any\n" + c.More
 }
 
 // Established implements Router.

@@ -33,6 +33,8 @@ type Config struct {
 	AS        uint32
 	ID        netip.Addr // router ID
 	Neighbors []Neighbor
+	// More is more configuration in the router's own words. It comes last.
+	More string
 }
 
 // Neighbor is a session of a router. Routers listen, and connect as well.
@@ -43,6 +45,7 @@ type Neighbor struct {
 
 	Password    string
 	TTLSecurity bool // nothing but a packet that comes from the next hop counts (RFC 5082)
+	Multihop    bool // the neighbor may be further away than the next hop
 	// GracefulRestart, in seconds, has the router keep what a neighbor said that
 	// went away (RFC 4724), and ask for the same; 0: it does not.
 	GracefulRestart int

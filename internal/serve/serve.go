@@ -24,6 +24,7 @@ type Handlers struct {
 	// where that is longer ago than MaxBeat (0: a minute).
 	Beat    func() time.Time
 	MaxBeat time.Duration
+	Page    http.Handler // what / shows; nil: which paths there are
 	PProf   bool         // serve /debug/pprof
 	Log     *slog.Logger // nil: nothing is logged
 }
@@ -76,7 +77,10 @@ func Serve(ctx context.Context, l net.Listener, h Handlers) error {
 
 func (h Handlers) mux(started time.Time) *http.ServeMux {
 	mux := http.NewServeMux()
-	mux.HandleFunc("GET /{$}", h.index)
+	if h.Page == nil {
+		h.Page = http.HandlerFunc(h.index)
+	}
+	mux.Handle("GET /{$}", h.Page)
 	mux.Handle("GET /metrics", h.Metrics)
 	mux.HandleFunc("GET /livez", func(w http.ResponseWriter, _ *http.Request) { h.livez(w, started) })
 	mux.HandleFunc("GET /readyz", h.readyz)

@@ -138,7 +138,7 @@ func TestLivezOfALoopThatNeverBegins(t *testing.T) {
 func TestReadyz(t *testing.T) {
 	at := time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
 	good := report.Report{
-		Ready:   true,
+		Ready: true,
 		Sources: []report.Source{
 			{Name: "etcd", InSync: true, Since: at, Revision: "7"},
 			{Name: "typha", InSync: true, Since: at, Server: &report.Server{Address: "10.0.0.1:5473", Version: "v3", Since: at, LagSeconds: 2}},

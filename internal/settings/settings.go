@@ -123,7 +123,7 @@ func envLayer(table []Setting, lookup func(string) (string, bool)) Layer {
 	l := Layer{}
 	for _, s := range table {
 		for _, name := range s.Envs() {
-			if text, ok := lookup(name); ok && text != "" && !(len(s.OtherEnvs) > 0 && isNone(text)) {
+			if text, ok := lookup(name); ok && text != "" && (len(s.OtherEnvs) == 0 || !isNone(text)) {
 				l[s.Name] = Given{text, "variable " + name}
 				break
 			}
@@ -271,9 +271,6 @@ func (s *Settings) complete(values Layer, around Surroundings) error {
 			values["data"].From, values["datastore"].From, s.Datastore)
 	case s.Datastore == DatastoreFile:
 		return nil
-	}
-	if err := s.Typha.check(values); err != nil {
-		return err
 	}
 	if s.Datastore == DatastoreEtcd && (s.Etcd.InUse() || !s.Typha.InUse()) {
 		return s.Etcd.check(values)

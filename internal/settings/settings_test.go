@@ -58,7 +58,7 @@ func TestSettingsDefaults(t *testing.T) {
 		Etcd:       Etcd{Endpoints: []string{"http://a:2379", "http://b:2379"}},
 		Kubernetes: Kubernetes{Namespace: "kube-system"},
 		Typha:      Typha{Namespace: "kube-system", ReadTimeout: 30 * time.Second, WriteTimeout: 10 * time.Second},
-		BGP:        BGP{MissingFilters: MissingFiltersOpen, EndpointStatusPrefix: "/var/run/calico"},
+		BGP:        BGP{MissingFilters: MissingFiltersOpen, RestartWait: time.Minute, EndpointStatusPrefix: "/var/run/calico"},
 		BIRD:       birds.Settings{Version: "auto"},
 		Templates:  Templates{ConfDir: "/etc/confd", Prefix: "/calico", Mode: 0o640, Owner: -1, Group: -1},
 		Timing: Timing{
@@ -66,6 +66,7 @@ func TestSettingsDefaults(t *testing.T) {
 			CheckTimeout: 30 * time.Second, ReloadTimeout: 30 * time.Second, SyncTimeout: 30 * time.Second, Verify: 5 * time.Second,
 		},
 		Safety: Safety{Hold: true, Outcome: 4*time.Minute + 5*time.Second, Splay: Auto},
+		Watch:  Watch{Ready: []Readiness{ReadyRecovery}, Routes: 10 * time.Second},
 		Log:    Log{Level: slog.LevelInfo, Format: "text"},
 	}
 	if diff := cmp.Diff(want, s); diff != "" {
@@ -99,7 +100,7 @@ func TestSettingsPrecedence(t *testing.T) {
 func TestSettingsTable(t *testing.T) {
 	samples := map[string]string{
 		"datastore": "kubernetes", "missing-filters": "closed", "router-id": "hash", "bird": "2.17.6", "advertise-cluster-ips": "10.96.0.0/12",
-		"owner": "7", "group": "7", "log-level": "error", "log-format": "json", "file-mode": "0600",
+		"owner": "7", "group": "7", "log-level": "error", "log-format": "json", "file-mode": "0600", "ready": "sessions",
 	}
 	byKind := map[Kind]string{KindText: "x", KindSecret: "x", KindBool: "true", KindInt: "7", KindNumber: "7", KindDuration: "7s", KindList: "x", KindLines: "x"}
 	seen, names := map[string]string{}, map[string]bool{}
@@ -292,6 +293,28 @@ func TestSocketsForCalicosToolsAreNotBIRDsOwn(t *testing.T) {
 		_, err := load(t, "", env, nil)
 		if (err == nil) != (c.want == "") || err != nil && !strings.Contains(err.Error(), c.want) {
 			t.Errorf("%s: %v, want %q", name, err, c.want)
+		}
+	}
+}
+
+func TestReadiness(t *testing.T) {
+	for text, want := range map[string][]Readiness{
+		"none": nil, "": nil, "Recovery, routes": {ReadyRecovery, ReadyRoutes}, "sessions": {ReadySessions},
+	} {
+		var got []Readiness
+		if !readiness(&got).set(text) || !reflect.DeepEqual(got, want) {
+			t.Errorf("%q: %q, want %q", text, got, want)
+		}
+	}
+	if readiness(new([]Readiness)).set("route") {
+		t.Error("route is taken")
+	}
+}
+
+func TestRestartWait(t *testing.T) {
+	for text, want := range map[string]bool{"60s": true, "0s": true, "1h": true, "1500ms": false, "-1s": false, "2h": false, "x": false} {
+		if got := restartWait(new(time.Duration)).set(text); got != want {
+			t.Errorf("%q: %t", text, got)
 		}
 	}
 }

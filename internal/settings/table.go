@@ -31,13 +31,16 @@ type Setting struct {
 
 // The names of the commands that have settings.
 const (
-	CommandRun     = "run"
-	CommandRender  = "render"
-	CommandDiff    = "diff"
-	CommandExport  = "export"
-	CommandStatus  = "status"
-	CommandApprove = "approve"
-	CommandExplain = "explain"
+	CommandRun      = "run"
+	CommandRender   = "render"
+	CommandDiff     = "diff"
+	CommandExport   = "export"
+	CommandStatus   = "status"
+	CommandApprove  = "approve"
+	CommandExplain  = "explain"
+	CommandTopology = "topology"
+	CommandDoctor   = "doctor"
+	CommandPlan     = "plan"
 )
 
 // The groups, in the order of help and reference.
@@ -314,12 +317,12 @@ func birdSettings() []Setting {
 			bind: func(s *Settings) value { return text(&s.BIRD.Binary) },
 		},
 		{
-			Name: "socket", Env: "CONFD_SOCKET", Group: GroupBIRD, Computed: "by BIRD's version", Commands: []string{CommandRun, CommandDiff, CommandExplain},
+			Name: "socket", Env: "CONFD_SOCKET", Group: GroupBIRD, Computed: "by BIRD's version", Commands: []string{CommandRun, CommandDiff, CommandExplain, CommandDoctor, CommandPlan, CommandTopology},
 			Help: "control socket of BIRD (of BIRD 1.6: the one for IPv4)",
 			bind: func(s *Settings) value { return text(&s.BIRD.Socket) },
 		},
 		{
-			Name: "socket6", Env: "CONFD_SOCKET6", Group: GroupBIRD, Computed: "by BIRD's version", Commands: []string{CommandRun, CommandDiff, CommandExplain},
+			Name: "socket6", Env: "CONFD_SOCKET6", Group: GroupBIRD, Computed: "by BIRD's version", Commands: []string{CommandRun, CommandDiff, CommandExplain, CommandDoctor, CommandPlan, CommandTopology},
 			Help: "control socket of BIRD 1.6 for IPv6",
 			bind: func(s *Settings) value { return text(&s.BIRD.Socket6) },
 		},
@@ -484,6 +487,11 @@ func watchSettings() []Setting {
 			bind: func(s *Settings) value { return boolean(&s.Watch.PProf) },
 		},
 		{
+			Name: "topology", Env: "CONFD_TOPOLOGY", Default: "false", Group: GroupWatch, Commands: run,
+			Help: "show the cluster's sessions at / there, as confd topology draws them: who may look learns all nodes' addresses",
+			bind: func(s *Settings) value { return boolean(&s.Watch.Topology) },
+		},
+		{
 			Name: "session-metrics", Env: "CONFD_SESSION_METRICS", Default: "false", Group: GroupWatch, Commands: run,
 			Help: "metrics of each session, besides those of all; in a mesh they grow with the square of the cluster",
 			bind: func(s *Settings) value { return boolean(&s.Watch.Sessions) },
@@ -492,6 +500,16 @@ func watchSettings() []Setting {
 			Name: "ipam-metrics", Env: "CONFD_IPAM_METRICS", Default: "false", Group: GroupWatch, Commands: run,
 			Help: "metrics of the IP pools' use, for which all blocks are read; one node of a cluster is enough",
 			bind: func(s *Settings) value { return boolean(&s.Watch.IPAM) },
+		},
+		{
+			Name: "routes-interval", Env: "CONFD_ROUTES_INTERVAL", Default: "10s", Group: GroupWatch, Commands: run,
+			Help: "how often to look at BIRD's routes and the kernel's, at most; 0s: never",
+			bind: func(s *Settings) value { return pause(&s.Watch.Routes) },
+		},
+		{
+			Name: "ready", Env: "CONFD_READY", Default: string(ReadyRecovery), Group: GroupWatch, Commands: run,
+			Help: "what else /readyz waits for, besides that all is applied: recovery (BIRD's from a graceful restart is over), sessions (all are up), routes (nothing is wrong with them), or none",
+			bind: func(s *Settings) value { return readiness(&s.Watch.Ready) },
 		},
 		{
 			Name: "calico-sockets", Env: "CONFD_CALICO_SOCKETS", Group: GroupWatch, Commands: run, Computed: "none",

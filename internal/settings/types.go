@@ -150,13 +150,26 @@ type Safety struct {
 // Auto stands for a duration that the program chooses.
 const Auto time.Duration = -1
 
+// Readiness is what a program that is ready has, besides that all is applied.
+type Readiness string
+
+// What can count.
+const (
+	ReadyRecovery Readiness = "recovery" // BIRD does not wait for sessions after a graceful restart
+	ReadySessions Readiness = "sessions" // all sessions are up
+	ReadyRoutes   Readiness = "routes"   // nothing is wrong with routes
+)
+
 // Watch says who may watch the program, and how.
 type Watch struct {
 	Listen    string // HOST:PORT or unix:PATH; empty: nowhere
 	PProf     bool
+	Topology  bool   // the picture of the cluster
 	Sessions  bool   // metrics of each session
 	IPAM      bool   // metrics of the pools' use
 	ReadyFile string // path; empty: none
+	Ready     []Readiness
+	Routes    time.Duration // how often routes are looked at; 0: not at all
 	// CalicoSockets is the folder of sockets that answer Calico's own tools; empty: none.
 	CalicoSockets string
 }

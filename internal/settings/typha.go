@@ -1,9 +1,7 @@
 package settings
 
 import (
-	"fmt"
 	"math"
-	"net"
 	"strconv"
 	"strings"
 	"time"
@@ -26,15 +24,6 @@ type Typha struct {
 
 // InUse says whether the cluster's state comes by way of Typha.
 func (t Typha) InUse() bool { return t.Addr != "" || t.Service != "" }
-
-func (t Typha) check(values Layer) error {
-	if t.Addr != "" {
-		if _, port, err := net.SplitHostPort(t.Addr); err != nil || port == "" {
-			return fmt.Errorf("%s: %q: expected HOST:PORT, such as 10.0.0.1:5473", values["typha-addr"].From, t.Addr)
-		}
-	}
-	return nil
-}
 
 func typhaSettings() []Setting {
 	// The variables are those of Calico's own programs.

@@ -72,7 +72,7 @@ func TestTyphaAndTheDatastore(t *testing.T) {
 		t.Error("no Typha, and no etcd, is good")
 	}
 	for _, flags := range []Layer{
-		{"typha-addr": {Text: "a"}}, {"typha-addr": {Text: "a:1"}, "typha-read-timeout": {Text: "0"}},
+		{"typha-addr": {Text: "a:1"}, "typha-read-timeout": {Text: "0"}},
 		{"typha-addr": {Text: "a:1"}, "typha-read-timeout": {Text: "NaN"}}, {"typha-addr": {Text: "a:1"}, "typha-write-timeout": {Text: "1e40"}},
 	} {
 		if _, err := Load(flags, around(nil)); err == nil || !strings.Contains(err.Error(), "expected") {

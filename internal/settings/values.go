@@ -168,6 +168,23 @@ func list(p *[]string) value {
 	}}
 }
 
+// readiness reads what counts; none is nothing.
+func readiness(p *[]Readiness) value {
+	return value{KindList, "recovery, sessions and routes, comma separated, or none", func(s string) bool {
+		*p = nil
+		for _, word := range splitList(strings.ToLower(s)) {
+			switch r := Readiness(word); r {
+			case ReadyRecovery, ReadySessions, ReadyRoutes:
+				*p = append(*p, r)
+			case "none":
+			default:
+				return false
+			}
+		}
+		return true
+	}}
+}
+
 // lines reads texts that may have commas in them: each stands on a line.
 func lines(p *[]string) value {
 	return value{KindLines, "commands, one on a line", func(s string) bool {

@@ -140,6 +140,35 @@ func twoSets() *report.Report {
 	return r
 }
 
+// routesReport says that routes are wrong, and that a session is down on this side.
+func routesReport() *report.Report {
+	r := recordedReport()
+	r.Routes = []report.Routes{{
+		Set: "bird", At: at(1, 9, 50), KernelUnknown: "BIRD runs in another network namespace",
+		Tables: []report.Table{{Family: 4, Static: 1, Direct: 1, Kernel: 2, BGP: 3, Programmed: 4}, {Family: 6, BGP: 1, Programmed: -1}},
+		Wrong:  map[string]int{"unreachable": 21, "peer_blackholed": 1},
+		Faults: []report.RouteFault{
+			{Kind: "peer_blackholed", Family: 4, Session: "Node_noroute", Text: "the kernel has a blackhole", Cure: "take it away"},
+			{Kind: "unreachable", Family: 4, Net: "10.2.0.0/24", Session: "Mesh_10_9_0_3", Text: "10.2.0.0/24 leads nowhere", Cure: "see why"},
+		},
+	}}
+	return r
+}
+
+// blindReport does not know how routes are, and oldReport has not looked for long.
+func blindReport() *report.Report {
+	r := twoSets()
+	r.Routes = []report.Routes{{Set: "bird", At: at(1, 9, 50), Unknown: "they have not been looked at yet"}}
+	return r
+}
+
+func oldReport() *report.Report {
+	r := twoSets()
+	r.Routes = routesReport().Routes
+	r.Routes[0].At = at(0, 50, 0)
+	return r
+}
+
 func TestGolden(t *testing.T) {
 	for _, test := range []struct {
 		name    string
@@ -155,6 +184,9 @@ func TestGolden(t *testing.T) {
 		{"held", heldReport(), "2.17.6", []string{Table}, true, nil, false},
 		{"held-over", heldOver(), "2.17.6", []string{Table}, true, nil, false},
 		{"two-sets", twoSets(), "1.6.8", []string{Table, JSON}, true, []daemon{{name: "bird6", socket: "/run/bird6.ctl", err: control.ErrNotRunning}}, true},
+		{"routes-wrong", routesReport(), "2.17.6", []string{Wide, JSON}, true, nil, false},
+		{"routes-unknown", blindReport(), "1.6.8", []string{Table}, true, []daemon{{name: "bird6", socket: "/run/bird6.ctl", err: control.ErrNotRunning}}, true},
+		{"routes-old", oldReport(), "1.6.8", []string{Table}, true, []daemon{{name: "bird6", socket: "/run/bird6.ctl", err: control.ErrNotRunning}}, true},
 		{"no-report", nil, "1.6.8", []string{Wide}, false, []daemon{{name: "bird6", socket: "/run/bird6.ctl", err: control.ErrHung}}, false},
 		{"no-bird", recordedReport(), "", []string{Table}, true, []daemon{{name: "bird", socket: "/run/bird.ctl", err: control.ErrNotRunning}}, false},
 	} {

@@ -80,6 +80,7 @@ func (v *View) summary() []string {
 	}
 	for _, b := range v.BIRDs {
 		lines = append(lines, v.birdLine(b))
+		lines = append(lines, v.routesLines(b)...)
 	}
 	return lines
 }
@@ -149,9 +150,9 @@ func timeOr(t time.Time) string {
 // table prints the sessions of a family.
 func (v *View) table(b *bytes.Buffer, family int, wide bool) error {
 	fmt.Fprintf(b, "\nIPv%d BGP status\n", family)
-	header := []string{"PEER ADDRESS", "PEER TYPE", "STATE", "SINCE", "INFO"}
+	header := []string{"PEER ADDRESS", "PEER TYPE", "STATE", "SINCE", "ROUTES", "INFO"}
 	if wide {
-		header = []string{"PEER ADDRESS", "PEER TYPE", "STATE", "SINCE", "AS", "ROUTES IN/OUT", "NAME", "INFO", "WHY", "MEANING"}
+		header = []string{"PEER ADDRESS", "PEER TYPE", "STATE", "SINCE", "AS", "ROUTES", "NAME", "INFO", "WHY", "MEANING"}
 	}
 	w := tabwriter.NewWriter(b, 0, 0, 2, ' ', 0)
 	rows := 0
@@ -176,7 +177,7 @@ func (s Session) cells(wide bool) []string {
 	if s.Foreign {
 		info = strings.TrimSpace(info + " (not from here)")
 	}
-	cells := []string{s.peer(), s.PeerType, s.State, s.Since, info}
+	cells := []string{s.peer(), s.PeerType, s.State, s.Since, s.routes(), info}
 	if wide {
 		cells = []string{s.peer(), s.PeerType, s.State, s.Since, number(s.AS), s.routes(), s.Name, info, s.why(), s.Meaning}
 	}
@@ -203,17 +204,6 @@ func number(n uint32) string {
 		return ""
 	}
 	return fmt.Sprint(n)
-}
-
-func (s Session) routes() string {
-	if len(s.Routes) == 0 {
-		return ""
-	}
-	in, out := 0, 0
-	for _, r := range s.Routes {
-		in, out = in+r.Imported, out+r.Exported
-	}
-	return fmt.Sprintf("%d/%d", in, out)
 }
 
 // why is the reason, with the object that asks for the session.

@@ -16,8 +16,9 @@ import (
 // View is how things stand. Its JSON names stay as they are.
 type View struct {
 	At time.Time `json:"at"`
-	// AllUp: BIRD runs, and every session that should be up is. Where there is a
-	// report that cannot be read nobody knows which these are.
+	// AllUp: BIRD runs, every session that should be up is, and nothing is known to be
+	// wrong with routes. Where there is a report that cannot be read nobody knows which
+	// these are.
 	AllUp bool `json:"all_up"`
 	// Program is running, not seen (it ended, or runs in another container), or
 	// no report.
@@ -84,8 +85,10 @@ type Session struct {
 	LastError string `json:"last_error,omitempty"`
 	Message   string `json:"message,omitempty"` // of the peer's operator
 	Meaning   string `json:"meaning,omitempty"` // in words, why it is not up
-	Source    string `json:"source,omitempty"`
-	PeerID    string `json:"peer_id,omitempty"` // router ID
+	// Wrong is what is wrong with its routes, or keeps it down on this side.
+	Wrong  []string `json:"wrong,omitempty"`
+	Source string   `json:"source,omitempty"`
+	PeerID string   `json:"peer_id,omitempty"` // router ID
 	// Seconds.
 	HoldTime      float64  `json:"hold_time,omitempty"`
 	KeepaliveTime float64  `json:"keepalive_time,omitempty"`
@@ -137,7 +140,8 @@ func (o observed) view() *View {
 	for _, d := range o.birds {
 		v.BIRDs = append(v.BIRDs, o.bird(d, v.Sessions))
 	}
-	v.AllUp = o.reportError == nil && allUp(v)
+	o.faulty(v.Sessions)
+	v.AllUp = o.reportError == nil && allUp(v) && o.routesRight()
 	v.Warnings = append(v.Warnings, o.warnings(v)...)
 	return v
 }

@@ -40,6 +40,7 @@ func (w *warner) when(t time.Time) string {
 func (o observed) warnings(v *View) []Warning {
 	w := &warner{now: o.now}
 	w.birds(v)
+	w.routes(o)
 	if o.reportError != nil {
 		w.add("report", "%v", o.reportError)
 	}

@@ -3,6 +3,7 @@ package terminal
 import (
 	"io"
 	"os"
+	"strconv"
 	"strings"
 	"unicode/utf8"
 
@@ -45,9 +46,15 @@ type Page struct {
 	b       strings.Builder
 }
 
-// PageFor is an empty page for w. lookup is as os.LookupEnv.
+// PageFor is an empty page for w. lookup is as os.LookupEnv: where w is no terminal,
+// COLUMNS says how wide the page is.
 func PageFor(w io.Writer, lookup func(name string) (string, bool)) *Page {
-	return &Page{Width: Width(w), Colours: Colours(w, lookup)}
+	p := &Page{Width: Width(w), Colours: Colours(w, lookup)}
+	if text, ok := lookup("COLUMNS"); ok && p.Width == 0 {
+		p.Width, _ = strconv.Atoi(text) // what is no number is no width
+		p.Width = max(p.Width, 0)
+	}
+	return p
 }
 
 // String is the page's text.

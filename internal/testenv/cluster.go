@@ -34,6 +34,7 @@ type NodeSpec struct {
 // NodeBGP is a Node's spec.bgp.
 type NodeBGP struct {
 	IPv4Address             string `json:"ipv4Address"`
+	IPv6Address             string `json:"ipv6Address,omitempty"`
 	RouteReflectorClusterID string `json:"routeReflectorClusterID,omitempty"`
 }
 
@@ -88,6 +89,33 @@ func Mesh(n int) *Cluster {
 		c.Objects = append(c.Objects, NodeObjects(i)...)
 	}
 	return c
+}
+
+// DualMesh is a Mesh of n nodes that have IPv6 addresses, too, and five sessions each
+// with routers outside the cluster.
+func DualMesh(n int) *Cluster {
+	c := newCluster(true)
+	for i := range n {
+		c.Objects = append(c.Objects, DualNodeObjects(i, nil)...)
+	}
+	for i := range 5 {
+		c.Objects = append(c.Objects, ExplicitPeer(i, ""))
+	}
+	return c
+}
+
+// DualNodeObjects are node i of a DualMesh, with some labels, and its block.
+func DualNodeObjects(i int, labels map[string]string) []Object {
+	objects := nodeObjects(i, labels, "")
+	spec := objects[0].Spec.(NodeSpec)
+	spec.BGP.IPv6Address = fmt.Sprintf("2001:db8::%x/64", i+1)
+	objects[0].Spec = spec
+	return objects
+}
+
+// Block is an additional block of node i, the k-th.
+func Block(i, k int) Object {
+	return blockOf(i, netip.PrefixFrom(offset("10.192.0.0", k*64), 26))
 }
 
 // PeerMesh is a cluster of n nodes, each with a session to every other, which a
@@ -182,13 +210,16 @@ func RackNodeObjects(i, rack int) []Object {
 }
 
 func nodeObjects(i int, labels map[string]string, clusterID string) []Object {
-	block := NodeBlock(i)
 	return []Object{
 		newObject("Node", Metadata{Name: NodeName(i), Labels: labels},
 			NodeSpec{NodeBGP{IPv4Address: NodeAddress(i).String() + "/9", RouteReflectorClusterID: clusterID}}),
-		newObject("BlockAffinity", Metadata{Name: NodeName(i) + "-" + strings.NewReplacer(".", "-", "/", "-").Replace(block.String())},
-			BlockAffinitySpec{Node: NodeName(i), CIDR: block.String(), State: "confirmed", Type: "host"}),
+		blockOf(i, NodeBlock(i)),
 	}
+}
+
+func blockOf(i int, block netip.Prefix) Object {
+	return newObject("BlockAffinity", Metadata{Name: NodeName(i) + "-" + strings.NewReplacer(".", "-", "/", "-").Replace(block.String())},
+		BlockAffinitySpec{Node: NodeName(i), CIDR: block.String(), State: "confirmed", Type: "host"})
 }
 
 func rackName(rack int) string { return fmt.Sprintf("r%02d", rack) }

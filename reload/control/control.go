@@ -129,6 +129,10 @@ func (c *Client) Version() string { return c.version }
 // Path is the control socket's.
 func (c *Client) Path() string { return c.path }
 
+// Usable says that further commands can be sent: where an error left it so, BIRD has
+// answered, and refused.
+func (c *Client) Usable() bool { return c.broken == nil }
+
 // Close ends the connection.
 func (c *Client) Close() error { return c.conn.Close() }
 

@@ -11,7 +11,6 @@ const (
 	codeEnabled        = 11
 	codeAlreadyEnabled = 10
 	codeRestarted      = 12
-	codeNoNetwork      = 8001
 )
 
 // noSocket is BIRD's last error of a session that it has given up since it could not
@@ -27,9 +26,15 @@ func (c *Client) Enable(ctx context.Context, protocol string) error {
 	return c.command(ctx, "enable "+quoted(protocol), codeEnabled, codeAlreadyEnabled)
 }
 
-// RestartDirect has BIRD look anew at the networks that its machine is connected to:
-// it restarts its protocols of that kind. What they gave is gone for a moment.
-func (c *Client) RestartDirect(ctx context.Context) error {
+// The kinds of protocols that Restart restarts.
+const (
+	Direct = "Direct" // the networks that BIRD's machine is connected to
+	Kernel = "Kernel" // the routes of the kernel
+)
+
+// Restart restarts all of BIRD's protocols of a kind. The routes that they gave BIRD are
+// gone for a moment.
+func (c *Client) Restart(ctx context.Context, kind string) error {
 	const command = "show protocols"
 	reply, err := c.Do(ctx, command)
 	if err != nil {
@@ -39,7 +44,7 @@ func (c *Client) RestartDirect(ctx context.Context) error {
 		return c.refusal(command, reply)
 	}
 	for _, line := range reply.Lines {
-		if p, ok := parseProtocol(line.Text); ok && p.Proto == "Direct" && line.Code == codeProtocol {
+		if p, ok := parseProtocol(line.Text); ok && p.Proto == kind && line.Code == codeProtocol {
 			if err := c.command(ctx, "restart "+quoted(p.Name), codeRestarted); err != nil {
 				return err
 			}
@@ -51,23 +56,15 @@ func (c *Client) RestartDirect(ctx context.Context) error {
 // Connected says whether BIRD has a route to net that leads to an interface, without a
 // gateway.
 func (c *Client) Connected(ctx context.Context, net netip.Prefix) (bool, error) {
-	command := "show route " + net.String()
-	reply, err := c.Do(ctx, command)
-	if err != nil {
-		return false, err
-	}
-	if reply.Code >= 8000 && reply.Code != codeNoNetwork {
-		return false, c.refusal(command, reply)
-	}
-	for _, line := range reply.Lines {
-		words := strings.Fields(line.Text)
-		for i, word := range words {
-			if word == "dev" && !strings.Contains(strings.Join(words[:i], " "), " via ") {
+	routes, err := c.RoutesTo(ctx, net)
+	for _, r := range routes {
+		for _, hop := range r.Hops {
+			if !hop.Via.IsValid() && hop.Interface != "" {
 				return true, nil
 			}
 		}
 	}
-	return false, nil
+	return false, err
 }
 
 // command sends a command that BIRD answers with one of these codes.

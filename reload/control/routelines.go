@@ -86,19 +86,24 @@ func (p *routeParser) row(text string) error {
 // target reads where a route leads, and returns the words after that; none where it
 // is no route of IPv4 or IPv6.
 func (p *routeParser) target(r *Route, words []string) []string {
+	r.Target = Unicast
 	switch words[0] {
-	case "unicast", "blackhole", "unreachable", "prohibited", "multipath":
+	case "blackhole", "unreachable", "prohibited":
+		r.Target = Target(p.name(words[0]))
+		return words[1:]
+	case "unicast", "multipath":
 		return words[1:]
 	case "dev":
 		if len(words) > 2 {
-			r.Interface = p.name(words[1])
+			p.hop(r, netip.Addr{}, words[1])
 			return words[2:]
 		}
 	case "via":
 		if len(words) < 5 || words[2] != "on" {
 			return nil
 		}
-		r.Interface = p.name(words[3])
+		via, _ := netip.ParseAddr(words[1])
+		p.hop(r, via, words[3])
 		if i := slices.IndexFunc(words[4:], func(w string) bool { return strings.HasPrefix(w, "[") }); i >= 0 {
 			return words[4+i:]
 		}
@@ -111,11 +116,20 @@ func (p *routeParser) target(r *Route, words []string) []string {
 func (p *routeParser) nextHop(words []string) {
 	r := &p.list[len(p.list)-1]
 	switch {
-	case r.Interface != "":
 	case len(words) >= 4 && words[0] == "via" && words[2] == "on":
-		r.Interface = p.name(words[3])
+		via, _ := netip.ParseAddr(words[1])
+		p.hop(r, via, words[3])
 	case len(words) >= 2 && words[0] == "dev":
-		r.Interface = p.name(words[1])
+		p.hop(r, netip.Addr{}, words[1])
+	}
+}
+
+// hop adds one way that a route leads.
+func (p *routeParser) hop(r *Route, via netip.Addr, name string) {
+	h := Hop{via, p.name(name)}
+	r.Hops = append(r.Hops, h)
+	if r.Interface == "" {
+		r.Interface = h.Interface
 	}
 }
 
@@ -132,6 +146,8 @@ func (p *routeParser) detail(text string) {
 		r.BGP = kind == "BGP"
 	case "BGP.as_path", "bgp_path":
 		r.Path = asPath(value)
+	case "BGP.next_hop", "bgp_next_hop":
+		r.NextHop = nextHop(value)
 	case "BGP.local_pref", "bgp_local_pref":
 		r.LocalPref = attributeNumber(value)
 	case "Kernel.metric", "krt_metric":
@@ -155,6 +171,15 @@ func (p *routeParser) name(name string) string {
 	name = strings.Clone(name)
 	p.names[name] = name
 	return name
+}
+
+// nextHop reads the first of BGP's next hops: a link-local one may stand behind it.
+func nextHop(text string) netip.Addr {
+	for word := range strings.FieldsSeq(text) {
+		a, _ := netip.ParseAddr(word)
+		return a
+	}
+	return netip.Addr{}
 }
 
 func attributeNumber(text string) *uint32 {

@@ -57,6 +57,9 @@ type SessionState struct {
 	KeepaliveTime, KeepaliveLeft time.Duration
 	// Routes are those of each address family, in BIRD's order.
 	Routes []RouteCount
+	// Awaited says that BIRD's recovery after a graceful restart waits for the
+	// session.
+	Awaited bool
 }
 
 // Established says that the session is up, so that routes are exchanged.
@@ -85,14 +88,19 @@ func (c *Client) SessionsBrief(ctx context.Context) ([]SessionState, error) {
 }
 
 func (c *Client) sessions(ctx context.Context, command string) ([]SessionState, error) {
-	reply, err := c.Do(ctx, command)
+	reply, err := c.protocols(ctx, command)
 	if err != nil {
 		return nil, err
 	}
-	if reply.Code >= 8000 && reply.Code != codeNoneMatching {
-		return nil, c.refusal(command, reply)
-	}
 	return parseSessions(reply, time.Now()), nil
+}
+
+func (c *Client) protocols(ctx context.Context, command string) (Reply, error) {
+	reply, err := c.Do(ctx, command)
+	if err == nil && reply.Code >= 8000 && reply.Code != codeNoneMatching {
+		err = c.refusal(command, reply)
+	}
+	return reply, err
 }
 
 // parseSessions reads the rows of BGP protocols, and their details. now is when
@@ -199,6 +207,8 @@ func (s *sessionParser) detail(line string) {
 		s.LastError = value
 	case "Message":
 		s.Message = value
+	case "GR recovery":
+		s.Awaited = s.Awaited || strings.Contains(value, "pending")
 	case "Routes":
 		s.Routes = append(s.Routes, routeCount(s.channel, value))
 	}

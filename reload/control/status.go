@@ -17,6 +17,16 @@ type Status struct {
 	LastReboot          time.Time
 	LastReconfiguration time.Time
 	State               string // such as "Daemon is up and running"
+	// Recovery is where a BIRD that was started into a graceful restart stands.
+	Recovery Recovery
+}
+
+// Recovery is the time after a graceful restart (RFC 4724) in which BIRD waits for
+// its sessions, and puts nothing into the kernel.
+type Recovery struct {
+	InProgress bool
+	// Left is how long BIRD will wait at most from now on, Whole how long it waits.
+	Left, Whole time.Duration
 }
 
 // InProgress says that a reconfiguration is under way.
@@ -51,6 +61,10 @@ func parseStatus(reply Reply) Status {
 			s.LastReboot = parseTime(at)
 		} else if at, ok := strings.CutPrefix(line.Text, "Last reconfiguration on "); ok {
 			s.LastReconfiguration = parseTime(at)
+		} else if strings.HasPrefix(line.Text, "Graceful restart recovery in progress") {
+			s.Recovery.InProgress = true
+		} else if left, ok := strings.CutPrefix(strings.TrimSpace(line.Text), "Wait timer is "); ok {
+			s.Recovery.Left, s.Recovery.Whole = timer(left)
 		}
 	}
 	return s

@@ -1,0 +1,171 @@
+package bgp
+
+import (
+	"maps"
+	"reflect"
+
+	"confd/backends"
+	"confd/bgp/selector"
+)
+
+// Memory computes one node's configuration again and again, at the cost of what has
+// changed: it is the function Compute, with what the last one was made from beside
+// it. Resources never change, so that the same one is the same pointer. What comes
+// out depends on the state and the options alone; where nothing in the state that has
+// to do with the node is another, it is the very same Config. The zero value
+// remembers nothing. It is for one goroutine.
+type Memory struct {
+	options   Options
+	state     *backends.State // nil: nothing is remembered
+	last      *Config
+	mesh      meshMemory
+	selectors map[string]*selector.Selector // by their texts
+}
+
+// Compute is the function Compute.
+func (m *Memory) Compute(s *backends.State, o Options) (*Config, error) {
+	me, ok := s.Nodes[o.Node]
+	if !ok {
+		*m = Memory{}
+		return nil, unknownNode(s, o.Node)
+	}
+	if m.state != nil && reflect.DeepEqual(m.options, o) && !m.concerns(s, me) {
+		follow(m.state.Nodes, s.Nodes)
+		follow(m.state.BGPPeers, s.BGPPeers)
+		follow(m.state.BlockAffinities, s.BlockAffinities)
+		follow(m.state.EndpointSlices, s.EndpointSlices)
+		return m.last, nil
+	}
+	c := newComputer(NewCluster(s), o, me)
+	c.before = m.mesh
+	cfg, err := c.compute()
+	if err != nil {
+		*m = Memory{}
+		return nil, err
+	}
+	*m = Memory{options: o, state: s.Clone(), last: cfg, mesh: c.meshMemory(), selectors: map[string]*selector.Selector{}}
+	for text, selected := range c.selected {
+		m.selectors[text] = selected.selector
+	}
+	return cfg, nil
+}
+
+// follow makes old the same as new.
+func follow[K, R comparable](old, new map[K]R) {
+	for k, is := range new {
+		if old[k] != is {
+			old[k] = is
+		}
+	}
+	if len(old) != len(new) {
+		maps.DeleteFunc(old, func(k K, _ R) bool { _, still := new[k]; return !still })
+	}
+}
+
+// mostLooks is how often selectors are tried on changed nodes before it is cheaper to
+// compute everything.
+const mostLooks = 20_000
+
+// concerns says whether what is different in s may make another configuration for
+// the node me. It may err to yes.
+func (m *Memory) concerns(s *backends.State, me *backends.Node) bool {
+	was := m.state
+	if !same(was.BGPConfigurations, s.BGPConfigurations) || !same(was.BGPFilters, s.BGPFilters) || !same(was.IPPools, s.IPPools) ||
+		!same(was.FelixConfigurations, s.FelixConfigurations) || !same(was.Services, s.Services) || !same(was.Secrets, s.Secrets) ||
+		!same(was.EndpointStatuses, s.EndpointStatuses) || !reflect.DeepEqual(was.Invalid, s.Invalid) ||
+		!maps.Equal(was.Stale, s.Stale) || !reflect.DeepEqual(was.Warnings, s.Warnings) {
+		return true
+	}
+	if was.Nodes[me.Name] != me {
+		return true
+	}
+	looks := mostLooks
+	return differs(was.BGPPeers, s.BGPPeers, func(old, new *backends.BGPPeer) bool {
+		return m.peerConcerns(old, me) || m.peerConcerns(new, me)
+	}) || differs(was.BlockAffinities, s.BlockAffinities, func(old, new *backends.BlockAffinity) bool {
+		return old != nil && old.Node == me.Name || new != nil && new.Node == me.Name
+	}) || differs(was.EndpointSlices, s.EndpointSlices, func(old, new *backends.EndpointSlice) bool {
+		return old == nil || new == nil || partOf(old, m.options) != partOf(new, m.options)
+	}) || differs(was.Nodes, s.Nodes, func(old, new *backends.Node) bool {
+		looks -= 2 * len(s.BGPPeers)
+		return looks < 0 || old == nil || new == nil || !reflect.DeepEqual(asNeighbor(old), asNeighbor(new)) || m.chosenOtherwise(old, new, s.BGPPeers)
+	})
+}
+
+func same[K, R comparable](old, new map[K]R) bool { return maps.Equal(old, new) }
+
+// differs says whether the tables differ in a resource for which that matters; it is
+// nil where there is none.
+func differs[K comparable, R any](old, new map[K]*R, matters func(old, new *R) bool) bool {
+	for k, is := range new {
+		if was := old[k]; was != is && matters(was, is) {
+			return true
+		}
+	}
+	for k, was := range old {
+		if _, still := new[k]; !still && matters(was, nil) {
+			return true
+		}
+	}
+	return false
+}
+
+// peerConcerns says whether a BGPPeer, which may be nil, gives the node sessions, or
+// there is something to say about it.
+func (m *Memory) peerConcerns(p *backends.BGPPeer, me *backends.Node) bool {
+	switch {
+	case p == nil:
+		return false
+	case len(p.Ignored) > 0, p.Node == me.Name, isGlobal(p):
+		return true
+	case p.PeerIP.IsValid() && (p.PeerIP == me.IPv4.Addr || p.PeerIP == me.IPv6.Addr):
+		return true
+	}
+	return m.chooses(p.NodeSelector, me) || m.chooses(p.PeerSelector, me)
+}
+
+// chooses says whether a selector chooses a node; also where it cannot be read.
+func (m *Memory) chooses(text string, n *backends.Node) bool {
+	if text == "" {
+		return false
+	}
+	s, known := m.selectors[text]
+	if !known {
+		s, _ = selector.Parse(text) // nil where it cannot be read
+		m.selectors[text] = s
+	}
+	return s == nil || s.Matches(n.Labels)
+}
+
+// partOf is what an EndpointSlice adds to what is known of its Service's endpoints.
+func partOf(e *backends.EndpointSlice, o Options) sliceOf {
+	return sliceOf{e.Namespace, e.Service, e.IPv6, e.Ready, readyHere(e, o)}
+}
+
+type sliceOf struct {
+	namespace, service string
+	ipv6, ready, here  bool
+}
+
+// asNeighbor is a node without what other nodes' configurations do not depend on, but
+// for selectors.
+func asNeighbor(n *backends.Node) backends.Node {
+	out := *n
+	out.Labels, out.Intent, out.PodCIDRs = nil, backends.Intent{}, nil
+	return out
+}
+
+// chosenOtherwise says whether a selector of the BGPPeers tells the one from the other.
+func (m *Memory) chosenOtherwise(old, new *backends.Node, peers map[string]*backends.BGPPeer) bool {
+	if maps.Equal(old.Labels, new.Labels) {
+		return false
+	}
+	for _, p := range peers {
+		for _, text := range []string{p.NodeSelector, p.PeerSelector} {
+			if m.chooses(text, old) != m.chooses(text, new) {
+				return true
+			}
+		}
+	}
+	return false
+}

@@ -1,0 +1,105 @@
+package bgp
+
+import "confd/backends"
+
+// mesh adds a session with every other node that is no route reflector.
+func (c *computer) mesh() {
+	enabled := c.defaults.NodeToNodeMesh == nil || *c.defaults.NodeToNodeMesh
+	if !enabled || !inMesh(c.me) {
+		return
+	}
+	password, ok := c.password(c.defaults.ResourceKey(), c.defaults.NodeMeshPassword)
+	if !ok {
+		return
+	}
+	c.remember(meshTerms{c.state.BGPConfigurations["default"], c.me, password})
+	restart := c.restartTime(c.defaults.ResourceKey(), c.defaults.NodeMeshMaxRestartTime)
+	members := 1
+	for _, n := range c.nodes {
+		if n == c.me || !inMesh(n) {
+			continue
+		}
+		members++
+		for _, f := range c.config.Families() {
+			if first, _ := c.at(addressOf(n, f.Version).Addr, inMesh); first == n {
+				c.meshWith(n, f, password, restart)
+			}
+		}
+	}
+	if members > largeMesh {
+		c.problem(c.defaults.ResourceKey(), CodeLargeMesh, false, "the node-to-node mesh has more than %d nodes: route reflectors would spare each node most of its sessions", largeMesh)
+	}
+}
+
+// inMesh says whether a node takes part in the mesh where there is one.
+func inMesh(n *backends.Node) bool { return !n.ClusterID.IsValid() }
+
+// meshWith adds the session with a node in a family, where they can have one.
+func (c *computer) meshWith(n *backends.Node, f *Family, password string, restart *uint32) {
+	if i, ok := c.before.of(n, f, c.listenPort(n)); ok {
+		if c.take(&c.before.sessions[familyIndex(f)][i]) {
+			c.added[familyIndex(f)].kept[i] = true
+		}
+		return
+	}
+	s, ok := c.withNode(MeshSession, f, n)
+	if !ok {
+		return
+	}
+	s.Reason = Reason{Object: c.defaults.ResourceKey(), Text: "node-to-node mesh with node " + n.Name}
+	s.Source, s.Password = f.Address, password
+	s.Passive = s.Neighbor.String() > f.Address.String()
+	s.GracefulRestartTime = restart
+	c.add(f, s)
+}
+
+// meshTerms are what all sessions of a mesh depend on, besides the node at the other
+// end and its port.
+type meshTerms struct {
+	defaults *backends.BGPConfiguration
+	me       *backends.Node
+	password string
+}
+
+// meshMemory are sessions of a configuration, of which those of the mesh can be had
+// again.
+type meshMemory struct {
+	terms    meshTerms
+	sessions [2][]Session
+	// places has where the session with a node is, in each family, and one more; 0:
+	// nowhere.
+	places map[*backends.Node][2]int
+}
+
+// remember drops what is remembered of a mesh of other terms.
+func (c *computer) remember(t meshTerms) {
+	if c.before.terms != t {
+		c.before = meshMemory{terms: t}
+	}
+	for i, sessions := range c.before.sessions {
+		c.added[i].kept = make([]bool, len(sessions))
+	}
+}
+
+// of is the place of the session with a node in a family, where nothing is different.
+func (m meshMemory) of(n *backends.Node, f *Family, port uint16) (int, bool) {
+	i := m.places[n][familyIndex(f)] - 1
+	return i, i >= 0 && m.sessions[familyIndex(f)][i].Port == port
+}
+
+// meshMemory is what the next computation may know of this one.
+func (c *computer) meshMemory() meshMemory {
+	m := meshMemory{terms: c.before.terms, places: make(map[*backends.Node][2]int, len(c.nodes))}
+	for i, f := range c.config.Families() {
+		m.sessions[i] = f.Sessions
+		for k := range f.Sessions {
+			if s := &f.Sessions[k]; s.Kind == MeshSession {
+				n := c.state.Nodes[s.PeerNode]
+				places := m.places[n]
+				places[i] = k + 1
+				m.places[n] = places
+			}
+		}
+	}
+	return m
+}

@@ -1,0 +1,143 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/netip"
+	"slices"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"confd/backends"
+	"confd/internal/birds"
+	"confd/internal/doctor"
+	"confd/internal/settings"
+	"confd/reload/control"
+)
+
+const doctorHelp = `Look at the whole cluster and say what is wrong with it: sessions that cannot come
+up, objects that mean nothing, pools that run out of blocks. Each kind of finding
+has a code with a page in the documentation (docs/doctor.md).
+
+It ends with 4 where there is an error and with 3 where there is a warning.`
+
+// foundError says that something was found that somebody asked to be told of.
+type foundError struct {
+	code int
+	text string
+}
+
+func (e foundError) Error() string { return e.text }
+
+// doctorCommand is confd doctor.
+func (p program) doctorCommand() *cobra.Command {
+	var ignore []string
+	failOn := string(doctor.Warning)
+	cmd := p.askCommand(settings.CommandDoctor, &cobra.Command{
+		Use: settings.CommandDoctor, Short: "Look at the whole cluster and say what is wrong with it", Long: doctorHelp, Args: noArguments,
+	}, func(ctx context.Context, s settings.Settings, _ []string) (answer, error) {
+		if !slices.Contains([]string{string(doctor.Error), string(doctor.Warning)}, failOn) {
+			return nil, settings.Error{Err: fmt.Errorf("--fail-on: %q: expected error or warning", failOn)}
+		}
+		report, err := examine(ctx, s, ignore)
+		if err != nil {
+			return nil, err
+		}
+		return report, verdict(report, failOn)
+	})
+	cmd.Flags().StringSliceVar(&ignore, "ignore", nil, "codes of which nothing is said: numbers or names")
+	cmd.Flags().StringVar(&failOn, "fail-on", failOn, "least severity that it does not end with 0 for: error or warning")
+	return cmd
+}
+
+// verdict is what the command ends with.
+func verdict(r *doctor.Report, failOn string) error {
+	switch worst := r.Worst(); {
+	case worst == doctor.Error:
+		return foundError{exitErrors, "the cluster has errors (see above)"}
+	case worst == doctor.Warning && failOn == string(doctor.Warning):
+		return foundError{exitFound, "the cluster has warnings (see above)"}
+	}
+	return nil
+}
+
+func examine(ctx context.Context, s settings.Settings, ignore []string) (*doctor.Report, error) {
+	log := newLogger(s.Log)
+	state, err := wholeState(ctx, s, log)
+	if err != nil {
+		return nil, err
+	}
+	q := doctor.Question{State: state, Options: s.Plan().BGP, Ignore: ignore}
+	if d, err := birds.Find(ctx, s.BIRD); err == nil {
+		q.BIRD = d.Version.Major
+	}
+	if s.Datastore != settings.DatastoreFile {
+		if state.Nodes[s.Node] != nil {
+			q.Live = thisMachine(ctx, s.BIRD)
+		}
+		q.Usage = readUsage(ctx, s, log)
+	}
+	return doctor.Examine(ctx, q)
+}
+
+// readUsage reads the IPAM blocks; nil: this datastore has none, or they may not be
+// read.
+func readUsage(ctx context.Context, s settings.Settings, log *slog.Logger) *backends.Usage {
+	sources, err := newSources(s, log)
+	if err != nil {
+		return nil
+	}
+	reader := usageOf(sources)
+	if reader == nil {
+		return nil
+	}
+	ctx, cancel := context.WithTimeout(ctx, s.Timing.SyncTimeout)
+	defer cancel()
+	usage, err := reader.Usage(ctx, s.Node)
+	if err != nil {
+		log.Debug("the IPAM blocks cannot be read: nothing is said of borrowed addresses", "error", err)
+		return nil
+	}
+	return &usage
+}
+
+// thisMachine is what this machine and its BIRDs say.
+func thisMachine(ctx context.Context, s birds.Settings) *doctor.Live {
+	live := &doctor.Live{BIRD: askBirds(ctx, s, birdQuestion{})}
+	if addresses, err := net.InterfaceAddrs(); err == nil {
+		live.Addresses = []netip.Addr{}
+		for _, a := range addresses {
+			if p, err := netip.ParsePrefix(a.String()); err == nil {
+				live.Addresses = append(live.Addresses, p.Addr())
+			}
+		}
+	}
+	for _, socket := range statusSockets(s) {
+		askHealth(ctx, socket, live)
+	}
+	return live
+}
+
+// askHealth adds what one BIRD says of itself.
+func askHealth(ctx context.Context, socket string, live *doctor.Live) {
+	ctx, cancel := context.WithTimeout(ctx, liveTimeout)
+	defer cancel()
+	c, err := control.Dial(ctx, socket)
+	if err != nil {
+		return
+	}
+	defer c.Close()
+	if reply, err := c.Do(ctx, "show status"); err == nil {
+		live.Recovering = live.Recovering || slices.ContainsFunc(reply.Lines, func(l control.Line) bool {
+			return strings.HasPrefix(strings.TrimSpace(l.Text), "Graceful restart recovery in progress")
+		})
+	}
+	if routes, err := c.Unreachable(ctx); err == nil {
+		for _, r := range routes {
+			live.Unreachable = append(live.Unreachable, r.Net)
+		}
+	}
+}

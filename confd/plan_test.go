@@ -1,0 +1,93 @@
+package main
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+// askRig has the cluster of the tests of confd diff, to be asked about.
+func askRig(t *testing.T) (args []string, write func(name, text string) string) {
+	t.Helper()
+	dir := t.TempDir()
+	write = func(name, text string) string {
+		path := filepath.Join(dir, name)
+		if err := os.WriteFile(path, []byte(text), 0o644); err != nil {
+			t.Fatal(err)
+		}
+		return path
+	}
+	data := write("cluster.yaml", diffBefore)
+	return []string{"--data", data, "--node", "node-1", "--bird", "2", "--socket", dir + "/none", "--endpoint-status-prefix", dir}, write
+}
+
+func TestPlan(t *testing.T) {
+	args, write := askRig(t)
+	noMesh := write("change.yaml", "apiVersion: projectcalico.org/v3\nkind: BGPConfiguration\nmetadata: {name: default}\nspec: {nodeToNodeMeshEnabled: false}\n")
+	bad := write("bad.yaml", "kind: [\n")
+	for _, test := range []struct {
+		args string
+		code int
+		has  string // of stdout, or of stderr where that is wrong use or failed
+	}{
+		{"-f " + noMesh, exitGood, "1 session removed"},
+		{"-f " + noMesh + " --fail-on session-loss", exitFound, "ISOLATED"},
+		{"-f " + noMesh + " --fail-on session-remade", exitGood, "In all: 2 ends of sessions removed"},
+		{"--delete bgppeer/p -o json", exitGood, `"object": "BGPPeer p"`},
+		{"--delete node/node-2 -o yaml", exitGood, "sessions_removed: 1"},
+		{"", exitUsage, "no change to look at"},
+		{"-f " + bad, exitUsage, "bad.yaml"},
+		{"--delete bgppeer", exitUsage, "expected KIND/NAME"},
+		{"--delete pear/p", exitUsage, "no kind that confd reads"},
+		{"--delete bgppeer/q", exitFailed, "there is no BGPPeer q"},
+		{"-f " + noMesh + " --fail-on war", exitUsage, "--fail-on"},
+		{"-f " + noMesh + " -o xml", exitUsage, "--output"},
+	} {
+		c := execute(t, nil, append(append([]string{"plan"}, strings.Fields(test.args)...), args...)...)
+		text := c.stdout
+		if test.code == exitUsage || test.code == exitFailed {
+			text = c.stderr
+		}
+		if c.code != test.code || !strings.Contains(text, test.has) || strings.Contains(c.stdout, "first-password") {
+			t.Errorf("%s: %d\n%s%s", test.args, c.code, c.stdout, c.stderr)
+		}
+	}
+}
+
+func TestExplainAndDoctor(t *testing.T) {
+	args, write := askRig(t)
+	wrong := write("more.yaml", "apiVersion: projectcalico.org/v3\nkind: BGPPeer\nmetadata: {name: q}\nspec: {node: nod-1, peerIP: 10.0.0.60, asNumber: 64513}\n")
+	for _, test := range []struct {
+		args string
+		code int
+		has  string
+	}{
+		{"explain session node-1 node-2", exitGood, "both nodes have it"},
+		{"explain session node-1 10.0.0.50 -o json", exitGood, `"value": "(hidden)"`},
+		{"explain session node-1", exitUsage, "needs A and B"},
+		{"explain session node-1 nobody", exitFailed, `there is no Node, address or session "nobody"`},
+		{"explain route 10.9.0.0/24 --to 10.0.0.50", exitGood, "REJECTED"},
+		{"explain route 10.9.0.0/24 --to 10.0.0.50 --kernel", exitUsage, "give one of them"},
+		{"explain route ten --to 10.0.0.50", exitUsage, "neither a net"},
+		{"explain pod 10.9.0.4", exitGood, "in no IPPool"},
+		{"explain block 10.9.0.0/26", exitGood, "no node has a block"},
+		{"explain node node-2 -o yaml", exitGood, "as: 64512"},
+		{"explain filter f", exitFailed, `there is no BGPFilter "f"`},
+		{"doctor", exitGood, "nothing found"},
+		{"doctor --data " + wrong, exitFound, "BGP071"},
+		{"doctor --fail-on error --data " + wrong, exitGood, "BGP071"},
+		{"doctor --ignore no-such-node --data " + wrong, exitGood, "1 ignored"},
+		{"doctor --ignore BGP999", exitUsage, "BGP999"},
+		{"doctor --fail-on advice", exitUsage, "expected error or warning"},
+	} {
+		c := execute(t, nil, append(strings.Fields(test.args), args...)...)
+		text := c.stdout
+		if test.code == exitUsage || test.code == exitFailed {
+			text = c.stderr
+		}
+		if c.code != test.code || !strings.Contains(text, test.has) || strings.Contains(c.stdout+c.stderr, "first-password") {
+			t.Errorf("%s: %d\n%s%s", test.args, c.code, c.stdout, c.stderr)
+		}
+	}
+}

@@ -1,0 +1,91 @@
+package doctor
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"confd/backends"
+	"confd/bgp"
+	"confd/internal/settings"
+)
+
+// Code is a kind of finding.
+type Code struct {
+	// ID is its number, Name what warnings call it; both stay as they are.
+	ID       string
+	Name     backends.Code
+	Severity Severity
+	// Says is what a finding looks like, Consequence what comes of it, Cure what to do.
+	Says, Consequence, Cure string
+	// Live: it takes this node's BIRD to see it.
+	Live bool
+	// check finds it; nil: working out configurations shows it.
+	check func(*patient) []complaint
+}
+
+// Codes are all kinds of findings, by number. Warnings about input and about what
+// nodes make of it are among them.
+func Codes() []Code {
+	return slices.Concat(
+		known(1, backends.Codes(), inputSeverities()),
+		known(20, bgp.Codes(), nodeSeverities()),
+		sessionCodes(), reflectorCodes(), poolCodes(), resourceCodes(), liveCodes(),
+	)
+}
+
+// known numbers codes that warnings have, from first on. The lists grow at their
+// ends.
+func known(first int, list []backends.CodeInfo, severity map[backends.Code]Severity) []Code {
+	out := make([]Code, len(list))
+	for i, c := range list {
+		out[i] = Code{ID: id(first + i), Name: c.Code, Severity: severity[c.Code], Says: c.Says, Consequence: c.Means, Cure: c.Do}
+		if out[i].Severity == "" {
+			out[i].Severity = Warning
+		}
+		if c.Advice {
+			out[i].Severity = Advice
+		}
+	}
+	return out
+}
+
+func id(n int) string { return fmt.Sprintf("BGP%03d", n) }
+
+// inputSeverities are those that are no warnings.
+func inputSeverities() map[backends.Code]Severity {
+	return map[backends.Code]Severity{
+		backends.Unreadable: Error, backends.Encrypted: Error, backends.OldFormat: Error, backends.UnknownKind: Error,
+		backends.WrongType: Error, backends.Unusable: Error,
+	}
+}
+
+func nodeSeverities() map[backends.Code]Severity {
+	return map[backends.Code]Severity{
+		bgp.CodeAddressTaken: Error, bgp.CodeBadSelector: Error, bgp.CodeLocalAS: Error, bgp.CodeNoSuchFilter: Error,
+		bgp.CodeNoPassword: Error, bgp.CodeBadPassword: Error, bgp.CodePoolRoutes: Error, bgp.CodeBlackhole: Error,
+	}
+}
+
+// Number is the number of a code by its name; empty: it has none.
+func Number(name backends.Code) string {
+	for _, c := range Codes() {
+		if c.Name == name {
+			return c.ID
+		}
+	}
+	return ""
+}
+
+// ignored are the numbers of codes by numbers or names.
+func ignored(list []string) (map[string]bool, error) {
+	out := map[string]bool{}
+	for _, text := range list {
+		i := slices.IndexFunc(Codes(), func(c Code) bool { return strings.EqualFold(c.ID, text) || string(c.Name) == text })
+		if i < 0 {
+			return nil, settings.Error{Err: fmt.Errorf("--ignore: there is no code %q: codes are such as %s, or %s", text, Codes()[0].ID, Codes()[0].Name)}
+		}
+		out[Codes()[i].ID] = true
+	}
+	return out, nil
+}

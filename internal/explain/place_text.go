@@ -1,0 +1,81 @@
+package explain
+
+import (
+	"fmt"
+	"strings"
+
+	"confd/internal/terminal"
+)
+
+// Text writes the answer for people.
+func (a *PlaceAnswer) Text(p *terminal.Page) {
+	p.Text(0, terminal.Title, a.Net.String())
+	pool := a.Pool
+	if pool == "" {
+		pool = "none"
+	}
+	rows := []terminal.Row{terminal.Texts("pool", pool)}
+	for _, b := range a.Blocks {
+		rows = append(rows, terminal.Texts("block", fmt.Sprintf("%s of %s, %s", b.CIDR, b.Node, b.State)))
+	}
+	if a.Announced != "" {
+		rows = append(rows, terminal.Texts("announced", a.Announced))
+	}
+	p.Table(2, rows)
+	if len(a.Ways) > 0 {
+		p.Blank()
+		p.Text(0, terminal.Title, "Who is told, and how")
+		var rows []terminal.Row
+		for _, w := range a.Ways {
+			rows = append(rows, w.row())
+		}
+		p.Table(2, rows)
+	}
+	if kernel := a.kernel(); kernel != "" {
+		p.Text(2, terminal.Plain, "There "+kernel)
+	}
+	p.Blank()
+	if len(a.Swallowed) == 0 {
+		p.Text(0, terminal.Good, "Nothing swallows packets to it, as far as the resources say.")
+	}
+	for _, s := range a.Swallowed {
+		p.Text(0, terminal.Bad, "! "+s)
+	}
+	for _, n := range a.Notes {
+		p.Text(0, terminal.Faint, "Note: "+n)
+	}
+}
+
+func (w Way) row() terminal.Row {
+	row := terminal.Row{{Text: "yes", Look: terminal.Good}, {Text: whomText(w)}, {Text: w.By}}
+	if !w.Told {
+		row[0] = terminal.Cell{Text: "no", Look: terminal.Bad}
+	}
+	return row
+}
+
+func whomText(w Way) string {
+	text := strings.Join(w.Whom, ", ")
+	if more := w.Count - len(w.Whom); more > 0 {
+		text += fmt.Sprintf(" and %d more", more)
+	}
+	return text
+}
+
+// kernel is what the nodes that are told do.
+func (a *PlaceAnswer) kernel() string {
+	for _, w := range a.Ways {
+		if w.Kernel != "" {
+			return w.Kernel
+		}
+	}
+	return ""
+}
+
+// listText is "a, b and 3 more".
+func listText(names []string) string {
+	if len(names) <= fewNames {
+		return strings.Join(names, ", ")
+	}
+	return fmt.Sprintf("%s and %d more", strings.Join(first(names), ", "), len(names)-fewNames)
+}

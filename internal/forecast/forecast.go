@@ -1,0 +1,222 @@
+// Package forecast says what a change of the cluster's resources would do, before it
+// is made: on each node, and on those together of which the same becomes.
+//
+// It is pure: both states come in, and a Report comes out. Nodes that are asked for
+// the same sessions are looked at once; what is one node's alone (its blocks) is
+// looked at on each.
+package forecast
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"maps"
+	"runtime"
+	"slices"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"confd/backends"
+	"confd/bgp"
+	"confd/internal/doctor"
+)
+
+// Question is what would be changed.
+type Question struct {
+	// Before and After are the states of the cluster. Nobody changes them.
+	Before, After *backends.State
+	// Options are those of the node that asks.
+	Options bgp.Options
+	BIRD    int // major version
+	Now     time.Time
+}
+
+// Report is what the change would do.
+type Report struct {
+	// Objects are those that differ, one line each.
+	Objects []string `json:"objects"`
+	Nodes   int      `json:"nodes"`   // before and after
+	Changed int      `json:"changed"` // of them
+	// Groups are nodes of which the same becomes, the worst first.
+	Groups []Group `json:"groups"`
+	Totals Totals  `json:"totals"`
+	// Findings are what confd doctor would find after the change, and does not before;
+	// Cured is how many it would be the other way round.
+	Findings []doctor.Finding `json:"findings"`
+	Cured    int              `json:"cured"`
+}
+
+// Totals add up the nodes' ends of sessions, and routes.
+type Totals struct {
+	Added      int `json:"sessions_added"`
+	Removed    int `json:"sessions_removed"`
+	Remade     int `json:"sessions_remade"`
+	Refiltered int `json:"sessions_refiltered"`
+	RoutesLost int `json:"routes_lost"` // that peers were told of, and would not be
+	Isolated   int `json:"isolated_nodes"`
+	Held       int `json:"held_nodes"`
+}
+
+// Group is nodes of which the same becomes.
+type Group struct {
+	// Kind is changed, added or removed.
+	Kind  string   `json:"kind"`
+	Nodes []string `json:"nodes"`
+	// Sessions are those of each of the nodes to which something happens, as the first
+	// of the nodes has them.
+	Sessions []Sessions `json:"sessions"`
+	// RoutesLost are routes that the nodes' peers were told of, and would not be.
+	RoutesLost []string `json:"routes_lost,omitempty"`
+	// Isolated: the nodes have sessions, and would have none.
+	Isolated bool `json:"isolated"`
+	// Held: the guard would hold the change back; Why says why.
+	Held bool   `json:"held"`
+	Why  string `json:"why,omitempty"`
+	// Settings and Kernel are what else differs.
+	Settings []string `json:"settings,omitempty"`
+	Kernel   bool     `json:"kernel,omitempty"`
+}
+
+// Sessions are sessions of a node to which the same happens, because of one object.
+type Sessions struct {
+	// How is added, removed, remade or refiltered.
+	How    string   `json:"how"`
+	Object string   `json:"object"`
+	Count  int      `json:"count"`
+	Names  []string `json:"names"` // the first ones
+	// Gone: of those that are removed, how many lead to nodes that would be gone.
+	Gone int `json:"gone,omitempty"`
+}
+
+// What Sessions.How can be.
+const (
+	Added      = "added"
+	Removed    = "removed"
+	Remade     = "remade"
+	Refiltered = "refiltered"
+)
+
+// Forecast says what a change would do. Errors are those of ctx.
+func Forecast(ctx context.Context, q Question) (*Report, error) {
+	f := newForecaster(q)
+	report := &Report{Objects: f.objects(), Nodes: len(f.names), Groups: []Group{}, Findings: []doctor.Finding{}}
+	effects := make([]*effect, len(f.kinds))
+	g, running := errgroup.WithContext(ctx)
+	g.SetLimit(runtime.GOMAXPROCS(0))
+	for i, k := range f.kinds {
+		g.Go(func() error {
+			if running.Err() != nil {
+				return running.Err()
+			}
+			effects[i] = f.look(k)
+			return nil
+		})
+	}
+	if err := g.Wait(); err != nil {
+		return nil, err
+	}
+	f.group(report, effects)
+	return report, f.examine(ctx, report)
+}
+
+// examine compares what the doctor finds before and after.
+func (f *forecaster) examine(ctx context.Context, report *Report) error {
+	found := map[doctor.Finding]bool{}
+	for i, s := range []*backends.State{f.Before, f.After} {
+		r, err := doctor.Examine(ctx, doctor.Question{State: s, Options: f.Options, BIRD: f.BIRD})
+		if err != nil {
+			return err
+		}
+		for _, x := range r.Findings {
+			switch {
+			case i == 0:
+				found[x] = true
+			case found[x]:
+				delete(found, x)
+			default:
+				report.Findings = append(report.Findings, x)
+			}
+		}
+	}
+	report.Cured = len(found)
+	return nil
+}
+
+// group puts the effects together that are the same.
+func (f *forecaster) group(report *Report, effects []*effect) {
+	groups := map[string]*Group{}
+	for i, e := range effects {
+		for _, name := range f.kinds[i].nodes {
+			g, changed := f.of(name, e)
+			if !changed {
+				continue
+			}
+			report.Changed++
+			report.Totals.add(g)
+			key := g.key()
+			if groups[key] == nil {
+				groups[key] = &Group{}
+				*groups[key] = g
+				continue
+			}
+			groups[key].Nodes = append(groups[key].Nodes, name)
+			groups[key].RoutesLost = append(groups[key].RoutesLost, g.RoutesLost...)
+		}
+	}
+	for _, key := range slices.Sorted(maps.Keys(groups)) {
+		slices.Sort(groups[key].Nodes)
+		report.Groups = append(report.Groups, *groups[key])
+	}
+	slices.SortStableFunc(report.Groups, func(a, b Group) int {
+		return cmp.Or(cmp.Compare(b.badness(), a.badness()), cmp.Compare(len(b.Nodes), len(a.Nodes)), cmp.Compare(a.Nodes[0], b.Nodes[0]))
+	})
+}
+
+// badness orders groups.
+func (g Group) badness() int {
+	switch {
+	case g.Isolated:
+		return 4
+	case g.Held:
+		return 3
+	case g.count(Removed) > 0 || len(g.RoutesLost) > 0:
+		return 2
+	case g.count(Remade) > 0:
+		return 1
+	}
+	return 0
+}
+
+func (g Group) count(how string) int {
+	n := 0
+	for _, s := range g.Sessions {
+		if s.How == how {
+			n += s.Count
+		}
+	}
+	return n
+}
+
+// key is the same for nodes of which the same becomes.
+func (g Group) key() string {
+	text := fmt.Sprint(g.Kind, g.Isolated, g.Held, g.Settings, g.Kernel, len(g.RoutesLost) > 0)
+	for _, s := range g.Sessions {
+		text += fmt.Sprint("|", s.How, s.Object, s.Count, s.Gone)
+	}
+	return text
+}
+
+func (t *Totals) add(g Group) {
+	t.Added += g.count(Added)
+	t.Removed += g.count(Removed)
+	t.Remade += g.count(Remade)
+	t.Refiltered += g.count(Refiltered)
+	t.RoutesLost += len(g.RoutesLost)
+	if g.Isolated {
+		t.Isolated++
+	}
+	if g.Held {
+		t.Held++
+	}
+}

@@ -1,0 +1,301 @@
+package lab_test
+
+import (
+	"flag"
+	"fmt"
+	"os"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"confd/internal/lab"
+)
+
+var (
+	reportTo  = flag.String("report", "", "measure, and write the convergence report to this file (-: to standard output)")
+	reportRun = flag.Int("report-runs", 5, "how often to measure each change for -report")
+)
+
+// TestConvergenceReport measures and writes docs/convergence.md.
+func TestConvergenceReport(t *testing.T) {
+	if *reportTo == "" {
+		t.Skip("the convergence report is made with -report FILE")
+	}
+	var report strings.Builder
+	report.WriteString(reportHead)
+	fmt.Fprintf(&report, "Medians of %d runs, with the longest in brackets, in seconds. BIRD 2.0.12, etcd, settings as they are by default.\n\n", *reportRun)
+	report.WriteString("| hosts | change | the program: write to last kernel route | BIRD alone: `configure` to last kernel route |\n| --- | --- | --- | --- |\n")
+	for _, n := range []int{3, 50} {
+		convergence(t, &report, n)
+	}
+	report.WriteString(lossHead)
+	for _, f := range failures() {
+		report.WriteString(loss(t, f))
+	}
+	if *reportTo == "-" {
+		fmt.Print(report.String())
+	} else if err := os.WriteFile(*reportTo, []byte(report.String()), 0o644); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// change is what is measured: it is made and undone in turn.
+type change struct {
+	name     string
+	do, undo func()
+	// done and undone wait until all kernels show it.
+	done, undone func()
+}
+
+// rest is the time between two changes: the program's --min-interval, and some more.
+const rest = 1500 * time.Millisecond
+
+// convergence measures the changes on a mesh of n hosts.
+func convergence(t *testing.T, report *strings.Builder, n int) {
+	l := lab.New(t)
+	l.AddSubnet("rack", "10.0.0.0/16")
+	l.Store.Apply(poolObject)
+	for i := range n {
+		l.AddHost(lab.HostConfig{Name: fmt.Sprintf("n%d", i), Addresses: []string{fmt.Sprintf("10.0.1.%d/16", i+10)},
+			Blocks: []string{fmt.Sprintf("10.244.%d.0/26", i)}, Env: []string{"CONFD_VERIFY_INTERVAL=5s"}})
+	}
+	l.KnowNeighbors()
+	l.Start()
+	l.AwaitMesh(l.Hosts...)
+	l.AwaitBlocks(l.Hosts...)
+	for _, c := range changes(l) {
+		var ours, alone []time.Duration
+		var before, after map[*lab.Host]string
+		c.undo()
+		c.undone()
+		for range *reportRun {
+			time.Sleep(rest)
+			before = confs(l)
+			ours = append(ours, timed(l, c.do, c.done))
+			after = confs(l)
+			c.undo()
+			c.undone()
+		}
+		for _, h := range l.Hosts {
+			h.Confd.Kill()
+		}
+		for range *reportRun {
+			time.Sleep(rest)
+			alone = append(alone, timed(l, func() { reconfigure(t, l, before, after) }, c.done))
+			reconfigure(t, l, after, before)
+			c.undone()
+		}
+		for _, h := range l.Hosts {
+			h.StartConfd()
+			h.Confd.AwaitLog("state=confirmed")
+		}
+		fmt.Fprintf(report, "| %d | %s | %s | %s |\n", n, c.name, figures(ours), figures(alone))
+	}
+	for _, h := range l.Hosts {
+		h.Confd.Kill()
+		h.KillBIRD()
+	}
+}
+
+func changes(l *lab.Lab) []change {
+	const block = "10.244.250.0/26"
+	last := l.Hosts[len(l.Hosts)-1]
+	blocks := func() { l.AwaitBlocks(l.Hosts...) }
+	set := func(value string) func() {
+		return func() {
+			l.Store.Apply("kind: BGPConfiguration\nmetadata: {name: default}\nspec: {programClusterRoutes: " + value + "}")
+		}
+	}
+	as := func(number uint32) (set, is func()) {
+		return func() {
+				l.Store.Apply(lab.Announced(fmt.Sprintf("kind: BGPConfiguration\nmetadata: {name: default}\nspec: {asNumber: %d}", number)))
+			}, func() {
+				for _, h := range l.Hosts {
+					h.AwaitPeerAS(number)
+				}
+				blocks()
+			}
+	}
+	newAS, newASIs := as(64600)
+	oldAS, oldASIs := as(64512)
+	return []change{
+		{"a node gets a block: one route more on all others",
+			func() { last.AddBlock(block) }, func() { last.RemoveBlock(block) },
+			blocks, func() {
+				for _, h := range l.Hosts {
+					h.AwaitNoRoute(block)
+				}
+			}},
+		{"the cluster gets another AS: all sessions are remade", newAS, oldAS, newASIs, oldASIs},
+		{"`programClusterRoutes: Enabled` after `Disabled`: all blocks into all kernels",
+			set("Enabled"), set("Disabled"), blocks, func() {
+				for _, h := range l.Hosts {
+					for _, o := range l.Hosts {
+						if o != h {
+							h.AwaitNoRoute(o.Blocks[0].String())
+						}
+					}
+				}
+			}},
+	}
+}
+
+// settled is for how long no route changes once a change is done: longer than
+// sessions take to come up.
+const settled = 6 * time.Second
+
+// timed is the time from the beginning of do to the last kernel route of what done
+// waits for. Nothing is asked meanwhile, which would take the hosts' time.
+func timed(l *lab.Lab, do, done func()) time.Duration {
+	w := l.WatchRoutes()
+	defer w.Stop()
+	start := time.Now()
+	do()
+	w.AwaitQuiet(settled)
+	done()
+	return w.Last().Sub(start)
+}
+
+// confs are the hosts' configurations as they are in place.
+func confs(l *lab.Lab) map[*lab.Host]string {
+	texts := map[*lab.Host]string{}
+	for _, h := range l.Hosts {
+		texts[h] = h.ReadConf()
+	}
+	return texts
+}
+
+// reconfigure puts the new texts in place and has BIRD read them, on all hosts where
+// they differ from the old ones, at once.
+func reconfigure(t *testing.T, l *lab.Lab, old, new map[*lab.Host]string) {
+	var wg sync.WaitGroup
+	for _, h := range l.Hosts {
+		if old[h] != new[h] {
+			wg.Go(func() {
+				if err := h.Configure(new[h]); err != nil {
+					t.Error(err)
+				}
+			})
+		}
+	}
+	wg.Wait()
+}
+
+func figures(times []time.Duration) string {
+	slices.Sort(times)
+	return fmt.Sprintf("%.2f (%.2f)", times[len(times)/2].Seconds(), times[len(times)-1].Seconds())
+}
+
+// failure is something that breaks, and is mended, in a cluster of three hosts.
+type failure struct {
+	name      string
+	reflector bool // k8s-m3 reflects; else it is a mesh
+	flags     []string
+	breaks    func(l *lab.Lab, hosts []*lab.Host)
+	mends     func(l *lab.Lab, hosts []*lab.Host)
+}
+
+// outage is how long things stay broken.
+const outage = 3 * time.Second
+
+func failures() []failure {
+	killBIRD := func(_ *lab.Lab, hosts []*lab.Host) { hosts[0].KillBIRD() }
+	startBIRD := func(_ *lab.Lab, hosts []*lab.Host) { hosts[0].StartBIRD() }
+	stopBIRD := func(_ *lab.Lab, hosts []*lab.Host) { hosts[0].StopBIRD() }
+	reflector := func(do func(h *lab.Host)) func(*lab.Lab, []*lab.Host) {
+		return func(_ *lab.Lab, hosts []*lab.Host) { do(hosts[2]) }
+	}
+	return []failure{
+		{"BIRD killed, started again with `-R`", false, nil, killBIRD, startBIRD},
+		{"BIRD killed, started again without `-R`", false, []string{}, killBIRD, startBIRD},
+		{"BIRD told to end (SIGTERM), started again with `-R`", false, nil, stopBIRD, startBIRD},
+		{"BIRD told `graceful restart`, started again with `-R`", false, nil, func(_ *lab.Lab, hosts []*lab.Host) {
+			hosts[0].Birdc("graceful restart")
+			hosts[0].Birds[0].AwaitEnd()
+		}, startBIRD},
+		{"BIRD frozen", false, nil, func(_ *lab.Lab, hosts []*lab.Host) { hosts[0].Birds[0].Freeze() },
+			func(_ *lab.Lab, hosts []*lab.Host) { hosts[0].Birds[0].Thaw() }},
+		{"confd killed on all hosts, started again", false, nil, func(_ *lab.Lab, hosts []*lab.Host) {
+			for _, h := range hosts {
+				h.Confd.Kill()
+			}
+		}, func(_ *lab.Lab, hosts []*lab.Host) {
+			for _, h := range hosts {
+				h.StartConfd()
+			}
+		}},
+		{"etcd killed, started again", false, nil, func(l *lab.Lab, _ []*lab.Host) { l.Store.Break() }, func(l *lab.Lab, _ []*lab.Host) { l.Store.Mend() }},
+		{"the cable of a host pulled, put back", false, nil, func(_ *lab.Lab, hosts []*lab.Host) { hosts[0].CutCable() },
+			func(_ *lab.Lab, hosts []*lab.Host) { hosts[0].MendCable() }},
+		{"a host cut off without a word, let back", false, nil, func(l *lab.Lab, hosts []*lab.Host) { l.Partition(hosts[0].Machine) },
+			func(l *lab.Lab, hosts []*lab.Host) { l.Heal(hosts[0].Machine) }},
+		{"the only reflector's BIRD killed, started again with `-R`", true, nil, reflector((*lab.Host).KillBIRD), reflector((*lab.Host).StartBIRD)},
+		{"the only reflector's BIRD told to end (SIGTERM), started again with `-R`", true, nil, reflector((*lab.Host).StopBIRD), reflector((*lab.Host).StartBIRD)},
+	}
+}
+
+// loss is the table's row of a failure: what it costs of the pings between the pods
+// of k8s-m1 and k8s-m2, from before until all sessions are up and all routes there.
+func loss(t *testing.T, f failure) string {
+	l := lab.New(t)
+	configs := []lab.HostConfig{m1(), m2(), m3()}
+	for i := range configs {
+		configs[i].BirdFlags = f.flags
+	}
+	hosts, pods := build(l, configs...)
+	whole := func() { awaitWhole(l, hosts, pods) }
+	if f.reflector {
+		l.Store.Apply(peersOfRRs + "\n---" + meshOff)
+		reflect(hosts[2], true)
+		whole = func() {
+			l.AwaitReflectors(hosts[2:], hosts[:2])
+			l.AwaitBlocks(hosts...)
+			l.AwaitPings(pods...)
+		}
+	}
+	l.Start()
+	whole()
+	pings := pods[0].StartPings(pods[1], 10*time.Millisecond)
+	pings.AwaitAnswers(20)
+	f.breaks(l, hosts)
+	time.Sleep(outage)
+	f.mends(l, hosts)
+	time.Sleep(outage) // what comes of it comes late, where it does
+	whole()
+	pings.AwaitAnswers(20)
+	count := pings.Stop()
+	for _, h := range hosts {
+		h.Confd.Kill()
+		h.KillBIRD()
+	}
+	return fmt.Sprintf("| %s | %d of %d | %.2f s |\n", f.name, count.Lost, count.Sent, count.Longest.Seconds())
+}
+
+const reportHead = `# How fast a change arrives, and what a failure costs
+
+Measured in the [laboratory](laboratory.md): namespaces as hosts on one machine of two cores, which all of them share, so that 50 hosts
+are slower here than on machines of their own.
+
+` + "```sh\nmake lab REPORT=docs/convergence.md\n```" + `
+
+## From a write to the datastore to the last kernel route
+
+The time ends when the last kernel of the last host has got the last route of BIRD's that the change makes, as its netlink socket tells. Beside it: what BIRD
+alone takes when the same files are in place already, and all hosts are told at the same moment to ` + "`configure`" + `. The difference is the program's: 50 ms of quiet
+time to wait for more (` + "`--gather`" + `), 1 ms for each node where all nodes are concerned (` + "`--splay`" + `), rendering and BIRD's own check of the file.
+
+`
+
+const lossHead = `
+Sessions that are remade take BIRD's own time: the side that connects waits 2 s first (` + "`connect delay time`" + `).
+
+## What a failure costs
+
+Three hosts, a ping every 10 ms from a pod on the first to one on the second. What breaks is on the first host, where nothing else is said, and is mended after 3 s.
+Pings count from before the failure until all sessions and routes are as they were.
+
+| failure | lost pings | longest gap |
+| --- | --- | --- |
+`

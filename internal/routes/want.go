@@ -1,0 +1,154 @@
+package routes
+
+import (
+	"cmp"
+	"fmt"
+	"net/netip"
+	"slices"
+	"strings"
+
+	"confd/backends"
+	"confd/bgp"
+	"confd/reload/control"
+)
+
+// Want is what the routes of one BIRD should be.
+type Want struct {
+	Config   *bgp.Config
+	Families []*bgp.Family // those of this BIRD
+	// BuiltIn says that the templates are the program's own, so that the model's
+	// policies hold. What those of a user's let through is not known.
+	BuiltIn bool
+	// Blocks are those of other nodes, as far as they are known, sorted.
+	Blocks []Block
+	// Nodes are the names of other nodes that have an address of a family.
+	Nodes map[int]map[string]bool
+}
+
+// Block is a block of IPAM's, and the node that has it.
+type Block struct {
+	Net  netip.Prefix
+	Node string
+}
+
+// WantOf is what the BIRD of some families should have, by what the cluster said when
+// cfg was made.
+func WantOf(cfg *bgp.Config, state *backends.State, families []*bgp.Family, builtIn bool) Want {
+	w := Want{Config: cfg, Families: families, BuiltIn: builtIn, Nodes: map[int]map[string]bool{4: {}, 6: {}}}
+	for _, n := range state.Nodes {
+		w.Nodes[4][n.Name] = n.IPv4.Addr.IsValid()
+		w.Nodes[6][n.Name] = n.IPv6.Addr.IsValid()
+		for _, net := range n.PodCIDRs {
+			if cfg.PodCIDRs {
+				w.add(net, n.Name)
+			}
+		}
+	}
+	for _, b := range state.BlockAffinities {
+		if !cfg.PodCIDRs && !b.Deleted && (b.State == "" || b.State == "confirmed") {
+			w.add(b.CIDR, b.Node)
+		}
+	}
+	slices.SortFunc(w.Blocks, func(a, b Block) int { return cmp.Or(a.Net.Compare(b.Net), strings.Compare(a.Node, b.Node)) })
+	return w
+}
+
+// add adds a block of another node that is a route of its own there.
+func (w *Want) add(net netip.Prefix, node string) {
+	if node != w.Config.Node && !net.IsSingleIP() {
+		w.Blocks = append(w.Blocks, Block{net, node})
+	}
+}
+
+// group are sessions that are told the same.
+type group struct {
+	calls              string
+	internal, rrClient bool
+}
+
+func groupOf(s *bgp.Session) group {
+	return group{fmt.Sprint(s.Export), s.Internal, s.RRClient}
+}
+
+// told are the configured routes that a group of sessions should be told of.
+type told struct {
+	policies bgp.Policies
+	family   *bgp.Family
+	known    map[group][]netip.Prefix
+}
+
+func toldIn(c *bgp.Config, f *bgp.Family) told {
+	return told{bgp.PoliciesOf(c, f), f, map[group][]netip.Prefix{}}
+}
+
+// of are those that s should be told of, sorted.
+func (t told) of(s *bgp.Session) []netip.Prefix {
+	g := groupOf(s)
+	nets, ok := t.known[g]
+	if ok {
+		return nets
+	}
+	for _, r := range t.family.Statics {
+		if !r.Via.IsValid() && t.policies.Tells(s, bgp.Route{Net: r.Net}, nil) {
+			nets = append(nets, r.Net)
+		}
+	}
+	t.known[g] = nets
+	return nets
+}
+
+// Ask are the sessions of which it is to be asked what they are told: of each group
+// that is told the same one that is up, and those that are told less than they should
+// be, mostAsked in all. turn says which one of a group.
+func (w Want) Ask(o control.Overview, turn int) []string {
+	if !w.BuiltIn {
+		return nil
+	}
+	up := established(o)
+	var list []string
+	for _, f := range w.Families {
+		t := toldIn(w.Config, f)
+		groups := map[group][]string{}
+		for i := range f.Sessions {
+			s := &f.Sessions[i]
+			state, ok := up[s.Name]
+			if !ok || len(t.of(s)) == 0 {
+				continue
+			}
+			if exported(state, f.Version) < len(t.of(s)) {
+				list = append(list, s.Name)
+			}
+			groups[groupOf(s)] = append(groups[groupOf(s)], s.Name)
+		}
+		for _, names := range groups {
+			list = append(list, names[turn%len(names)])
+		}
+	}
+	slices.Sort(list)
+	list = slices.Compact(list)
+	return list[:min(len(list), mostAsked)]
+}
+
+// mostAsked is of how many sessions it is asked what they are told.
+const mostAsked = 16
+
+func established(o control.Overview) map[string]control.SessionState {
+	up := map[string]control.SessionState{}
+	for _, s := range o.Sessions {
+		if s.Established() {
+			up[s.Name] = s
+		}
+	}
+	return up
+}
+
+// exported is how many routes of a family a session is told.
+func exported(s control.SessionState, family int) int {
+	n := 0
+	for _, r := range s.Routes {
+		if r.Family == fmt.Sprintf("ipv%d", family) {
+			n += r.Exported
+		}
+	}
+	return n
+}

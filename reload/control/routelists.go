@@ -1,0 +1,50 @@
+package control
+
+import (
+	"context"
+	"fmt"
+	"net/netip"
+	"regexp"
+)
+
+// Primary are the routes that BIRD uses, of its main tables, without their attributes.
+func (c *Client) Primary(ctx context.Context) ([]Route, error) {
+	return c.routesBy(ctx, "show route primary", maxRoutes)
+}
+
+// Dead are the routes of BGP that BIRD uses and whose next hops cannot be reached,
+// with their attributes: limit of them at most. Where there are more, the error is
+// ErrManyRoutes, and the connection of no more use.
+func (c *Client) Dead(ctx context.Context, limit int) ([]Route, error) {
+	return c.routesBy(ctx, "show route primary where source = RTS_BGP && dest = RTD_UNREACHABLE all", limit)
+}
+
+// Exported are the routes that a protocol is told, without their attributes. The
+// protocol must be up.
+func (c *Client) Exported(ctx context.Context, protocol string) ([]Route, error) {
+	return c.exported(ctx, protocol, "")
+}
+
+// ExportedStatic are those of the routes that a protocol is told which stand in BIRD's
+// configuration.
+func (c *Client) ExportedStatic(ctx context.Context, protocol string) ([]Route, error) {
+	return c.exported(ctx, protocol, " where source = RTS_STATIC")
+}
+
+func (c *Client) exported(ctx context.Context, protocol, where string) ([]Route, error) {
+	if !symbol.MatchString(protocol) {
+		return nil, fmt.Errorf("a protocol named %q: its routes are not asked for", protocol)
+	}
+	return c.routesBy(ctx, "show route export "+protocol+where, maxRoutes)
+}
+
+// ExportedTo are the routes to one net that a protocol is told, with their attributes.
+func (c *Client) ExportedTo(ctx context.Context, net netip.Prefix, protocol string) ([]Route, error) {
+	if !symbol.MatchString(protocol) {
+		return nil, fmt.Errorf("a protocol named %q: its routes are not asked for", protocol)
+	}
+	return c.routesBy(ctx, "show route "+net.String()+" export "+protocol+" all", maxRoutes)
+}
+
+// symbol is a name that stands in a command as it is.
+var symbol = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]*$`)

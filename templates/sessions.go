@@ -1,0 +1,122 @@
+package templates
+
+import (
+	"slices"
+	"text/template"
+	"text/template/parse"
+
+	"confd/bgp"
+)
+
+// eachSessionName is the function that prints all sessions of a family, each with a
+// template of its own: {{eachSession "session" .}}. A cluster has very many sessions,
+// of which a change concerns few: the texts of the others are those that were made of
+// them before. The template sees its session, and no more of the configuration, so
+// that its text depends on ownTerms and the session. Where it calls a function that
+// asks for anything else (keys, the environment), each is made anew.
+const eachSessionName = "eachSession"
+
+// sessionTexts are what a template made of the sessions of a family.
+type sessionTexts struct {
+	definition string
+	own        ownTerms
+	sessions   []bgp.Session
+	// text is theirs, which is at begin in the file; ends has where each one's ends.
+	text  []byte
+	begin int
+	ends  []int32
+}
+
+// ownTerms are what the text of each session of a family depends on, besides the
+// session.
+type ownTerms struct {
+	version    int
+	bird       Version
+	listenPort uint16
+	strict     bool
+}
+
+func (o *ownEnd) terms() ownTerms {
+	return ownTerms{o.family.Version, o.bird, o.family.ListenPort, o.family.ListenAddress.IsValid()}
+}
+
+// of is the text of the session i.
+func (t sessionTexts) of(i int) []byte {
+	begin := int32(0)
+	if i > 0 {
+		begin = t.ends[i-1]
+	}
+	return t.text[begin:t.ends[i]]
+}
+
+// eachSession executes a template for each session of a family, where its text is
+// not known from before. It writes by itself, where it is called.
+func (r *run) eachSession(definition string, f Family) error {
+	now := sessionTexts{definition: definition, own: f.own.terms(), sessions: f.Family.Sessions}
+	now.begin = r.out.buf.Len()
+	before, k := r.textsBefore(now), 0
+	for i := range now.sessions {
+		s := &now.sessions[i]
+		for k < len(before.sessions) && before.sessions[k].Name < s.Name {
+			k++
+		}
+		if k < len(before.sessions) && before.sessions[k].Equal(s) {
+			_, _ = r.out.Write(before.of(k)) // never fails
+		} else if err := r.template.ExecuteTemplate(r.out, definition, newSession(s, f.own)); err != nil {
+			return err
+		}
+		now.ends = append(now.ends, int32(r.out.buf.Len()-now.begin))
+	}
+	r.made = append(r.made, now)
+	return nil
+}
+
+// textsBefore are the texts that were made before by the same template and with the
+// same terms as now; none where there are none, or they may be others now.
+func (r *run) textsBefore(now sessionTexts) sessionTexts {
+	i := slices.IndexFunc(r.before, func(b sessionTexts) bool { return b.definition == now.definition && b.own == now.own })
+	if i < 0 || asksMore(r.template.Lookup(now.definition)) {
+		return sessionTexts{}
+	}
+	return r.before[i]
+}
+
+// asksMore says whether a template, or one that it calls, calls a function whose result
+// depends on more than its arguments.
+func asksMore(t *template.Template) bool {
+	asking, seen := (&run{}).asking(), map[string]bool{}
+	var asks func(n parse.Node) bool
+	asks = func(n parse.Node) bool {
+		switch n := n.(type) {
+		case *parse.ListNode:
+			return n != nil && slices.ContainsFunc(n.Nodes, asks)
+		case *parse.ActionNode:
+			return asks(n.Pipe)
+		case *parse.IfNode:
+			return asks(n.Pipe) || asks(n.List) || asks(n.ElseList)
+		case *parse.RangeNode:
+			return asks(n.Pipe) || asks(n.List) || asks(n.ElseList)
+		case *parse.WithNode:
+			return asks(n.Pipe) || asks(n.List) || asks(n.ElseList)
+		case *parse.PipeNode:
+			return n != nil && slices.ContainsFunc(n.Cmds, func(c *parse.CommandNode) bool { return slices.ContainsFunc(c.Args, asks) })
+		case *parse.ChainNode:
+			return asks(n.Node)
+		case *parse.IdentifierNode:
+			return asking[n.Ident] != nil
+		case *parse.TemplateNode:
+			return asks(n.Pipe) || asksIn(t.Lookup(n.Name), seen, asks)
+		}
+		return false
+	}
+	return asksIn(t, seen, asks)
+}
+
+// asksIn looks into a template, once.
+func asksIn(t *template.Template, seen map[string]bool, asks func(parse.Node) bool) bool {
+	if t == nil || t.Tree == nil || seen[t.Name()] {
+		return false
+	}
+	seen[t.Name()] = true
+	return asks(t.Root)
+}
