@@ -55,7 +55,7 @@ soak: deps birds ## Change the cluster and break things at random for SOAK (10m)
 	go test -timeout 0 -v ./confd -run TestSoak -soak $(or $(SOAK),10m) -seed $(or $(SEED),$(shell date +%s))
 
 .PHONY: lab
-lab: deps birds kube-apiserver ## Run whole clusters in namespaces, all scenarios and BIRDs (as root; RUN=name: some; REPORT=file, - prints: measure)
+lab: deps birds routers kube-apiserver ## Run whole clusters in namespaces, all scenarios and BIRDs (as root; RUN=name: some; REPORT=file, - prints: measure)
 	go test -timeout 60m -v ./internal/lab -all -run '$(or $(RUN),$(if $(REPORT),TestConvergenceReport,.))' $(if $(REPORT),-report $(if $(filter -,$(REPORT)),-,$(abspath $(REPORT))))
 
 .PHONY: lint
@@ -81,6 +81,18 @@ bench-golden: build ## Measure golden checks alone (AGAINST=path: and those of a
 .PHONY: bench-changes
 bench-changes: build ## Measure what changes cost in a mesh of 5,000 nodes (AGAINST=path: and another build of confd, at the same time)
 	go run ./internal/bench -confd bin/confd -changes $(if $(AGAINST),-against $(AGAINST))
+
+.PHONY: bench-questions
+bench-questions: build ## Measure explain, doctor and plan alone, at 5,000 nodes
+	go run ./internal/bench -confd bin/confd -questions
+
+.PHONY: bench-routes
+bench-routes: birds build ## Measure what looking at routes costs BIRD, with 5,000 sessions and 50,000 routes (some 15 minutes)
+	for bird in 2.0.12 3.1.8; do go run ./internal/bench -confd bin/confd -bird .testenv/bird/$$bird/bird -routes || exit 1; done
+
+.PHONY: bench-fleet
+bench-fleet: deps build ## Measure asking all nodes of 1,000 and 5,000 (a minute or two)
+	go run ./internal/bench -confd bin/confd -fleet -sizes 1000,5000
 
 .PHONY: bench-faults
 bench-faults: deps birds build ## Measure how long faults last, from BIRD killed to disk full (as root, some 20 minutes; see docs/faults.md)

@@ -24,6 +24,8 @@ type patrol struct {
 	*desk
 	jobs jobs
 	sets map[string]*routes.Patrol
+	// refused is why routes could not be removed last, by set.
+	refused map[string]string
 }
 
 // of is what is known of the routes of a set's BIRD.
@@ -146,7 +148,11 @@ func (p *patrol) remove(e routesSeen, faults []routes.Fault) {
 
 // removed takes what was taken out of the kernel.
 func (p *patrol) removed(e routesRemoved) {
-	if e.err != nil {
+	switch {
+	case e.err == nil:
+		delete(p.refused, e.set)
+	case p.refused[e.set] != sameKind(e.err.Error()):
+		p.refused[e.set] = sameKind(e.err.Error())
 		p.log.Error("older routes of BIRD's stay in the kernel", "set", e.set, "error", e.err)
 	}
 	for i, entry := range e.entries {

@@ -137,7 +137,11 @@ func Remove(e routes.Entry) error {
 			r.Gw = via.AsSlice()
 		}
 	}
-	if err := netlink.RouteDel(&r); err != nil {
+	err := netlink.RouteDel(&r)
+	if errors.Is(err, unix.EPERM) {
+		return fmt.Errorf("taking %s out of the kernel takes CAP_NET_ADMIN, which this program does not have: %w", e, err)
+	}
+	if err != nil {
 		return fmt.Errorf("taking %s out of the kernel: %w", e, err)
 	}
 	return nil

@@ -12,6 +12,7 @@ import (
 // TestBorrowedAddress: a pod has an address of a block that is another node's. It
 // has a route of its own, which the blackhole of the block's owner does not swallow.
 func TestBorrowedAddress(t *testing.T) {
+	long(t)
 	t.Parallel()
 	l := lab.New(t)
 	hosts := meshOfTwo(l)

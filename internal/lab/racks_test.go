@@ -65,6 +65,7 @@ func awaitSpine(l *lab.Lab) {
 // TestRacksWithAnASEach: localASNumber gives each rack a number of its own, so the
 // racks take each other's routes.
 func TestRacksWithAnASEach(t *testing.T) {
+	long(t)
 	t.Parallel()
 	l := lab.New(t)
 	pods := twoRacks(l, func(rack int) string { return fmt.Sprintf(", localASNumber: %d", 65100+rack) })
@@ -84,6 +85,7 @@ func TestRacksWithAnASEach(t *testing.T) {
 // come back with it in their path, and count only where numAllowedLocalASNumbers
 // says so.
 func TestRacksOfOneAS(t *testing.T) {
+	long(t)
 	t.Parallel()
 	l := lab.New(t)
 	pods := twoRacks(l, func(int) string { return "" })
@@ -109,6 +111,7 @@ func TestRacksOfOneAS(t *testing.T) {
 // TestNextHopModes: two nodes of a mesh tell each router both blocks, their own and
 // the other's. With which next hop says the BGPPeer.
 func TestNextHopModes(t *testing.T) {
+	long(t)
 	t.Parallel()
 	l := lab.New(t)
 	hosts := meshOfTwo(l)
@@ -155,6 +158,7 @@ func meshOfTwo(l *lab.Lab) []*lab.Host {
 // leads to but the one that reachableBy makes. BIRDs start without -R: with it none of
 // their routes is in the kernel before their sessions are up.
 func TestReachableBy(t *testing.T) {
+	long(t)
 	t.Parallel()
 	l := lab.New(t)
 	hosts := meshOfTwo(l)

@@ -92,7 +92,7 @@ type Router interface {
 	Announce(Route) error
 	// Withdraw takes that back.
 	Withdraw(netip.Prefix) error
-	// Kill ends the router as a power cut would. It is done with the test.
+	// Kill ends the router at once (SIGKILL), as the end of the test does.
 	Kill()
 }
 

@@ -52,7 +52,7 @@ func (k Kind) Cure() string {
 	case KernelMissing, KernelOther:
 		return "see what else programs routes there, and what BIRD logs about the kernel"
 	case KernelStale:
-		return "none needed: it is removed"
+		return "it is removed, where this program may do that (CAP_NET_ADMIN); else: ip route del NET metric METRIC proto bird"
 	case KernelLeft:
 		return "see which other BIRD programs it; ip route del takes it away"
 	case NotTold:

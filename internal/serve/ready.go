@@ -3,6 +3,7 @@ package serve
 import (
 	"fmt"
 	"net/http"
+	"strconv"
 	"strings"
 	"time"
 
@@ -51,6 +52,9 @@ func details(r *report.Report) string {
 			line(&b, false, "set "+s.Name, "waits for a restart of BIRD: "+setting)
 		}
 	}
+	for _, row := range r.Routes {
+		routes(&b, row)
+	}
 	if r.Stale != nil {
 		line(&b, false, "stale", "BIRD runs on what was confirmed "+r.Stale.Confirmed.Format(time.RFC3339))
 	}
@@ -58,6 +62,23 @@ func details(r *report.Report) string {
 		line(&b, false, "held", r.Held.Why, part("hash", r.Held.Hash))
 	}
 	return b.String()
+}
+
+// routes is a line about the routes of a BIRD.
+func routes(b *strings.Builder, r report.Routes) {
+	name := "routes " + r.Set
+	switch {
+	case r.Unknown != "":
+		line(b, false, name, "not known", r.Unknown)
+	case r.Recovery != nil:
+		line(b, false, name, r.Recovery.String())
+	case len(r.Faults) > 0:
+		line(b, false, name, strconv.Itoa(len(r.Faults))+" faults, the first", r.Faults[0].Text)
+	case r.KernelUnknown != "":
+		line(b, false, name, "the kernel's are not known", r.KernelUnknown)
+	default:
+		line(b, true, name, "nothing is wrong", "looked at "+r.At.Format(time.RFC3339))
+	}
 }
 
 // stage is how far a set has come that BIRD has not confirmed.

@@ -145,6 +145,7 @@ func TestReadyz(t *testing.T) {
 		},
 		Sets: []report.Set{{Name: "bird", State: "up", Version: "2.0.12", Rendered: "ab", Installed: "ab", Confirmed: "ab",
 			Revision: "7", ConfirmedAt: at}},
+		Routes: []report.Routes{{Set: "bird", At: at}},
 	}
 	bad := report.Report{
 		NotReady: []string{"source etcd is out of step", "set bird is not confirmed"},
@@ -155,6 +156,10 @@ func TestReadyz(t *testing.T) {
 		},
 		Held:  &report.Held{Hash: "ef", Why: "2 of 2 sessions\x1b[2J would go"},
 		Stale: &report.Stale{Confirmed: at},
+		Routes: []report.Routes{
+			{Set: "one", Unknown: "BIRD does not answer"}, {Set: "two", KernelUnknown: "BIRD is elsewhere"}, {Set: "three", Faults: []report.RouteFault{{Text: "first"}, {}}},
+			{Set: "four", Recovery: &report.Recovery{Until: at, Sessions: []string{"Mesh_1", "Mesh_2"}}},
+		},
 	}
 	for _, c := range []struct {
 		name, path string
@@ -170,6 +175,7 @@ func TestReadyz(t *testing.T) {
 [+] source etcd: in step, since 2026-01-02T03:04:05Z, revision 7
 [+] source typha: in step, since 2026-01-02T03:04:05Z, server 10.0.0.1:5473 (v3) since 2026-01-02T03:04:05Z, 2 s behind
 [+] set bird: confirmed, hash ab, revision 7, since 2026-01-02T03:04:05Z, BIRD 2.0.12 up
+[+] routes bird: nothing is wrong, looked at 2026-01-02T03:04:05Z
 `},
 		{"bad, in full", "/readyz?verbose", &bad, 503, `source etcd is out of step
 set bird is not confirmed
@@ -177,6 +183,10 @@ set bird is not confirmed
 [-] set bird: installed, not confirmed, BIRD hung, no answer
 [-] set bird: waits for a restart of BIRD: listen port
 [-] set bird6: rendered, not installed, hash ab, BIRD up
+[-] routes one: not known, BIRD does not answer
+[-] routes two: the kernel's are not known, BIRD is elsewhere
+[-] routes three: 2 faults, the first, first
+[-] routes four: BIRD recovers from a graceful restart, and puts nothing into the kernel until 03:04:05 at most: it waits for Mesh_1, Mesh_2
 [-] stale: BIRD runs on what was confirmed 2026-01-02T03:04:05Z
 [-] held: 2 of 2 sessions?[2J would go, hash ef
 `},

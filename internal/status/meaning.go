@@ -25,8 +25,9 @@ func ErrorTexts() []ErrorText {
 		{"Socket: No route to host", "{peer} cannot be reached: nothing on its network has that address, or a router or firewall refuses"},
 		{"Socket: Network is unreachable", "this node has no route to {peer}"},
 		{"Socket: Connection reset by peer", "the peer ends the connection at once: it has no session with this node's address, or it waits after an error (such as a wrong AS number); its log says which"},
-		{"Socket: Connection closed", "the peer closed the connection: it was stopped, has no session with this node's address, or waits after an error (such as a wrong AS number); its log says which"},
+		{"Socket: Connection closed", "the peer closed the connection: it was stopped, has no session with this node's address, or waits after an error (such as a wrong AS number); its log says which. BIRD says so, too, where it could not open the connection itself: where that is known, it is said instead"},
 		{"Socket: Cannot assign requested address", "this node does not have the address that the session is to come from"},
+		{"Socket: Invalid argument", "this node's kernel has a blackhole route to {peer}, or the session's source address does not fit"},
 		{"Socket: Operation not permitted", "this node's own firewall does not let the connection out"},
 		{"Socket: Permission denied", "this node's own firewall or security policy does not let the connection out"},
 
