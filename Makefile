@@ -82,9 +82,17 @@ bench-golden: build ## Measure golden checks alone (AGAINST=path: and those of a
 bench-changes: build ## Measure what changes cost in a mesh of 5,000 nodes (AGAINST=path: and another build of confd, at the same time)
 	go run ./internal/bench -confd bin/confd -changes $(if $(AGAINST),-against $(AGAINST))
 
+.PHONY: bench-questions
+bench-questions: build ## Measure explain, doctor and plan alone, at 5,000 nodes
+	go run ./internal/bench -confd bin/confd -questions
+
 .PHONY: bench-routes
 bench-routes: birds build ## Measure what looking at routes costs BIRD, with 5,000 sessions and 50,000 routes (some 15 minutes)
 	for bird in 2.0.12 3.1.8; do go run ./internal/bench -confd bin/confd -bird .testenv/bird/$$bird/bird -routes || exit 1; done
+
+.PHONY: bench-fleet
+bench-fleet: deps build ## Measure asking all nodes of 1,000 and 5,000 (a minute or two)
+	go run ./internal/bench -confd bin/confd -fleet -sizes 1000,5000
 
 .PHONY: bench-faults
 bench-faults: deps birds build ## Measure how long faults last, from BIRD killed to disk full (as root, some 20 minutes; see docs/faults.md)

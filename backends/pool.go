@@ -1,7 +1,6 @@
 package backends
 
 import (
-	"errors"
 	"fmt"
 	"net/netip"
 )
@@ -17,11 +16,11 @@ func PoolEvent(family, block string, value []byte) Event {
 		e.Err = err
 		return e
 	}
-	p, err := decodePool(block, cidr, value)
-	e.Resource, e.Err = p, err
+	spec, err := specOfPool(cidr, value)
 	if err != nil {
-		e.Resource, e.Err = closed(&IPPool{Name: block, CIDR: cidr}, err)
+		return ClosedPool(family, block, err)
 	}
+	e.Resource, e.Err = DecodeObject(KindIPPool, block, map[string]any{"spec": spec})
 	return e
 }
 
@@ -42,8 +41,8 @@ func poolCIDR(family, block string) (netip.Prefix, error) {
 	return cidr, err
 }
 
-// decodePool gives the pool the form of the v3 resource, which has all checks.
-func decodePool(name string, cidr netip.Prefix, value []byte) (*IPPool, error) {
+// specOfPool gives a pool the form of the v3 resource, which has all checks.
+func specOfPool(cidr netip.Prefix, value []byte) (map[string]any, error) {
 	if len(value) > MaxObjectBytes {
 		return nil, fmt.Errorf("the value has %d bytes; more than %d are not read", len(value), MaxObjectBytes)
 	}
@@ -53,11 +52,7 @@ func decodePool(name string, cidr netip.Prefix, value []byte) (*IPPool, error) {
 	}
 	spec := map[string]any{"cidr": cidr.String()}
 	for from, to := range map[string]string{"ipip_mode": "ipipMode", "vxlan_mode": "vxlanMode"} {
-		mode, err := encapsulation(old[from])
-		if err != nil {
-			return nil, fmt.Errorf("%s: %w", from, err)
-		}
-		spec[to] = mode
+		spec[to] = encapsulation(old[from])
 	}
 	if spec["ipipMode"] == string(EncapNever) && old["ipip"] == "tunl0" {
 		spec["ipipMode"] = string(EncapAlways) // a tunnel, and no word about when
@@ -67,26 +62,19 @@ func decodePool(name string, cidr netip.Prefix, value []byte) (*IPPool, error) {
 			spec[to] = v
 		}
 	}
-	r, err := DecodeObject(KindIPPool, name, map[string]any{"metadata": map[string]any{}, "spec": spec})
-	if err != nil {
-		return nil, err
-	}
-	p, ok := r.(*IPPool)
-	if !ok {
-		return nil, errors.New("is no pool")
-	}
-	return p, nil
+	return spec, nil
 }
 
-// encapsulation is the v3 resource's word for one of the older model's.
-func encapsulation(v any) (string, error) {
+// encapsulation is the v3 resource's word for one of the older model's; one that is
+// not known stays what it is.
+func encapsulation(v any) any {
 	switch v {
 	case nil, "":
-		return string(EncapNever), nil
+		return string(EncapNever)
 	case "always":
-		return string(EncapAlways), nil
+		return string(EncapAlways)
 	case "cross-subnet":
-		return string(EncapCrossSubnet), nil
+		return string(EncapCrossSubnet)
 	}
-	return "", fmt.Errorf("%s is not known", quoted(v))
+	return v
 }

@@ -8,6 +8,7 @@ import (
 	"strconv"
 	"strings"
 	"time"
+	"unicode"
 )
 
 // Kind is a resource's kind, as in its YAML.
@@ -40,8 +41,14 @@ type Intent struct {
 	// DisruptionUntil announces such changes, until a time (RFC 3339). It is as it
 	// was written: whether it counts depends on when it is asked.
 	DisruptionUntil string
-	// Approved is the ID of a change that is held back, and may go on.
+	// Approved are the IDs of changes that are held back, and may go on, with commas or
+	// spaces between them.
 	Approved string
+}
+
+// ApprovedIDs are those IDs.
+func (in Intent) ApprovedIDs() []string {
+	return strings.FieldsFunc(in.Approved, func(r rune) bool { return r == ',' || unicode.IsSpace(r) })
 }
 
 // The annotations that an Intent is read from.

@@ -71,10 +71,10 @@ type meshMemory struct {
 	places map[*backends.Node][2]int
 }
 
-// remember drops what is remembered of a mesh of other terms.
+// remember drops what is remembered of a mesh of other terms: where its sessions are.
 func (c *computer) remember(t meshTerms) {
 	if c.before.terms != t {
-		c.before = meshMemory{terms: t}
+		c.before.terms, c.before.places = t, nil
 	}
 	for i, sessions := range c.before.sessions {
 		c.added[i].kept = make([]bool, len(sessions))

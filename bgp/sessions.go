@@ -58,10 +58,11 @@ type sessionList struct {
 // inOrder returns the sessions sorted by name; where they are all those that were
 // before, that very list. Sorting pointers spares moving the sessions themselves about.
 func (l sessionList) inOrder(before []Session) []Session {
+	l = l.recognized(before)
 	slices.SortFunc(l.fresh, func(a, b *Session) int { return cmp.Compare(a.Name, b.Name) })
 	kept := make([]*Session, 0, len(before))
-	for i := range l.kept {
-		if l.kept[i] {
+	for i, keep := range l.kept {
+		if keep {
 			kept = append(kept, &before[i])
 		}
 	}
@@ -74,6 +75,24 @@ func (l sessionList) inOrder(before []Session) []Session {
 			out, kept = append(out, *kept[0]), kept[1:]
 		} else {
 			out, fresh = append(out, *fresh[0]), fresh[1:]
+		}
+	}
+	return out
+}
+
+// recognized is the list with those of the fresh sessions kept that have come out the
+// same as before.
+func (l sessionList) recognized(before []Session) sessionList {
+	out := sessionList{kept: l.kept}
+	if out.kept == nil {
+		out.kept = make([]bool, len(before))
+	}
+	for _, s := range l.fresh {
+		i, found := slices.BinarySearchFunc(before, s.Name, func(b Session, name string) int { return cmp.Compare(b.Name, name) })
+		if found && !out.kept[i] && before[i].Equal(s) {
+			out.kept[i] = true
+		} else {
+			out.fresh = append(out.fresh, s)
 		}
 	}
 	return out

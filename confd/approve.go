@@ -19,16 +19,30 @@ would take most of the established sessions away.
 
 What is approved is that these very sessions go, once. A change that would take
 others away, or the same ones later, is judged anew. Run it as a user who may write to BIRD's
-folder, with the settings that the program has (its --bird-dir above all).`
+folder, with the settings that the program has (its --bird-dir above all).
+
+With --all-nodes it asks all nodes what they hold back, as confd status --all-nodes
+does (or reads what that has said, --from), says what would be approved, asks, and
+puts the change's ID into an annotation of BGPConfiguration default, which takes the
+right to write to the datastore. Each node lets go of what has that very ID there, and
+of nothing else. The annotation stays until --withdraw takes it away.`
 
 // approveCommand is confd approve.
 func (p program) approveCommand() *cobra.Command {
 	flags := settings.Layer{}
 	cmd := &cobra.Command{
-		Use: settings.CommandApprove, Short: "Let a change through that is held back on this node", Long: approveHelp, Args: noArguments,
+		Use: settings.CommandApprove, Short: "Let a change through that is held back, on this node or on all", Long: approveHelp, Args: noArguments,
 	}
 	addFlags(cmd.Flags(), settings.CommandApprove, flags)
+	var all fleetApproval
+	all.add(cmd)
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
+		if err := all.refuse(cmd, []string{"id", "from", "yes", "dry-run", "withdraw"}, nil); err != nil {
+			return err
+		}
+		if all.all {
+			return p.approveFleet(cmd.Context(), flags, &all)
+		}
 		s, err := localSettings(flags, p.around)
 		if err != nil {
 			return err

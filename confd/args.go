@@ -46,6 +46,7 @@ func exitCode(err error) int {
 type program struct {
 	version string
 	around  settings.Surroundings
+	stdin   io.Reader // nil: nobody answers
 	stdout  io.Writer
 	stderr  io.Writer
 	// run works until ctx ends, or once; render writes what run would.

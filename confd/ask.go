@@ -163,7 +163,7 @@ func askBird(ctx context.Context, socket string, q birdQuestion) *explain.Live {
 	for _, name := range q.sessions {
 		tells, err := c.Tells(ctx, q.net, name)
 		if err != nil {
-			continue // the other daemon has it
+			continue // it is down, or the other daemon has it
 		}
 		live.Asked = append(live.Asked, name)
 		if tells {

@@ -23,6 +23,7 @@ func main() {
 	code := program{
 		version: version(),
 		around:  settings.Surroundings{LookupEnv: os.LookupEnv, Hostname: os.Hostname},
+		stdin:   os.Stdin,
 		stdout:  os.Stdout,
 		stderr:  os.Stderr,
 		run:     run,

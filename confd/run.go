@@ -65,6 +65,10 @@ func runAgent(ctx context.Context, n *node, broken error, fingerprint string, le
 	if err != nil {
 		return err
 	}
+	tell, err := eventTeller(s, n.log)
+	if err != nil {
+		return settings.Error{Err: err}
+	}
 	signals := make(chan os.Signal, 8)
 	// Those that BIRD has a use for. Without BIRD as a child they must not end the
 	// program either.
@@ -88,7 +92,7 @@ func runAgent(ctx context.Context, n *node, broken error, fingerprint string, le
 			Settings: s, Program: version(), Planner: n.Planner, Broken: broken,
 			Load:    func() (plan.Templates, error) { return plan.Load(n.Planner.Settings, n.log) },
 			Changed: changed, Sources: sources, Usage: usageOf(sources), Signals: signals, Log: n.log, Level: level,
-			World: around,
+			World: around, Watcher: tell,
 			Children: func(ctx context.Context, g *errgroup.Group, o agent.ChildObserver) agent.Children {
 				return supervise.NewChildren(ctx, g, s.Exec, o, n.log)
 			},

@@ -72,22 +72,34 @@ const (
 )
 
 func newKubernetes(s settings.Settings, calico share, log *slog.Logger) (*kubernetes.Backend, error) {
+	cfg := apiServer(s)
+	cfg.UsePodCIDR, cfg.Node, cfg.AllNodes, cfg.SecretNamespace, cfg.Logger = s.Kubernetes.UsePodCIDR, s.Node, s.AllNodes, s.Kubernetes.Namespace, log
+	cfg.CalicoResources, cfg.FelixConfigurations = calico == everything, calico == felixAlone
+	return kubernetes.New(cfg)
+}
+
+// apiServer says how to reach the API server, and which of its groups is Calico's.
+func apiServer(s settings.Settings) kubernetes.Config {
 	k := s.Kubernetes
-	return kubernetes.New(kubernetes.Config{
+	return kubernetes.Config{
 		Kubeconfig: k.Kubeconfig, APIEndpoint: k.APIEndpoint, KeyFile: k.KeyFile, CertFile: k.CertFile, CAFile: k.CAFile,
-		QPS: k.QPS, Burst: k.Burst, UsePodCIDR: k.UsePodCIDR, APIGroup: k.APIGroup,
-		Node: s.Node, AllNodes: s.AllNodes, SecretNamespace: k.Namespace, Logger: log,
-		CalicoResources: calico == everything, FelixConfigurations: calico == felixAlone,
-	})
+		QPS: k.QPS, Burst: k.Burst, APIGroup: k.APIGroup,
+	}
 }
 
 func newEtcd(s settings.Settings, calico share, log *slog.Logger) (*etcd.Backend, error) {
-	return etcd.New(etcd.Config{
+	cfg := etcdServer(s)
+	cfg.AllNodes, cfg.Logger, cfg.FelixConfigurations = s.AllNodes, log, calico == felixAlone
+	return etcd.New(cfg)
+}
+
+// etcdServer says how to reach etcd.
+func etcdServer(s settings.Settings) etcd.Config {
+	return etcd.Config{
 		Endpoints: s.Etcd.Endpoints, DiscoverySRV: s.Etcd.DiscoverySRV,
 		Username: s.Etcd.Username, Password: string(s.Etcd.Password),
-		KeyFile: s.Etcd.KeyFile, CertFile: s.Etcd.CertFile, CACertFile: s.Etcd.CAFile,
-		Node: s.Node, AllNodes: s.AllNodes, Logger: log, FelixConfigurations: calico == felixAlone,
-	})
+		KeyFile: s.Etcd.KeyFile, CertFile: s.Etcd.CertFile, CACertFile: s.Etcd.CAFile, Node: s.Node,
+	}
 }
 
 // gatherOnce reads the whole state from all sources, and stops them.

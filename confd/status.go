@@ -25,7 +25,11 @@ there, what its last error means, and whether BIRD runs what it should.
 
 It asks BIRD over its control socket, and reads the report that the program
 leaves in BIRD's folder; neither needs the datastore. It ends with 1 where not
-all expected sessions are up, or something is wrong with routes.`
+all expected sessions are up, or something is wrong with routes.
+
+With --all-nodes it asks the programs of all nodes that the datastore has, over
+HTTP, where they listen (--listen): it needs the datastore, and shows what is wrong
+first. It ends with 1 where not all nodes are as they should be.`
 
 // errNotAllUp gives the exit code; the output says what is wrong.
 var errNotAllUp = errors.New("not all is as it should be (see above)")
@@ -40,10 +44,18 @@ func (p program) statusCommand() *cobra.Command {
 	}
 	f := cmd.Flags()
 	addFlags(f, settings.CommandStatus, flags)
-	f.StringVarP(&o.Format, "output", "o", o.Format, "form of what is printed: "+strings.Join(status.Formats(), ", "))
+	var all statusFleet
+	all.add(cmd)
+	f.StringVarP(&o.Format, "output", "o", o.Format, "form of what is printed: "+strings.Join(status.Formats(), ", ")+"; with --all-nodes: table, json, yaml")
 	f.DurationVarP(&o.Watch, "watch", "w", 0, "show it again and again, after this time each")
 	f.Lookup("watch").NoOptDefVal = "2s"
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
+		if err := all.refuse(cmd, []string{"filter", "sort", "lines"}, []string{"watch"}); err != nil {
+			return err
+		}
+		if all.all {
+			return p.showFleet(cmd.Context(), flags, &all, o.Format)
+		}
 		switch {
 		case !slices.Contains(status.Formats(), o.Format):
 			return settings.Error{Err: fmt.Errorf("--output: %q: expected one of %s", o.Format, strings.Join(status.Formats(), ", "))}

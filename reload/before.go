@@ -24,7 +24,7 @@ func keepBefore(s Set, targets []*target, agreed bool) (*Before, error) {
 		if t.was == nil {
 			continue
 		}
-		kept := RecordedFile{Dest: t.Dest, SHA256: sum(t.was.data), Mode: t.was.mode}
+		kept := RecordedFile{Dest: t.Dest, SHA256: Sum(t.was.data), Mode: t.was.mode}
 		files = append(files, content{base: strconv.Itoa(len(b.Files)), data: t.was.data, mode: t.was.mode, uid: -1, gid: -1})
 		b.Files = append(b.Files, KeptFile{kept, t.was.uid, t.was.gid})
 	}
@@ -77,7 +77,7 @@ func (b *Before) read(r *Record) (Set, error) {
 		if err != nil {
 			return s, err
 		}
-		if sum(data) != f.SHA256 {
+		if Sum(data) != f.SHA256 {
 			return s, fmt.Errorf("%s: the copy is not what it was", f.Dest)
 		}
 		s.Files = append(s.Files, File{Dest: f.Dest, Data: data, Mode: f.Mode, UID: f.UID, GID: f.GID})

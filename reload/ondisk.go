@@ -52,7 +52,7 @@ func (g Generation) fromDisk() (Set, error) {
 			return Set{}, err
 		case now == nil:
 			return Set{}, fmt.Errorf("%s is gone", f.Dest)
-		case sum(now.data) != f.SHA256:
+		case Sum(now.data) != f.SHA256:
 			return Set{}, fmt.Errorf("%s was changed", f.Dest)
 		case now.mode != f.Mode:
 			return Set{}, fmt.Errorf("%s has mode %o, not %o", f.Dest, now.mode, f.Mode)

@@ -61,7 +61,7 @@ func (w *onDisk) copyTo(f *os.File) error {
 
 // wrote says whether a file with that in it is recorded as one that we put there.
 func (r *Record) wrote(dest string, data []byte) bool {
-	hash := sum(data)
+	hash := Sum(data)
 	same := func(f RecordedFile) bool { return f.Dest == dest && f.SHA256 == hash }
 	if r.Before != nil && r.Before.Agreed && slices.ContainsFunc(r.Before.Files, func(f KeptFile) bool { return same(f.RecordedFile) }) {
 		return true

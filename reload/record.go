@@ -126,7 +126,7 @@ func (s Set) Hash() string { return newGeneration(s).Hash }
 func newGeneration(s Set) Generation {
 	g := Generation{Mark: s.Mark}
 	for _, f := range s.Files {
-		g.Files = append(g.Files, RecordedFile{Dest: f.Dest, SHA256: sum(f.Data), Mode: f.mode()})
+		g.Files = append(g.Files, RecordedFile{Dest: f.Dest, SHA256: f.sum(), Mode: f.mode()})
 	}
 	slices.SortFunc(g.Files, func(a, b RecordedFile) int { return cmp.Compare(a.Dest, b.Dest) })
 	h := sha256.New()
@@ -137,7 +137,15 @@ func newGeneration(s Set) Generation {
 	return g
 }
 
-func sum(data []byte) string {
+func (f File) sum() string {
+	if f.Sum != "" {
+		return f.Sum
+	}
+	return Sum(f.Data)
+}
+
+// Sum is the SHA-256 of what is in a file, as hex digits.
+func Sum(data []byte) string {
 	hash := sha256.Sum256(data)
 	return hex.EncodeToString(hash[:])
 }

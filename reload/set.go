@@ -15,6 +15,8 @@ import (
 type File struct {
 	Dest string // where it is installed: an absolute path
 	Data []byte
+	// Sum is Sum(Data), where somebody has made it already: a large file takes a while.
+	Sum  string
 	Mode fs.FileMode // 0 stands for 0640
 	// UID and GID are the owner; -1 leaves what the installed file has.
 	UID, GID int

@@ -46,6 +46,9 @@ func (t *talker) tell(ctx context.Context, s Set, hash string, begins func(*tria
 	if err := letSettle(ctx, c); err != nil {
 		return out, err
 	}
+	if err := mayLose(ctx, c, s); err != nil {
+		return out, err
+	}
 	if out.trial, err = t.prepareTrial(ctx, c, s, hash); err != nil {
 		return out, err
 	}

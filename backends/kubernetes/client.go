@@ -1,6 +1,7 @@
 package kubernetes
 
 import (
+	"bytes"
 	"context"
 	"crypto/tls"
 	"encoding/json"
@@ -66,19 +67,37 @@ func (c *client) where() string { return c.current.Load().base.Host }
 // get asks for a path and returns the answer, whose body the caller closes. An
 // answer other than 200 is a *statusError.
 func (c *client) get(ctx context.Context, path string, query url.Values, accept string) (*http.Response, error) {
+	return c.do(ctx, request{method: http.MethodGet, path: path, query: query, accept: accept})
+}
+
+// request is what is asked of the API server.
+type request struct {
+	method, path string
+	query        url.Values
+	accept       string
+	body         []byte // nil: none
+	contentType  string // of body
+}
+
+// do asks, and returns the answer, whose body the caller closes. An answer that
+// does not begin with 2 is a *statusError.
+func (c *client) do(ctx context.Context, r request) (*http.Response, error) {
 	if err := c.limiter.Wait(ctx); err != nil {
 		return nil, err
 	}
 	conn := c.current.Load()
-	u := conn.base.JoinPath(path)
-	u.RawQuery = query.Encode()
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, u.String(), nil)
+	u := conn.base.JoinPath(r.path)
+	u.RawQuery = r.query.Encode()
+	req, err := http.NewRequestWithContext(ctx, r.method, u.String(), bytes.NewReader(r.body))
 	if err != nil {
 		return nil, err
 	}
-	req.Header.Set("Accept", accept)
+	req.Header.Set("Accept", r.accept)
+	if r.contentType != "" {
+		req.Header.Set("Content-Type", r.contentType)
+	}
 	resp, err := conn.client.Do(req)
-	if err == nil && resp.StatusCode != http.StatusOK {
+	if err == nil && resp.StatusCode/100 != 2 {
 		err = readStatus(resp)
 	}
 	if err != nil {

@@ -125,6 +125,15 @@ func (b *Backend) dial(ctx context.Context, address string) (net.Conn, error) {
 	return secure, nil
 }
 
+// hangUp closes a connection at once: with TLS, closing it can wait for one that
+// takes nothing any more.
+func hangUp(conn net.Conn) {
+	if secure, ok := conn.(*tls.Conn); ok {
+		conn = secure.NetConn()
+	}
+	conn.Close()
+}
+
 // tlsHint says what to do about a handshake that has failed, where something is
 // known to help.
 func tlsHint(err error) string {

@@ -94,7 +94,7 @@ func (l *link) attempt(ctx context.Context) *failure {
 	}
 	ctx, reject := context.WithCancelCause(ctx)
 	defer reject(nil)
-	stop := context.AfterFunc(ctx, func() { conn.Close() })
+	stop := context.AfterFunc(ctx, func() { hangUp(conn) })
 	defer stop()
 	defer conn.Close()
 	s := session{link: l, stream: newStream(conn, l.cfg.ReadTimeout, l.cfg.WriteTimeout, l.limits), address: e.Address}

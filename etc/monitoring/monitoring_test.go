@@ -42,6 +42,45 @@ func readRules(t *testing.T) rules {
 	return r
 }
 
+// runbook is where a runbook_url leads; what stands before is the reader's own.
+var runbook = regexp.MustCompile(`^https://example\.com/confd/(docs/[a-z-]+\.md)#([a-z]+)$`)
+
+// checkRunbook has an alert's runbook_url lead to a section that bears its name.
+func (r rule) checkRunbook(t *testing.T) {
+	t.Helper()
+	m := runbook.FindStringSubmatch(r.Annotations["runbook_url"])
+	if m == nil {
+		t.Fatalf("runbook_url: %q", r.Annotations["runbook_url"])
+	}
+	page, err := os.ReadFile("../../" + m[1])
+	if err != nil {
+		t.Fatal(err)
+	}
+	// The anchor of a heading of one word is that word in lower case.
+	if m[2] != strings.ToLower(r.Alert) || !strings.Contains(string(page), "\n## "+r.Alert+"\n\n") {
+		t.Errorf("%s: %s has no section ## %s", r.Annotations["runbook_url"], m[1], r.Alert)
+	}
+}
+
+// TestSectionsHaveAlerts finds sections of alerts that are no more.
+func TestSectionsHaveAlerts(t *testing.T) {
+	page, err := os.ReadFile("../../docs/alerts.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var names []string
+	for _, g := range readRules(t).Groups {
+		for _, r := range g.Rules {
+			names = append(names, r.Alert)
+		}
+	}
+	for _, m := range regexp.MustCompile(`(?m)^## (.+)$`).FindAllStringSubmatch(string(page), -1) {
+		if !slices.Contains(names, m[1]) {
+			t.Errorf("docs/alerts.md has a section %q, and there is no such alert", m[1])
+		}
+	}
+}
+
 func TestAlerts(t *testing.T) {
 	page, err := os.ReadFile("../../docs/monitoring.md")
 	if err != nil {
@@ -56,6 +95,7 @@ func TestAlerts(t *testing.T) {
 				}
 				seen[r.Alert] = true
 				r.check(t)
+				r.checkRunbook(t)
 				if !strings.Contains(string(page), "| `"+r.Alert+"` | "+r.Labels["severity"]+" |") {
 					t.Error("docs/monitoring.md does not have it in its table, with its severity")
 				}

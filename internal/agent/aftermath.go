@@ -33,11 +33,15 @@ func (m *aftermath) applied(now time.Time, c, before *plan.Candidate, up map[str
 			wanted[s.Name] = sessionNames(c, s)
 		}
 	}
-	if before != nil {
+	if before != nil && !sameSessions(before.Config, c.Config) {
 		up = renamed(up, before.Config, c.Config)
 	}
 	change := outcome.Change{Hash: c.Hash, Revision: c.Revision, Because: keyTexts(c.Changed), At: now}
 	m.watch.Applied(change, up, wanted)
+}
+
+func sameSessions(a, b *bgp.Config) bool {
+	return bgp.SameList(a.IPv4.Sessions, b.IPv4.Sessions) && bgp.SameList(a.IPv6.Sessions, b.IPv6.Sessions)
 }
 
 // sessionNames are the sessions of a set's BIRD, but for those of local workloads,

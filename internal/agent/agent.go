@@ -18,6 +18,7 @@ import (
 	"confd/internal/known"
 	"confd/internal/outcome"
 	"confd/internal/plan"
+	"confd/internal/report"
 	"confd/internal/routes"
 	"confd/internal/runs"
 	"confd/internal/schedule"
@@ -29,7 +30,7 @@ import (
 // maxPause is the longest time between two tries of what failed.
 const maxPause = 30 * time.Second
 
-// Options are what the loop works with. All but Signals and Usage must be there.
+// Options are what the loop works with. All but Signals, Usage and Watcher must be there.
 type Options struct {
 	Settings settings.Settings
 	// Program is this program's version.
@@ -49,6 +50,9 @@ type Options struct {
 	Signals  <-chan os.Signal
 	Log      *slog.Logger
 	Level    *slog.LevelVar
+	// Watcher looks at the newest report (nil: there is none yet) until its context
+	// ends; nil: nobody does.
+	Watcher func(ctx context.Context, newest func() *report.Report)
 }
 
 // ChildObserver is told what becomes of the BIRDs that the program runs itself.
@@ -88,6 +92,9 @@ func Run(ctx context.Context, o Options) error {
 func (a *Agent) run(ctx context.Context, g *errgroup.Group) error {
 	if err := a.observer.start(ctx, g, a.settings.Watch); err != nil {
 		return settings.Error{Err: err}
+	}
+	if watch := a.opts.Watcher; watch != nil {
+		g.Go(func() error { watch(ctx, a.observer.last.Load); return nil })
 	}
 	a.updates = inbox.Start(ctx, g, a.opts.Sources)
 	g.Go(func() error { return a.loop(ctx) })
@@ -149,6 +156,7 @@ func (a *Agent) loop(ctx context.Context) error {
 		a.observer.turned()
 		select {
 		case <-ctx.Done():
+			a.rememberLast(time.Now())
 			return ctx.Err()
 		case u := <-a.updates:
 			a.take(time.Now(), u)
@@ -325,7 +333,7 @@ func (a *Agent) came(now time.Time, event any) {
 		a.patrol.removed(e)
 	case remembered:
 		a.conduct.memory.written()
-		a.observer.complain("what the next start must know to judge changes is not written down", e.err)
+		a.observer.complain(notRemembered, e.err)
 	}
 }
 
@@ -334,11 +342,33 @@ func (a *Agent) remember(now time.Time) {
 	if a.runs.Running() == nil || a.settings.Templates.SyncOnly || !a.conduct.memory.isTimeToWrite(now) {
 		return
 	}
-	if m := guard.Remember(a.conduct.question(now, nil, surveyed{})); m != nil {
-		a.jobs.remember(a.birds.daemon.Dir, Knowledge{m, a.conduct.memory.salt, a.inbox.Stores(), diskHash(a.daemonSets())})
+	if k, ok := a.knowledge(now); ok {
+		a.jobs.remember(a.birds.daemon.Dir, k)
 	} else {
 		a.conduct.memory.written()
 	}
+}
+
+// rememberLast writes it down before the program ends, where something has changed
+// since it was.
+func (a *Agent) rememberLast(now time.Time) {
+	if a.runs.Running() == nil || a.settings.Templates.SyncOnly || !a.conduct.memory.mustWrite() {
+		return
+	}
+	if k, ok := a.knowledge(now); ok {
+		a.observer.complain(notRemembered, a.opts.World.Remember(a.birds.daemon.Dir, k))
+	}
+}
+
+const notRemembered = "what the next start must know to judge changes is not written down"
+
+// knowledge is what the next start must know; false: nothing.
+func (a *Agent) knowledge(now time.Time) (Knowledge, bool) {
+	m := guard.Remember(a.conduct.question(now, nil, surveyed{}))
+	if m == nil {
+		return Knowledge{}, false
+	}
+	return Knowledge{m, a.conduct.memory.salt, a.inbox.Stores(), diskHash(a.daemonSets())}, true
 }
 
 // dispatch tells who wanted it what came of an order.

@@ -12,8 +12,13 @@ import (
 	"confd/reload"
 )
 
-// rememberEvery is how often what was seen is written down while nothing changes.
-const rememberEvery = time.Minute
+// rememberEvery is how often what was seen is written down while nothing changes, and
+// rememberPause how long after the last time where something does: with thousands of
+// sessions it is some megabytes.
+const (
+	rememberEvery = time.Minute
+	rememberPause = 5 * time.Second
+)
 
 // memory is what the guard must know besides what runs now: what ran a while ago,
 // what was announced, and what the program knew that ran here before. It is written
@@ -38,6 +43,7 @@ type memory struct {
 	verdict guard.Verdict
 	of      string
 	writeAt time.Time // not before
+	wrote   time.Time // when that was begun last
 	writing bool
 }
 
@@ -109,17 +115,20 @@ func (m *memory) settled(s *backends.State, at time.Time) {
 	}
 }
 
-// writeSoon has it written down at the next turn.
+// writeSoon has it written down as soon as may be.
 func (m *memory) writeSoon() { m.writeAt = time.Time{} }
 
 // isTimeToWrite says whether to write the memory down now, and that this is done.
 func (m *memory) isTimeToWrite(now time.Time) bool {
-	if m.writing || now.Before(m.writeAt) {
+	if m.writing || now.Before(m.writeAt) || now.Sub(m.wrote) < rememberPause {
 		return false
 	}
-	m.writeAt, m.writing = now.Add(rememberEvery), true
+	m.writeAt, m.wrote, m.writing = now.Add(rememberEvery), now, true
 	return true
 }
+
+// mustWrite says that something has changed which is not being written down yet.
+func (m *memory) mustWrite() bool { return m.writeAt.IsZero() && !m.writing }
 
 // written notes that writing it down has ended.
 func (m *memory) written() { m.writing = false }

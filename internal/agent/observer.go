@@ -2,6 +2,7 @@ package agent
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"net/http"
@@ -11,6 +12,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"confd/backends"
+	"confd/internal/fleet"
 	"confd/internal/metrics"
 	"confd/internal/notify"
 	"confd/internal/report"
@@ -33,11 +35,14 @@ const maxBeat = 3 * time.Minute
 // systemd. The loop alone makes reports; whoever asks reads the last one.
 type observer struct {
 	log       *slog.Logger
+	node      string
+	program   string // the version
 	metrics   *metrics.Metrics
 	notifier  *notify.Notifier
 	readyFile string
 	group     int // of the report's file; -1: this process's
 	last      atomic.Pointer[report.Report]
+	file      report.Writer
 	beat      atomic.Int64 // when the loop turned last, in Unix nanoseconds
 	written   time.Time
 	page      *page
@@ -48,7 +53,7 @@ type observer struct {
 // newObserver makes the observer of a run of a program of that version. usage reads
 // the use of the IP pools; nil: nobody does.
 func newObserver(s settings.Settings, program string, usage backends.UsageReader, log *slog.Logger) *observer {
-	o := &observer{log: log, notifier: notify.New(log), readyFile: s.Watch.ReadyFile, group: s.Templates.Group, failed: map[string]string{}}
+	o := &observer{log: log, node: s.Node, program: program, notifier: notify.New(log), readyFile: s.Watch.ReadyFile, group: s.Templates.Group, failed: map[string]string{}}
 	options := metrics.Options{Version: program, Node: s.Node, Report: o.last.Load, PerSession: s.Watch.Sessions, Log: log}
 	if usage != nil && s.Watch.IPAM {
 		options.IPAM = func(ctx context.Context) (backends.Usage, error) { return usage.Usage(ctx, s.Node) }
@@ -66,14 +71,19 @@ func (o *observer) start(ctx context.Context, g *errgroup.Group, s settings.Watc
 	if err != nil {
 		return err
 	}
-	o.log.Info("serving metrics and probes", "listen", l.Addr().String())
+	handlers := serve.Handlers{
+		Page: o.topology(s), Metrics: o.metrics.Handler(), Report: o.last.Load, PProf: s.PProf, Log: o.log, MaxBeat: maxBeat,
+		Beat: func() time.Time { return time.Unix(0, o.beat.Load()) },
+	}
+	handlers.Status = fleet.Handler(fleet.Source{Node: o.node, Program: o.program, Report: o.last.Load, Still: handlers.Still})
+	if s.Certificates.InUse() {
+		if handlers.TLS, err = s.Certificates.Server(); err != nil {
+			return errors.Join(err, l.Close())
+		}
+	}
+	o.log.Info("serving metrics and probes", "listen", l.Addr().String(), "tls", s.Certificates.InUse())
 	o.turned()
-	g.Go(func() error {
-		return serve.Serve(ctx, l, serve.Handlers{
-			Page: o.topology(s), Metrics: o.metrics.Handler(), Report: o.last.Load, PProf: s.PProf, Log: o.log, MaxBeat: maxBeat,
-			Beat: func() time.Time { return time.Unix(0, o.beat.Load()) },
-		})
-	})
+	g.Go(func() error { return serve.Serve(ctx, l, handlers) })
 	g.Go(func() error { o.metrics.WatchIPAM(ctx); return nil })
 	return nil
 }
@@ -118,7 +128,7 @@ func (o *observer) publish(now time.Time, r *report.Report, folder string) {
 	}
 	o.complain("the file that says whether this program is ready is not as it should be", notify.ReadyFile(o.readyFile, r.Ready))
 	if folder != "" {
-		o.complain("confd status cannot see how this program stands", r.Write(folder, o.group))
+		o.complain("confd status cannot see how this program stands", o.file.Write(r, folder, o.group))
 	}
 }
 

@@ -26,7 +26,7 @@ type reporter struct {
 	program string // the version
 	began   time.Time
 	// sessions are those of listed, as in the report.
-	listed   *bgp.Config
+	listed   [2][]bgp.Session
 	sessions []report.Session
 }
 
@@ -101,22 +101,29 @@ func (p *reporter) quarantined() []report.Problem {
 	return list
 }
 
-// running are the sessions of what runs. The list is made once for each
-// configuration: there can be thousands.
+// running are the sessions of what runs. The list is made once for the same sessions:
+// there can be thousands.
 func (p *reporter) running(c *plan.Candidate) []report.Session {
-	if p.listed != c.Config {
-		p.listed, p.sessions = c.Config, sessions(c.Config)
+	is := [2][]bgp.Session{c.Config.IPv4.Sessions, c.Config.IPv6.Sessions}
+	if !bgp.SameList(p.listed[0], is[0]) || !bgp.SameList(p.listed[1], is[1]) {
+		p.listed, p.sessions = is, sessions(c.Config)
 	}
 	return p.sessions
 }
 
 func sessions(cfg *bgp.Config) []report.Session {
-	var list []report.Session
+	list := make([]report.Session, 0, len(cfg.IPv4.Sessions)+len(cfg.IPv6.Sessions))
+	var object backends.Key // of the session before: often the same
+	text := ""
 	for _, f := range cfg.Families() {
-		for _, s := range f.Sessions {
+		for i := range f.Sessions {
+			s := &f.Sessions[i]
+			if s.Reason.Object != object {
+				object, text = s.Reason.Object, s.Reason.Object.String()
+			}
 			list = append(list, report.Session{
 				Name: s.Name, Family: f.Version, Kind: string(s.Kind), Neighbor: s.Neighbor.String(), Port: s.Port, AS: s.AS,
-				PeerNode: s.PeerNode, Passive: s.Passive, Object: s.Reason.Object.String(), Why: s.Reason.Text,
+				PeerNode: s.PeerNode, Passive: s.Passive, Object: text, Why: s.Reason.Text,
 			})
 		}
 	}

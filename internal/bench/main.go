@@ -36,10 +36,14 @@ type options struct {
 	// faults has what faults cost measured, and nothing else; golden has golden
 	// checks measured, and nothing else.
 	faults, golden bool
+	// questions has only those about a cluster measured.
+	questions bool
 	// routes has measured what looking at routes costs, and nothing else.
 	routes bool
 	// changes has measured what changes cost in a large mesh, and nothing else.
 	changes bool
+	// fleet has measured what asking all nodes costs, and nothing else.
+	fleet bool
 	// against is another build of the program, whose golden checks are measured
 	// too; empty: none.
 	against string
@@ -93,7 +97,9 @@ func parseOptions() (options, error) {
 	flag.BoolVar(&o.faults, "faults", false, "measure how long faults last, and nothing else (as root)")
 	flag.BoolVar(&o.golden, "golden", false, "measure golden checks, and nothing else")
 	flag.BoolVar(&o.changes, "changes", false, "measure what changes cost in a large mesh, and nothing else")
+	flag.BoolVar(&o.questions, "questions", false, "measure questions about a cluster, and nothing else")
 	flag.BoolVar(&o.routes, "routes", false, "measure what looking at routes costs BIRD, and nothing else")
+	flag.BoolVar(&o.fleet, "fleet", false, "measure what asking all nodes costs, and nothing else")
 	flag.StringVar(&o.against, "against", "", "another build of the program to compare golden checks with")
 	flag.Parse()
 	for _, s := range strings.Split(*sizes, ",") {
@@ -115,7 +121,7 @@ func parseOptions() (options, error) {
 			return o, err
 		}
 	}
-	if o.bird, err = exec.LookPath(o.bird); err != nil && !o.golden {
+	if o.bird, err = exec.LookPath(o.bird); err != nil && !o.golden && !o.questions {
 		return o, fmt.Errorf("BIRD 2: %w (make deps installs it)", err)
 	}
 	return o, nil
@@ -134,6 +140,9 @@ func bench(o options) (err error) {
 	if o.golden {
 		return measureGolden(os.Stdout, o)
 	}
+	if o.questions {
+		return measureQuestions(os.Stdout, o)
+	}
 	if err := silentNetwork(); err != nil {
 		return err
 	}
@@ -147,6 +156,9 @@ func bench(o options) (err error) {
 	defer etcd.stop()
 	if o.changes {
 		return measureChanges(os.Stdout, o, etcd)
+	}
+	if o.fleet {
+		return measureFleet(os.Stdout, o, etcd)
 	}
 
 	var results []result
@@ -166,6 +178,9 @@ func bench(o options) (err error) {
 	}
 	results = append(results, got...)
 	printTables(os.Stdout, o, results)
+	if err := measureQuestions(os.Stdout, o); err != nil {
+		return err
+	}
 	return measureGolden(os.Stdout, o)
 }
 

@@ -145,16 +145,30 @@ func (j *judgement) coming(member func(session) bool) int {
 	if !j.q.within(j.q.Booted) {
 		return 0
 	}
+	if j.comingUp == nil {
+		j.comingUp = j.staying()
+	}
 	n := 0
-	for _, l := range j.was.Lines {
-		if j.established(l.Name) || l.Kind == "" || l.Kind == bgp.LocalWorkloadSession {
-			continue
-		}
-		if f, _ := j.fateOf(l); f == kept && !j.gone(l) && member(session{Line: l}) {
+	for _, s := range j.comingUp {
+		if member(s) {
 			n++
 		}
 	}
 	return n
+}
+
+// staying are the sessions that are not established, and that the candidate keeps.
+func (j *judgement) staying() []session {
+	list := []session{}
+	for _, l := range j.was.Lines {
+		if j.established(l.Name) || l.Kind == "" || l.Kind == bgp.LocalWorkloadSession {
+			continue
+		}
+		if f, _ := j.fateOf(l); f == kept && !j.gone(l) {
+			list = append(list, session{Line: l})
+		}
+	}
+	return list
 }
 
 // doubtful holds whatever is removed, where the datastore's content is doubtful.

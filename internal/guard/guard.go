@@ -178,7 +178,7 @@ func Judge(q Question) Verdict {
 	if q.Running != nil && q.Running.Hash == q.Candidate.Hash {
 		return Verdict{Same: true, Outline: q.Running.Outline}
 	}
-	v := Verdict{Outline: q.Candidate.outline(q.Salt), Watch: map[string]Watch{}}
+	v := Verdict{Outline: q.outlineOf(), Watch: map[string]Watch{}}
 	q.changes(&v)
 	j := q.judgement(q.Candidate.Config, q.Candidate.State, v.Outline, v.Changes)
 	q.hold(&v, j)

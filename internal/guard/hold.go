@@ -123,6 +123,6 @@ func (q Question) approvedByAnnotation(id string, reasons map[backends.Key]aspec
 	keys := append(slices.Collect(maps.Keys(reasons)), backends.Key{Kind: backends.KindBGPConfiguration, Name: "default"})
 	return slices.ContainsFunc(keys, func(k backends.Key) bool {
 		r, _ := q.Candidate.State.Get(k)
-		return strings.TrimSpace(backends.IntentOf(r).Approved) == id
+		return slices.Contains(backends.IntentOf(r).ApprovedIDs(), id)
 	})
 }

@@ -139,6 +139,9 @@ func TestOneApproval(t *testing.T) {
 		"on one of the objects": {func(s *backends.State) {
 			change(s.BGPPeers, "router-2", func(p *backends.BGPPeer) { p.Intent = approve(" " + held.ID + "\n") })
 		}, true},
+		"among others": {func(s *backends.State) {
+			change(s.BGPConfigurations, "default", func(c *backends.BGPConfiguration) { c.Intent = approve("0123, " + held.ID + ",77") })
+		}, true},
 		"on another object": {func(s *backends.State) {
 			change(s.IPPools, "pool", func(p *backends.IPPool) { p.Intent = approve(held.ID) })
 		}, false},

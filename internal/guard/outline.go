@@ -91,11 +91,9 @@ func (s Salt) Of(secret string) string {
 
 // OutlineOf is the outline of a configuration.
 func OutlineOf(c *bgp.Config, salt Salt) *Outline {
-	out := &Outline{Reflector: c.ClusterID.IsValid()}
-	out.Lines = make([]Line, 0, len(c.IPv4.Sessions)+len(c.IPv6.Sessions))
+	lines := make([]Line, 0, len(c.IPv4.Sessions)+len(c.IPv6.Sessions))
 	passwords := map[string]string{}
-	for i, f := range c.Families() {
-		out.Addresses[i] = f.Address
+	for _, f := range c.Families() {
 		p := bgp.PoliciesOf(c, f)
 		for j := range f.Sessions {
 			s := &f.Sessions[j]
@@ -104,11 +102,42 @@ func OutlineOf(c *bgp.Config, salt Salt) *Outline {
 			}
 			l := lineOf(f, s, passwords[s.Password])
 			l.Closed, l.Silent = p.TakesNothing(s), p.TellsNothing(s)
-			out.Lines = append(out.Lines, l)
+			lines = append(lines, l)
 		}
-		out.Told = append(out.Told, told(f, p)...)
+	}
+	return outlineWith(c, lines)
+}
+
+// outlineWith is the outline of a configuration whose lines are known.
+func outlineWith(c *bgp.Config, lines []Line) *Outline {
+	out := &Outline{Lines: lines, Reflector: c.ClusterID.IsValid()}
+	for i, f := range c.Families() {
+		out.Addresses[i] = f.Address
+		out.Told = append(out.Told, told(f, bgp.PoliciesOf(c, f))...)
 	}
 	return out
+}
+
+// outlineOf is the candidate's outline. Its lines are those of what runs where all that
+// they come from is the same.
+func (q Question) outlineOf() *Outline {
+	is, was := q.Candidate, q.Running
+	if is.Outline != nil || was == nil || was.Outline == nil || was.Config == nil || !sameLines(was.Config, is.Config) {
+		return is.outline(q.Salt)
+	}
+	return outlineWith(is.Config, was.Outline.Lines)
+}
+
+// sameLines says whether two configurations have the very same sessions, filters and
+// ports, and so the same lines. It may err to no.
+func sameLines(was, is *bgp.Config) bool {
+	before := was.Families()
+	for i, f := range is.Families() {
+		if !bgp.SameList(before[i].Sessions, f.Sessions) || before[i].ListenPort != f.ListenPort {
+			return false
+		}
+	}
+	return slices.Equal(was.Filters, is.Filters)
 }
 
 const bgpPort = 179

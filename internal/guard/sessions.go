@@ -37,6 +37,9 @@ type judgement struct {
 	cluster   *cluster
 	differ    map[keyAspect]bool // objects that were looked at: whether they changed
 	sessions  []session
+	// comingUp are those that are about to, where a BIRD was started a moment ago; nil:
+	// nobody has asked yet.
+	comingUp []session
 	// needRoutes: with BIRD's routes the judgement may be another one.
 	needRoutes bool
 }
@@ -85,7 +88,9 @@ func (q Question) judgement(config *bgp.Config, state *backends.State, is *Outli
 	if q.OtherTemplates {
 		j.written = birdtext.Sessions(q.Candidate.Sets)
 	}
-	j.then = bookOf(j.was)
+	if j.then = j.now; len(j.was.Lines) != len(is.Lines) || len(is.Lines) > 0 && &j.was.Lines[0] != &is.Lines[0] {
+		j.then = bookOf(j.was)
+	}
 	return j
 }
 

@@ -71,18 +71,15 @@ func (h *Host) Survey(ctx context.Context, socket string, whole bool) ([]guard.S
 		return nil, nil, err
 	}
 	defer c.Close()
-	list := c.SessionsBrief
-	if whole {
-		list = c.Sessions
+	if !whole {
+		names, err := c.Established(ctx)
+		return seen(names), nil, err
 	}
-	sessions, err := list(ctx)
+	sessions, err := c.Sessions(ctx)
 	if err != nil {
 		return nil, nil, err
 	}
-	seen := established(sessions, whole)
-	if !whole {
-		return seen, nil, nil
-	}
+	seen := established(sessions)
 	found, err := c.Routes(ctx)
 	if err != nil {
 		return seen, nil, err
@@ -113,19 +110,26 @@ func communities(r control.Route) []backends.Community {
 	return list
 }
 
-func established(sessions []control.SessionState, whole bool) []guard.Seen {
+// seen are sessions that are established, of which no more is known than the names.
+func seen(names []string) []guard.Seen {
+	var list []guard.Seen
+	for _, name := range names {
+		list = append(list, guard.Seen{Name: name})
+	}
+	return list
+}
+
+// established are those of the sessions that are, with their counts of routes.
+func established(sessions []control.SessionState) []guard.Seen {
 	var seen []guard.Seen
 	for _, s := range sessions {
 		if !s.Established() {
 			continue
 		}
-		one := guard.Seen{Name: s.Name, Neighbor: s.Neighbor.WithZone("")}
-		if whole {
-			one.Counts = &guard.Counts{}
-			for _, r := range s.Routes {
-				one.Counts.Imported += r.Imported
-				one.Counts.Exported += r.Exported
-			}
+		one := guard.Seen{Name: s.Name, Neighbor: s.Neighbor.WithZone(""), Counts: &guard.Counts{}}
+		for _, r := range s.Routes {
+			one.Counts.Imported += r.Imported
+			one.Counts.Exported += r.Exported
 		}
 		seen = append(seen, one)
 	}

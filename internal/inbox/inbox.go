@@ -32,6 +32,8 @@ type needer interface{ Need(backends.Needs) }
 type Options struct {
 	SecretNamespace string // of the Secrets that hold passwords
 	ClusterIPs      bool   // service ranges are given by settings
+	// Alone has nothing be needed but what the sources read by themselves.
+	Alone bool
 	// More is needed besides what the state and these settings ask for.
 	More backends.Needs
 	// KeepGood has the last good version of an object stay where a later one cannot
@@ -166,6 +168,9 @@ func (in *Inbox) note(u backends.Update) {
 // ask tells the needers what is needed, where that is new.
 func (in *Inbox) ask(first bool) {
 	needs := in.state.Needs(in.opts.SecretNamespace, in.opts.ClusterIPs).With(in.opts.More)
+	if in.opts.Alone {
+		needs = backends.Needs{}
+	}
 	if !first && needs.Equal(in.needs) {
 		return
 	}

@@ -4,6 +4,7 @@ import (
 	"flag"
 	"fmt"
 	"os"
+	"runtime"
 	"slices"
 	"strings"
 	"sync"
@@ -25,7 +26,7 @@ func TestConvergenceReport(t *testing.T) {
 	}
 	var report strings.Builder
 	report.WriteString(reportHead)
-	fmt.Fprintf(&report, "Medians of %d runs, with the longest in brackets, in seconds. BIRD 2.0.12, etcd, settings as they are by default.\n\n", *reportRun)
+	fmt.Fprintf(&report, "The machine has %d cores, and had a load of %s when this began. Medians of %d runs, with the longest in brackets, in seconds. BIRD 2.0.12, etcd, settings as they are by default.\n\n", runtime.NumCPU(), load(t), *reportRun)
 	report.WriteString("| hosts | change | the program: write to last kernel route | BIRD alone: `configure` to last kernel route |\n| --- | --- | --- | --- |\n")
 	for _, n := range []int{3, 50} {
 		convergence(t, &report, n)
@@ -39,6 +40,16 @@ func TestConvergenceReport(t *testing.T) {
 	} else if err := os.WriteFile(*reportTo, []byte(report.String()), 0o644); err != nil {
 		t.Fatal(err)
 	}
+}
+
+// load is the machine's load of the last minute.
+func load(t *testing.T) string {
+	text, err := os.ReadFile("/proc/loadavg")
+	if err != nil {
+		t.Fatal(err)
+	}
+	first, _, _ := strings.Cut(string(text), " ")
+	return first
 }
 
 // change is what is measured: it is made and undone in turn.
@@ -275,7 +286,7 @@ func loss(t *testing.T, f failure) string {
 
 const reportHead = `# How fast a change arrives, and what a failure costs
 
-Measured in the [laboratory](laboratory.md): namespaces as hosts on one machine of two cores, which all of them share, so that 50 hosts
+Measured in the [laboratory](laboratory.md): namespaces as hosts on one machine, which all of them share, so that 50 hosts
 are slower here than on machines of their own.
 
 ` + "```sh\nmake lab REPORT=docs/convergence.md\n```" + `

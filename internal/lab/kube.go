@@ -106,6 +106,11 @@ func (s *kubeStore) Freeze() { s.server.Pause() }
 // Thaw implements Store.
 func (s *kubeStore) Thaw() { s.server.Resume() }
 
+// Operator implements Store.
+func (s *kubeStore) Operator() []string {
+	return []string{"--kubeconfig", s.server.AdminKubeconfig(s.tb)}
+}
+
 func (s *kubeStore) address() string { return strings.TrimPrefix(s.server.URL(), "https://") }
 
 func (s *kubeStore) environment() []string {

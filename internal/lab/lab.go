@@ -34,6 +34,7 @@ type Lab struct {
 	dir       string // for files and sockets; its path is short
 	subnets   map[string]*Subnet
 	workloads int
+	pings     int
 }
 
 // New makes a Lab whose datastore is a real etcd.
@@ -165,6 +166,3 @@ func confdProgram(tb testing.TB) string {
 	}
 	return path
 }
-
-// errMissing is what a condition says of something that is not there yet.
-func errMissing(what string, args ...any) error { return fmt.Errorf("no "+what, args...) }

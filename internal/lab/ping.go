@@ -158,7 +158,8 @@ type PingCount struct {
 // until StopPings.
 func (w *Workload) StartPings(other *Workload, every time.Duration) *Pings {
 	w.Host.lab.tb.Helper()
-	p, err := newPinger(w.ns(), w.Addresses[0], other.Addresses[0], 4711)
+	w.Host.lab.pings++
+	p, err := newPinger(w.ns(), w.Addresses[0], other.Addresses[0], w.Host.lab.pings)
 	if err != nil {
 		w.Host.lab.tb.Fatal(err)
 	}

@@ -216,7 +216,7 @@ func usable(routes []control.Route, net netip.Prefix) error {
 		}
 		return nil
 	}
-	return errMissing("%s in BIRD", net)
+	return fmt.Errorf("no %s in BIRD", net)
 }
 
 func programmed(routes []KernelRoute, net netip.Prefix, gateway netip.Addr) error {

@@ -35,6 +35,8 @@ type Store interface {
 	// Freeze stops the server where it is; Thaw lets it go on.
 	Freeze()
 	Thaw()
+	// Operator are flags for commands of one who may write.
+	Operator() []string
 
 	address() string // on loopback
 	environment() []string
@@ -207,6 +209,9 @@ func (s *etcdStore) Freeze() { s.server.Pause() }
 
 // Thaw implements Store.
 func (s *etcdStore) Thaw() { s.server.Resume() }
+
+// Operator implements Store: of etcd's users there is one.
+func (s *etcdStore) Operator() []string { return nil }
 
 func (s *etcdStore) address() string { return s.server.Address() }
 

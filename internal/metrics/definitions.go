@@ -46,6 +46,9 @@ const (
 	labelVersion   = "version"
 	labelDirection = "direction"
 	labelEffect    = "effect"
+	labelPeer      = "peer"
+	labelPeerNode  = "peer_node"
+	labelAS        = "as"
 	labelProtocol  = "protocol"
 )
 
@@ -103,14 +106,15 @@ func birdDefinitions() []Definition {
 	def := func(optional, name, help string, labels ...string) Definition {
 		return Definition{Name: name, Type: gauge, Labels: labels, Help: help, Group: groupBIRD, Optional: optional}
 	}
+	each := []string{labelName, labelFamily, labelKind, labelPeer, labelPeerNode, labelAS}
 	return []Definition{
 		def("", "confd_bird_up", "1 where BIRD answers on its control socket; else 0. Not there for an IPv6 daemon that is not used", labelSet),
 		def("", "confd_bird_state", "1 for the state that BIRD is in, 0 for the others: up, absent (no socket), hung (it does not answer), busy (reconfiguring), restarting, unknown", labelSet, labelState),
 		def("", "confd_sessions", "BGP sessions that BIRD has, by state: established, connecting, idle, down; by family: 4, 6; and by kind: mesh, global, node, local_workload, other", labelState, labelFamily, labelKind),
 		def("", "confd_sessions_configured", "BGP sessions that the live configuration has", labelFamily, labelKind),
-		def(withSessions, "confd_session_up", "1 where the session is established; else 0", labelName, labelFamily, labelKind),
-		def(withSessions, "confd_session_state_changed_timestamp_seconds", "When the session came into the state that it is in", labelName, labelFamily, labelKind),
-		def(withSessions, "confd_session_routes", "Routes of the session, by direction: imported, exported", labelName, labelFamily, labelKind, labelDirection),
+		def(withSessions, "confd_session_up", "1 where the session is established; else 0. The labels are its name in BIRD, family, kind (mesh, global, node, local_workload, other), and the peer's address, node (where it is one) and AS number", each...),
+		def(withSessions, "confd_session_state_changed_timestamp_seconds", "When the session, of that kind (mesh, global, node, local_workload, other), came into the state that it is in", each...),
+		def(withSessions, "confd_session_routes", "Routes of the session, by direction: imported, exported", append(slices.Clone(each), labelDirection)...),
 	}
 }
 

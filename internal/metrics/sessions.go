@@ -11,6 +11,7 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 
+	"confd/internal/cached"
 	"confd/internal/report"
 	"confd/reload/control"
 )
@@ -29,7 +30,7 @@ type sessions struct {
 	perSession bool
 	log        *slog.Logger
 	limit      time.Duration // for BIRD's answer
-	answers    cached[[]answer]
+	answers    cached.Answer[[]answer]
 }
 
 // answer is what one BIRD said.
@@ -43,6 +44,12 @@ type answer struct {
 type session struct {
 	control.SessionState
 	family, kind, state string
+	peer, peerNode, as  string
+}
+
+// labels are those of a session's own metrics.
+func (s session) labels(more ...string) []string {
+	return append([]string{s.Name, s.family, s.kind, s.peer, s.peerNode, s.as}, more...)
 }
 
 func newSessions(o Options, defs definitions) *sessions {
@@ -52,14 +59,14 @@ func newSessions(o Options, defs definitions) *sessions {
 		names = append(names, "confd_session_up", "confd_session_state_changed_timestamp_seconds", "confd_session_routes")
 	}
 	s.gauges = defs.gauges(names...)
-	s.answers = cached[[]answer]{keep: keepSessions, ask: s.askAll}
+	s.answers = cached.Answer[[]answer]{Keep: keepSessions, Ask: s.askAll}
 	return s
 }
 
 // Collect is the other half of a prometheus.Collector.
 func (s *sessions) Collect(ch chan<- prometheus.Metric) {
 	send := send(s.sender(ch))
-	answers := s.answers.get()
+	answers := s.answers.Get()
 	for _, a := range answers {
 		send("confd_bird_up", number(a.up), a.set)
 		if s.perSession {
@@ -73,9 +80,9 @@ func (s *sessions) Collect(ch chan<- prometheus.Metric) {
 
 // session sends what is known of one session.
 func (send send) session(b session) {
-	send("confd_session_up", number(b.Established()), b.Name, b.family, b.kind)
+	send("confd_session_up", number(b.Established()), b.labels()...)
 	if !b.SinceTime.IsZero() {
-		send("confd_session_state_changed_timestamp_seconds", float64(b.SinceTime.UnixMilli())/1000, b.Name, b.family, b.kind)
+		send("confd_session_state_changed_timestamp_seconds", float64(b.SinceTime.UnixMilli())/1000, b.labels()...)
 	}
 	if !b.Established() {
 		return
@@ -85,8 +92,8 @@ func (send send) session(b session) {
 		imported += r.Imported
 		exported += r.Exported
 	}
-	send("confd_session_routes", float64(imported), b.Name, b.family, b.kind, "imported")
-	send("confd_session_routes", float64(exported), b.Name, b.family, b.kind, "exported")
+	send("confd_session_routes", float64(imported), b.labels("imported")...)
+	send("confd_session_routes", float64(exported), b.labels("exported")...)
 }
 
 // sessions sends all states of each family and kind that there is a session of.
@@ -168,13 +175,25 @@ func askBIRD(ctx context.Context, socket string, details bool) ([]control.Sessio
 // describe says what a session is: as the report knows it, or else as its name
 // says.
 func describe(b control.SessionState, known map[string]report.Session) session {
-	s := session{SessionState: b, state: stateOf(b.State, b.BGPState)}
+	s := session{SessionState: b, state: stateOf(b.State, b.BGPState), as: asText(b.NeighborAS)}
+	if b.Neighbor.IsValid() {
+		s.peer = b.Neighbor.String()
+	}
 	if k, ok := known[b.Name]; ok {
 		s.family, s.kind = strconv.Itoa(k.Family), kindOf(k.Kind)
+		s.peer, s.peerNode, s.as = k.Neighbor, k.PeerNode, asText(k.AS)
 	} else {
 		s.family, s.kind = fromName(b.Name)
 	}
 	return s
+}
+
+// asText is an AS number as text; empty where it is not known.
+func asText(as uint32) string {
+	if as == 0 {
+		return ""
+	}
+	return strconv.FormatUint(uint64(as), 10)
 }
 
 // The states that BGP's are summed up in.

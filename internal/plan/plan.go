@@ -197,7 +197,7 @@ var notInNames = regexp.MustCompile(`[^A-Za-z0-9_.]+`)
 
 // file is a rendered file as it is put in place.
 func (p Planner) file(f templates.File, dest string) reload.File {
-	out := reload.File{Dest: dest, Data: f.Data, Mode: f.Mode, UID: f.UID, GID: f.GID, CheckCmd: f.CheckCmd, ReloadCmd: f.ReloadCmd}
+	out := reload.File{Dest: dest, Data: f.Data, Sum: reload.Sum(f.Data), Mode: f.Mode, UID: f.UID, GID: f.GID, CheckCmd: f.CheckCmd, ReloadCmd: f.ReloadCmd}
 	if p.Templates.BuiltIn {
 		out.Mode = p.Settings.Files.Mode
 	}

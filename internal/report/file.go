@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io/fs"
 	"path/filepath"
+	"slices"
 
 	"confd/internal/foreign"
 )
@@ -17,43 +18,77 @@ const File = ".confd-report.json"
 // 5,000 nodes a report has 3 MB.
 const maxBytes = 64 << 20
 
+// SessionsFile is the name of the file with a report's sessions, beside it: they are
+// nearly all of it, and stay the same while the rest changes.
+const SessionsFile = ".confd-report-sessions.json"
+
 // Write puts the report into BIRD's folder, at once, for a group to read; -1: that
 // of this process. Where that fails, such as for
 // want of space, the one before must not go on saying what is no longer so: an
 // empty file takes its place, which Read takes for what it is.
-func (r *Report) Write(folder string, group int) error {
-	out := *r
-	out.Format = Format
-	data, err := json.Marshal(out)
-	if err != nil {
-		return fmt.Errorf("writing the report: %w", err)
-	}
+func (r *Report) Write(folder string, group int) error { return new(Writer).Write(r, folder, group) }
+
+// Writer writes one report after the other, each at the cost of what has changed. The
+// zero value has written none.
+type Writer struct {
+	folder   string
+	sessions []Session // that lie there
+}
+
+// Write is Report.Write. The report is not changed, nor what it points to, from now on.
+func (w *Writer) Write(r *Report, folder string, group int) error {
 	d, err := foreign.Open(folder)
 	if err != nil {
 		return fmt.Errorf("writing the report: %w", err)
 	}
 	defer d.Close()
-	if err := replace(d, append(data, '\n'), group); err != nil {
+	out := *r
+	out.Format, out.Sessions, out.SessionsApart = Format, nil, len(r.Sessions) > 0
+	err = errors.Join(w.writeSessions(d, r.Sessions, group), write(d, File, out, group))
+	if err != nil {
 		return fmt.Errorf("writing the report: %w", err)
 	}
 	return nil
 }
 
-// replace writes the report's file, in the room of the one before where there is
+// writeSessions writes the sessions' file, where there are some, and they are others
+// than those in it.
+func (w *Writer) writeSessions(d *foreign.Folder, list []Session, group int) error {
+	if len(list) == 0 || w.folder == d.Path() && slices.Equal(w.sessions, list) {
+		return nil
+	}
+	w.folder, w.sessions = "", nil
+	if err := write(d, SessionsFile, list, group); err != nil {
+		return err
+	}
+	w.folder, w.sessions = d.Path(), list
+	return nil
+}
+
+// write writes what value says into a file.
+func write(d *foreign.Folder, name string, value any, group int) error {
+	data, err := json.Marshal(value)
+	if err != nil {
+		return err
+	}
+	return replace(d, name, append(data, '\n'), group)
+}
+
+// replace writes a file of the report, in the room of the one before where there is
 // no other.
-func replace(d *foreign.Folder, data []byte, group int) error {
+func replace(d *foreign.Folder, name string, data []byte, group int) error {
 	attr := foreign.Attr{Mode: 0o640, UID: -1, GID: group}
-	err := d.Write(File, data, attr)
+	err := d.Write(name, data, attr)
 	if err == nil {
 		return nil
 	}
-	if d.Remove(File) != nil { // a folder is in the way, or we may not write here
+	if d.Remove(name) != nil { // a folder is in the way, or we may not write here
 		return err
 	}
-	if d.Write(File, data, attr) == nil {
+	if d.Write(name, data, attr) == nil {
 		return nil
 	}
-	_ = d.Write(File, nil, attr) // where not even that can be done there is no report
+	_ = d.Write(name, nil, attr) // where not even that can be done there is no report
 	return err
 }
 
@@ -86,13 +121,42 @@ func read(folder string, file func(*foreign.Folder, string, int64) ([]byte, fs.F
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", filepath.Join(folder, File), err)
 	}
+	if r.SessionsApart {
+		r.SessionsApart = false
+		if r.Sessions, err = readSessions(d, file); err != nil {
+			return nil, fmt.Errorf("reading the report: %w", err)
+		}
+	}
 	return r, nil
 }
+
+// readSessions reads the sessions' file. They may be a moment newer than the report.
+// Where somebody has removed it none are known.
+func readSessions(d *foreign.Folder, file func(*foreign.Folder, string, int64) ([]byte, fs.FileInfo, error)) ([]Session, error) {
+	data, _, err := file(d, SessionsFile, maxBytes)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	if len(data) == 0 {
+		return nil, errNotWritten
+	}
+	var list []Session
+	if err := json.Unmarshal(data, &list); err != nil {
+		return nil, fmt.Errorf("%s: %w", filepath.Join(d.Path(), SessionsFile), err)
+	}
+	return list, nil
+}
+
+// errNotWritten is why a file is empty.
+var errNotWritten = errors.New("the program could not write its report: is the disk full?")
 
 // decode reads the text of a report.
 func decode(data []byte) (*Report, error) {
 	if len(data) == 0 {
-		return nil, errors.New("the program could not write its report: is the disk full?")
+		return nil, errNotWritten
 	}
 	var version struct {
 		Program string `json:"program"`

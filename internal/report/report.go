@@ -2,7 +2,7 @@
 // for readiness, and for metrics. The loop makes a new Report whenever something
 // in it changes; nobody changes one that was made.
 //
-// The newest lies as a file in BIRD's folder, and so does, as an empty file whose
+// The newest lies as a file in BIRD's folder, with one for its sessions, and so does, as an empty file whose
 // name says it all, the approval of what is held. The folder may belong to the user
 // that BIRD runs as, who can put there what he likes: links are not followed,
 // nothing is opened that could block, and a report is read as one that may be forged,
@@ -61,6 +61,9 @@ type Report struct {
 	Quarantined []Problem `json:"quarantined,omitempty"`
 	// Sessions are those of the configuration that is live, IPv4 first, then by name.
 	Sessions []Session `json:"sessions,omitempty"`
+	// SessionsApart is set in the report's file where Sessions are in a file of their
+	// own: Write and Read see to that.
+	SessionsApart bool `json:"sessions_apart,omitempty"`
 	// Blocks are the IPAM blocks of this node.
 	Blocks []string `json:"blocks,omitempty"`
 }

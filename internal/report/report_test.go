@@ -78,6 +78,58 @@ func TestWrittenIsRead(t *testing.T) {
 	}
 }
 
+// The sessions lie in a file of their own, which is written where they change.
+func TestSessionsApart(t *testing.T) {
+	folder := t.TempDir()
+	var w Writer
+	write := func(node string, sessions ...Session) fs.FileInfo {
+		t.Helper()
+		r := &Report{Node: node, Sessions: sessions}
+		must(t, w.Write(r, folder, -1))
+		r.Format = Format
+		for _, read := range []func(string) (*Report, error){Read, ReadOwn} {
+			got, err := read(folder)
+			must(t, err)
+			if diff := cmp.Diff(r, got); diff != "" {
+				t.Error(diff)
+			}
+		}
+		info, _ := os.Stat(filepath.Join(folder, SessionsFile))
+		return info
+	}
+	one, two := Session{Name: "one", Why: "<a>"}, Session{Name: "two"}
+	if info := write("a"); info != nil {
+		t.Error("without sessions there is a file for them")
+	}
+	first := write("a", one, two)
+	if again := write("b", one, two); !os.SameFile(first, again) {
+		t.Error("the same sessions were written again")
+	}
+	if other := write("b", one); os.SameFile(first, other) {
+		t.Error("other sessions were not written")
+	}
+	write("c")
+	write("d", two)
+
+	must(t, os.Remove(filepath.Join(folder, SessionsFile)))
+	if r, err := Read(folder); err != nil || r.Node != "d" || r.Sessions != nil {
+		t.Errorf("without the sessions' file: %+v, %v", r, err)
+	}
+	must(t, os.WriteFile(filepath.Join(folder, SessionsFile), []byte("{"), 0o600))
+	if r, err := Read(folder); err == nil || !strings.Contains(err.Error(), SessionsFile) {
+		t.Errorf("with a broken sessions' file: %+v, %v", r, err)
+	}
+	must(t, os.Remove(filepath.Join(folder, SessionsFile)), os.Symlink("/etc/passwd", filepath.Join(folder, SessionsFile)))
+	if r, err := Read(folder); !errors.Is(err, foreign.ErrInTheWay) {
+		t.Errorf("with a link in its place: %+v, %v", r, err)
+	}
+	// What a program wrote that had them in the report itself can still be read.
+	must(t, os.WriteFile(filepath.Join(folder, File), []byte(`{"format":1,"sessions":[{"name":"one","why":"<a>"}]}`), 0o600))
+	if r, err := Read(folder); err != nil || !slices.Equal(r.Sessions, []Session{one}) {
+		t.Errorf("sessions in the report: %+v, %v", r, err)
+	}
+}
+
 func TestNoReport(t *testing.T) {
 	for text, want := range map[string]string{
 		"":                                     "is the disk full?",

@@ -2,6 +2,7 @@ package serve
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"io"
@@ -17,6 +18,7 @@ import (
 // Handlers are what is served.
 type Handlers struct {
 	Metrics http.Handler
+	Status  http.Handler // nil: there is none
 	// Report is where the program stands; nil before that is known. It is called
 	// from any goroutine, like Beat.
 	Report func() *report.Report
@@ -26,7 +28,10 @@ type Handlers struct {
 	MaxBeat time.Duration
 	Page    http.Handler // what / shows; nil: which paths there are
 	PProf   bool         // serve /debug/pprof
-	Log     *slog.Logger // nil: nothing is logged
+	// TLS has it serve over TLS; nil: plainly. Where it asks for client certificates,
+	// who shows none is told whether the program lives and is ready, and nothing else.
+	TLS *tls.Config
+	Log *slog.Logger // nil: nothing is logged
 }
 
 // A profile takes 30 s unless asked for more.
@@ -41,7 +46,7 @@ const (
 // many connect, it keeps 64 connections at most.
 func Serve(ctx context.Context, l net.Listener, h Handlers) error {
 	server := &http.Server{
-		Handler:           answering(h.mux(time.Now())),
+		Handler:           answering(h.trusting(h.mux(time.Now()))),
 		ConnContext:       withConn,
 		ReadHeaderTimeout: 5 * time.Second,
 		ReadTimeout:       10 * time.Second,
@@ -57,7 +62,11 @@ func Serve(ctx context.Context, l net.Listener, h Handlers) error {
 		server.WriteTimeout = profileLimit
 	}
 	served := make(chan error, 1)
-	go func() { served <- server.Serve(&limited{Listener: l, most: mostConns}) }()
+	var kept net.Listener = &limited{Listener: l, most: mostConns}
+	if h.TLS != nil {
+		kept = tls.NewListener(kept, h.TLS)
+	}
+	go func() { served <- server.Serve(kept) }()
 	select {
 	case err := <-served:
 		return fmt.Errorf("serving on %s: %w", l.Addr(), err)
@@ -82,6 +91,9 @@ func (h Handlers) mux(started time.Time) *http.ServeMux {
 	}
 	mux.Handle("GET /{$}", h.Page)
 	mux.Handle("GET /metrics", h.Metrics)
+	if h.Status != nil {
+		mux.Handle("GET /status", h.Status)
+	}
 	mux.HandleFunc("GET /livez", func(w http.ResponseWriter, _ *http.Request) { h.livez(w, started) })
 	mux.HandleFunc("GET /readyz", h.readyz)
 	if h.PProf {
@@ -96,6 +108,9 @@ func (h Handlers) mux(started time.Time) *http.ServeMux {
 
 func (h Handlers) index(w http.ResponseWriter, _ *http.Request) {
 	text := "/metrics\n/livez\n/readyz\n/readyz?verbose\n"
+	if h.Status != nil {
+		text += "/status\n"
+	}
 	if h.PProf {
 		text += "/debug/pprof/\n"
 	}
@@ -104,6 +119,18 @@ func (h Handlers) index(w http.ResponseWriter, _ *http.Request) {
 
 // livez says whether the loop turns. One that has not begun has since started.
 func (h Handlers) livez(w http.ResponseWriter, started time.Time) {
+	if still := h.stillSince(started); still > 0 {
+		answer(w, http.StatusServiceUnavailable, fmt.Sprintf("the loop has not turned for %v\n", still.Round(time.Second)))
+		return
+	}
+	answer(w, http.StatusOK, "alive\n")
+}
+
+// Still is how long the loop has not turned, where that is too long; else 0.
+func (h Handlers) Still() time.Duration { return h.stillSince(time.Now()) }
+
+// stillSince is Still, where the loop that has not begun has turned at started.
+func (h Handlers) stillSince(started time.Time) time.Duration {
 	limit := h.MaxBeat
 	if limit <= 0 {
 		limit = time.Minute
@@ -113,10 +140,9 @@ func (h Handlers) livez(w http.ResponseWriter, started time.Time) {
 		last = beat
 	}
 	if still := time.Since(last); still > limit {
-		answer(w, http.StatusServiceUnavailable, fmt.Sprintf("the loop has not turned for %v\n", still.Round(time.Second)))
-		return
+		return still
 	}
-	answer(w, http.StatusOK, "alive\n")
+	return 0
 }
 
 func answer(w http.ResponseWriter, code int, text string) {

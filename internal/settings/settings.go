@@ -255,6 +255,9 @@ func (s *Settings) complete(values Layer, around Surroundings) error {
 	if err := s.checkCalicoSockets(values); err != nil {
 		return err
 	}
+	if err := s.Watch.check(values); err != nil {
+		return err
+	}
 	host, _ := around.LookupEnv("KUBERNETES_SERVICE_HOST")
 	s.Kubernetes.InCluster = host != ""
 	if s.Datastore == "" {
@@ -302,6 +305,20 @@ func (s *Settings) completeNode(values Layer, around Surroundings) error {
 
 // InUse says whether there is an etcd to ask.
 func (e Etcd) InUse() bool { return len(e.Endpoints) > 0 || e.DiscoverySRV != "" }
+
+// check refuses certificates that nobody could be served with.
+func (w Watch) check(values Layer) error {
+	c := w.Certificates
+	switch {
+	case (c.Cert == "") != (c.Key == ""):
+		return errors.New("--listen-cert-file and --listen-key-file need each other: set both or none")
+	case c.Cert != "" && strings.HasPrefix(w.Listen, "unix:"):
+		return fmt.Errorf("%s names a socket, for which there is no TLS: leave out --listen-cert-file, or give it HOST:PORT", values["listen"].From)
+	case c.CA != "" && c.Cert == "" && w.Listen != "":
+		return fmt.Errorf("%s: client certificates take TLS: set --listen-cert-file and --listen-key-file, too", values["listen-ca-file"].From)
+	}
+	return nil
+}
 
 // checkCalicoSockets refuses sockets for Calico's tools in the place of BIRD's own,
 // which is looked for in that very place where nothing says where it is.

@@ -80,13 +80,15 @@ func (s Setting) Envs() []string {
 }
 
 // HasFlag says whether the named command has the setting's flag. Commands that
-// look at this node alone have few.
+// look at what runs have few.
 func (s Setting) HasFlag(command string) bool {
 	if s.NoFlag {
 		return false
 	}
 	if command == CommandStatus || command == CommandApprove {
-		return s.Group == GroupBIRD || s.Name == "config-file"
+		ofFleet := []string{GroupNode, GroupEtcd, GroupKubernetes, GroupTypha, GroupLog}
+		return s.Group == GroupBIRD || s.Name == "config-file" || slices.Contains(s.Commands, command) ||
+			len(s.Commands) == 0 && slices.Contains(ofFleet, s.Group)
 	}
 	return len(s.Commands) == 0 || slices.Contains(s.Commands, command)
 }
@@ -469,12 +471,27 @@ func safetySettings() []Setting {
 
 // watchSettings are about those who watch this program.
 func watchSettings() []Setting {
-	run := []string{CommandRun}
+	run, fleet := []string{CommandRun}, []string{CommandRun, CommandStatus, CommandApprove}
 	return []Setting{
 		{
 			Name: "listen", Env: "CONFD_LISTEN", Group: GroupWatch, Commands: run, Computed: "none",
-			Help: "where to serve /metrics, /livez and /readyz: HOST:PORT, or unix:PATH",
+			Help: "where to serve /metrics, /status, /livez and /readyz: HOST:PORT, or unix:PATH",
 			bind: func(s *Settings) value { return text(&s.Watch.Listen) },
+		},
+		{
+			Name: "listen-cert-file", Env: "CONFD_LISTEN_CERT_FILE", Group: GroupWatch, Commands: fleet, Computed: "none: no TLS",
+			Help: "PEM file with the certificate to serve with over TLS there, and to show to other nodes' programs",
+			bind: func(s *Settings) value { return text(&s.Watch.Certificates.Cert) },
+		},
+		{
+			Name: "listen-key-file", Env: "CONFD_LISTEN_KEY_FILE", Group: GroupWatch, Commands: fleet, Computed: "none",
+			Help: "PEM file with the key of that certificate",
+			bind: func(s *Settings) value { return text(&s.Watch.Certificates.Key) },
+		},
+		{
+			Name: "listen-ca-file", Env: "CONFD_LISTEN_CA_FILE", Group: GroupWatch, Commands: fleet, Computed: "none: whoever connects is answered",
+			Help: "PEM file with the certificates of who vouches for those that connect, and for other nodes' programs",
+			bind: func(s *Settings) value { return text(&s.Watch.Certificates.CA) },
 		},
 		{
 			Name: "pprof", Env: "CONFD_PPROF", Default: "false", Group: GroupWatch, Commands: run,
@@ -495,6 +512,11 @@ func watchSettings() []Setting {
 			Name: "ipam-metrics", Env: "CONFD_IPAM_METRICS", Default: "false", Group: GroupWatch, Commands: run,
 			Help: "metrics of the IP pools' use, for which all blocks are read; one node of a cluster is enough",
 			bind: func(s *Settings) value { return boolean(&s.Watch.IPAM) },
+		},
+		{
+			Name: "node-events", Env: "CONFD_NODE_EVENTS", Default: "false", Group: GroupWatch, Commands: run,
+			Help: "tell Kubernetes, as Events of the Node, what is held back, undone or quarantined; it takes the right to create Events in the namespace default",
+			bind: func(s *Settings) value { return boolean(&s.Watch.NodeEvents) },
 		},
 		{
 			Name: "routes-interval", Env: "CONFD_ROUTES_INTERVAL", Default: "10s", Group: GroupWatch, Commands: run,

@@ -11,6 +11,7 @@ import (
 
 	"confd/bgp"
 	"confd/internal/birds"
+	"confd/internal/certificates"
 	"confd/internal/plan"
 )
 
@@ -160,16 +161,19 @@ const (
 
 // Watch says who may watch the program, and how.
 type Watch struct {
-	Listen    string // HOST:PORT or unix:PATH; empty: nowhere
-	PProf     bool
-	Topology  bool   // the picture of the cluster
-	Sessions  bool   // metrics of each session
-	IPAM      bool   // metrics of the pools' use
-	ReadyFile string // path; empty: none
-	Ready     []Readiness
-	Routes    time.Duration // how often routes are looked at; 0: not at all
+	Listen string // HOST:PORT or unix:PATH; empty: nowhere
+	// Certificates have it serve over TLS there.
+	Certificates certificates.Files
+	PProf        bool
+	Topology     bool   // the picture of the cluster
+	Sessions     bool   // metrics of each session
+	IPAM         bool   // metrics of the pools' use
+	ReadyFile    string // path; empty: none
+	Ready        []Readiness
+	Routes       time.Duration // how often routes are looked at; 0: not at all
 	// CalicoSockets is the folder of sockets that answer Calico's own tools; empty: none.
 	CalicoSockets string
+	NodeEvents    bool // Events of the Node in Kubernetes
 }
 
 // Log is about the program's own log.

@@ -193,7 +193,7 @@ func TestGolden(t *testing.T) {
 		o := observed{now: at(1, 10, 0), report: test.report, programSeen: test.seen}
 		if test.version != "" {
 			d := daemon{name: "bird", socket: replay(t, test.version)}
-			d.ask(t.Context(), time.Minute)
+			d.ask(t.Context(), time.Minute, (*control.Client).Sessions)
 			d.socket = "/run/bird.ctl"
 			// BIRD's times have no zone: the golden files must not have this machine's.
 			d.status.LastReboot, d.status.LastReconfiguration = clock(d.status.LastReboot), clock(d.status.LastReconfiguration)

@@ -181,8 +181,9 @@ func (o observed) sessions() []Session {
 			s := o.absentSession(want)
 			for _, d := range o.birds {
 				if has, ok := found[key{d.name, want.Name}]; ok {
-					// BIRD 1.6 does not say it.
-					has.NeighborPort = cmp.Or(has.NeighborPort, want.Port)
+					// BIRD 1.6 does not say the port, and a brief list neither of them.
+					has.NeighborPort, has.NeighborAS = cmp.Or(has.NeighborPort, want.Port), cmp.Or(has.NeighborAS, want.AS)
+					has.Neighbor = cmp.Or(has.Neighbor, addr(want.Neighbor))
 					s = fromBIRD(d.name, has)
 					delete(found, key{d.name, want.Name})
 				}

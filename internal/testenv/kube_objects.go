@@ -73,15 +73,23 @@ func crdsOf(tb testing.TB, group string) []*unstructured.Unstructured {
 }
 
 // InstallRBAC gives a user exactly the rights that the manifests in
-// etc/kubernetes give to the program's service account.
-func (k *Kube) InstallRBAC(tb testing.TB, user string) {
+// etc/kubernetes give to the program's service account: those of the base, and of
+// components, by their folder (such as overlays/node-events).
+func (k *Kube) InstallRBAC(tb testing.TB, user string, components ...string) {
 	tb.Helper()
 	k.checkUser(tb, user)
-	file := filepath.Join(Root(tb), "etc", "kubernetes", "base", "rbac.yaml")
-	text, err := os.ReadFile(file)
-	if err != nil {
-		tb.Fatalf("roles of the manifests: %v", err)
+	for _, folder := range append([]string{"base"}, components...) {
+		text, err := os.ReadFile(filepath.Join(Root(tb), "etc", "kubernetes", folder, "rbac.yaml"))
+		if err != nil {
+			tb.Fatalf("roles of the manifests: %v", err)
+		}
+		k.installRoles(tb, user, text)
 	}
+}
+
+// installRoles applies roles, and binds them to a user in the place of whom they are for.
+func (k *Kube) installRoles(tb testing.TB, user string, text []byte) {
+	tb.Helper()
 	for _, o := range Objects(tb, text) {
 		switch o.GetKind() {
 		case "ClusterRole", "Role":

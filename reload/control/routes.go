@@ -113,8 +113,8 @@ func (c *Client) RoutesTo(ctx context.Context, net netip.Prefix) ([]Route, error
 	return c.routesBy(ctx, command, maxRoutes)
 }
 
-// Tells says whether BIRD tells the peer of one of its sessions of a net: what BGP
-// and the session's export filter make of its routes.
+// Tells says whether BIRD tells the peer of one of its sessions of a net. Of a session
+// that is down, or not there, BIRD does not say it: that is an error.
 func (c *Client) Tells(ctx context.Context, net netip.Prefix, session string) (bool, error) {
 	list, err := c.routesBy(ctx, fmt.Sprintf("show route %s export %s", net, session), maxRoutes)
 	return len(list) > 0, err

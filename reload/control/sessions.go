@@ -63,7 +63,9 @@ type SessionState struct {
 }
 
 // Established says that the session is up, so that routes are exchanged.
-func (s SessionState) Established() bool { return s.BGPState == "Established" }
+func (s SessionState) Established() bool { return s.BGPState == established }
+
+const established = "Established"
 
 // RouteCount counts the routes of one address family in a session.
 type RouteCount struct {
@@ -87,6 +89,24 @@ func (c *Client) SessionsBrief(ctx context.Context) ([]SessionState, error) {
 	return c.sessions(ctx, "show protocols")
 }
 
+// Established are the names of the sessions that are up, in BIRD's order: what of the
+// brief list matters most, at a part of its cost.
+func (c *Client) Established(ctx context.Context) ([]string, error) {
+	reply, err := c.protocols(ctx, "show protocols")
+	if err != nil {
+		return nil, err
+	}
+	var names []string
+	for _, line := range reply.Lines {
+		if line.Code == codeProtocol && strings.Contains(line.Text, established) {
+			if s := parseSessionRow(line.Text); s != nil && s.Established() {
+				names = append(names, s.Name)
+			}
+		}
+	}
+	return names, nil
+}
+
 func (c *Client) sessions(ctx context.Context, command string) ([]SessionState, error) {
 	reply, err := c.protocols(ctx, command)
 	if err != nil {
@@ -95,6 +115,7 @@ func (c *Client) sessions(ctx context.Context, command string) ([]SessionState, 
 	return parseSessions(reply, time.Now()), nil
 }
 
+// protocols is what BIRD answers to a command that lists protocols.
 func (c *Client) protocols(ctx context.Context, command string) (Reply, error) {
 	reply, err := c.Do(ctx, command)
 	if err == nil && reply.Code >= 8000 && reply.Code != codeNoneMatching {
@@ -161,7 +182,7 @@ func parseSessionRow(row string) *sessionParser {
 
 func isBGPState(word string) bool {
 	switch word {
-	case "Idle", "Connect", "Active", "OpenSent", "OpenConfirm", "Established", "Close", "Passive":
+	case "Idle", "Connect", "Active", "OpenSent", "OpenConfirm", established, "Close", "Passive":
 		return true
 	}
 	return false
