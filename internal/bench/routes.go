@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"fmt"
 	"io"
 	"net/netip"
@@ -10,6 +11,10 @@ import (
 	"strings"
 	"time"
 
+	"confd/bgp"
+	"confd/internal/agent"
+	"confd/internal/host"
+	"confd/internal/routes"
 	"confd/internal/testenv"
 )
 
@@ -46,6 +51,7 @@ func measureRoutes(w io.Writer, o options) error {
 		return err
 	}
 	var list []lookCost
+	var looks [2]oneLook
 	for _, m := range []struct {
 		name, interval string
 		churn          bool
@@ -56,17 +62,20 @@ func measureRoutes(w io.Writer, o options) error {
 		{"looked at, a kernel route changes each 100 ms", "10s", true},
 	} {
 		fmt.Fprintf(os.Stderr, "bench: routes: %s\n", m.name)
-		cost, err := measureLooks(o, data, m.interval, m.churn)
+		cost, one, err := measureLooks(o, data, m.interval, m.churn)
 		if err != nil {
 			return fmt.Errorf("%s: %w", m.name, err)
+		}
+		if one != nil {
+			looks = *one
 		}
 		cost.name = m.name
 		list = append(list, cost)
 	}
-	return printLooks(w, o, list)
+	return printLooks(w, o, list, looks)
 }
 
-func printLooks(w io.Writer, o options, list []lookCost) error {
+func printLooks(w io.Writer, o options, list []lookCost, looks [2]oneLook) error {
 	version, err := exec.Command(o.bird, "--version").CombinedOutput()
 	if err != nil {
 		return err
@@ -76,21 +85,26 @@ func printLooks(w io.Writer, o options, list []lookCost) error {
 	for _, c := range list {
 		fmt.Fprintf(w, "| %s | %.0f ms | %.0f ms | %d MB |\n", c.name, ms(c.bird), ms(c.confd), c.memory>>20)
 	}
+	fmt.Fprintf(w, "\n| one look | CPU time of BIRD | took |\n| --- | --- | --- |\n")
+	for i, name := range []string{"at counts", "at whole lists"} {
+		fmt.Fprintf(w, "| %s | %.0f ms | %.0f ms |\n", name, ms(looks[i].bird), ms(looks[i].took))
+	}
 	return nil
 }
 
-// measureLooks measures a minute with a fresh program and BIRD.
-func measureLooks(o options, data, interval string, churn bool) (lookCost, error) {
+// measureLooks measures a minute with a fresh program and BIRD; where nothing else
+// happens also what one look costs.
+func measureLooks(o options, data, interval string, churn bool) (lookCost, *[2]oneLook, error) {
 	c := benchCase{node: testenv.NodeName(routesNode)}
 	s := store{args: []string{"--datastore", "file", "--data", data, "--routes-interval", interval}}
 	d, err := startDaemon(o, c, s, &result{})
 	defer d.stop()
 	if err != nil {
-		return lookCost{}, err
+		return lookCost{}, nil, err
 	}
 	peer, err := startPeer(o, d)
 	if err != nil {
-		return lookCost{}, err
+		return lookCost{}, nil, err
 	}
 	defer func() {
 		_ = peer.Process.Kill() // fails only where it is gone
@@ -98,7 +112,7 @@ func measureLooks(o options, data, interval string, churn bool) (lookCost, error
 		_ = run("ip", "route", "flush", "proto", "bird") // what is left is of no use
 	}()
 	if err := await("the routes in the kernel", func() bool { return kernelHas(d) >= routesCount }); err != nil {
-		return lookCost{}, err
+		return lookCost{}, nil, err
 	}
 	time.Sleep(30 * time.Second) // what the routes have caused, with the first looks, is over
 	stop := make(chan struct{})
@@ -106,7 +120,63 @@ func measureLooks(o options, data, interval string, churn bool) (lookCost, error
 	if churn {
 		go changeKernel(stop)
 	}
-	return minuteOf(d)
+	cost, err := minuteOf(d)
+	if err != nil || churn || interval != "0s" {
+		return cost, nil, err
+	}
+	looks, err := oneByOne(d, cost.bird.Seconds()/routesFor.Seconds())
+	return cost, &looks, err
+}
+
+// oneLook is what one look costs BIRD, and how long it takes.
+type oneLook struct{ bird, took time.Duration }
+
+// lookRuns is how often BIRD is looked at, one look after the other.
+const lookRuns = 20
+
+// oneByOne measures looks at counts alone, and at whole lists, of a BIRD that by itself
+// takes that share of a CPU.
+func oneByOne(d *daemon, share float64) (looks [2]oneLook, err error) {
+	peer := testenv.NodeAddress(routesPeer)
+	family := &bgp.Family{Version: 4, Address: testenv.NodeAddress(routesNode), NormalPriority: 1024,
+		Statics:  []bgp.StaticRoute{{Net: testenv.NodeBlock(routesNode)}},
+		Export:   bgp.ExportPolicy{Blocks: []netip.Prefix{testenv.NodeBlock(routesNode)}},
+		Sessions: []bgp.Session{{Name: "Mesh_" + strings.ReplaceAll(peer.String(), ".", "_"), Neighbor: peer, Internal: true}},
+	}
+	want := routes.Want{Config: &bgp.Config{IPv4: *family}, Families: []*bgp.Family{family}, BuiltIn: true}
+	h := &host.Host{}
+	ctx, cancel := context.WithCancel(context.Background())
+	defer cancel()
+	go h.Changes.Run(ctx)
+	if err := await("the kernel's changes", func() bool { _, heard := h.Changes.Count(); return heard }); err != nil {
+		return looks, err
+	}
+	q := agent.RoutesQuestion{Socket: d.socket(), Want: want}
+	for i := range looks {
+		q.Whole = i == 1
+		began := time.Now()
+		bird, _, err := cpuTime(d.bird.Process.Pid)
+		if err != nil {
+			return looks, err
+		}
+		for range lookRuns {
+			l := h.Routes(ctx, q)
+			if l.Err != nil {
+				return looks, fmt.Errorf("looking at routes: %w", l.Err)
+			}
+			if l.Lists != nil && l.Lists.KernelErr != nil {
+				return looks, fmt.Errorf("looking at the kernel's routes: %w", l.Lists.KernelErr)
+			}
+			q.Before = l.Signature
+		}
+		after, _, err := cpuTime(d.bird.Process.Pid)
+		if err != nil {
+			return looks, err
+		}
+		took := time.Since(began)
+		looks[i] = oneLook{(after - bird - time.Duration(share*float64(took))) / lookRuns, took / lookRuns}
+	}
+	return looks, nil
 }
 
 // minuteOf is what the next minute costs.
@@ -163,10 +233,10 @@ func kernelHas(d *daemon) int {
 
 // startPeer starts the BIRD of a peer, which tells all routes.
 func startPeer(o options, d *daemon) (*exec.Cmd, error) {
-	var routes strings.Builder
-	fmt.Fprintf(&routes, "  route %s blackhole;\n", testenv.NodeBlock(routesPeer))
+	var list strings.Builder
+	fmt.Fprintf(&list, "  route %s blackhole;\n", testenv.NodeBlock(routesPeer))
 	for i, a := 0, netip.MustParseAddr("10.192.0.0"); i < routesCount; i++ {
-		fmt.Fprintf(&routes, "  route %s/26 blackhole;\n", a)
+		fmt.Fprintf(&list, "  route %s/26 blackhole;\n", a)
 		b := a.As4()
 		n := uint32(b[0])<<24 | uint32(b[1])<<16 | uint32(b[2])<<8 | uint32(b[3])
 		n += 64
@@ -179,14 +249,14 @@ protocol device {}
 protocol static {
   ipv4;
 %s}
-protocol bgp peer {
+protocol bgp everybody {
   local %s port 1790 as 64512;
   strict bind on;
   neighbor %s as 64512;
   multihop;
   ipv4 { import all; next hop keep; export filter { bgp_next_hop = %s; accept; }; };
 }
-`, here, &routes, here, there, testenv.NodeAddress(routesBehind))
+`, here, &list, here, there, testenv.NodeAddress(routesBehind))
 	if err := os.WriteFile(conf, []byte(text), 0o644); err != nil {
 		return nil, err
 	}
