@@ -74,3 +74,34 @@ func BenchmarkMemory(b *testing.B) {
 		})
 	}
 }
+
+// What an endpoint that comes or goes on this node costs, with 2,000 Services.
+func BenchmarkMemoryServices(b *testing.B) {
+	s := benchState(5000, false)
+	set(s, &backends.BGPConfiguration{Name: "default", ServiceExternalIPs: []netip.Prefix{netip.MustParsePrefix("192.0.0.0/16")}})
+	for i := range 2000 {
+		ip := netip.AddrFrom4([4]byte{192, 0, byte(i / 250), byte(1 + i%250)})
+		set(s, &backends.Service{
+			Namespace: "ns", Name: fmt.Sprint("s", i), Type: "NodePort", IPv4: true, Local: true,
+			ClusterIPs: []netip.Addr{ip}, ExternalIPs: []netip.Addr{ip},
+		})
+	}
+	slice := func(i, node int) *backends.EndpointSlice {
+		return &backends.EndpointSlice{Namespace: "ns", Name: fmt.Sprint("e", i), Service: fmt.Sprint("s", i/5), Ready: true, Nodes: []string{fmt.Sprintf("n%05d", node)}}
+	}
+	for i := range 10_000 {
+		set(s, slice(i, i%5000))
+	}
+	for name, node := range map[string]int{"here": 0, "elsewhere": 4000} {
+		b.Run(name, func(b *testing.B) {
+			b.ReportAllocs()
+			var m Memory
+			for i := 0; b.Loop(); i++ {
+				set(s, slice(9000, node+i%2))
+				if _, err := m.Compute(s, Options{Node: "n00000"}); err != nil {
+					b.Fatal(err)
+				}
+			}
+		})
+	}
+}

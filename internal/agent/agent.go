@@ -77,6 +77,8 @@ type Agent struct {
 	patrol   *patrol
 	jobs     jobs
 
+	rest rest
+
 	updates <-chan backends.Update
 	events  chan control.Event
 	done    chan any
@@ -201,6 +203,7 @@ func (a *Agent) ring(ctx context.Context, now time.Time) {
 
 // look is what the loop does whenever it turns without an event.
 func (a *Agent) look(ctx context.Context, now time.Time) {
+	a.rest.lookAt(now, a.runs.Running().ConfigOrNil())
 	a.seek(now)
 	if !a.start.resume() {
 		a.trials.look(now)

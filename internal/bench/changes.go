@@ -113,7 +113,8 @@ func compare(o options, c benchCase, s store, cases []changeCase) ([]work, error
 		return nil, err
 	}
 	list := []work{oneShots, starts, memory}
-	for _, change := range cases {
+	nothing := changeCase{"nothing, for as long as changes are watched (below, without this)", func(int) error { return nil }}
+	for _, change := range append([]changeCase{nothing}, cases...) {
 		fmt.Fprintf(os.Stderr, "bench: %s: %s\n", c.name, change.name)
 		one := work{name: change.name, unit: "ms"}
 		for run := range o.runs {
@@ -123,8 +124,20 @@ func compare(o options, c benchCase, s store, cases []changeCase) ([]work, error
 		}
 		list = append(list, one)
 	}
+	for i := range list[4:] {
+		list[4+i].less(list[3])
+	}
 	err := after.addMemory(daemons)
 	return append(list, after), err
+}
+
+// less takes off what idle costs.
+func (w *work) less(idle work) {
+	for i, costs := range w.costs {
+		for k := range costs {
+			costs[k] = max(0.1, costs[k]-medianOf(idle.costs[i]))
+		}
+	}
 }
 
 func ms(d time.Duration) float64 { return float64(d) / 1e6 }
@@ -132,8 +145,8 @@ func ms(d time.Duration) float64 { return float64(d) / 1e6 }
 func (w *work) add(program int, cost float64) { w.costs[program] = append(w.costs[program], cost) }
 
 // changeWindow is how long the CPU time of a change is counted, from before it is
-// made: what the programs do besides in that time (they look at BIRD's sessions every
-// few seconds) is a part of it.
+// made. What the programs do besides in that time (they look at BIRD's sessions every
+// few seconds) is measured by itself.
 const changeWindow = 4 * time.Second
 
 // measure makes a change that all daemons see.
@@ -160,7 +173,11 @@ func (w *work) measure(daemons []*daemon, change func() error) error {
 	return nil
 }
 
+// restAfter is how long a program is left alone before its memory is looked at.
+const restAfter = 15 * time.Second
+
 func (w *work) addMemory(daemons []*daemon) error {
+	time.Sleep(restAfter)
 	for i, d := range daemons {
 		n, err := memoryOf(d.confd.Process.Pid, "VmRSS:")
 		if err != nil {
@@ -189,5 +206,8 @@ func printWork(out io.Writer, o options, title string, list []work) {
 }
 
 func medianOf(values []float64) float64 {
+	if len(values) == 0 {
+		return 0
+	}
 	return slices.Sorted(slices.Values(values))[len(values)/2]
 }

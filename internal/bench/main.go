@@ -196,6 +196,7 @@ func silentNetwork() error {
 		{"route", "add", "10.0.0.0/8", "dev", "sink"},
 		{"addr", "add", testenv.NodeAddress(plainNode).String(), "dev", "lo"},
 		{"addr", "add", testenv.NodeAddress(reflectorNode).String(), "dev", "lo"},
+		{"addr", "add", testenv.NodeAddressV6(quietNode).String(), "dev", "lo"},
 	} {
 		if err := run("ip", args...); err != nil {
 			return err

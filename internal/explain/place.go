@@ -167,7 +167,7 @@ func (a *Asker) follow(out *PlaceAnswer, own *backends.BlockAffinity, pool *back
 	if !announced && own.CIDR.IsSingleIP() {
 		route.Interface = "cali0"
 	}
-	s, err := a.spreadOf(own.Node, route)
+	s, err := a.spreadOf(own.Node, route, "")
 	if err != nil {
 		return err
 	}

@@ -155,7 +155,7 @@ func (r routing) told(owner string, block netip.Prefix) (Source, error) {
 	if r.a.state().Nodes[owner] == nil {
 		return Source{From: "peer", Why: what, Refused: fmt.Sprintf("there is no node %q: nobody tells of it", owner), route: route}, nil
 	}
-	s, err := r.a.spreadOf(owner, route)
+	s, err := r.a.spreadOf(owner, route, r.q.Node)
 	if err != nil {
 		return Source{}, err
 	}
@@ -181,14 +181,23 @@ func (r routing) told(owner string, block netip.Prefix) (Source, error) {
 
 // whyNot says where the route is lost that a node does not have, which is called who.
 func (s *spread) whyNot(node, who string) string {
-	kind := s.alike.KindOf(node)
+	same := func(x hop) bool { return x.to == node }
+	if s.target == "" { // one of each kind stands for all
+		kind := s.alike().KindOf(node)
+		same = func(x hop) bool { return s.alike().KindOf(x.to) == kind }
+	}
 	for _, x := range s.refused {
 		switch {
-		case s.alike.KindOf(x.to) != kind:
+		case !same(x):
 		case !x.told:
 			return fmt.Sprintf("%s does not tell %s of it: %s", x.from, who, x.why)
 		default:
 			return fmt.Sprintf("%s tells of it, and is not believed: %s", x.from, x.why)
+		}
+	}
+	for _, x := range s.refused {
+		if s.passes(x.to) && s.hasSessions(node) {
+			return fmt.Sprintf("it does not get as far: %s does not tell %s of it, or is not believed: %s", x.from, x.to, x.why)
 		}
 	}
 	return "no chain of sessions leads from the block's node to " + who

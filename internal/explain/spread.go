@@ -32,15 +32,21 @@ type heard struct {
 
 // spread is how a route of one node gets to the others.
 type spread struct {
-	a         *Asker
-	net       netip.Prefix
-	alike     *bgp.Alike
+	a     *Asker
+	net   netip.Prefix
+	kinds *bgp.Alike // made where somebody asks for them
+	// target is the only node whose route matters, and near are those that have
+	// sessions with it; empty: all matter.
+	target    string
+	near      map[string]bool
 	imports   bool // some BGPFilter has import rules
 	severalAS bool
 	configs   map[string]*bgp.Config
 	heard     map[string]*heard
 	queue     []*heard
 	expanded  int
+	asked     map[string]bool // nodes that have passed it on
+	sessions  map[int]bool    // kinds of nodes: whether they have any
 	// outside are those who are told and are no nodes; refused are sessions that the
 	// route does not go by, the first of each kind of node and reason.
 	outside []hop
@@ -57,10 +63,11 @@ type takenKey struct {
 // mostExpanded bounds how many nodes pass a route on, in a cluster of many AS numbers.
 const mostExpanded = 400
 
-// spreadOf follows a route from its owner.
-func (a *Asker) spreadOf(owner string, route bgp.Route) (*spread, error) {
+// spreadOf follows a route from its owner: to all nodes or, where target is one, until
+// that one has it.
+func (a *Asker) spreadOf(owner string, route bgp.Route, target string) (*spread, error) {
 	s := &spread{
-		a: a, net: route.Net, alike: a.others.Alike(), configs: map[string]*bgp.Config{}, heard: map[string]*heard{}, seen: map[string]bool{}, taken: map[takenKey]hop{},
+		a: a, net: route.Net, target: target, near: map[string]bool{}, configs: map[string]*bgp.Config{}, heard: map[string]*heard{}, seen: map[string]bool{}, taken: map[takenKey]hop{}, asked: map[string]bool{}, sessions: map[int]bool{},
 	}
 	first := uint32(0)
 	for _, n := range a.own.Nodes() {
@@ -71,8 +78,13 @@ func (a *Asker) spreadOf(owner string, route bgp.Route) (*spread, error) {
 	for _, f := range a.state().BGPFilters {
 		s.imports = s.imports || len(f.ImportV4)+len(f.ImportV6) > 0
 	}
+	if cfg, err := s.config(target); target != "" && err == nil {
+		for _, session := range familyIn(cfg, route.Net).Sessions {
+			s.near[session.PeerNode] = true
+		}
+	}
 	s.hear(&heard{node: owner, way: []string{owner}, route: route})
-	for len(s.queue) > 0 && s.expanded < mostExpanded {
+	for len(s.queue) > 0 && s.expanded < mostExpanded && !s.done() {
 		h := s.queue[0]
 		s.queue = s.queue[1:]
 		s.expanded++
@@ -88,10 +100,32 @@ func (s *spread) hear(h *heard) {
 		return
 	}
 	s.heard[h.node] = h
-	n := s.a.state().Nodes[h.node]
-	if len(h.way) == 1 || n.ClusterID.IsValid() || s.severalAS {
+	if len(h.way) == 1 || s.passes(h.node) {
 		s.queue = append(s.queue, h)
 	}
+}
+
+// hasSessions says whether a node has sessions of the route's family at all; nodes of
+// one kind are alike in that.
+func (s *spread) hasSessions(node string) bool {
+	kind := s.alike().KindOf(node)
+	has, known := s.sessions[kind]
+	if !known {
+		cfg, err := s.config(node)
+		has = err == nil && len(familyIn(cfg, s.net).Sessions) > 0
+		s.sessions[kind] = has
+	}
+	return has
+}
+
+// done says that the route has got to where it matters.
+func (s *spread) done() bool { return s.target != "" && s.heard[s.target] != nil }
+
+func (s *spread) alike() *bgp.Alike {
+	if s.kinds == nil {
+		s.kinds = s.a.others.Alike()
+	}
+	return s.kinds
 }
 
 func (s *spread) config(node string) (*bgp.Config, error) {
@@ -119,8 +153,12 @@ func likenessOf(s *bgp.Session) likeness {
 	return likeness{s.Internal, s.RRClient, strings.Join(names, "\n")}
 }
 
-// passOn has a node tell its peers of a route that it has.
+// passOn has a node tell its peers of a route that it has, once.
 func (s *spread) passOn(h *heard) error {
+	if s.asked[h.node] {
+		return nil
+	}
+	s.asked[h.node] = true
 	cfg, err := s.config(h.node)
 	if err != nil {
 		return err
@@ -128,8 +166,7 @@ func (s *spread) passOn(h *heard) error {
 	f := familyIn(cfg, s.net)
 	p := bgp.PoliciesOf(cfg, f)
 	outcomes := map[likeness]bgp.Outcome{}
-	for i := range f.Sessions {
-		session := &f.Sessions[i]
+	for _, session := range s.inOrder(f) {
 		if session.Kind == bgp.LocalWorkloadSession || h.from != nil && session.Name == h.from.Name || session.PeerNode != "" && s.heard[session.PeerNode] != nil {
 			continue
 		}
@@ -142,8 +179,40 @@ func (s *spread) passOn(h *heard) error {
 		if err := s.tell(h, session, out); err != nil {
 			return err
 		}
+		// Who has a session with the target comes before all that is left to do.
+		if next := s.heard[session.PeerNode]; next != nil && s.near[next.node] && s.passes(next.node) && !s.done() && !s.asked[next.node] {
+			if err := s.passOn(next); err != nil {
+				return err
+			}
+		}
+		if s.done() {
+			return nil
+		}
 	}
 	return nil
+}
+
+// inOrder are a family's sessions: the one with the target first, then those with
+// who is near it.
+func (s *spread) inOrder(f *bgp.Family) []*bgp.Session {
+	var lists [3][]*bgp.Session
+	for i := range f.Sessions {
+		session, at := &f.Sessions[i], 2
+		switch {
+		case session.PeerNode == "":
+		case session.PeerNode == s.target:
+			at = 0
+		case s.near[session.PeerNode]:
+			at = 1
+		}
+		lists[at] = append(lists[at], session)
+	}
+	return slices.Concat(lists[0], lists[1], lists[2])
+}
+
+// passes says whether a node may tell others of what a peer told it.
+func (s *spread) passes(node string) bool {
+	return s.severalAS || s.a.state().Nodes[node].ClusterID.IsValid()
 }
 
 func (s *spread) tell(h *heard, session *bgp.Session, out bgp.Outcome) error {
@@ -196,11 +265,15 @@ func (s *spread) address(node string) netip.Addr {
 // receive has a peer take a route, or not. Nodes of one kind do the same with it,
 // and only those that pass it on are looked at one by one.
 func (s *spread) receive(h *heard, session *bgp.Session, x hop, told heard) error {
-	peer := s.a.state().Nodes[x.to]
 	next := &heard{node: x.to, way: append(slices.Clone(h.way), x.to), route: told.route, clusters: told.clusters}
-	passes := peer.ClusterID.IsValid() || s.severalAS
-	key := takenKey{s.alike.KindOf(x.to), x.from}
-	known, ok := s.taken[key]
+	passes := s.passes(x.to)
+	var known hop
+	var ok bool
+	if !passes && (s.target == "" || x.to == s.target) {
+		known, ok = s.taken[takenKey{s.alike().KindOf(x.to), x.from}]
+	} else if !passes { // it matters to nobody
+		return nil
+	}
 	if !passes && !ok && !s.imports && !session.Reason.Reverse && session.Kind == bgp.MeshSession {
 		known, ok = hop{taken: true}, true
 	}
@@ -210,7 +283,9 @@ func (s *spread) receive(h *heard, session *bgp.Session, x hop, told heard) erro
 			return err
 		}
 		next.from, known = end, taken
-		s.taken[key] = known
+		if !passes {
+			s.taken[takenKey{s.alike().KindOf(x.to), x.from}] = known
+		}
 	}
 	if x.taken, x.why = known.taken, known.why; x.taken {
 		s.hear(next)
@@ -247,7 +322,10 @@ func (s *spread) otherEnd(x hop, h *heard) (*bgp.Session, hop, error) {
 }
 
 func (s *spread) refuse(x hop) {
-	key := fmt.Sprint(x.from, s.alike.KindOf(x.to), x.why)
+	key := fmt.Sprint(x.from, x.to, x.why)
+	if s.target == "" {
+		key = fmt.Sprint(x.from, s.alike().KindOf(x.to), x.why)
+	}
 	if !s.seen[key] {
 		s.seen[key] = true
 		s.refused = append(s.refused, x)

@@ -108,9 +108,14 @@ func DualMesh(n int) *Cluster {
 func DualNodeObjects(i int, labels map[string]string) []Object {
 	objects := nodeObjects(i, labels, "")
 	spec := objects[0].Spec.(NodeSpec)
-	spec.BGP.IPv6Address = fmt.Sprintf("2001:db8::%x/64", i+1)
+	spec.BGP.IPv6Address = NodeAddressV6(i).String() + "/64"
 	objects[0].Spec = spec
 	return objects
+}
+
+// NodeAddressV6 is the IPv6 address of node i of a DualMesh.
+func NodeAddressV6(i int) netip.Addr {
+	return netip.MustParseAddr(fmt.Sprintf("2001:db8::%x", i+1))
 }
 
 // Block is an additional block of node i, the k-th.
