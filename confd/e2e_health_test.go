@@ -1,16 +1,24 @@
 package main_test
 
 import (
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/x509"
+	"encoding/pem"
 	"errors"
+	"math/big"
 	"net"
 	"net/http"
 	"os"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"sync"
 	"syscall"
 	"testing"
+	"time"
 
 	"confd/internal/testenv"
 )
@@ -183,6 +191,61 @@ func testProbes(t *testing.T, confd string) {
 			}
 		})
 	}
+}
+
+// testListenTLS has the program of a node serve over TLS, and asked for how it stands.
+func testListenTLS(t *testing.T, confd string) {
+	r := newRig(t, confd, oldBIRD)
+	r.useFiles([]object{{kind: "Node", name: self, spec: `{"bgp":{"ipv4Address":"127.0.0.1/32"}}`}})
+	cert, key := selfSigned(t, self)
+	r.env["CONFD_LISTEN_CERT_FILE"], r.env["CONFD_LISTEN_KEY_FILE"], r.env["CONFD_LISTEN_CA_FILE"] = cert, key, cert
+	c := r.start("--listen", "127.0.0.1:0")
+	c.awaitOutput("serving metrics and probes", "tls=true")
+	line := linesWith(c.output(), "serving metrics and probes")[0]
+	port := regexp.MustCompile(`listen=127\.0\.0\.1:([0-9]+)`).FindStringSubmatch(line)[1]
+	ask := []string{"status", "--all-nodes", "--port", port}
+	testenv.Eventually(t, patience, "the program to say that BIRD is not there", func() bool {
+		got := r.once(ask...)
+		return got.code == 1 && strings.Contains(got.stdout, self+"  127.0.0.1  no BIRD")
+	})
+	delete(r.env, "CONFD_LISTEN_CERT_FILE")
+	delete(r.env, "CONFD_LISTEN_KEY_FILE")
+	if got := r.once(ask...); got.code != 1 || !strings.Contains(got.stdout, "it wants a client certificate") {
+		t.Errorf("without a certificate: %d\n%s%s", got.code, got.stdout, got.stderr)
+	}
+	delete(r.env, "CONFD_LISTEN_CA_FILE")
+	if got := r.once(ask...); got.code != 1 || !strings.Contains(got.stdout, "it takes TLS only") {
+		t.Errorf("without TLS: %d\n%s%s", got.code, got.stdout, got.stderr)
+	}
+	r.once("--listen", "127.0.0.1:0", "--listen-cert-file", key, "--listen-key-file", key).want(t, 2, "--listen-cert-file", key)
+	c.stop()
+}
+
+// selfSigned makes a certificate for a name, which vouches for itself, and its key.
+func selfSigned(t *testing.T, name string) (cert, key string) {
+	t.Helper()
+	private, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	template := &x509.Certificate{
+		SerialNumber: big.NewInt(1), DNSNames: []string{name}, NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(time.Hour),
+		IsCA: true, BasicConstraintsValid: true,
+	}
+	der, err := x509.CreateCertificate(rand.Reader, template, template, &private.PublicKey, private)
+	if err != nil {
+		t.Fatal(err)
+	}
+	text, err := x509.MarshalPKCS8PrivateKey(private)
+	if err != nil {
+		t.Fatal(err)
+	}
+	dir := t.TempDir()
+	writeTree(t, dir, map[string]string{
+		"cert": string(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der})),
+		"key":  string(pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: text})),
+	})
+	return filepath.Join(dir, "cert"), filepath.Join(dir, "key")
 }
 
 func testBadListen(t *testing.T, confd string) {

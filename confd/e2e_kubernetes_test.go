@@ -22,6 +22,7 @@ func TestEndToEndKubernetes(t *testing.T) {
 		scenario{"live", testKubernetesLive},
 		scenario{"beside etcd", testKubernetesBesideEtcd},
 		scenario{"outages", testKubernetesOutages},
+		scenario{"events of the node", testNodeEvents},
 	)
 }
 
@@ -118,6 +119,30 @@ func (r *rig) awaitMeshGone() {
 	testenv.Eventually(r.t, patience, "the mesh to be gone", func() bool {
 		return !slices.ContainsFunc(r.sessions(), func(s string) bool { return strings.HasPrefix(s, "Mesh_") })
 	})
+}
+
+// testNodeEvents has Kubernetes told of what is quarantined, as soon as the program may
+// tell it.
+func testNodeEvents(t *testing.T, confd string) {
+	r := newKubeRig(t, confd, groupV1, 2)
+	files := ownTemplates(oldBIRD)
+	files["templates/main"] = strings.Replace(files["templates/main"], "  multihop;\n", fmt.Sprintf("  multihop;{{if eq .AS %d}} and what no BIRD takes{{end}}\n", badAS), 1)
+	r.useTemplates(files)
+	r.env["CONFD_NODE_EVENTS"] = "true"
+	c := r.start()
+	r.awaitFiles()
+	r.startBirds()
+	r.apply(r.calico(routerPeer(1, badAS)))
+	c.awaitOutput("level=WARN", "not told of this as an Event", "403")
+	r.kube.InstallRBAC(t, kubeUser, "overlays/node-events")
+	r.apply(r.calico(routerPeer(2, badAS)))
+	testenv.Eventually(t, patience, "an Event of the Node", func() bool {
+		return strings.Contains(r.kube.Kubectl(t, "describe", "node", self), "BGPPeer router-2 is left out")
+	})
+	if text := r.kube.Kubectl(t, "get", "events", "--all-namespaces"); strings.Contains(text, "router-1") {
+		t.Errorf("what could not be told is told later:\n%s", text)
+	}
+	c.stop()
 }
 
 // Services in the API server.

@@ -42,6 +42,7 @@ func TestEndToEnd(t *testing.T) {
 		scenario{"sockets for calicoctl", testCalicoSockets},
 		scenario{"picture of the cluster", testTopologyPage},
 		scenario{"probes", testProbes},
+		scenario{"TLS", testListenTLS},
 		scenario{"bad addresses to listen on", testBadListen},
 		scenario{"exit codes", testExitCodes},
 		scenario{"strict", testStrict},

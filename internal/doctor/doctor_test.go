@@ -117,6 +117,10 @@ func nodeFaults() []fault {
 		{code: "listens-everywhere", replace: []string{"asNumber: 64512,", "asNumber: 64512, bindMode: NodeIP,", "filters: [f]", "filters: [f], sourceAddress: None"}},
 		{code: "router-id-from-name", replace: []string{"{ipv4Address: 10.0.0.1/24}", "{ipv4Address: 10.0.0.1/24, ipv6Address: 'fd00::1/64'}", "{ipv4Address: 10.0.0.3/24}", "{ipv6Address: 'fd00::3/64'}"}},
 		{code: "large-mesh", more: strings.TrimSuffix(many.String(), "---\n")},
+		{code: "service-outside-ranges", more: `
+{apiVersion: v1, kind: Service, metadata: {name: shop, namespace: web}, spec: {type: LoadBalancer, clusterIP: 10.97.0.7, clusterIPs: [10.97.0.7], externalTrafficPolicy: Local}}
+---
+{apiVersion: discovery.k8s.io/v1, kind: EndpointSlice, metadata: {name: shop-1, namespace: web, labels: {kubernetes.io/service-name: shop}}, addressType: IPv4, endpoints: [{addresses: [10.128.0.2], nodeName: node-1}]}`},
 	}
 }
 

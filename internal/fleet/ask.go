@@ -25,7 +25,7 @@ import (
 // Target is a node to ask.
 type Target struct {
 	Name      string
-	Addresses []netip.Addr // the first that answers counts
+	Addresses []netip.Addr // the first one is asked a moment before the others; what answers first counts
 }
 
 // Targets are the nodes of a cluster, by name.
@@ -100,15 +100,44 @@ func (a Asker) Ask(ctx context.Context, targets []Target) []Node {
 	return nodes
 }
 
+// headStart is for how long the first address of a node may answer alone.
+const headStart = 500 * time.Millisecond
+
+// answer is what came of asking one of a node's addresses.
+type answer struct {
+	first   bool // it is the node's first
+	summary *Summary
+	err     error
+}
+
+// node asks a node at its addresses. The first answer counts, and where there is none
+// what is wrong with the first address.
 func (a Asker) node(ctx context.Context, t Target) Node {
 	n := Node{Name: t.Name, Addresses: t.Addresses, State: Silent, What: "it has no address in the datastore"}
-	for _, addr := range t.Addresses {
-		s, err := a.ask(ctx, t.Name, addr)
-		if err == nil {
-			n.Summary, n.State, n.What = s, s.State(), s.What()
+	var asked sync.WaitGroup
+	defer asked.Wait()
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	answers := make(chan answer, len(t.Addresses))
+	for i, addr := range t.Addresses {
+		asked.Go(func() {
+			select {
+			case <-time.After(time.Duration(i) * headStart):
+			case <-ctx.Done():
+			}
+			s, err := a.ask(ctx, t.Name, addr)
+			answers <- answer{i == 0, s, err}
+		})
+	}
+	for range t.Addresses {
+		got := <-answers
+		switch {
+		case got.err == nil:
+			n.Summary, n.State, n.What = got.summary, got.summary.State(), got.summary.What()
 			return n
+		case got.first:
+			n.What = got.err.Error()
 		}
-		n.What = err.Error()
 	}
 	return n
 }

@@ -18,7 +18,7 @@ const Path = "/status"
 // BIRD is asked no more often than that.
 const (
 	keepAnswer = 2 * time.Second
-	birdLimit  = 2 * time.Second
+	birdLimit  = 3 * time.Second
 )
 
 // Source is what a program knows of itself. Its functions are called from any goroutine.
