@@ -71,7 +71,9 @@ func atOnce() int {
 // Asker asks nodes.
 type Asker struct {
 	Port    uint16
-	Timeout time.Duration // for each address of a node; 0: 4 s
+	// Timeout is for each address of a node, half of it for connecting: the rest is
+	// BIRD's; 0: 4 s.
+	Timeout time.Duration
 	// TLS is certificates.Files.Client; nil: they are asked plainly.
 	TLS *tls.Config
 }
@@ -99,9 +101,6 @@ func (a Asker) Ask(ctx context.Context, targets []Target) []Node {
 	workers.Wait()
 	return nodes
 }
-
-// dialTimeout is how long connecting may take: the rest of an Asker's Timeout is BIRD's.
-const dialTimeout = 2 * time.Second
 
 // headStart is for how long the first address of a node may answer alone.
 const headStart = 500 * time.Millisecond
@@ -149,7 +148,7 @@ func (a Asker) ask(ctx context.Context, name string, addr netip.Addr) (*Summary,
 	ctx, cancel := context.WithTimeout(ctx, a.Timeout)
 	defer cancel()
 	// A connection is used once: none is kept for a fleet of thousands.
-	dialer := &net.Dialer{Timeout: dialTimeout}
+	dialer := &net.Dialer{Timeout: a.Timeout / 2}
 	transport := &http.Transport{DialContext: dialer.DialContext, DisableKeepAlives: true, MaxResponseHeaderBytes: 16 << 10}
 	u := url.URL{Scheme: "http", Host: net.JoinHostPort(addr.String(), strconv.Itoa(int(a.Port))), Path: Path}
 	if a.TLS != nil {
