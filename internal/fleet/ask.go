@@ -70,7 +70,7 @@ func atOnce() int {
 
 // Asker asks nodes.
 type Asker struct {
-	Port    uint16
+	Port uint16
 	// Timeout is for each address of a node, half of it for connecting: the rest is
 	// BIRD's; 0: 4 s.
 	Timeout time.Duration
