@@ -240,7 +240,7 @@ func gainedAndLost[T any, K comparable](old, new []T, key func(T) K) (gained, lo
 func sameKernel(old, new *Family) bool {
 	a, b := old.Kernel, new.Kernel
 	crosses := func(r PoolRoutes) bool { return r.Action == PoolCrossSubnet }
-	return old.NormalPriority == new.NormalPriority &&
+	return old.NormalPriority == new.NormalPriority && old.PreferMoved == new.PreferMoved &&
 		slices.Equal(a.RejectServices, b.RejectServices) && slices.Equal(a.RejectNextHops, b.RejectNextHops) &&
 		slices.EqualFunc(a.Pools, b.Pools, func(x, y PoolRoutes) bool { return x.CIDR == y.CIDR && x.Action == y.Action }) &&
 		(old.Subnet == new.Subnet || !slices.ContainsFunc(b.Pools, crosses))

@@ -25,6 +25,7 @@ const (
 	CodeListensEverywhere backends.Code = "listens-everywhere"
 	CodeRouterIDFromName  backends.Code = "router-id-from-name"
 	CodeLargeMesh         backends.Code = "large-mesh"
+	CodeServiceOutside    backends.Code = "service-outside-ranges"
 )
 
 // Codes explains the codes of this package.
@@ -109,6 +110,11 @@ func Codes() []backends.CodeInfo {
 			Code: CodeLargeMesh, Says: "the node-to-node mesh has more than 100 nodes: route reflectors would spare each node most of its sessions",
 			Means: "It works, and costs.",
 			Do:    "See Calico's documentation on route reflectors.", Advice: true,
+		},
+		{
+			Code: CodeServiceOutside, Says: "its cluster IP 10.200.0.1 is announced, though it lies in none of the ranges of serviceClusterIPs",
+			Means: "As in Calico, a Service with externalTrafficPolicy Local has all its cluster IPs announced, once a range is named at all.",
+			Do:    "Name its range, too, or have the peer filter what it takes.",
 		},
 	}
 }

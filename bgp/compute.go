@@ -50,6 +50,8 @@ type Options struct {
 	// RequirePasswords leaves sessions out whose password is not there, which
 	// otherwise go without one, as in Calico.
 	RequirePasswords bool
+	// LiveMigration says that workloads move while they run: see Family.PreferMoved.
+	LiveMigration bool
 	// RestartWait is how long a BIRD that starts into a graceful restart waits for
 	// its sessions, rounded up to seconds; 0: as long as BIRD does by itself.
 	RestartWait time.Duration
@@ -214,7 +216,7 @@ func (c *computer) family(version int, priority *uint32) Family {
 	own := addressOf(c.me, version)
 	f := Family{
 		Version: version, Address: own.Addr, Subnet: own.Subnet,
-		ListenPort: c.listenPort(c.me), NormalPriority: defaultPriority,
+		ListenPort: c.listenPort(c.me), NormalPriority: defaultPriority, PreferMoved: c.options.LiveMigration,
 	}
 	if priority != nil {
 		f.NormalPriority = *priority

@@ -69,7 +69,7 @@ func (c *computer) neededAddresses(f *Family) []needed {
 // covered is the first address that a blackhole for net would cut off.
 func covered(f *Family, net netip.Prefix, all []needed) (needed, bool) {
 	near := f.Subnet.IsValid() && net.Bits() <= f.Subnet.Bits()
-	service := slices.ContainsFunc(f.Kernel.RejectServices, func(s netip.Prefix) bool { return within(net, s) })
+	service := f.Kernel.rejectsService(net)
 	i, _ := slices.BinarySearchFunc(all, net.Addr(), func(n needed, a netip.Addr) int { return n.address.Compare(a) })
 	for ; i < len(all) && net.Contains(all[i].address); i++ {
 		if n := all[i]; (!near || !f.Subnet.Contains(n.address)) && (!service || !n.datastore) {

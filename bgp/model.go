@@ -81,6 +81,9 @@ type Family struct {
 	Kernel KernelPolicy
 	// NormalPriority is the metric of routes that nobody prefers or avoids.
 	NormalPriority uint32
+	// PreferMoved: a workload that has moved here, as the metric of its route says, is
+	// better than what peers still tell of it.
+	PreferMoved bool
 }
 
 // SessionKind is where a session comes from, and the start of its name.
@@ -254,6 +257,10 @@ type Advertisement struct {
 type KernelPolicy struct {
 	// RejectServices are the advertised service ranges.
 	RejectServices []netip.Prefix
+	// RejectBlackholes are the other service addresses that this node advertises: a
+	// blackhole in the kernel would take them from the node's own processes. Routes
+	// to them that have a next hop are another node's, and lead somewhere.
+	RejectBlackholes []netip.Prefix
 	// RejectNextHops are nodes that WireGuard reaches.
 	RejectNextHops []netip.Addr
 	// Pools say who programs the routes of each pool, sorted by CIDR.

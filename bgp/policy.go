@@ -29,6 +29,7 @@ func (c *computer) staticsAndPolicies() {
 		f.Export.RejectTunnel = !programs.ipip
 		f.Export.Communities = filter(c.advertisements(), func(a Advertisement) bool { return ofFamily(a.CIDR) })
 		f.Kernel.RejectServices = sortedPrefixes(filter(ranges.routes(), ofFamily))
+		f.Kernel.RejectBlackholes = f.Kernel.otherServices(f.Export.Services)
 		if c.me.ClusterID.IsValid() {
 			f.Export.ReflectedServices = sortedPrefixes(filter(slices.Concat(ranges.loadBalancer, ranges.external), ofFamily))
 		}
@@ -41,6 +42,23 @@ func (c *computer) staticsAndPolicies() {
 		}
 	}
 	c.compareWithFelix(pools, programs)
+}
+
+// otherServices are the nets of service routes that lie in none of the ranges which
+// are kept from the kernel as a whole, sorted.
+func (k *KernelPolicy) otherServices(routes []StaticRoute) []netip.Prefix {
+	var nets []netip.Prefix
+	for _, r := range routes {
+		if !k.rejectsService(r.Net) {
+			nets = append(nets, r.Net)
+		}
+	}
+	return nets
+}
+
+// rejectsService says whether net is kept from the kernel as a service address.
+func (k *KernelPolicy) rejectsService(net netip.Prefix) bool {
+	return slices.ContainsFunc(k.RejectServices, func(s netip.Prefix) bool { return within(net, s) }) || slices.Contains(k.RejectBlackholes, net)
 }
 
 // comparePools puts the most specific first, so that of pools that overlap its

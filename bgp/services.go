@@ -67,6 +67,7 @@ func (c *computer) serviceRoutes(ranges serviceRanges) []StaticRoute {
 		}
 		if why := c.whyAdvertised(s, ranges, endpoints[key]); why != "" {
 			advertise(serviceAddresses(s, ranges), Reason{Object: key, Text: fmt.Sprintf("Service %s/%s: %s", s.Namespace, s.Name, why)})
+			c.outsideRanges(s, ranges.cluster)
 		}
 	}
 	out := make([]StaticRoute, 0, len(routes))
@@ -75,6 +76,16 @@ func (c *computer) serviceRoutes(ranges serviceRanges) []StaticRoute {
 	}
 	slices.SortFunc(out, func(a, b StaticRoute) int { return comparePrefixes(a.Net, b.Net) })
 	return out
+}
+
+// outsideRanges reports cluster IPs that are advertised, as Calico does, though no
+// range that is named holds them.
+func (c *computer) outsideRanges(s *backends.Service, ranges []netip.Prefix) {
+	for _, a := range s.ClusterIPs {
+		if len(ranges) > 0 && !lyingIn(ranges)(a) {
+			c.problem(s.ResourceKey(), CodeServiceOutside, false, "its cluster IP %s is announced, though it lies in none of the ranges of serviceClusterIPs", a)
+		}
+	}
 }
 
 func (c *computer) advertiseRanges(r serviceRanges, advertise func([]netip.Prefix, Reason)) {
@@ -156,13 +167,15 @@ func serviceAddresses(s *backends.Service, r serviceRanges) []netip.Prefix {
 			}
 		}
 	}
-	lyingIn := func(ranges []netip.Prefix) func(netip.Addr) bool {
-		return func(a netip.Addr) bool {
-			return slices.ContainsFunc(ranges, func(p netip.Prefix) bool { return p.Contains(a) })
-		}
-	}
 	add(s.ClusterIPs, func(netip.Addr) bool { return len(r.cluster) > 0 })
 	add(s.ExternalIPs, lyingIn(r.external))
 	add(s.LoadBalancerIPs, lyingIn(r.loadBalancer))
 	return out
+}
+
+// lyingIn says of an address whether one of the ranges holds it.
+func lyingIn(ranges []netip.Prefix) func(netip.Addr) bool {
+	return func(a netip.Addr) bool {
+		return slices.ContainsFunc(ranges, func(p netip.Prefix) bool { return p.Contains(a) })
+	}
 }

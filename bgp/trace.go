@@ -215,6 +215,10 @@ func (p Policies) toKernel(r *Route, t *trace, out *Outcome) bool {
 			return false
 		}
 	}
+	if r.leadsNowhere() && slices.Contains(k.RejectBlackholes, r.Net) {
+		t.end(backends.Key{}, "a service address, which the node's own processes use, too", false)
+		return false
+	}
 	p.kernelMetric(r, out)
 	if r.NextHop.IsValid() && slices.Contains(k.RejectNextHops, r.NextHop) {
 		t.end(backends.Key{}, "its next hop "+r.NextHop.String()+" is a node that WireGuard reaches", false)
@@ -230,6 +234,11 @@ func (p Policies) toKernel(r *Route, t *trace, out *Outcome) bool {
 	}
 	t.end(backends.Key{}, "in no pool", true)
 	return true
+}
+
+// leadsNowhere says whether it is a static route of this node's, without a way.
+func (r Route) leadsNowhere() bool {
+	return r.Session == "" && r.Interface == "" && !r.NextHop.IsValid()
 }
 
 // kernelMetric gives a route that a peer told its metric.

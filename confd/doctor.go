@@ -42,7 +42,11 @@ func (p program) doctorCommand() *cobra.Command {
 		if !slices.Contains([]string{string(doctor.Error), string(doctor.Warning)}, failOn) {
 			return nil, settings.Error{Err: fmt.Errorf("--fail-on: %q: expected error or warning", failOn)}
 		}
-		report, err := examine(ctx, s, ignore)
+		ignored, err := doctor.Ignored(ignore)
+		if err != nil {
+			return nil, settings.Error{Err: fmt.Errorf("--ignore: %w", err)}
+		}
+		report, err := examine(ctx, s, ignored)
 		if err != nil {
 			return nil, err
 		}
@@ -64,7 +68,7 @@ func verdict(r *doctor.Report, failOn string) error {
 	return nil
 }
 
-func examine(ctx context.Context, s settings.Settings, ignore []string) (*doctor.Report, error) {
+func examine(ctx context.Context, s settings.Settings, ignore map[string]bool) (*doctor.Report, error) {
 	log := newLogger(s.Log)
 	state, err := wholeState(ctx, s, log)
 	if err != nil {

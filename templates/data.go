@@ -201,14 +201,16 @@ func dataFunctions() map[string]any {
 		"interfaces":   interfacePatterns,
 		"communityAdd": communityAdd,
 		"preferenceOf": func(priority uint32) int64 { return maxPreference - int64(priority) },
-		"addressSet":   addressSet,
+		"addressSet":   set[netip.Addr],
+		"prefixSet":    set[netip.Prefix],
 	}
 }
 
-func addressSet(addresses []netip.Addr) string {
-	texts := make([]string, len(addresses))
-	for i, a := range addresses {
-		texts[i] = a.String()
+// set is a set of BIRD's.
+func set[T fmt.Stringer](members []T) string {
+	texts := make([]string, len(members))
+	for i, m := range members {
+		texts[i] = m.String()
 	}
 	return "[ " + strings.Join(texts, ", ") + " ]"
 }

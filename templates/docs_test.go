@@ -327,6 +327,7 @@ func functionHelp() map[string][2]string {
 		"eachSession": {"NAME FAMILY", "writes all sessions of a family, each with the template of that name, whose `.` is a [Session](#session). " +
 			"What it wrote of a session stays as it is until the session changes, unless it asks for keys or the environment"},
 		"addressSet": {"LIST", "a set of addresses, as BIRD writes it"},
+		"prefixSet":  {"LIST", "the same of networks"},
 
 		"getenv":     {"NAME [DEFAULT]", "an environment variable, or the default where it is empty; NODENAME is always there"},
 		"fileExists": {"PATH", "whether there is a file or folder"},

@@ -73,6 +73,7 @@ type Agent struct {
 	care     *care
 	conduct  *conductor
 	trials   trials
+	upkeep   *upkeep
 	patrol   *patrol
 	jobs     jobs
 
@@ -119,10 +120,11 @@ func newAgent(ctx context.Context, g *errgroup.Group, o Options) *Agent {
 	}
 	conduct := &conductor{installer: &installer{outcomes}, planner: o.Planner, jobs: jobs}
 	conduct.journal.templatesKept(d.edition)
+	keep := &upkeep{desk: d, jobs: jobs, listen: map[string]*chore{}, said: map[string]string{}, heard: map[string]Heard{}}
 	patrol := &patrol{desk: d, jobs: jobs, sets: map[string]*routes.Patrol{}, refused: map[string]string{}}
 	return &Agent{
-		desk: d, opts: o, observer: observer, start: start, care: care, conduct: conduct, trials: trials{conduct}, jobs: jobs, patrol: patrol,
-		reporter: &reporter{outcomes: outcomes, start: start, patrol: patrol, program: o.Program, began: now},
+		desk: d, opts: o, observer: observer, start: start, care: care, conduct: conduct, trials: trials{conduct}, jobs: jobs, patrol: patrol, upkeep: keep,
+		reporter: &reporter{outcomes: outcomes, start: start, patrol: patrol, upkeep: keep, program: o.Program, began: now},
 		events:   make(chan control.Event, 8), done: done,
 	}
 }
@@ -213,6 +215,7 @@ func (a *Agent) look(ctx context.Context, now time.Time) {
 	a.care.approvals(now)
 	a.care.retellUnasked(now)
 	a.care.verify(now)
+	a.upkeep.look(now)
 	if a.conduct.isTimeToSurvey(now, a.conduct.after.watch.Watching()) {
 		a.jobs.survey(a.runs.InUse(), false)
 	}
@@ -328,6 +331,10 @@ func (a *Agent) came(now time.Time, event any) {
 		a.conduct.surveyed(now, e)
 	case searched:
 		a.conduct.searched(now, e)
+	case networksKept:
+		a.upkeep.kept(now, e)
+	case listened:
+		a.upkeep.listened(now, e)
 	case explained:
 		a.conduct.after.explained(e)
 	case routesSeen:

@@ -16,6 +16,7 @@ import (
 	"confd/bgp"
 	"confd/internal/birds"
 	"confd/internal/guard"
+	"confd/internal/onlink"
 	"confd/internal/report"
 	"confd/internal/routes"
 	"confd/reload"
@@ -171,6 +172,14 @@ func (w *fakeWorld) Survey(ctx context.Context, socket string, whole bool) ([]gu
 		return seen, nil, nil
 	}
 	return seen, w.routes, nil
+}
+
+func (w *fakeWorld) Networks(context.Context, string, []string) ([]onlink.Change, error) {
+	return nil, nil
+}
+
+func (w *fakeWorld) Listen(context.Context, string, []string, map[string]netip.AddrPort) (Heard, error) {
+	return Heard{}, nil
 }
 
 func (w *fakeWorld) Local() []netip.Addr { return w.addresses }

@@ -154,25 +154,27 @@ func (j jobs) survey(sets []reload.Set, whole bool) {
 }
 
 // routesSeen is what a look at the routes of a set's BIRD has shown, which should have
-// what candidate says.
+// what config says.
 type routesSeen struct {
-	set       string
-	candidate *plan.Candidate
-	verdict   routes.Verdict
-	took      time.Duration
+	set     string
+	config  *bgp.Config
+	verdict routes.Verdict
+	took    time.Duration
 }
 
 // routesSet is what is looked at: the BIRD of a set, the address families that are its,
 // and what it should have.
 type routesSet struct {
-	set       reload.Set
-	families  []*bgp.Family
-	candidate *plan.Candidate
+	set      reload.Set
+	families []*bgp.Family
+	config   *bgp.Config
+	state    *backends.State
+	builtIn  bool // the templates are the program's own
 }
 
 // question asks of the routes of a set.
 func (r routesSet) question() RoutesQuestion {
-	want := routes.WantOf(r.candidate.Config, r.candidate.State, r.families, r.candidate.Templates.BuiltIn)
+	want := routes.WantOf(r.config, r.state, r.families, r.builtIn)
 	return RoutesQuestion{Socket: r.set.Daemon.Socket, Want: want, Whole: true}
 }
 
@@ -186,7 +188,7 @@ func (j jobs) routes(r routesSet, p *routes.Patrol, now time.Time) {
 		q := r.question()
 		q.Whole, q.Before, q.Turn = whole, signature, turn
 		l := j.world.Routes(ctx, q)
-		return routesSeen{r.set.Name, r.candidate, routes.Judge(q.Want, l, before), l.Took}
+		return routesSeen{r.set.Name, r.config, routes.Judge(q.Want, l, before), l.Took}
 	})
 }
 

@@ -58,7 +58,7 @@ func (p *patrol) all() []routesSet {
 	var list []routesSet
 	for _, s := range c.Sets {
 		if families := p.families(s, c); hasDaemon(s) && len(families) > 0 {
-			list = append(list, routesSet{s, families, c})
+			list = append(list, routesSet{s, families, c.Config, c.State, c.Templates.BuiltIn})
 		}
 	}
 	return list
@@ -88,7 +88,7 @@ func (p *patrol) hurry(now time.Time, set string) { p.of(set).Hurry(now) }
 // configuration is in use.
 func (p *patrol) seen(now time.Time, e routesSeen) {
 	of := p.of(e.set)
-	if p.candidate() != e.candidate {
+	if p.inPlace() != e.config {
 		of.Dropped(now)
 		return
 	}

@@ -21,6 +21,7 @@ import (
 	"confd/internal/birds"
 	"confd/internal/guard"
 	"confd/internal/inbox"
+	"confd/internal/onlink"
 	"confd/internal/report"
 	"confd/internal/routes"
 	"confd/reload"
@@ -68,6 +69,13 @@ type World interface {
 	// Watch sends an event whenever the BIRD of a control socket comes or goes,
 	// until ctx ends.
 	Watch(ctx context.Context, socket string, out chan<- control.Event)
+	// Networks has the BIRD of a control socket keep the IPv6 networks of interfaces
+	// whose names match BIRD's patterns, and says what was done for that.
+	Networks(ctx context.Context, socket string, patterns []string) ([]onlink.Change, error)
+	// Listen has a BIRD take up the sessions again that it could not listen for, where
+	// the way is free. siblings are the sockets of all of the node's BIRDs, at is where
+	// it listens for each session.
+	Listen(ctx context.Context, socket string, siblings []string, at map[string]netip.AddrPort) (Heard, error)
 	// Run runs reload commands.
 	Run(ctx context.Context, commands []string) error
 	// Approved says whether what has that token was approved in BIRD's folder, and

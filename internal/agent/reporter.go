@@ -22,6 +22,7 @@ import (
 type reporter struct {
 	*outcomes
 	start   *startup
+	upkeep  *upkeep
 	patrol  *patrol
 	program string // the version
 	began   time.Time
@@ -154,6 +155,7 @@ func (p *reporter) sets() []report.Set {
 		if row.State != control.Absent.String() {
 			row.RestartNeeded = p.restartNeeded(s.Name, of.BIRD.Started())
 		}
+		row.GivenUp = p.upkeep.report(s.Name)
 		list = append(list, row)
 	}
 	return list
@@ -269,6 +271,9 @@ func (p *reporter) notConfirmed(s report.Set) []string {
 	away := []string{control.Absent.String(), control.Hung.String(), control.Restarting.String()}
 	if slices.Contains(away, s.State) {
 		list = append(list, "set "+s.Name+": BIRD is "+s.State)
+	}
+	if s.GivenUp != nil {
+		list = append(list, "set "+s.Name+": "+s.GivenUp.String())
 	}
 	return list
 }

@@ -7,7 +7,6 @@ import (
 
 	"confd/backends"
 	"confd/bgp"
-	"confd/internal/settings"
 )
 
 // Code is a kind of finding.
@@ -77,15 +76,15 @@ func Number(name backends.Code) string {
 	return ""
 }
 
-// ignored are the numbers of codes by numbers or names.
-func ignored(list []string) (map[string]bool, error) {
-	out := map[string]bool{}
+// Ignored reads codes, numbers or names, for Question.Ignore.
+func Ignored(list []string) (map[string]bool, error) {
+	codes, out := Codes(), map[string]bool{}
 	for _, text := range list {
-		i := slices.IndexFunc(Codes(), func(c Code) bool { return strings.EqualFold(c.ID, text) || string(c.Name) == text })
+		i := slices.IndexFunc(codes, func(c Code) bool { return strings.EqualFold(c.ID, text) || string(c.Name) == text })
 		if i < 0 {
-			return nil, settings.Error{Err: fmt.Errorf("--ignore: there is no code %q: codes are such as %s, or %s", text, Codes()[0].ID, Codes()[0].Name)}
+			return nil, fmt.Errorf("there is no code %q: codes are such as %s, or %s", text, codes[0].ID, codes[0].Name)
 		}
-		out[Codes()[i].ID] = true
+		out[codes[i].ID] = true
 	}
 	return out, nil
 }

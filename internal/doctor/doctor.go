@@ -36,8 +36,8 @@ type Question struct {
 	Live *Live
 	// Usage is how much of the pools is taken, as the IPAM blocks say; nil: not known.
 	Usage *backends.Usage
-	// Ignore are codes, as numbers (BGP012) or names, of which nothing is said.
-	Ignore []string
+	// Ignore are the numbers of codes of which nothing is said; see Ignored.
+	Ignore map[string]bool
 }
 
 // Live is what is known of this machine.
@@ -84,13 +84,8 @@ func (r *Report) Worst() Severity {
 	return r.Findings[0].Severity
 }
 
-// Examine looks at a cluster. Errors are those of ctx, and codes to ignore that there
-// are not.
+// Examine looks at a cluster. Errors are those of ctx.
 func Examine(ctx context.Context, q Question) (*Report, error) {
-	ignore, err := ignored(q.Ignore)
-	if err != nil {
-		return nil, err
-	}
 	p, err := newPatient(ctx, q)
 	if err != nil {
 		return nil, err
@@ -101,7 +96,7 @@ func Examine(ctx context.Context, q Question) (*Report, error) {
 		for _, f := range p.find(code) {
 			switch {
 			case said[f]:
-			case ignore[code.ID]:
+			case q.Ignore[code.ID]:
 				report.Ignored++
 			default:
 				report.Findings = append(report.Findings, f)

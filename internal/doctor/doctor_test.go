@@ -117,6 +117,10 @@ func nodeFaults() []fault {
 		{code: "listens-everywhere", replace: []string{"asNumber: 64512,", "asNumber: 64512, bindMode: NodeIP,", "filters: [f]", "filters: [f], sourceAddress: None"}},
 		{code: "router-id-from-name", replace: []string{"{ipv4Address: 10.0.0.1/24}", "{ipv4Address: 10.0.0.1/24, ipv6Address: 'fd00::1/64'}", "{ipv4Address: 10.0.0.3/24}", "{ipv6Address: 'fd00::3/64'}"}},
 		{code: "large-mesh", more: strings.TrimSuffix(many.String(), "---\n")},
+		{code: "service-outside-ranges", more: `
+{apiVersion: v1, kind: Service, metadata: {name: shop, namespace: web}, spec: {type: LoadBalancer, clusterIP: 10.97.0.7, clusterIPs: [10.97.0.7], externalTrafficPolicy: Local}}
+---
+{apiVersion: discovery.k8s.io/v1, kind: EndpointSlice, metadata: {name: shop-1, namespace: web, labels: {kubernetes.io/service-name: shop}}, addressType: IPv4, endpoints: [{addresses: [10.128.0.2], nodeName: node-1}]}`},
 	}
 }
 
@@ -217,7 +221,7 @@ func TestFaults(t *testing.T) {
 				if !strings.Contains(text, f.replace[i]) {
 					t.Fatalf("no %q to replace", f.replace[i])
 				}
-				text = strings.Replace(text, f.replace[i], f.replace[i+1], -1)
+				text = strings.ReplaceAll(text, f.replace[i], f.replace[i+1])
 			}
 			if f.more != "" {
 				text += "---\n" + f.more
@@ -287,17 +291,17 @@ func TestCodes(t *testing.T) {
 		}
 		ids[c.ID], names[string(c.Name)] = true, true
 	}
-	if _, err := ignored([]string{"BGP040", "bgp041", "pools-overlap"}); err != nil {
+	if _, err := Ignored([]string{"BGP040", "bgp041", "pools-overlap"}); err != nil {
 		t.Error(err)
 	}
-	if _, err := ignored([]string{"BGP999"}); err == nil {
+	if _, err := Ignored([]string{"BGP999"}); err == nil {
 		t.Error("BGP999 is no error")
 	}
 }
 
 func TestIgnore(t *testing.T) {
 	text := mesh + "---\n{apiVersion: projectcalico.org/v3, kind: BGPFilter, metadata: {name: g}, spec: {exportV4: [{action: Reject}]}}"
-	r := examineText(t, text, func(q *Question) { q.Ignore = []string{"unused-filter"} })
+	r := examineText(t, text, func(q *Question) { q.Ignore = map[string]bool{Number("unused-filter"): true} })
 	if len(r.Findings) != 0 || r.Ignored != 1 {
 		t.Errorf("%+v", r)
 	}

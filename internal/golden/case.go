@@ -75,6 +75,7 @@ type Settings struct {
 	Filters     string   `toml:"missing-filters,omitempty"`
 	PodCIDRs    bool     `toml:"use-pod-cidr,omitempty"`
 	RestartWait string   `toml:"graceful-restart-wait,omitempty"`
+	Migration   bool     `toml:"live-migration,omitempty"`
 
 	ConfDir        string            `toml:"confdir,omitempty"`
 	EndpointStatus string            `toml:"endpoint-status,omitempty"`
@@ -242,6 +243,7 @@ func (c *Case) fillSettings(t Settings) error {
 		"advertise-cluster-ips": strings.Join(t.ClusterIPs, ","), "namespace": t.Namespace, "prefix": t.Prefix,
 		"require-passwords": strconv.FormatBool(t.Passwords), "missing-filters": t.Filters,
 		"use-pod-cidr": strconv.FormatBool(t.PodCIDRs), "graceful-restart-wait": t.RestartWait,
+		"live-migration": strconv.FormatBool(t.Migration),
 	} {
 		if text != "" {
 			values[name] = settings.Given{Text: text, From: c.at(name)}

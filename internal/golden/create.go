@@ -75,7 +75,7 @@ func writeCase(dir string, s settings.Settings, state *backends.State, log *slog
 	out := Settings{
 		Node: s.Node, RouterID: s.BGP.RouterID, LogSeverity: s.BGP.LogSeverity,
 		Namespace: s.Kubernetes.Namespace, Prefix: s.Templates.Prefix, Passwords: s.BGP.RequirePasswords,
-		PodCIDRs: s.Kubernetes.UsePodCIDR,
+		PodCIDRs: s.Kubernetes.UsePodCIDR, Migration: s.BGP.LiveMigration,
 	}
 	if s.BGP.RestartWait != settings.DefaultRestartWait {
 		out.RestartWait = s.BGP.RestartWait.String()

@@ -11,6 +11,7 @@ import (
 	"net"
 	"net/netip"
 	"syscall"
+	"time"
 
 	"confd/backends"
 	"confd/bgp"
@@ -18,6 +19,7 @@ import (
 	"confd/internal/birds"
 	"confd/internal/guard"
 	"confd/internal/kernel"
+	"confd/internal/onlink"
 	"confd/internal/report"
 	"confd/reload"
 	"confd/reload/control"
@@ -29,6 +31,10 @@ type Host struct {
 	BIRD birds.Settings
 	// Reload are the options of what is done to each set.
 	Reload reload.Options
+	// networks and freed are used by one job at a time. freed is when the BIRD was
+	// started whose recovery was ended last.
+	networks *onlink.Keeper
+	freed    time.Time
 	// Changes count what the kernel tells; somebody runs it.
 	Changes kernel.Changes
 	lease   *reload.Lease

@@ -97,7 +97,7 @@ func workDefinitions() []Definition {
 		def(counter, "confd_reloads_total", "Times that BIRD was to take a set, by result: confirmed, installed (BIRD was not up, and reads it when it starts), refused, hung, busy, restarting, not_running, undone, failed", labelSet, labelResult),
 		def(counter, "confd_retries_total", "Times that something was tried again after it had failed"),
 		def(counter, "confd_holds_total", "Times that a configuration was held back"),
-		def(counter, "confd_drifts_total", "Times that what BIRD runs was found to be something else, and put right, by kind: file (edited by hand), restart (of BIRD), reconfigured (by somebody else), route (an older one of BIRD's was left in the kernel)", labelKind),
+		def(counter, "confd_drifts_total", "Times that what BIRD runs was found to be something else, and put right, by kind: file (edited by hand), restart (of BIRD), reconfigured (by somebody else), route (an older one of BIRD's was left in the kernel), network (forgotten by BIRD), port (sessions that BIRD gave up)", labelKind),
 		def(counter, "confd_child_restarts_total", "Times that a BIRD of --exec was started again", labelName),
 	}
 }

@@ -49,6 +49,8 @@ const (
 	DriftFile         = "file"         // a file on disk is another one
 	DriftRestart      = "restart"      // BIRD was started again
 	DriftReconfigured = "reconfigured" // somebody else had BIRD read its file
+	DriftNetwork      = "network"      // BIRD had forgotten a network that the node is in
+	DriftPort         = "port"         // BIRD had given up sessions that it could not listen for
 	DriftRoute        = "route"        // the kernel had an older route of BIRD's
 )
 
@@ -129,7 +131,7 @@ func (m *Metrics) start() {
 	}
 	startAt0(m.renders, RenderOK, RenderFailed)
 	startAt0(m.checks, CheckOK, CheckRefused, CheckImpossible)
-	startAt0(m.drifts, DriftFile, DriftRestart, DriftReconfigured, DriftRoute)
+	startAt0(m.drifts, DriftFile, DriftRestart, DriftReconfigured, DriftRoute, DriftNetwork, DriftPort)
 }
 
 func startAt0(c *prometheus.CounterVec, values ...string) {

@@ -133,10 +133,19 @@ type Set struct {
 	RestartNeeded []string `json:"restart_needed,omitempty"`
 	// Started is what BIRD listened on when it started; nil: not known.
 	Started *Listening `json:"started,omitempty"`
+	// GivenUp are sessions that BIRD could not listen for; nil: there are none.
+	GivenUp *GivenUp `json:"given_up,omitempty"`
 	// Error is what went wrong with the set last; empty where it is in step.
 	Error string `json:"error,omitempty"`
 	// Drifts counts how often something was found changed and put right.
 	Drifts int `json:"drifts,omitempty"`
+}
+
+// GivenUp are sessions that BIRD has switched off since it could not listen for them.
+type GivenUp struct {
+	Sessions []string `json:"sessions"`
+	Port     uint16   `json:"port"`
+	By       string   `json:"by,omitempty"` // who has the port; empty: nobody is seen to
 }
 
 // Listening is where a BIRD listens.

@@ -36,3 +36,12 @@ func (l Lost) String() string {
 	}
 	return text
 }
+
+// String is one line.
+func (g GivenUp) String() string {
+	text := fmt.Sprintf("BIRD could not listen on port %d for %s", g.Port, Few(g.Sessions))
+	if g.By == "" {
+		return text + ", and is trying again"
+	}
+	return text + ": the port is taken by " + g.By
+}

@@ -174,7 +174,7 @@ func listed(w Want, l Look) []Fault {
 	for _, f := range w.Families {
 		j := judge{w: w, l: l, f: f, up: established(l.Overview)}
 		list = append(list, j.dead()...)
-		if w.BuiltIn {
+		if w.BuiltIn && !l.Status.Recovery.InProgress {
 			list = append(list, j.notTold()...)
 			list = append(list, j.absent()...)
 		}
@@ -290,9 +290,11 @@ func (j judge) absent() []Fault {
 	return list
 }
 
-// isHidden says that a block lies in a pool that BGP does not tell of.
+// isHidden says that a block lies in a pool that BGP does not tell of, or whose routes
+// are programmed by somebody else than BIRD.
 func (j judge) isHidden(net netip.Prefix) bool {
-	return slices.ContainsFunc(j.f.Export.RejectPools, func(p bgp.Pool) bool { return within(net, p.CIDR) })
+	return slices.ContainsFunc(j.f.Export.RejectPools, func(p bgp.Pool) bool { return within(net, p.CIDR) }) ||
+		slices.ContainsFunc(j.f.Kernel.Pools, func(p bgp.PoolRoutes) bool { return p.Action == bgp.PoolReject && within(net, p.CIDR) })
 }
 
 func within(net, outer netip.Prefix) bool {

@@ -35,6 +35,7 @@ func node(builtIn bool) Want {
 			Blocks: []netip.Prefix{net("10.2.1.0/26")}, Pools: []bgp.Pool{pool}, RejectPools: []bgp.Pool{{Name: "hidden", CIDR: net("10.3.0.0/16")}},
 			Services: []bgp.StaticRoute{{Net: net("10.96.0.0/12")}},
 		},
+		Kernel: bgp.KernelPolicy{Pools: []bgp.PoolRoutes{{Pool: pool, Action: bgp.PoolAccept}, {Pool: bgp.Pool{Name: "vxlan", CIDR: net("10.4.0.0/16")}, Action: bgp.PoolReject}}},
 	}}
 	s := backends.NewState()
 	for i, name := range []string{"node-1", "node-2", "node-3"} {
@@ -45,7 +46,7 @@ func node(builtIn bool) Want {
 	for name, b := range map[string]backends.BlockAffinity{
 		"a": {Node: "node-1", CIDR: net("10.2.1.0/26"), State: "confirmed"}, "b": {Node: "node-2", CIDR: net("10.2.2.0/26"), State: "confirmed"},
 		"c": {Node: "node-3", CIDR: net("10.2.3.0/26")}, "d": {Node: "node-3", CIDR: net("10.2.3.64/26"), State: "pending"},
-		"e": {Node: "node-4", CIDR: net("10.2.4.0/26")}, "f": {Node: "node-2", CIDR: net("10.3.2.0/26")}, "g": {Node: "node-2", CIDR: net("10.2.2.99/32")},
+		"e": {Node: "node-4", CIDR: net("10.2.4.0/26")}, "h": {Node: "node-2", CIDR: net("10.4.2.0/26")}, "f": {Node: "node-2", CIDR: net("10.3.2.0/26")}, "g": {Node: "node-2", CIDR: net("10.2.2.99/32")},
 	} {
 		s.BlockAffinities[name] = &b
 	}
@@ -174,6 +175,9 @@ func TestJudge(t *testing.T) {
 			},
 		},
 		"a block is absent": {change: func(l *Look) { l.Lists.Primary = l.Lists.Primary[:3] }, want: []string{"block_absent 10.2.3.0/26"}},
+		"in a recovery": {change: func(l *Look) {
+			l.Status.Recovery.InProgress, l.Lists.Primary, l.Lists.Exports["Mesh_10_0_0_2"] = true, nil, nil
+		}},
 		"as its node is away": {change: func(l *Look) {
 			l.Lists.Primary = l.Lists.Primary[:3]
 			l.Overview.Sessions[1].BGPState = "Active"

@@ -280,6 +280,11 @@ func bgpSettings() []Setting {
 			bind: func(s *Settings) value { return text(&s.BGP.EndpointStatusPrefix) },
 		},
 		{
+			Name: "live-migration", Env: "CONFD_LIVE_MIGRATION", Default: "false", Group: GroupBGP,
+			Help: "prefer a workload that has moved to this node (its route has a metric below the normal priority) to what peers still tell of it",
+			bind: func(s *Settings) value { return boolean(&s.BGP.LiveMigration) },
+		},
+		{
 			Name: "graceful-restart-wait", Env: "CONFD_GRACEFUL_RESTART_WAIT", Default: DefaultRestartWait.String(), Group: GroupBGP,
 			Help: "how long a BIRD that was started with -R waits for its sessions before it puts routes into the kernel; 0s is BIRD's own time, 240 s",
 			bind: func(s *Settings) value { return restartWait(&s.BGP.RestartWait) },

@@ -108,6 +108,8 @@ type BGP struct {
 	MissingFilters MissingFilters
 	// RequirePasswords leaves sessions out whose password is not there.
 	RequirePasswords bool
+	// LiveMigration has a workload that moves here preferred to where it comes from.
+	LiveMigration bool
 	// RestartWait is how long a BIRD that was started with -R waits for its sessions;
 	// 0: BIRD's own time.
 	RestartWait time.Duration
@@ -207,7 +209,7 @@ func (s Settings) Plan() plan.Settings {
 		BGP: bgp.Options{
 			Node: s.Node, K8sNode: s.NodeRef, RouterID: s.BGP.RouterID,
 			ClusterIPs: s.BGP.ClusterIPs, LogSeverity: s.BGP.LogSeverity,
-			SecretNamespace: s.Kubernetes.Namespace, RequirePasswords: s.BGP.RequirePasswords, RestartWait: s.BGP.RestartWait,
+			SecretNamespace: s.Kubernetes.Namespace, RequirePasswords: s.BGP.RequirePasswords, RestartWait: s.BGP.RestartWait, LiveMigration: s.BGP.LiveMigration,
 			Datastore:  s.datastoreAddresses(),
 			UsePodCIDR: s.Kubernetes.UsePodCIDR, CloseMissingFilters: s.BGP.MissingFilters == MissingFiltersClosed,
 		},

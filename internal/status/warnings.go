@@ -117,6 +117,9 @@ func (w *warner) set(s report.Set, held bool) {
 	case failure != "":
 		w.add("set_error", "%s%s", s.Name, failure)
 	}
+	if s.GivenUp != nil {
+		w.add("given_up", "%s: %s", s.Name, s.GivenUp)
+	}
 	if !s.TrialEnds.IsZero() {
 		w.add("on_trial", "%s: the configuration is on trial until %s; if sessions break that should not, BIRD goes back to the one before", s.Name, w.when(s.TrialEnds))
 	}

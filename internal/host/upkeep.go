@@ -1,0 +1,138 @@
+package host
+
+import (
+	"context"
+	"errors"
+	"net"
+	"net/netip"
+	"slices"
+	"strings"
+
+	"golang.org/x/sys/unix"
+
+	"confd/internal/agent"
+	"confd/internal/listener"
+	"confd/internal/onlink"
+	"confd/reload/control"
+)
+
+// Networks has the BIRD of a control socket keep the IPv6 networks of the interfaces
+// that match BIRD's patterns: see package onlink. Where it has forgotten one and the
+// kernel cannot help, BIRD looks at all of them anew.
+func (h *Host) Networks(ctx context.Context, socket string, patterns []string) ([]onlink.Change, error) {
+	if h.networks == nil {
+		h.networks = onlink.New()
+	}
+	changes, err := h.networks.Look(ctx, patterns, func(ctx context.Context, net netip.Prefix) (knows bool, err error) {
+		err = talk(ctx, socket, func(c *control.Client) error {
+			knows, err = c.Connected(ctx, net)
+			return err
+		})
+		return knows, err
+	})
+	var notHeld *onlink.NotHeldError
+	if !errors.As(err, &notHeld) || !notHeld.Forgotten {
+		return changes, err
+	}
+	again := talk(ctx, socket, func(c *control.Client) error { return c.Restart(ctx, control.Direct) })
+	if again == nil {
+		changes = append(changes, onlink.Change{Net: notHeld.Net, Interface: notHeld.Interface, Forgotten: true})
+	}
+	return changes, errors.Join(err, again)
+}
+
+func talk(ctx context.Context, socket string, do func(*control.Client) error) error {
+	c, err := control.Dial(ctx, socket)
+	if err != nil {
+		return err
+	}
+	defer c.Close()
+	return do(c)
+}
+
+// Listen has the BIRD of a control socket take up the sessions again that it has given
+// up since it could not listen for them, unless another process is seen to be in the
+// way. siblings are the control sockets of all of the node's BIRDs.
+func (h *Host) Listen(ctx context.Context, socket string, siblings []string, at map[string]netip.AddrPort) (agent.Heard, error) {
+	var heard agent.Heard
+	err := talk(ctx, socket, func(c *control.Client) error {
+		sessions, err := c.SessionsBrief(ctx)
+		if err != nil {
+			return err
+		}
+		var errs []error
+		own := make([]int, len(siblings))
+		for i, s := range siblings {
+			own[i] = peerPID(s)
+		}
+		for _, s := range sessions {
+			if !s.GivenUp() {
+				continue
+			}
+			where, known := at[s.Name]
+			if !known {
+				continue // not one of ours
+			}
+			heard.GivenUp = append(heard.GivenUp, s.Name)
+			by, sure := inTheWay(where, own)
+			heard.Port, heard.By = where.Port(), strings.Join(by, ", ")
+			if !sure {
+				errs = append(errs, c.Enable(ctx, s.Name))
+			}
+		}
+		heard.Freed, err = h.endRecovery(ctx, c)
+		return errors.Join(append(errs, err)...)
+	})
+	return heard, err
+}
+
+// endRecovery restarts the kernel's protocols of a BIRD that does not end its recovery
+// after a graceful restart: 3.1.8 does not notice that the time is over where one of the
+// sessions that it waits for was given up, and keeps all routes from the kernel. It is
+// done once after each start.
+func (h *Host) endRecovery(ctx context.Context, c *control.Client) (bool, error) {
+	s, err := c.Status(ctx)
+	stuck := s.Recovery.InProgress && s.Recovery.Whole > 0 && s.Recovery.Left == 0
+	if err != nil || !stuck || !strings.HasPrefix(c.Version(), "3.") || h.freed.Equal(s.LastReboot) {
+		return false, err
+	}
+	if err := c.Restart(ctx, control.Kernel); err != nil {
+		return false, err
+	}
+	h.freed = s.LastReboot
+	return true, nil
+}
+
+// inTheWay are the processes that are seen to have a port, but for our BIRDs. It is not
+// sure that they are in the way where all they have is the port of the other address
+// family, which may or may not be both.
+func inTheWay(at netip.AddrPort, own []int) (names []string, sure bool) {
+	for _, p := range listener.On("/proc", at.Port(), at.Addr()) {
+		if p.PID != 0 && !slices.Contains(own, p.PID) {
+			names = append(names, p.String())
+			sure = sure || p.Address.Addr().Is4() == at.Addr().Is4()
+		}
+	}
+	slices.Sort(names)
+	return slices.Compact(names), sure
+}
+
+// peerPID is the process at the other end of a control socket; 0: not known.
+func peerPID(socket string) int {
+	conn, err := net.Dial("unix", socket)
+	if err != nil {
+		return 0
+	}
+	defer conn.Close()
+	raw, err := conn.(*net.UnixConn).SyscallConn()
+	if err != nil {
+		return 0
+	}
+	pid := 0
+	_ = raw.Control(func(fd uintptr) { // it fails where the connection is closed
+		if cred, err := unix.GetsockoptUcred(int(fd), unix.SOL_SOCKET, unix.SO_PEERCRED); err == nil {
+			pid = int(cred.Pid)
+		}
+	})
+	return pid
+}
