@@ -15,7 +15,7 @@ import (
 )
 
 // What the nodes of a fleet do here: after the time that BIRD takes to answer each says
-// how it stands; of silentOf, the first one never does.
+// how it stands; of silentOf, one has lost a peer, or is down.
 const (
 	answerTime = 20 * time.Millisecond
 	silentOf   = 10
@@ -24,7 +24,7 @@ const (
 
 // fleetCases are what the nodes of a fleet may be like.
 func fleetCases() []string {
-	return []string{"all answer, 1 in 10 has lost a peer", "1 in 10 never answers", "nobody listens"}
+	return []string{"all answer, 1 in 10 has lost a peer", "1 in 10 is down", "nobody listens"}
 }
 
 // measureFleet measures confd status --all-nodes, with the nodes played by this
@@ -49,11 +49,17 @@ func measureFleet(w io.Writer, o options, etcd *etcdServer) error {
 
 func measureFleetCase(w io.Writer, o options, etcd *etcdServer, n int, name string) error {
 	if name != fleetCases()[2] {
-		stop, err := playFleet(n, name == fleetCases()[1])
+		stop, err := playFleet(n)
 		if err != nil {
 			return err
 		}
 		defer stop()
+	}
+	if name == fleetCases()[1] {
+		if err := takeDown(n, true); err != nil {
+			return err
+		}
+		defer func() { _ = takeDown(n, false) }() // what fails then shows in the next case
 	}
 	var all []usage
 	for range o.runs {
@@ -74,20 +80,32 @@ func measureFleetCase(w io.Writer, o options, etcd *etcdServer, n int, name stri
 	return nil
 }
 
+// takeDown has packets to some of n nodes vanish, or arrive again.
+func takeDown(n int, down bool) error {
+	word := map[bool]string{true: "add", false: "del"}[down]
+	var batch strings.Builder
+	for i := 1; i < n; i += silentOf {
+		fmt.Fprintf(&batch, "route %s %s/32 dev sink table local\n", word, testenv.NodeAddress(i))
+	}
+	cmd := exec.Command("ip", "-batch", "-")
+	cmd.Stdin = strings.NewReader(batch.String())
+	if out, err := cmd.CombinedOutput(); err != nil {
+		return fmt.Errorf("ip -batch: %w: %s", err, out)
+	}
+	return nil
+}
+
 // playFleet answers for n nodes until stop is called.
-func playFleet(n int, silent bool) (stop func(), err error) {
+func playFleet(n int) (stop func(), err error) {
 	answers := map[string][]byte{}
 	for i := range n {
 		s := fleet.Summary{
 			Format: fleet.Format, Node: testenv.NodeName(i), Program: "bench", Ready: true, Up: n - 1, Expected: n - 1,
 			BIRDs: []fleet.BIRD{{Name: "bird", State: "up", Version: "2.17.6"}},
 		}
-		if i%silentOf == 0 {
+		if i%silentOf == 1 {
 			s.Up--
 			s.Down = []fleet.Session{{Peer: "10.0.0.9", PeerNode: "node-x", State: "start", Meaning: "no answer from 10.0.0.9"}}
-			if silent {
-				continue
-			}
 		}
 		if answers[testenv.NodeAddress(i).String()], err = json.Marshal(s); err != nil {
 			return nil, err
@@ -99,13 +117,8 @@ func playFleet(n int, silent bool) (stop func(), err error) {
 	}
 	server := &http.Server{Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		host, _, _ := net.SplitHostPort(r.Host)
-		text := answers[host]
-		if text == nil {
-			<-r.Context().Done()
-			return
-		}
 		time.Sleep(answerTime)
-		_, _ = w.Write(text)
+		_, _ = w.Write(answers[host])
 	})}
 	go func() { _ = server.Serve(l) }()
 	return func() { server.Close() }, nil

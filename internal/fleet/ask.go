@@ -100,6 +100,9 @@ func (a Asker) Ask(ctx context.Context, targets []Target) []Node {
 	return nodes
 }
 
+// dialTimeout is how long connecting may take: the rest of an Asker's Timeout is BIRD's.
+const dialTimeout = 2 * time.Second
+
 // headStart is for how long the first address of a node may answer alone.
 const headStart = 500 * time.Millisecond
 
@@ -146,7 +149,8 @@ func (a Asker) ask(ctx context.Context, name string, addr netip.Addr) (*Summary,
 	ctx, cancel := context.WithTimeout(ctx, a.Timeout)
 	defer cancel()
 	// A connection is used once: none is kept for a fleet of thousands.
-	transport := &http.Transport{DisableKeepAlives: true, MaxResponseHeaderBytes: 16 << 10}
+	dialer := &net.Dialer{Timeout: dialTimeout}
+	transport := &http.Transport{DialContext: dialer.DialContext, DisableKeepAlives: true, MaxResponseHeaderBytes: 16 << 10}
 	u := url.URL{Scheme: "http", Host: net.JoinHostPort(addr.String(), strconv.Itoa(int(a.Port))), Path: Path}
 	if a.TLS != nil {
 		u.Scheme, transport.TLSClientConfig = "https", certificates.ForNode(a.TLS, name)

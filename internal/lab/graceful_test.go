@@ -165,11 +165,13 @@ func watch(t *testing.T, racks []rack, line string) func() []bool {
 			}
 		})
 	}
-	return sync.OnceValue(func() []bool {
+	end := sync.OnceValue(func() []bool {
 		close(stop)
 		done.Wait()
 		return missing
 	})
+	t.Cleanup(func() { end() })
+	return end
 }
 
 // TestRestartOfSessionByConfiguration: a change that BIRD makes by restarting a session

@@ -77,6 +77,7 @@ spec: {peerIP: 10.0.1.21, asNumber: 65021, filters: [own-routes-only]}`)
 	}
 	routers.Await(t, rack, local(1, 2)...)
 	for _, h := range hosts { // what is announced is not for the node itself
+		awaitRecovered(l, h) // before, nothing is in the kernel
 		for _, net := range []string{"192.0.2.0/28", "192.0.2.128/28", "192.0.2.5/32", "192.0.2.77/32"} {
 			awaitRoute(l, h.Machine, net, "")
 		}

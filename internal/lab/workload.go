@@ -23,6 +23,13 @@ const normalMetric = 1024
 // that Felix makes.
 func (h *Host) AddWorkload(addresses ...string) *Workload {
 	h.lab.tb.Helper()
+	return h.AddWorkloadAt(normalMetric, addresses...)
+}
+
+// AddWorkloadAt is AddWorkload with the metric of its routes: that of a workload that
+// moves here is smaller than usual.
+func (h *Host) AddWorkloadAt(metric uint32, addresses ...string) *Workload {
+	h.lab.tb.Helper()
 	h.lab.workloads++
 	w := &Workload{Host: h, name: fmt.Sprintf("pod%d", h.lab.workloads), Device: fmt.Sprintf("cali%08x", h.lab.workloads)}
 	for _, a := range addresses {
@@ -41,7 +48,7 @@ func (h *Host) AddWorkload(addresses ...string) *Workload {
 	}
 	w.addDefaultRoutes()
 	for _, a := range w.Addresses {
-		w.AddRoute(a, normalMetric)
+		w.AddRoute(a, metric)
 	}
 	return w
 }

@@ -32,6 +32,9 @@ type rig struct {
 
 func newRig(t *testing.T, kind Kind, birdSays string, change func(*Neighbor)) rig {
 	t.Helper()
+	if testing.Short() {
+		t.Skip("real routers take long: left out with -short")
+	}
 	addrs := func(host byte) []netip.Prefix {
 		return []netip.Prefix{netip.MustParsePrefix(fmt.Sprintf("192.0.2.%d/24", host)), netip.MustParsePrefix(fmt.Sprintf("fd00::%d/64", host))}
 	}
