@@ -168,7 +168,11 @@ func readStatus(resp *http.Response) error {
 	defer resp.Body.Close()
 	var s status
 	body, err := io.ReadAll(io.LimitReader(resp.Body, 1<<16))
-	if err == nil && json.Unmarshal(body, &s) != nil {
+	switch {
+	case err != nil:
+	case isProtobuf(resp):
+		s, _ = readProtobufStatus(body) // the code says the most
+	case json.Unmarshal(body, &s) != nil:
 		s = status{Message: string(body)}
 	}
 	e := s.err(resp.StatusCode)

@@ -64,7 +64,8 @@ func (f *feed) page(ctx context.Context, query url.Values, each func(*object) er
 	defer cancel(nil)
 	accept := "application/json"
 	if f.metadataOnly {
-		accept = "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1,application/json"
+		const as = ";as=PartialObjectMetadataList;g=meta.k8s.io;v=v1,"
+		accept = protobufType + as + "application/json" + as + "application/json"
 	}
 	resp, err := f.client.get(ctx, f.path, query, accept)
 	if err != nil {
@@ -72,6 +73,9 @@ func (f *feed) page(ctx context.Context, query url.Values, each func(*object) er
 	}
 	defer resp.Body.Close()
 	body := newImpatient(resp.Body, loadIdle, cancel)
+	if isProtobuf(resp) {
+		return readProtobufList(body, each)
+	}
 	return decodeList(body, each)
 }
 

@@ -48,10 +48,12 @@ func parseObject(raw json.RawMessage, named bool) (*object, error) {
 		return nil, fmt.Errorf("object in the server's answer: %w", err)
 	}
 	if named && o.Metadata.Name == "" {
-		return nil, errors.New("object without a name in the server's answer")
+		return nil, errNameless
 	}
 	return o, nil
 }
+
+var errNameless = errors.New("object without a name in the server's answer")
 
 // essence is the JSON of what matters, the same as long as that is the same: an
 // object's version is not in it.

@@ -1,6 +1,7 @@
 package kubernetes
 
 import (
+	"bufio"
 	"context"
 	"encoding/json"
 	"errors"
@@ -25,6 +26,22 @@ const initialEnd = "k8s.io/initial-events-end"
 type frame struct {
 	Type   string          `json:"type"`
 	Object json.RawMessage `json:"object"`
+	// object or, of an ERROR, status are what Object says, once it is read.
+	object *object
+	status status
+}
+
+// read reads what the frame is about.
+func (fr *frame) read() (err error) {
+	if fr.Type == "ERROR" {
+		if err := json.Unmarshal(fr.Object, &fr.status); err != nil {
+			return fmt.Errorf("error in a watch that cannot be read: %w", err)
+		}
+		return nil
+	}
+	fr.object, err = parseObject(fr.Object, fr.Type != "BOOKMARK")
+	fr.Object = nil
+	return err
 }
 
 // stream is a watch that is open.
@@ -57,7 +74,8 @@ func (f *feed) watch(ctx context.Context) error {
 	}
 	accept := "application/json"
 	if f.metadataOnly {
-		accept = "application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1,application/json"
+		const as = ";as=PartialObjectMetadata;g=meta.k8s.io;v=v1,"
+		accept = protobufType + as + "application/json" + as + "application/json"
 	}
 	resp, err := f.client.get(ctx, f.path, query, accept)
 	if err != nil {
@@ -71,7 +89,12 @@ func (f *feed) watch(ctx context.Context) error {
 	if s.present != nil {
 		s.body.setLimit(loadIdle)
 	}
-	go s.receive(ctx)
+	next := jsonFrames(s.body)
+	if isProtobuf(resp) {
+		buffered := bufio.NewReader(s.body)
+		next = func() (frame, error) { return readProtobufFrame(buffered) }
+	}
+	go s.receive(ctx, next)
 	err = s.run(ctx)
 	cancel(nil)
 	for range s.frames { // until the receiver has ended
@@ -80,12 +103,11 @@ func (f *feed) watch(ctx context.Context) error {
 }
 
 // receive hands on frames until the body ends, which it does with ctx.
-func (s *stream) receive(ctx context.Context) {
+func (s *stream) receive(ctx context.Context, next func() (frame, error)) {
 	defer close(s.frames)
-	d := json.NewDecoder(s.body)
 	for {
-		var fr frame
-		if err := d.Decode(&fr); err != nil {
+		fr, err := next()
+		if err != nil {
 			s.broken = err
 			return
 		}
@@ -95,6 +117,15 @@ func (s *stream) receive(ctx context.Context) {
 			s.broken = ctx.Err()
 			return
 		}
+	}
+}
+
+// jsonFrames reads frames that are written as JSON.
+func jsonFrames(r io.Reader) func() (frame, error) {
+	d := json.NewDecoder(r)
+	return func() (fr frame, err error) {
+		err = d.Decode(&fr)
+		return fr, err
 	}
 }
 
@@ -155,13 +186,15 @@ func (s *stream) end() error {
 
 // take adds a frame to the changes.
 func (s *stream) take(fr frame) error {
+	if fr.Object != nil {
+		if err := fr.read(); err != nil {
+			return err
+		}
+	}
 	if fr.Type == "ERROR" {
-		return frameError(fr)
+		return fr.status.err(0)
 	}
-	o, err := parseObject(fr.Object, fr.Type != "BOOKMARK")
-	if err != nil {
-		return err
-	}
+	o := fr.object
 	if o.Metadata.ResourceVersion != "" {
 		s.changes.revision = o.Metadata.ResourceVersion
 	}
@@ -182,13 +215,4 @@ func (s *stream) take(fr frame) error {
 		}
 	}
 	return nil
-}
-
-// frameError is what the server says in a watch that it ends.
-func frameError(fr frame) error {
-	var st status
-	if err := json.Unmarshal(fr.Object, &st); err != nil {
-		return fmt.Errorf("error in a watch that cannot be read: %w", err)
-	}
-	return st.err(0)
 }

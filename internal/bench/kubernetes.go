@@ -80,6 +80,9 @@ func measureKubernetes(o options) ([]result, error) {
 			return err
 		}
 		config := k.kube.Kubeconfig(t, kubeUser)
+		if o.against != "" {
+			return k.compare(o, config)
+		}
 		for _, c := range k.cases() {
 			fmt.Fprintf(os.Stderr, "bench: %s\n", c.name)
 			s := store{name: "Kubernetes", args: []string{"--datastore", "kubernetes", "--kubeconfig", config},
@@ -96,6 +99,20 @@ func measureKubernetes(o options) ([]result, error) {
 		return nil
 	})
 	return results, err
+}
+
+// compare measures the cases with both builds at the same time, and prints that.
+func (k *kubeCluster) compare(o options, config string) error {
+	s := store{name: "Kubernetes", args: []string{"--datastore", "kubernetes", "--kubeconfig", config}}
+	var changes []changeCase
+	for _, c := range k.cases() {
+		changes = append(changes, changeCase{strings.TrimPrefix(c.name, kubeName), c.add})
+	}
+	list, err := compare(o, k.cases()[0].benchCase, s, changes)
+	if err == nil {
+		printWork(os.Stdout, o, fmt.Sprintf("%s%d Nodes (medians of %d runs)", kubeName, kubeNodes, o.runs), list)
+	}
+	return err
 }
 
 // fillKubernetes starts an API server, and fills it.

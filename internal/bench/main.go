@@ -1,6 +1,6 @@
 // Command bench measures confd on generated clusters, with a real etcd, a real
 // Kubernetes API server and a real BIRD 2: one-shot runs, what one change costs a running confd, and
-// golden checks; with -faults, how long it takes until a fault is over. It prints Markdown tables of
+// golden checks; changes in a large mesh and golden checks also against another build of confd; with -faults, how long it takes until a fault is over. It prints Markdown tables of
 // medians.
 //
 // Everything runs in a network namespace of its own, in which no peer answers:
@@ -44,8 +44,8 @@ type options struct {
 	changes bool
 	// fleet has measured what asking all nodes costs, and nothing else.
 	fleet bool
-	// against is another build of the program, whose golden checks are measured
-	// too; empty: none.
+	// against is another build of the program, whose golden checks and changes in a
+	// large mesh are measured too; empty: none.
 	against string
 }
 
@@ -100,7 +100,7 @@ func parseOptions() (options, error) {
 	flag.BoolVar(&o.questions, "questions", false, "measure questions about a cluster, and nothing else")
 	flag.BoolVar(&o.routes, "routes", false, "measure what looking at routes costs BIRD, and nothing else")
 	flag.BoolVar(&o.fleet, "fleet", false, "measure what asking all nodes costs, and nothing else")
-	flag.StringVar(&o.against, "against", "", "another build of the program to compare golden checks with")
+	flag.StringVar(&o.against, "against", "", "another build of the program to compare with: golden checks, and changes in a large mesh")
 	flag.Parse()
 	for _, s := range strings.Split(*sizes, ",") {
 		n, err := strconv.Atoi(s)
@@ -178,6 +178,11 @@ func bench(o options) (err error) {
 	}
 	results = append(results, got...)
 	printTables(os.Stdout, o, results)
+	if o.only.MatchString(changesName) {
+		if err := measureChanges(os.Stdout, o, etcd); err != nil {
+			return err
+		}
+	}
 	if err := measureQuestions(os.Stdout, o); err != nil {
 		return err
 	}

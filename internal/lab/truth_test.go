@@ -164,6 +164,7 @@ func TestStaleKernelRoute(t *testing.T) {
 // A default route that BGP brings keeps BIRD from reaching the next hops behind it:
 // that is said, with its cause.
 func TestNextHopThroughBGPDefault(t *testing.T) {
+	long(t) // the survey of routes is waited for, twice
 	t.Parallel()
 	for _, version := range versions("2.0.12", "1.6.8", "2.17.6", "3.1.8") {
 		t.Run(version, func(t *testing.T) {
