@@ -68,7 +68,8 @@ func documentedMeanings() []meaning {
 	defaults := func(spec string) string {
 		return "\n{apiVersion: projectcalico.org/v3, kind: BGPConfiguration, metadata: {name: default}, spec: " + spec + "}\n---"
 	}
-	severity := row{"`logSeverityScreen`", "In upper or lower case. `Debug` and `Trace`: all; `Warning` and what is above it, and `None`: nothing; anything else: states, as `Info`."}
+	severity := row{"`logSeverityScreen`", "In upper or lower case. `Debug` and `Trace`: all; `Warning` and what is above it, and `None`: nothing; anything else, as `Info`: the events of sessions. " +
+		"Calico's program has BIRD log their states, routes and filters as well, which is [a line a session at every reconfiguration](scale.md#what-bird-logs)."}
 	withSeverity := func(s string) string { return defaults("{nodeToNodeMeshEnabled: false, logSeverityScreen: " + s + "}") }
 	return []meaning{
 		{

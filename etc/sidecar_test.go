@@ -92,7 +92,8 @@ func TestTheSidecarsRightsSuffice(t *testing.T) {
 	refused := filepath.Join(s.configuration, "refused.conf")
 	testenv.Eventually(t, patience, refused, func() bool { _, err := os.Stat(refused); return err == nil })
 
-	args := append([]string{s.confd, "--data=" + s.data}, s.pod("confd").Args...)
+	// The peer is nowhere: BIRD, which is started with -R, waits for it in vain.
+	args := append([]string{s.confd, "--data=" + s.data, "--graceful-restart-wait=1s", "--listen=" + s.variable("confd", "CONFD_LISTEN")}, s.pod("confd").Args...)
 	s.start(args...)
 	testenv.Eventually(t, patience, "readiness", func() bool { return s.probe(s.pod("bird").ReadinessProbe) == nil })
 	if err := s.probe(s.pod("bird").LivenessProbe); err != nil {
@@ -252,6 +253,18 @@ func (s *sidecar) get(g *corev1.HTTPGetAction) string {
 		s.t.Logf("probing %s: %v", g.Path, err)
 	}
 	return string(out)
+}
+
+// variable is what a container's environment has.
+func (s *sidecar) variable(container, name string) string {
+	s.t.Helper()
+	for _, v := range s.pod(container).Env {
+		if v.Name == name {
+			return v.Value
+		}
+	}
+	s.t.Fatalf("the container %s has no variable %s", container, name)
+	return ""
 }
 
 func (s *sidecar) probe(p *corev1.Probe) error { return s.run(p.Exec.Command) }
