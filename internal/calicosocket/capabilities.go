@@ -13,20 +13,22 @@ type capabilities struct {
 	in        string // the capability that lines of its own go on with
 }
 
-// words are those of BIRD 1.6, in its order.
-var words = []struct{ line, word string }{
-	{"Route refresh", "refresh"},
-	{"Enhanced refresh", "enhanced-refresh"},
-	{"Graceful restart", "restart-aware"},
-	{"Long-lived graceful restart", "llgr-aware"},
-	{"4-octet AS numbers", "AS4"},
-	{"RX", "add-path-rx"},
-	{"TX", "add-path-tx"},
-	{"Extended message", "ext-messages"},
+// words are those of BIRD 1.6 for the lines of BIRD 2 and 3, in its order; able is the
+// word where the neighbor keeps its routes while it restarts.
+func words() []capabilityWord {
+	return []capabilityWord{
+		{line: "Route refresh", word: "refresh"},
+		{line: "Enhanced refresh", word: "enhanced-refresh"},
+		{line: "Graceful restart", word: "restart-aware", able: "restart-able"},
+		{line: "Long-lived graceful restart", word: "llgr-aware", able: "llgr-able"},
+		{line: "4-octet AS numbers", word: "AS4"},
+		{line: "RX", word: "add-path-rx"},
+		{line: "TX", word: "add-path-tx"},
+		{line: "Extended message", word: "ext-messages"},
+	}
 }
 
-// able are the words of those whose neighbor keeps its routes while it restarts.
-var able = map[string]string{"Graceful restart": "restart-able", "Long-lived graceful restart": "llgr-able"}
+type capabilityWord struct{ line, word, able string }
 
 // line takes up a line of BIRD 2 and 3: a capability, or what goes with the one
 // before for the address families that it names.
@@ -42,31 +44,31 @@ func (c *capabilities) line(local bool, text string, family Family) {
 	if more && !slices.Contains(strings.Fields(families), string(family)) {
 		return
 	}
-	if word := able[c.in]; more && name == "AF supported" && word != "" {
-		if i := slices.Index(*side, wordOf(c.in)); i >= 0 {
-			(*side)[i] = word
+	if of := wordOf(c.in); more && name == "AF supported" && of.able != "" {
+		if i := slices.Index(*side, of.word); i >= 0 {
+			(*side)[i] = of.able
 		}
 		return
 	}
-	if word := wordOf(name); word != "" {
-		*side = append(*side, word)
+	if of := wordOf(name); of.word != "" {
+		*side = append(*side, of.word)
 	}
 }
 
-func wordOf(line string) string {
-	for _, w := range words {
+func wordOf(line string) capabilityWord {
+	for _, w := range words() {
 		if w.line == line {
-			return w.word
+			return w
 		}
 	}
-	return ""
+	return capabilityWord{}
 }
 
 // neighbor are those of the neighbor.
 func (c *capabilities) neighbor() string {
 	var list []string
-	for _, w := range words {
-		for _, word := range []string{w.word, able[w.line]} {
+	for _, w := range words() {
+		for _, word := range []string{w.word, w.able} {
 			if word != "" && slices.Contains(c.its, word) {
 				list = append(list, word)
 			}

@@ -192,13 +192,15 @@ func (p protocol) write(w io.Writer, recovering bool) error {
 }
 
 // counters are those of a channel that has none: it is down.
-var counters = []string{
-	"Routes:         0 imported, 0 exported, 0 preferred",
-	"Route change stats:     received   rejected   filtered    ignored   accepted",
-	"  Import updates:              0          0          0          0          0",
-	"  Import withdraws:            0          0        ---          0          0",
-	"  Export updates:              0          0          0        ---          0",
-	"  Export withdraws:            0        ---        ---        ---          0",
+func counters() []string {
+	return []string{
+		"Routes:         0 imported, 0 exported, 0 preferred",
+		"Route change stats:     received   rejected   filtered    ignored   accepted",
+		"  Import updates:              0          0          0          0          0",
+		"  Import withdraws:            0          0        ---          0          0",
+		"  Export updates:              0          0          0        ---          0",
+		"  Export withdraws:            0        ---        ---        ---          0",
+	}
 }
 
 // routing are the lines about routes. recovering: a graceful restart is in progress.
@@ -217,12 +219,12 @@ func (p protocol) routing(recovering bool) []string {
 	}
 	if i := slices.IndexFunc(c.lines, func(l string) bool { return strings.HasPrefix(l, "Routes:") }); i >= 0 {
 		lines = append(lines, c.lines[i])
-		for _, l := range c.lines[i+1 : min(len(c.lines), i+len(counters))] {
+		for _, l := range c.lines[i+1 : min(len(c.lines), i+len(counters()))] {
 			lines = append(lines, withoutLimits(l))
 		}
 		return lines
 	}
-	return append(lines, counters...)
+	return append(lines, counters()...)
 }
 
 // withoutLimits takes out of a line of counters the two columns that BIRD 3 has for
@@ -232,7 +234,7 @@ func withoutLimits(line string) string {
 	f := strings.Fields(values)
 	switch {
 	case name == "Route change stats":
-		return counters[1]
+		return counters()[1]
 	case len(f) != 7:
 		return line
 	}

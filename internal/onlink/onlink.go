@@ -31,7 +31,7 @@ const (
 
 // link is a network that an interface is connected to.
 type link struct {
-	net       netip.Prefix
+	net   netip.Prefix
 	iface string
 }
 

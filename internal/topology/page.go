@@ -15,8 +15,6 @@ import (
 //go:embed assets
 var assets embed.FS
 
-var page = template.Must(template.New("page.html").ParseFS(assets, "assets/page.html"))
-
 // HTML writes the graph as one page that needs nothing else, from a disk or a
 // server: zoom, search for a node, colours by role, group or AS, and what each
 // node and session is about.
@@ -34,6 +32,10 @@ func (g *Graph) HTML(w io.Writer) error {
 		return fmt.Errorf("writing the topology: %w", err)
 	}
 	d3, _ := assets.ReadFile("assets/d3.min.js") // see assets
+	page, err := template.ParseFS(assets, "assets/page.html")
+	if err != nil {
+		return fmt.Errorf("reading the page: %w", err)
+	}
 	err = page.Execute(w, map[string]any{
 		"Title": g.Summary(),
 		// What the SVG has of users' text was escaped where it was made.

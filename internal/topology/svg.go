@@ -18,8 +18,6 @@ var svgTemplate string
 //go:embed assets/topology.css
 var style string
 
-var drawing = template.Must(template.New("svg").Parse(svgTemplate))
-
 // picture is what the template draws. Numbers are text, rounded, so that the same
 // graph gives the same bytes.
 type picture struct {
@@ -62,7 +60,11 @@ type drawnDot struct {
 
 // SVG writes the graph as a picture that needs nothing else.
 func (g *Graph) SVG(w io.Writer) error {
-	if err := drawing.Execute(w, g.picture()); err != nil {
+	drawing, err := template.New("svg").Parse(svgTemplate)
+	if err == nil {
+		err = drawing.Execute(w, g.picture())
+	}
+	if err != nil {
 		return fmt.Errorf("drawing the topology: %w", err)
 	}
 	return nil

@@ -205,7 +205,7 @@ func TestHostileNames(t *testing.T) {
 	d := xml.NewDecoder(strings.NewReader(svg.String()))
 	for {
 		_, err := d.Token()
-		if err == io.EOF {
+		if errors.Is(err, io.EOF) {
 			break
 		}
 		if err != nil {
