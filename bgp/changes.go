@@ -241,7 +241,8 @@ func sameKernel(old, new *Family) bool {
 	a, b := old.Kernel, new.Kernel
 	crosses := func(r PoolRoutes) bool { return r.Action == PoolCrossSubnet }
 	return old.NormalPriority == new.NormalPriority && old.PreferMoved == new.PreferMoved &&
-		slices.Equal(a.RejectServices, b.RejectServices) && slices.Equal(a.RejectNextHops, b.RejectNextHops) &&
+		slices.Equal(a.RejectServices, b.RejectServices) && slices.Equal(a.RejectBlackholes, b.RejectBlackholes) &&
+		slices.Equal(a.RejectNextHops, b.RejectNextHops) &&
 		slices.EqualFunc(a.Pools, b.Pools, func(x, y PoolRoutes) bool { return x.CIDR == y.CIDR && x.Action == y.Action }) &&
 		(old.Subnet == new.Subnet || !slices.ContainsFunc(b.Pools, crosses))
 }

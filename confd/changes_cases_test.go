@@ -124,7 +124,15 @@ func changesCases() map[string][]func(changesInput) {
 		"all routes":         defaults(func(c *backends.BGPConfiguration) { c.ProgramClusterRoutes = backends.RoutesEnabled }),
 		"no routes":          defaults(func(c *backends.BGPConfiguration) { c.ProgramClusterRoutes = backends.RoutesDisabled }),
 		"cluster IPs":        defaults(func(c *backends.BGPConfiguration) { c.ServiceClusterIPs = ranges }),
-		"external IPs":       defaults(func(c *backends.BGPConfiguration) { c.ServiceExternalIPs = ranges }),
+		"a service outside of the ranges": {func(s changesInput) { s.defaults().ServiceClusterIPs = ranges }, func(s changesInput) {
+			for _, r := range []backends.Resource{
+				&backends.Service{Namespace: "n", Name: "s", Type: "NodePort", ClusterIPs: []netip.Addr{addr("10.97.0.1")}, Local: true, IPv4: true},
+				&backends.EndpointSlice{Namespace: "n", Name: "s-1", Service: "s", Ready: true, Nodes: []string{"node-1"}},
+			} {
+				s.Apply(backends.Event{Key: r.ResourceKey(), Resource: r})
+			}
+		}},
+		"external IPs": defaults(func(c *backends.BGPConfiguration) { c.ServiceExternalIPs = ranges }),
 		"load balancer IPs": {func(s changesInput) { s.defaults().ServiceLoadBalancerIPs = ranges },
 			func(s changesInput) { s.defaults().NoLoadBalancerAggregation = true }},
 		"communities": {func(s changesInput) {
@@ -177,6 +185,7 @@ func changesSettings() map[string]settings.BGP {
 		"same router ID": {RouterID: "10.0.0.1"},
 		"log severity":   {LogSeverity: "debug"},
 		"restart wait":   {RestartWait: time.Minute},
+		"live migration": {LiveMigration: true},
 		"cluster ranges": {ClusterIPs: []netip.Prefix{netip.MustParsePrefix("10.96.0.0/16")}},
 	}
 }
