@@ -7,6 +7,7 @@ import (
 	"net/netip"
 	"os"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -213,9 +214,10 @@ func TestBIRD(t *testing.T) {
 	}
 }
 
+// mainFile is what the set's BIRD is started with, without its comments.
 func mainFile(a Attempt, set string) string {
 	i := slices.IndexFunc(a.Sets, func(s reload.Set) bool { return s.Name == set })
-	return string(a.Sets[i].Files[0].Data)
+	return regexp.MustCompile(`(?m)  # .*$`).ReplaceAllString(string(a.Sets[i].Files[0].Data), "")
 }
 
 // closed: the sessions of a filter that BIRD refuses are there, and nothing gets
