@@ -89,7 +89,7 @@ func TestWhatIsNoTypha(t *testing.T) {
 		"a client's message":    {saying(good, wire.ACK{}), "is not for clients"},
 		"another compression":   {saying(good, wire.DecoderRestart{CompressionAlgorithm: "zstd"}), `not offered: "zstd"`},
 		"a huge message":        {saying(good, wire.KVs{KVs: []wire.KV{{Key: "/x", Value: []byte(strings.Repeat("x", 3<<20))}}}), errTooLarge.Error()},
-		"keys that are nothing": {saying(good, wire.KVs{KVs: make([]wire.KV, 1<<17)}), errTooMany.Error()},
+		"keys that are nothing": {saying(good, wire.KVs{KVs: make([]wire.KV, 1<<17)}), wire.ErrMany.Error()},
 		"silence":               {saying(good), "was silent for 1s"},
 		"silence, no hello":     {saying(), "was silent for 1s"},
 		"drop by drop": {func(c net.Conn) {
@@ -104,7 +104,7 @@ func TestWhatIsNoTypha(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			b := newBackend(t, Config{ReadTimeout: time.Second})
-			b.limits = limits{bytes: 2 << 20, zeros: 1 << 16}
+			b.limits = limits{bytes: 2 << 20, items: 1 << 16}
 			address := answer(t, c.serve)
 			b.cfg.Find = find(address)
 			f := followAs(t, b)

@@ -263,7 +263,7 @@ func FuzzStream(f *testing.F) {
 	f.Add(small.Bytes())
 	checker := backends.NewChecker()
 	f.Fuzz(func(t *testing.T, data []byte) {
-		s := newStream(&tape{Reader: bytes.NewReader(data)}, patience, patience, limits{bytes: 1 << 20, zeros: 1 << 14})
+		s := newStream(&tape{Reader: bytes.NewReader(data)}, patience, patience, limits{bytes: 1 << 20, items: 1 << 14})
 		table := newTable(reader{node: "node-1", checker: checker})
 		table.begin()
 		for {

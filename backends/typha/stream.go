@@ -2,7 +2,6 @@ package typha
 
 import (
 	"bufio"
-	"bytes"
 	"cmp"
 	"encoding/gob"
 	"errors"
@@ -20,14 +19,11 @@ import (
 // says is coming, and leaves limits to its reader.
 type limits struct {
 	bytes int // of one message, without compression
-	// zeros is how many bytes of it may be 0: each key of a message ends with one,
-	// and has no more than two others. A list whose items are nothing else would
-	// take fifty times its own size.
-	zeros int
+	items int // values in it: a key has some six
 }
 
 // defaultLimits are enough for a snapshot of 100,000 nodes in one message.
-func defaultLimits() limits { return limits{bytes: 64 << 20, zeros: 1 << 20} }
+func defaultLimits() limits { return limits{bytes: 64 << 20, items: 2 << 20} }
 
 // silences is how many read timeouts a message may take from its first byte to
 // its last.
@@ -47,7 +43,7 @@ type stream struct {
 func newStream(conn net.Conn, read, write time.Duration, l limits) *stream {
 	t := &timedConn{Conn: conn, read: read, write: write}
 	raw := bufio.NewReaderSize(t, 32<<10)
-	frame := &bounded{from: raw, limits: l}
+	frame := &bounded{from: raw, limits: l, screen: wire.NewScreen()}
 	buf := bufio.NewWriter(t)
 	return &stream{conn: t, raw: raw, frame: frame, dec: gob.NewDecoder(frame), buf: buf, enc: gob.NewEncoder(buf)}
 }
@@ -90,6 +86,7 @@ func (s *stream) restart(m wire.DecoderRestart) error {
 	default:
 		return fmt.Errorf("the server chose a compression that it was not offered: %q", m.CompressionAlgorithm)
 	}
+	s.frame.screen = wire.NewScreen()
 	s.dec = gob.NewDecoder(s.frame)
 	return s.send(wire.ACK{})
 }
@@ -101,33 +98,31 @@ type byteReader interface {
 	io.ByteReader
 }
 
-// bounded reads within limits.
+// bounded reads message by message, and passes on what is within limits.
 type bounded struct {
 	from   byteReader
 	limits limits
-	bytes  int // that may still be read
-	zeros  int
+	screen *wire.Screen
+	left   int    // bytes that may still be read
+	buf    []byte // messages, each with the length before it
+	next   []byte // what of them was not passed on
 }
 
-var (
-	errTooLarge = errors.New("a message is larger than any that a cluster could need")
-	errTooMany  = errors.New("a message has more keys than any cluster could have")
-)
+var errTooLarge = errors.New("a message is larger than any that a cluster could need")
 
-// begin says that a message begins.
-func (b *bounded) begin() { b.bytes, b.zeros = b.limits.bytes, b.limits.zeros }
+// begin says that a message begins, with the types that are defined before it.
+func (b *bounded) begin() { b.left = b.limits.bytes }
 
-// Read reads no more than the message may have.
+// Read passes on what was looked at.
 func (b *bounded) Read(p []byte) (int, error) {
-	if b.bytes <= 0 {
-		return 0, errTooLarge
+	if len(b.next) == 0 {
+		if err := b.load(); err != nil {
+			return 0, err
+		}
 	}
-	n, err := b.from.Read(p[:min(len(p), b.bytes)])
-	b.bytes -= n
-	if b.zeros -= bytes.Count(p[:n], []byte{0}); b.zeros < 0 {
-		return 0, errTooMany // with n it would be passed over where p is full
-	}
-	return n, err
+	n := copy(p, b.next)
+	b.next = b.next[n:]
+	return n, nil
 }
 
 // ReadByte reads one byte.
@@ -135,6 +130,61 @@ func (b *bounded) ReadByte() (byte, error) {
 	var one [1]byte
 	_, err := io.ReadFull(b, one[:])
 	return one[0], err
+}
+
+// load reads what the decoder needs for its next value, and looks at it.
+func (b *bounded) load() error {
+	b.buf = b.buf[:0]
+	if err := b.screen.Look(b.message, b.limits.items); err != nil {
+		return err
+	}
+	b.next = b.buf
+	return nil
+}
+
+// message reads one message, after those that are in buf.
+func (b *bounded) message() ([]byte, error) {
+	size, err := b.size()
+	if err != nil {
+		return nil, err
+	}
+	if b.left -= size; b.left < 0 {
+		return nil, errTooLarge
+	}
+	head := len(b.buf)
+	for len(b.buf) < head+size { // no room for what is only said to come
+		step := min(head+size-len(b.buf), 64<<10)
+		b.buf = append(b.buf, make([]byte, step)...)
+		if _, err := io.ReadFull(b.from, b.buf[len(b.buf)-step:]); err != nil {
+			return nil, err
+		}
+	}
+	return b.buf[head:], nil
+}
+
+// size reads a message's length: a byte below 128, or how many bytes it has, negated,
+// and these.
+func (b *bounded) size() (int, error) {
+	first, err := b.from.ReadByte()
+	if err != nil {
+		return 0, err
+	}
+	b.buf = append(b.buf, first)
+	if first < 0x80 {
+		return int(first), nil
+	}
+	n, size := -int(int8(first)), 0
+	if n > 4 {
+		return 0, errTooLarge
+	}
+	for range n {
+		c, err := b.from.ReadByte()
+		if err != nil {
+			return 0, err
+		}
+		b.buf, size = append(b.buf, c), size<<8|int(c)
+	}
+	return size, nil
 }
 
 // timedConn ends what takes too long.
