@@ -268,6 +268,9 @@ func TraceFilter(f *backends.BGPFilter, export, internal bool, r Route) (out Out
 	family := &Family{Version: versionOf(r.Net.Addr()), NormalPriority: defaultPriority}
 	p := PoliciesOf(&Config{Filters: []*backends.BGPFilter{f}}, family)
 	t := &trace{}
+	if export { // BIRD works out the metric before the filters
+		p.metric(&r)
+	}
 	out.Accepted, decided = p.filters([]FilterCall{{Filter: f.Name}}, export, internal, &r, t)
 	out.Steps, out.Route = t.steps, r
 	return out, decided

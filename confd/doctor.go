@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"net"
@@ -73,6 +74,9 @@ func examine(ctx context.Context, s settings.Settings, ignore map[string]bool) (
 	state, err := wholeState(ctx, s, log)
 	if err != nil {
 		return nil, err
+	}
+	if len(state.Nodes) == 0 {
+		return nil, errors.New("there is no node to look at: is it the right datastore, or file?")
 	}
 	q := doctor.Question{State: state, Options: s.Plan().BGP, Ignore: ignore}
 	if d, err := birds.Find(ctx, s.BIRD); err == nil {

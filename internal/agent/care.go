@@ -78,6 +78,9 @@ func (c *care) verify(now time.Time) {
 		return
 	}
 	c.checkAt = now.Add(c.settings.Timing.Verify)
+	if c.runs.Running() != nil && !c.isHeld() { // an approval may come when the hold is over already
+		c.world.Forget(c.birds.daemon.Dir)
+	}
 	sets := c.runs.InUse()
 	if sets == nil {
 		sets = c.runs.Current() // how their BIRDs are

@@ -130,9 +130,11 @@ func Remove(e routes.Entry) error {
 		Table: e.Table, Priority: int(e.Metric), Protocol: protocolBIRD, Type: typeOf(e.Target), Scope: netlink.SCOPE_NOWHERE,
 	}
 	if len(e.Hops) == 1 {
-		if link, err := net.InterfaceByName(e.Hops[0].Interface); err == nil {
-			r.LinkIndex = link.Index
+		link, err := net.InterfaceByName(e.Hops[0].Interface)
+		if err != nil {
+			return fmt.Errorf("taking %s out of the kernel: its interface: %w", e, err) // it goes with that
 		}
+		r.LinkIndex = link.Index
 		if via := e.Hops[0].Via; via.Is4() == e.Net.Addr().Is4() {
 			r.Gw = via.AsSlice()
 		}

@@ -66,7 +66,9 @@ func (netlinkKernel) add(l link) error {
 	if err != nil {
 		return err
 	}
-	return netlink.RouteAdd(r)
+	// Another interface in the network may have one of its own, which for the kernel is
+	// the same route: "add" would say that it is there.
+	return netlink.RouteAppend(r)
 }
 
 func (netlinkKernel) remove(l link) error {

@@ -17,6 +17,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"net/netip"
 	"slices"
 	"strings"
@@ -142,7 +143,11 @@ type NotHeldError struct {
 
 // Error says what is not held, and why.
 func (e *NotHeldError) Error() string {
-	return fmt.Sprintf("the kernel does not take a second route to %s on %s, by which BIRD would keep that network (CAP_NET_ADMIN allows it): %v", e.Net, e.Interface, e.Err)
+	allows := ""
+	if errors.Is(e.Err, fs.ErrPermission) {
+		allows = " (CAP_NET_ADMIN allows it)"
+	}
+	return fmt.Sprintf("the kernel does not take a second route to %s on %s, by which BIRD would keep that network%s: %v", e.Net, e.Interface, allows, e.Err)
 }
 
 // Unwrap is the system's error.

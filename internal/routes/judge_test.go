@@ -140,7 +140,7 @@ func TestJudge(t *testing.T) {
 		},
 		"left": {
 			change: kernel(func(k *Kernel) {
-				k.Entries = append(k.Entries, Entry{Net: net("10.2.77.0/26"), BIRD: true}, Entry{Net: net("10.66.0.0/26"), BIRD: true}, Entry{Net: net("10.2.78.0/26")})
+				k.Entries = append(k.Entries, Entry{Net: net("10.2.77.0/26"), Table: 254, BIRD: true}, Entry{Net: net("10.66.0.0/26"), BIRD: true}, Entry{Net: net("10.2.78.0/26")})
 			}),
 			want: []string{"kernel_left 10.2.77.0/26"},
 		},

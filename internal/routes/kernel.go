@@ -8,6 +8,10 @@ import (
 	"confd/reload/control"
 )
 
+// mainTable is the kernel's main table, which BIRD's kernel protocols write to unless
+// they are told another one.
+const mainTable = 254
+
 // metricOfNone is the metric that the kernel gives to a route of IPv6 without one.
 const metricOfNone = 1024
 
@@ -32,7 +36,7 @@ func (j judge) kernel(k Kernel) []Fault {
 		list = append(list, j.stale(r, entries[r.Net], k.Metrics)...)
 	}
 	for _, e := range k.Entries {
-		if e.BIRD && !wanted[e.Net] && j.inPool(e.Net) {
+		if e.BIRD && e.Table == mainTable && !wanted[e.Net] && j.inPool(e.Net) {
 			list = append(list, j.fault(KernelLeft, e.Net, "", "the kernel has %s, which BIRD does not", e))
 		}
 	}
@@ -69,14 +73,15 @@ func (j judge) stale(r control.Route, entries []Entry, metrics map[netip.Prefix]
 	if metric == 0 && j.f.Version == 6 {
 		metric = metricOfNone
 	}
-	i := slices.IndexFunc(entries, func(e Entry) bool { return e.BIRD && e.Metric == metric && goesLike(e, r) })
+	// In other tables there may be another BIRD's.
+	i := slices.IndexFunc(entries, func(e Entry) bool { return e.BIRD && e.Table == mainTable && e.Metric == metric && goesLike(e, r) })
 	if i < 0 {
 		return nil
 	}
 	now := entries[i]
 	var old []Entry
 	for _, e := range entries {
-		if e.BIRD && e.Table == now.Table && e.Metric != metric {
+		if e.BIRD && e.Table == mainTable && e.Metric != metric {
 			old = append(old, e)
 		}
 	}

@@ -255,6 +255,9 @@ func (s *Settings) complete(values Layer, around Surroundings) error {
 	if err := s.checkCalicoSockets(values); err != nil {
 		return err
 	}
+	if s.Watch.Topology && s.Watch.Listen == "" {
+		return fmt.Errorf("%s needs --listen (CONFD_LISTEN): where to show it", values["topology"].From)
+	}
 	if err := s.Watch.check(values); err != nil {
 		return err
 	}
@@ -331,11 +334,24 @@ func (s *Settings) checkCalicoSockets(values Layer) error {
 		return fmt.Errorf("%s is for BIRD 2 and 3: Calico's tools read the sockets of BIRD 1.6 themselves", from)
 	case s.BIRD.Socket == "":
 		return fmt.Errorf("%s needs --socket (CONFD_SOCKET): where BIRD's own control socket is", from)
-	case slices.Contains([]string{filepath.Join(folder, "bird.ctl"), filepath.Join(folder, "bird6.ctl")}, filepath.Clean(s.BIRD.Socket)):
+	case slices.Contains([]string{"bird.ctl", "bird6.ctl"}, filepath.Base(s.BIRD.Socket)) && sameFolder(filepath.Dir(s.BIRD.Socket), folder):
 		return fmt.Errorf("%s and %s: one of the sockets for Calico's tools would be in the place of BIRD's: have BIRD make its own elsewhere, such as %s",
 			from, values["socket"].From, birds.DebianSocket)
 	}
 	return nil
+}
+
+// sameFolder says whether two paths lead to one folder: /var/run is a link to /run
+// nearly everywhere.
+func sameFolder(a, b string) bool {
+	one, errOne := os.Stat(a)
+	other, errOther := os.Stat(b)
+	if errOne == nil && errOther == nil {
+		return os.SameFile(one, other)
+	}
+	a, errOne = filepath.Abs(a)
+	b, errOther = filepath.Abs(b)
+	return errOne == nil && errOther == nil && a == b
 }
 
 func (e Etcd) check(values Layer) error {

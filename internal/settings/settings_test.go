@@ -277,16 +277,22 @@ func TestPlanCloses(t *testing.T) {
 }
 
 func TestSocketsForCalicosToolsAreNotBIRDsOwn(t *testing.T) {
+	folder := t.TempDir()
+	link := filepath.Join(t.TempDir(), "link")
+	if err := os.Symlink(folder, link); err != nil {
+		t.Fatal(err)
+	}
 	for name, c := range map[string]struct {
 		env  map[string]string
 		want string // of the error; empty: none
 	}{
-		"apart":            {map[string]string{"CONFD_SOCKET": "/run/bird/bird.ctl"}, ""},
-		"not told":         {nil, "needs --socket"},
-		"the same":         {map[string]string{"CONFD_SOCKET": "/var/run//calico/bird.ctl"}, "would be in the place of BIRD's"},
-		"the same for v6":  {map[string]string{"CONFD_SOCKET": "/var/run/calico/bird6.ctl"}, "would be in the place of BIRD's"},
-		"BIRD 1.6":         {map[string]string{"CONFD_SOCKET": "/run/bird/bird.ctl", "CONFD_BIRD": "1.6.8"}, "is for BIRD 2 and 3"},
-		"another in there": {map[string]string{"CONFD_SOCKET": "/var/run/calico/real.ctl"}, ""},
+		"apart":                   {map[string]string{"CONFD_SOCKET": "/run/bird/bird.ctl"}, ""},
+		"not told":                {nil, "needs --socket"},
+		"the same":                {map[string]string{"CONFD_SOCKET": "/var/run//calico/bird.ctl"}, "would be in the place of BIRD's"},
+		"the same for v6":         {map[string]string{"CONFD_SOCKET": "/var/run/calico/bird6.ctl"}, "would be in the place of BIRD's"},
+		"the same by another way": {map[string]string{"CONFD_SOCKET": filepath.Join(link, "bird.ctl"), "CONFD_CALICO_SOCKETS": folder}, "would be in the place of BIRD's"},
+		"BIRD 1.6":                {map[string]string{"CONFD_SOCKET": "/run/bird/bird.ctl", "CONFD_BIRD": "1.6.8"}, "is for BIRD 2 and 3"},
+		"another in there":        {map[string]string{"CONFD_SOCKET": "/var/run/calico/real.ctl"}, ""},
 	} {
 		env := map[string]string{"ETCD_ENDPOINTS": "http://a:2379", "CONFD_CALICO_SOCKETS": "/var/run/calico/"}
 		maps.Copy(env, c.env)
@@ -316,5 +322,12 @@ func TestRestartWait(t *testing.T) {
 		if got := restartWait(new(time.Duration)).set(text); got != want {
 			t.Errorf("%q: %t", text, got)
 		}
+	}
+}
+
+func TestAPictureNeedsAPlace(t *testing.T) {
+	_, err := load(t, "", map[string]string{"ETCD_ENDPOINTS": "http://a:2379", "CONFD_TOPOLOGY": "true"}, nil)
+	if err == nil || !strings.Contains(err.Error(), "CONFD_TOPOLOGY needs --listen") {
+		t.Errorf("--topology without --listen: %v", err)
 	}
 }

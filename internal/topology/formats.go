@@ -60,10 +60,10 @@ func (g *Graph) dot(b *strings.Builder) {
 		fmt.Fprintf(b, "  %s [label=%s, class=%s];\n", dotQuote(n.Name), dotQuote(fmt.Sprintf("%s\nAS %d", n.Name, n.AS)), dotQuote(string(n.Role)))
 	}
 	if g.Mesh > 0 {
-		fmt.Fprintf(b, "  mesh [label=%s, shape=ellipse];\n", dotQuote(fmt.Sprintf("full mesh of %d", g.Mesh)))
+		fmt.Fprintf(b, "  \"full mesh\" [label=%s, shape=ellipse];\n", dotQuote(fmt.Sprintf("full mesh of %d", g.Mesh)))
 		for _, n := range g.Nodes {
 			if n.Meshed {
-				fmt.Fprintf(b, "  %s -- mesh;\n", dotQuote(n.Name))
+				fmt.Fprintf(b, "  %s -- \"full mesh\";\n", dotQuote(n.Name))
 			}
 		}
 	}

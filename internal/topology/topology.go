@@ -20,6 +20,7 @@ import (
 
 	"confd/backends"
 	"confd/bgp"
+	"confd/internal/terminal"
 )
 
 // Role is what a node is to the others.
@@ -268,7 +269,25 @@ func (b *builder) graph() *Graph {
 	slices.SortFunc(g.Nodes, func(x, y Node) int {
 		return cmp.Or(order(x.Role == Router, y.Role == Router), cmp.Compare(x.Name, y.Name))
 	})
+	g.onOneLine()
 	return g
+}
+
+// onOneLine has no name or reason end a line, or change how a terminal or a picture
+// shows what follows.
+func (g *Graph) onOneLine() {
+	for i := range g.Nodes {
+		n := &g.Nodes[i]
+		n.Name, n.Group, n.Problem = terminal.Line(n.Name), terminal.Line(n.Group), terminal.Line(n.Problem)
+	}
+	for i := range g.Links {
+		l := &g.Links[i]
+		l.A, l.B = terminal.Line(l.A), terminal.Line(l.B)
+		for i := range l.Sessions {
+			s := &l.Sessions[i]
+			s.Node, s.Name, s.Why, s.State = terminal.Line(s.Node), terminal.Line(s.Name), terminal.Line(s.Why), terminal.Line(s.State)
+		}
+	}
 }
 
 // meshOfOne takes a mesh away in which nobody has anybody to speak with.

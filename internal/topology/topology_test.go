@@ -222,6 +222,19 @@ func TestHostileNames(t *testing.T) {
 	}
 }
 
+func TestNamesThatAreNotPrintable(t *testing.T) {
+	g := graph(t, Options{}, meshOff+node("a\x1b[31m\u202e", "10.0.0.1")+torOf("tor", "all()", "192.0.2.1"))
+	for _, format := range Formats() {
+		var b bytes.Buffer
+		if err := g.Write(&b, format); err != nil {
+			t.Fatal(err)
+		}
+		if strings.ContainsAny(b.String(), "\x1b\u202e") {
+			t.Errorf("%s has what a terminal takes for a command", format)
+		}
+	}
+}
+
 // large has n nodes, of which some are reflectors (none: a mesh), in racks.
 func large(n, reflectors, racks int) string {
 	var b strings.Builder
