@@ -116,15 +116,8 @@ func (c *computer) endpoints() map[backends.Key]serviceEndpoints {
 		if !ok {
 			continue
 		}
-		all := out[key]
-		all.slices = true
-		out[key] = all
-		if e.IPv6 && !s.IPv6 || !e.IPv6 && !s.IPv4 {
-			continue
-		}
-		all.anywhere = all.anywhere || e.Ready
-		all.here = all.here || readyHere(e, c.options)
-		out[key] = all
+		all, one := out[key], c.endpointsOf(s, e)
+		out[key] = serviceEndpoints{all.anywhere || one.anywhere, all.here || one.here, true}
 	}
 	return out
 }
@@ -151,6 +144,43 @@ func (c *computer) whyAdvertised(s *backends.Service, r serviceRanges, e service
 		return "serviceLoadBalancerAggregation is Disabled, and it has ready endpoints"
 	}
 	return ""
+}
+
+// LocalServices are the single addresses that nodes advertise for having an endpoint
+// (externalTrafficPolicy Local), by node, sorted, each once. o says which ranges there are.
+func (c *Cluster) LocalServices(o Options) map[string][]netip.Prefix {
+	ranges := (&computer{Cluster: c, options: o}).serviceRanges()
+	out := map[string][]netip.Prefix{}
+	if len(ranges.all()) == 0 {
+		return out
+	}
+	for _, e := range c.state.EndpointSlices {
+		s := c.state.Services[backends.Key{Kind: backends.KindService, Namespace: e.Namespace, Name: e.Service}]
+		if s == nil || !s.Local {
+			continue
+		}
+		for _, name := range e.Nodes {
+			if n := c.state.Nodes[name]; n == nil || n.Labels[ExcludeLabel] == "true" {
+				continue
+			}
+			here := &computer{Cluster: c, options: o.For(name)}
+			if ends := here.endpointsOf(s, e); ends.here && here.whyAdvertised(s, ranges, ends) != "" {
+				out[name] = append(out[name], serviceAddresses(s, ranges)...)
+			}
+		}
+	}
+	for name, nets := range out {
+		out[name] = sortedPrefixes(nets)
+	}
+	return out
+}
+
+// endpointsOf is what one EndpointSlice says of its Service.
+func (c *computer) endpointsOf(s *backends.Service, e *backends.EndpointSlice) serviceEndpoints {
+	if e.IPv6 && !s.IPv6 || !e.IPv6 && !s.IPv4 {
+		return serviceEndpoints{slices: true}
+	}
+	return serviceEndpoints{anywhere: e.Ready, here: readyHere(e, c.options), slices: true}
 }
 
 func namedSingly(ranges []netip.Prefix) func(netip.Addr) bool {

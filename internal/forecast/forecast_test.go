@@ -12,7 +12,6 @@ import (
 
 	"confd/backends"
 	"confd/bgp"
-	"confd/internal/guard"
 	"confd/internal/terminal"
 )
 
@@ -68,17 +67,48 @@ func totalsOf(t *testing.T, before, after *backends.State) Totals {
 		if sessionsIn(was) > 0 && sessionsIn(is) == 0 {
 			sum.Isolated++
 		}
-		told := map[string]bool{}
-		for _, x := range guard.OutlineOf(is, nil).Told {
-			told[x.Net.String()] = true
-		}
-		for _, x := range guard.OutlineOf(was, nil).Told {
-			if !told[x.Net.String()] {
-				sum.RoutesLost++
+		sum.RoutesLost += len(lostOf(was, is))
+	}
+	return sum
+}
+
+// lostOf are the routes of which the peers of an object are told no more: session by
+// session.
+func lostOf(was, is *bgp.Config) map[string]bool {
+	lost := map[string]bool{}
+	for i, f := range was.Families() {
+		after := is.Families()[i]
+		for _, r := range f.Statics {
+			if r.Via.IsValid() {
+				continue
+			}
+			before, now := tellers(was, f, r.Net), tellers(is, after, r.Net)
+			for object := range before {
+				stays := slices.ContainsFunc(after.Sessions, func(s bgp.Session) bool { return s.Reason.Object.String() == object })
+				switch {
+				case len(now) == 0:
+					lost[r.Net.String()] = true
+				case stays && !now[object]:
+					lost[r.Net.String()+object] = true
+				}
 			}
 		}
 	}
-	return sum
+	return lost
+}
+
+// tellers are the objects of which sessions tell of a net.
+func tellers(c *bgp.Config, f *bgp.Family, net netip.Prefix) map[string]bool {
+	out := map[string]bool{}
+	if !slices.ContainsFunc(f.Statics, func(r bgp.StaticRoute) bool { return r.Net == net && !r.Via.IsValid() }) {
+		return out
+	}
+	for i := range f.Sessions {
+		if s := &f.Sessions[i]; bgp.PoliciesOf(c, f).Tells(s, bgp.Route{Net: net}, nil) {
+			out[s.Reason.Object.String()] = true
+		}
+	}
+	return out
 }
 
 // author makes random clusters, and changes of them.
@@ -104,6 +134,9 @@ func (a author) cluster() *backends.State {
 	for i := range 6 {
 		a.block(s, i)
 	}
+	for i := range 2 {
+		a.service(s, i)
+	}
 	return s
 }
 
@@ -112,6 +145,9 @@ func (a author) configuration(s *backends.State) {
 	c := &backends.BGPConfiguration{Name: "default", NodeToNodeMesh: &mesh, ASNumber: []uint32{0, 64513}[a.IntN(2)]}
 	if a.IntN(3) == 0 {
 		c.ServiceExternalIPs = []netip.Prefix{netip.MustParsePrefix("192.0.2.0/24")}
+	}
+	if a.IntN(2) == 0 {
+		c.ServiceClusterIPs = []netip.Prefix{netip.MustParsePrefix("10.96.0.0/16")}
 	}
 	put(s, c)
 }
@@ -160,10 +196,19 @@ func (a author) block(s *backends.State, i int) {
 }
 
 // change changes, adds or removes one object.
+// service has an endpoint on a node, and is announced there alone.
+func (a author) service(s *backends.State, i int) {
+	name := fmt.Sprint("s", i)
+	put(s, &backends.Service{Namespace: "n", Name: name, Type: "NodePort", Local: a.IntN(4) > 0, IPv4: true, ClusterIPs: []netip.Addr{netip.AddrFrom4([4]byte{10, 96, 0, byte(i + 1)})}})
+	put(s, &backends.EndpointSlice{Namespace: "n", Name: name, Service: name, Ready: true, Nodes: []string{fmt.Sprint("node-", a.IntN(8))}})
+}
+
 func (a author) change(s *backends.State) {
-	switch a.IntN(8) {
+	switch a.IntN(9) {
 	case 0:
 		a.configuration(s)
+	case 7:
+		a.service(s, a.IntN(3))
 	case 1:
 		a.node(s, a.IntN(20))
 	case 2, 3:
@@ -226,5 +271,28 @@ func TestConditions(t *testing.T) {
 	}
 	if _, err := ParseConditions([]string{"sessionloss"}); err == nil || !strings.Contains(err.Error(), "session-loss") {
 		t.Error(err)
+	}
+}
+
+// That somebody else still hears of a route is no comfort to a router that does not.
+func TestOneOfTwoRoutersHearsNothing(t *testing.T) {
+	before := backends.NewState()
+	for i := range 3 {
+		put(before, &backends.Node{Name: fmt.Sprint("node-", i), IPv4: backends.NodeAddress{Addr: netip.AddrFrom4([4]byte{10, 0, 0, byte(i + 1)}), Subnet: netip.MustParsePrefix("10.0.0.0/24")}})
+	}
+	put(before, &backends.IPPool{Name: "pool", CIDR: netip.MustParsePrefix("10.128.0.0/16")})
+	put(before, &backends.BlockAffinity{Name: "b", Node: "node-2", CIDR: netip.MustParsePrefix("10.128.0.0/26")})
+	put(before, &backends.BGPPeer{Name: "tor", PeerIP: netip.MustParseAddr("10.0.0.8"), ASNumber: 65000})
+	after := before.Clone()
+	put(after, &backends.BGPFilter{Name: "deny", ExportV4: []backends.FilterRule{{}}})
+	put(after, &backends.BGPPeer{Name: "tor", PeerIP: netip.MustParseAddr("10.0.0.8"), ASNumber: 65000, Filters: []string{"deny"}})
+	r, err := Forecast(context.Background(), Question{Before: before, After: after, Options: bgp.Options{Node: "node-0"}, BIRD: 2, Now: time.Unix(1, 0)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	p := &terminal.Page{}
+	r.Text(p)
+	if r.Totals.RoutesLost != 1 || !strings.Contains(p.String(), "10.128.0.0/26 to peers of BGPPeer tor") {
+		t.Errorf("got %+v\n%s", r.Totals, p)
 	}
 }

@@ -21,9 +21,12 @@ type forecaster struct {
 	kinds         []kind
 	// blocks are the nodes' blocks, before and after.
 	blocks [2]map[string][]*backends.BlockAffinity
+	// services are the service addresses that nodes announce for an endpoint of their
+	// own, before and after.
+	services [2]map[string][]netip.Prefix
 }
 
-// kind is nodes to which the same happens, but for their blocks.
+// kind is nodes to which the same happens, but for their blocks and services.
 type kind struct{ nodes []string }
 
 func newForecaster(q Question) *forecaster {
@@ -37,6 +40,7 @@ func newForecaster(q Question) *forecaster {
 	}
 	slices.Sort(f.names)
 	f.blocks = [2]map[string][]*backends.BlockAffinity{blocksOf(q.Before, q.Options), blocksOf(q.After, q.Options)}
+	f.services = [2]map[string][]netip.Prefix{f.before.LocalServices(q.Options), f.after.LocalServices(q.Options)}
 	f.sort()
 	return f
 }
@@ -71,12 +75,12 @@ func blocksOf(s *backends.State, o bgp.Options) map[string][]*backends.BlockAffi
 }
 
 // sort puts the nodes into kinds: those that are of one before and of one after, and
-// of whose own addresses and blocks the same becomes.
+// of whose own addresses, blocks and services the same becomes.
 func (f *forecaster) sort() {
 	before, after := f.before.Alike(), f.after.Alike()
 	index := map[string]int{}
 	for _, name := range f.names {
-		key := fmt.Sprint(before.KindOf(name), after.KindOf(name), f.moved(name), f.blocksDiffer(name))
+		key := fmt.Sprint(before.KindOf(name), after.KindOf(name), f.moved(name), f.ownDiffer(name), f.has(name))
 		i, ok := index[key]
 		if !ok {
 			i = len(f.kinds)
@@ -85,6 +89,19 @@ func (f *forecaster) sort() {
 		}
 		f.kinds[i].nodes = append(f.kinds[i].nodes, name)
 	}
+}
+
+// has says whether a node has blocks and services of its own, before and after: one
+// without loses nothing, whatever becomes of those that have.
+func (f *forecaster) has(name string) (list [2][3]bool) {
+	for i := range list {
+		for _, b := range f.blocks[i][name] {
+			list[i][0] = list[i][0] || b.CIDR.Addr().Is4()
+			list[i][1] = list[i][1] || b.CIDR.Addr().Is6()
+		}
+		list[i][2] = len(f.services[i][name]) > 0
+	}
+	return list
 }
 
 // moved says which of a node's addresses change.
@@ -210,68 +227,115 @@ func (f *forecaster) of(name string, e *effect) (Group, bool) {
 	if e.was != nil && e.is != nil {
 		g.RoutesLost = f.routesLost(name, e)
 	}
-	return g, !e.empty || len(g.RoutesLost) > 0 || f.blocksDiffer(name)
+	return g, !e.empty || len(g.RoutesLost) > 0 || f.ownDiffer(name)
 }
 
-// blocksDiffer says whether a node has other blocks.
-func (f *forecaster) blocksDiffer(name string) bool {
-	return !reflect.DeepEqual(f.blocks[0][name], f.blocks[1][name])
+// ownDiffer says whether a node has other blocks or services of its own.
+func (f *forecaster) ownDiffer(name string) bool {
+	return !reflect.DeepEqual(f.blocks[0][name], f.blocks[1][name]) || !slices.Equal(f.services[0][name], f.services[1][name])
 }
 
-// routesLost are the routes that peers of a node are told of before, and not after:
-// its own blocks, and the service routes that the example has.
+// way is a net that sessions tell of which an object asks for.
+type way struct {
+	net    netip.Prefix
+	object string
+}
+
+// routesLost are the routes of a node's own that peers are told of before, and not
+// after: all of them, or those that an object asks for and that stay.
 func (f *forecaster) routesLost(name string, e *effect) []string {
-	after := f.told(f.blocks[1][name], e.is)
-	var out []string
-	for _, net := range slices.SortedFunc(maps.Keys(f.told(f.blocks[0][name], e.was)), func(a, b netip.Prefix) int {
-		return strings.Compare(a.String(), b.String())
-	}) {
-		if !after[net] {
-			out = append(out, net.String())
+	before, _ := f.told(0, name, e.was)
+	after, stay := f.told(1, name, e.is)
+	known := map[netip.Prefix]bool{}
+	for w := range after {
+		known[w.net] = true
+	}
+	lost := map[string]bool{}
+	for w := range before {
+		switch {
+		case after[w]:
+		case !known[w.net]:
+			lost[w.net.String()] = true
+		case stay[way{object: w.object}.of(w.net)]:
+			lost[fmt.Sprintf("%s to peers of %s", w.net, w.object)] = true
 		}
 	}
-	return out
+	return slices.Sorted(maps.Keys(lost))
 }
 
-// told are the nets of a node's own of which at least one of its sessions tells.
-func (f *forecaster) told(blocks []*backends.BlockAffinity, c *bgp.Config) map[netip.Prefix]bool {
-	out := map[netip.Prefix]bool{}
+// of is the way of an object's sessions of a net's family, as told notes them.
+func (w way) of(net netip.Prefix) way {
+	all := netip.PrefixFrom(netip.IPv6Unspecified(), 0)
+	if net.Addr().Is4() {
+		all = netip.PrefixFrom(netip.IPv4Unspecified(), 0)
+	}
+	return way{all, w.object}
+}
+
+// told are the ways by which a node's own nets are told, before (0) or after (1), and
+// the objects that ask for sessions, by family.
+func (f *forecaster) told(when int, name string, c *bgp.Config) (told, objects map[way]bool) {
+	told, objects = map[way]bool{}, map[way]bool{}
 	for _, family := range c.Families() {
-		own := *family
-		own.Export.Blocks = nil
-		nets := []netip.Prefix{}
-		for _, b := range blocks {
-			if b.CIDR.Addr().Is4() != (family.Version == 4) {
-				continue
-			}
-			if b.State == "" || b.State == "confirmed" {
-				own.Export.Blocks = append(own.Export.Blocks, b.CIDR)
-			}
-			if !b.CIDR.IsSingleIP() {
-				nets = append(nets, b.CIDR)
+		own, nets := f.ownOf(when, name, family)
+		policies := bgp.PoliciesOf(c, &own)
+		for _, s := range ways(family) {
+			object := way{object: s.Reason.Object.String()}
+			objects[object.of(netip.PrefixFrom(s.Neighbor, 0))] = true
+			for _, net := range nets {
+				if policies.Tells(s, bgp.Route{Net: net}, nil) {
+					told[way{net, object.object}] = true
+				}
 			}
 		}
-		for _, s := range family.Export.Services {
-			nets = append(nets, s.Net)
-		}
-		if len(nets) == 0 {
+	}
+	return told, objects
+}
+
+// ownOf is a family with a node's own blocks and services in the place of the
+// example's, and their nets.
+func (f *forecaster) ownOf(when int, name string, family *bgp.Family) (own bgp.Family, nets []netip.Prefix) {
+	state := f.Before
+	if when == 1 {
+		state = f.After
+	}
+	own = *family
+	own.Export.Blocks, own.Export.Services = nil, nil
+	for _, b := range f.blocks[when][name] {
+		if b.CIDR.Addr().Is4() != (family.Version == 4) {
 			continue
 		}
-		policies, sessions := bgp.PoliciesOf(c, &own), ways(family)
-		for _, net := range nets {
-			out[net] = out[net] || slices.ContainsFunc(sessions, func(s *bgp.Session) bool { return policies.Tells(s, bgp.Route{Net: net}, nil) })
+		if b.State == "" || b.State == "confirmed" {
+			own.Export.Blocks = append(own.Export.Blocks, b.CIDR)
+		}
+		if !b.CIDR.IsSingleIP() {
+			nets = append(nets, b.CIDR)
 		}
 	}
-	maps.DeleteFunc(out, func(_ netip.Prefix, told bool) bool { return !told })
-	return out
+	for _, s := range family.Export.Services {
+		if local := state.Services[s.Reason.Object]; local == nil || !local.Local {
+			own.Export.Services = append(own.Export.Services, s)
+			nets = append(nets, s.Net)
+		}
+	}
+	for _, net := range f.services[when][name] {
+		if net.Addr().Is4() == (family.Version == 4) {
+			own.Export.Services = append(own.Export.Services, bgp.StaticRoute{Net: net})
+			nets = append(nets, net)
+		}
+	}
+	return own, nets
 }
 
-// ways are sessions of a family, one for each way in which routes are told.
+// ways are sessions of a family, one for each way in which routes are told to the
+// peers of an object.
 func ways(f *bgp.Family) []*bgp.Session {
 	var out []*bgp.Session
 	for i := range f.Sessions {
 		s := &f.Sessions[i]
-		same := func(o *bgp.Session) bool { return o.Internal == s.Internal && slices.Equal(o.Export, s.Export) }
+		same := func(o *bgp.Session) bool {
+			return o.Internal == s.Internal && o.Reason.Object == s.Reason.Object && slices.Equal(o.Export, s.Export)
+		}
 		if !slices.ContainsFunc(out, same) {
 			out = append(out, s)
 		}
