@@ -19,7 +19,7 @@ func reflectorCodes() []Code {
 		},
 		{
 			ID: id(51), Name: "single-reflector", Severity: Warning, check: (*patient).singleReflector,
-			Says:        "node rr-1 is the only route reflector of its",
+			Says:        "node rr-1 is its only route reflector",
 			Consequence: "When that reflector is down, the node has no routes.",
 			Cure:        "Give it a second one.",
 		},
@@ -112,7 +112,7 @@ func (p *patient) singleReflector() []complaint {
 		}
 		for _, n := range p.inside.Kinds[client] {
 			if p.outside[n.Name] == 0 {
-				out = append(out, complaint{object: n.ResourceKey().String(), text: fmt.Sprintf("node %s is the only route reflector of its", p.inside.Kinds[reflectors[0]][0].Name)})
+				out = append(out, complaint{object: n.ResourceKey().String(), text: fmt.Sprintf("node %s is its only route reflector", p.inside.Kinds[reflectors[0]][0].Name)})
 			}
 		}
 	}
