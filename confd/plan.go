@@ -56,7 +56,7 @@ func (p program) planCommand() *cobra.Command {
 			return nil, err
 		}
 		if fails := report.Fails(conditions); len(fails) > 0 {
-			return report, foundError{exitFound, "the change does what it must not: "+strings.Trim(fmt.Sprint(fails), "[]")}
+			return report, foundError{exitFound, "the change does what it must not: " + strings.Trim(fmt.Sprint(fails), "[]")}
 		}
 		return report, nil
 	})
