@@ -8,7 +8,6 @@ import (
 	"net"
 	"net/netip"
 	"slices"
-	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -138,10 +137,8 @@ func askHealth(ctx context.Context, socket string, live *doctor.Live) {
 		return
 	}
 	defer c.Close()
-	if reply, err := c.Do(ctx, "show status"); err == nil {
-		live.Recovering = live.Recovering || slices.ContainsFunc(reply.Lines, func(l control.Line) bool {
-			return strings.HasPrefix(strings.TrimSpace(l.Text), "Graceful restart recovery in progress")
-		})
+	if status, err := c.Status(ctx); err == nil {
+		live.Recovering = live.Recovering || status.Recovery.InProgress
 	}
 	if routes, err := c.Unreachable(ctx); err == nil {
 		for _, r := range routes {

@@ -138,8 +138,8 @@ func (t *reader) sessionLine(text string) {
 // finish gives the protocol the state that BIRD 1.6 has for one that waits until a
 // graceful restart is over.
 func (p *protocol) finish() {
-	if p.state == "up" && p.waits("waiting") {
-		p.state = "wait"
+	if p.State == "up" && p.waits("waiting") {
+		p.State = "wait"
 	}
 }
 

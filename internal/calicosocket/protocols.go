@@ -26,37 +26,24 @@ func refused(command string, r control.Reply) error {
 	return fmt.Errorf("BIRD answers %q with %04d %s", command, r.Code, last)
 }
 
-// row is what "show protocols" says of a protocol.
-type row struct {
-	name, proto, table, state, since, info string
-}
+// row is what "show protocols" says of a protocol, with times of whole seconds.
+type row struct{ control.Row }
 
-// parseRow takes a row apart: words, of which the time may have two.
 func parseRow(text string) (row, bool) {
-	f := strings.Fields(text)
-	if len(f) < 5 {
-		return row{}, false
-	}
-	r := row{name: f[0], proto: f[1], table: f[2], state: f[3], since: f[4]}
-	rest := f[5:]
-	if len(rest) > 0 && strings.Count(rest[0], ":") == 2 && clockOnly(rest[0]) {
-		r.since, rest = r.since+" "+rest[0], rest[1:]
-	}
-	r.since, r.info = wholeSeconds(r.since), strings.Join(rest, " ")
-	return r, true
+	r, ok := control.ParseRow(text)
+	r.Since = wholeSeconds(r.Since)
+	return row{r}, ok
 }
-
-func clockOnly(word string) bool { return strings.Trim(word, "0123456789:.") == "" }
 
 // text is the row as BIRD 1.6 prints it. A session's state and error stand in columns
 // of their own.
 func (r row) text() string {
-	info := r.info
-	if r.proto == "BGP" {
+	info := r.Info
+	if r.Proto == "BGP" {
 		state, why, _ := strings.Cut(info, " ")
 		info = fmt.Sprintf("%-14s%s", state, why)
 	}
-	return fmt.Sprintf("%-8s %-8s %-8s %-6s %-10s  %s", r.name, r.proto, "master", r.state, r.since, info)
+	return fmt.Sprintf("%-8s %-8s %-8s %-6s %-10s  %s", r.Name, r.Proto, "master", r.State, r.Since, info)
 }
 
 const header = "2002-name     proto    table    state  since       info\n"
@@ -64,19 +51,19 @@ const header = "2002-name     proto    table    state  since       info\n"
 // named is the family that the row's words belong to: a session's by its name,
 // another protocol's by its table. known is false where they do not tell.
 func (r row) named() (f Family, known bool) {
-	if r.proto == "BGP" {
-		_, neighbor, _, ok := bgp.ParseSessionName(r.name)
+	if r.Proto == "BGP" {
+		_, neighbor, _, ok := bgp.ParseSessionName(r.Name)
 		if ok && neighbor.Is4() {
 			return IPv4, true
 		}
 		return IPv6, ok
 	}
 	for _, f := range []Family{IPv4, IPv6} {
-		if r.table == f.table() {
+		if r.Table == f.table() {
 			return f, true
 		}
 	}
-	return "", r.table == "---" // of both families
+	return "", r.Table == "---" // of both families
 }
 
 // protocols answers "show protocols". BIRD's brief list does where the names tell all;

@@ -268,7 +268,7 @@ func FuzzReadReply(f *testing.F) {
 		}
 		parseStatus(reply).ConfigAge()
 		for _, line := range reply.Lines {
-			parseProtocol(line.Text)
+			ParseRow(line.Text)
 			ParsePosition(line.Text)
 		}
 	})
@@ -286,11 +286,11 @@ func TestReadReplyLimits(t *testing.T) {
 }
 
 // protocolsOf are all of BIRD's protocols.
-func protocolsOf(ctx context.Context, c *Client) ([]protocol, error) {
+func protocolsOf(ctx context.Context, c *Client) ([]Row, error) {
 	reply, err := c.Do(ctx, "show protocols")
-	var list []protocol
+	var list []Row
 	for _, line := range reply.Lines {
-		if p, ok := parseProtocol(line.Text); ok && line.Code == codeProtocol {
+		if p, ok := ParseRow(line.Text); ok && line.Code == codeProtocol {
 			list = append(list, p)
 		}
 	}

@@ -43,7 +43,7 @@ func parseOthers(reply Reply) []ProtocolState {
 	open, channel := false, ""
 	for _, line := range reply.Lines {
 		if line.Code == codeProtocol {
-			row, ok := parseProtocol(line.Text)
+			row, ok := ParseRow(line.Text)
 			open, channel = ok && row.Proto != "BGP", ""
 			if open {
 				list = append(list, ProtocolState{Name: row.Name, Kind: row.Proto, State: row.State})

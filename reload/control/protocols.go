@@ -44,7 +44,7 @@ func (c *Client) Restart(ctx context.Context, kind string) error {
 		return c.refusal(command, reply)
 	}
 	for _, line := range reply.Lines {
-		if p, ok := parseProtocol(line.Text); ok && p.Proto == kind && line.Code == codeProtocol {
+		if p, ok := ParseRow(line.Text); ok && p.Proto == kind && line.Code == codeProtocol {
 			if err := c.command(ctx, "restart "+quoted(p.Name), codeRestarted); err != nil {
 				return err
 			}

@@ -155,7 +155,7 @@ type sessionParser struct {
 
 // parseSessionRow reads a row; nil where it is not that of a BGP session.
 func parseSessionRow(row string) *sessionParser {
-	p, ok := parseProtocol(row)
+	p, ok := ParseRow(row)
 	if !ok || p.Proto != "BGP" {
 		return nil
 	}
@@ -312,22 +312,23 @@ func sinceTime(text string, now time.Time) time.Time {
 	return at
 }
 
-// protocol is one row of "show protocols". Since is as BIRD prints it.
-type protocol struct {
+// Row is one row of "show protocols". Since is as BIRD prints it.
+type Row struct {
 	Name, Proto, Table, State, Since, Info string
 }
 
-// parseProtocol takes a row apart: words, of which the time may have two.
-func parseProtocol(row string) (protocol, bool) {
+// ParseRow takes a row apart: words, of which the time may have two. It is false of
+// what is no row.
+func ParseRow(row string) (Row, bool) {
 	words := strings.Fields(row)
 	if len(words) < 5 {
-		return protocol{}, false
+		return Row{}, false
 	}
 	since := words[4:5]
 	if len(words) > 5 && strings.Count(words[4], "-") == 2 && strings.Contains(words[5], ":") {
 		since = words[4:6]
 	}
-	return protocol{
+	return Row{
 		Name: words[0], Proto: words[1], Table: words[2], State: words[3],
 		Since: strings.Join(since, " "),
 		Info:  strings.Join(words[4+len(since):], " "),
