@@ -62,6 +62,8 @@ lab: deps birds routers kube-apiserver ## Run whole clusters in namespaces, all 
 lint: $(GOLANGCI) ## Check the code: go vet and golangci-lint (settings in .golangci.yml)
 	go vet ./...
 	$(GOLANGCI) run ./...
+	go -C internal/packaging vet ./...
+	cd internal/packaging && $(GOLANGCI) run --config ../../.golangci.yml ./...
 
 # Built from source through the module proxy: once, in a minute or two.
 $(GOLANGCI):
@@ -149,7 +151,11 @@ $(TESTENV)/bin/etcd:
 	@mkdir -p $(@D)
 	go -C internal/testenv/kube-apiserver build -ldflags='-s -w' -o $@ go.etcd.io/etcd/server/v3
 
+.PHONY: programs
+programs: ## Build what is released for amd64 and arm64, into dist/programs (VERSION=v1.2.3: as that version)
+	go -C internal/packaging run . programs --out $(CURDIR)/dist/programs $(if $(VERSION),--version $(VERSION))
+
 .PHONY: clean
 clean: ## Remove what was built (.testenv stays: it takes a download to make)
-	rm -rf bin
+	rm -rf bin dist
 	go clean -testcache
