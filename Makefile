@@ -14,9 +14,16 @@ FUZZTIME ?= 10s
 help: ## Print this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
+# What the program says of itself (confd version): Go notes commit and date, but not
+# in every kind of working tree.
+VERSION ?= $(shell git describe --tags --always --abbrev=12 --dirty 2>/dev/null)
+COMMIT ?= $(shell git rev-parse HEAD 2>/dev/null)
+DATE ?= $(shell TZ=UTC git log -1 --format=%cd --date=format-local:%Y-%m-%dT%H:%M:%SZ 2>/dev/null)
+LDFLAGS = -X confd/internal/version.Version=$(VERSION) -X confd/internal/version.Commit=$(COMMIT) -X confd/internal/version.Date=$(DATE)
+
 .PHONY: build
 build: ## Build bin/confd
-	CGO_ENABLED=0 go build -trimpath -o bin/confd ./confd
+	CGO_ENABLED=0 go build -trimpath -ldflags '$(LDFLAGS)' -o bin/confd ./confd
 
 # The library that zooms in the pages of confd topology; pages of a build without it
 # do not zoom. It is taken with npm, which checks it, and checked once more.

@@ -21,13 +21,13 @@ func main() {
 	// A second signal ends the process at once, whatever it waits for.
 	context.AfterFunc(ctx, stop)
 	code := program{
-		version: version.String(),
-		around:  settings.Surroundings{LookupEnv: os.LookupEnv, Hostname: os.Hostname},
-		stdin:   os.Stdin,
-		stdout:  os.Stdout,
-		stderr:  os.Stderr,
-		run:     run,
-		render:  render,
+		about:  version.Read(),
+		around: settings.Surroundings{LookupEnv: os.LookupEnv, Hostname: os.Hostname},
+		stdin:  os.Stdin,
+		stdout: os.Stdout,
+		stderr: os.Stderr,
+		run:    run,
+		render: render,
 	}.execute(ctx, os.Args[1:])
 	stop()
 	os.Exit(code)

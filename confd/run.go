@@ -90,7 +90,7 @@ func runAgent(ctx context.Context, n *node, broken error, fingerprint string, le
 	}
 	g.Go(func() error {
 		return agent.Run(ctx, agent.Options{
-			Settings: s, Program: version.String(), Planner: n.Planner, Broken: broken,
+			Settings: s, Program: version.Read().Version, Planner: n.Planner, Broken: broken,
 			Load:    func() (plan.Templates, error) { return plan.Load(n.Planner.Settings, n.log) },
 			Changed: changed, Sources: sources, Usage: usageOf(sources), Signals: signals, Log: n.log, Level: level,
 			World: around, Watcher: tell,

@@ -44,7 +44,7 @@ func newTypha(s settings.Settings, log *slog.Logger) ([]inbox.Source, error) {
 	b, err := typha.New(typha.Config{
 		Find: find, KeyFile: t.KeyFile, CertFile: t.CertFile, CAFile: t.CAFile, CN: t.CN, URISAN: t.URISAN,
 		ReadTimeout: t.ReadTimeout, WriteTimeout: t.WriteTimeout,
-		Node: s.Node, AllNodes: s.AllNodes, Version: version.String(), Logger: log,
+		Node: s.Node, AllNodes: s.AllNodes, Version: version.Read().Version, Logger: log,
 	})
 	return append([]inbox.Source{{Name: "typha", Backend: b}}, beside...), err
 }
