@@ -14,6 +14,7 @@ import (
 	"confd/internal/doctor"
 	"confd/internal/settings"
 	"confd/internal/terminal"
+	"confd/internal/version"
 )
 
 // The exit codes.
@@ -44,11 +45,11 @@ func exitCode(err error) int {
 
 // program is what the command line drives, and what it writes to.
 type program struct {
-	version string
-	around  settings.Surroundings
-	stdin   io.Reader // nil: nobody answers
-	stdout  io.Writer
-	stderr  io.Writer
+	about  version.Info
+	around settings.Surroundings
+	stdin  io.Reader // nil: nobody answers
+	stdout io.Writer
+	stderr io.Writer
 	// run works until ctx ends, or once; render writes what run would.
 	run    func(ctx context.Context, s settings.Settings) error
 	render func(ctx context.Context, s settings.Settings, stdout io.Writer) error
@@ -74,7 +75,7 @@ func newRootCommand(p program) *cobra.Command {
 	root := p.settingsCommand(settings.CommandRun, &cobra.Command{
 		Use:     "confd",
 		Short:   "Keep BIRD's configuration in step with a Calico cluster",
-		Version: p.version,
+		Version: p.about.Version,
 	}, run)
 	root.AddCommand(
 		p.settingsCommand(settings.CommandRender, &cobra.Command{
@@ -95,8 +96,10 @@ func newRootCommand(p program) *cobra.Command {
 		p.exportCommand(),
 		p.testCommand(),
 		templatesCommand(),
-		plainCommand("version", "Print the version", func() string { return "confd " + p.version + "\n" }),
+		p.versionCommand(),
+		completionCommand(),
 		docsCommand(root),
+		p.manCommand(),
 	)
 	root.SetHelpCommand(helpCommand(root))
 	root.CompletionOptions.DisableDefaultCmd = true

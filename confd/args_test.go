@@ -13,6 +13,7 @@ import (
 	"testing"
 
 	"confd/internal/settings"
+	"confd/internal/version"
 )
 
 // around returns surroundings with the given variables, on the host "Host-1".
@@ -48,7 +49,7 @@ func call(t *testing.T, err error, args ...string) called {
 	var stdout, stderr bytes.Buffer
 	env := map[string]string{"ETCD_ENDPOINTS": "http://a:2379", "CONFD_CONFIG_FILE": write(t, "confd.toml", "")}
 	p := program{
-		version: "v1.2.3", around: around(env), stdout: &stdout, stderr: &stderr,
+		about: version.Info{Version: "v1.2.3"}, around: around(env), stdout: &stdout, stderr: &stderr,
 		run: func(_ context.Context, s settings.Settings) error {
 			c.command, c.settings = settings.CommandRun, s
 			return err

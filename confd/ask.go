@@ -43,8 +43,8 @@ func (p program) askCommand(name string, cmd *cobra.Command, ask func(context.Co
 	addFlags(cmd.Flags(), name, flags)
 	cmd.Flags().StringVarP(&output, "output", "o", output, "form of the answer: text, json or yaml")
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
-		if !slices.Contains([]string{answerText, answerJSON, answerYAML}, output) {
-			return settings.Error{Err: fmt.Errorf("--output: %q: expected text, json or yaml", output)}
+		if err := checkForm(output); err != nil {
+			return err
 		}
 		s, err := settings.Load(flags, p.around)
 		if err != nil {
@@ -63,6 +63,14 @@ func (p program) askCommand(name string, cmd *cobra.Command, ask func(context.Co
 		return err
 	}
 	return cmd
+}
+
+// checkForm refuses what is no form of an answer.
+func checkForm(output string) error {
+	if !slices.Contains([]string{answerText, answerJSON, answerYAML}, output) {
+		return settings.Error{Err: fmt.Errorf("--output: %q: expected text, json or yaml", output)}
+	}
+	return nil
 }
 
 // answer prints an answer in a form.
