@@ -31,9 +31,10 @@ type Host struct {
 	BIRD birds.Settings
 	// Reload are the options of what is done to each set.
 	Reload reload.Options
-	// networks and freed are used by one job at a time. freed is when the BIRD was
+	// networks, anew and freed are used by one job at a time. freed is when the BIRD was
 	// started whose recovery was ended last.
 	networks *onlink.Keeper
+	anew     anew
 	freed    time.Time
 	// Changes count what the kernel tells; somebody runs it.
 	Changes kernel.Changes
