@@ -136,8 +136,9 @@ func (w *world) live(q Question, v Verdict) {
 	w.running = q.Candidate
 	w.running.Outline = v.Outline
 	now := bookOf(v.Outline)
-	for _, l := range then.byName {
-		if f, _ := now.fateOf(*l); f != kept {
+	for i := range then.lines {
+		l := &then.lines[i]
+		if f, _ := now.fateOf(l); f != kept {
 			w.down(l.Name)
 		}
 	}
