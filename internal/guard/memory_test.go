@@ -12,7 +12,6 @@ import (
 	"confd/backends"
 )
 
-
 // TestMemoryKeepsNoSecret looks for passwords in what lies on disk.
 func TestMemoryKeepsNoSecret(t *testing.T) {
 	s := secured()
