@@ -44,6 +44,10 @@ $(D3):
 demo: deps build ## Three nodes with real BIRDs and etcd: mesh, route reflector, filter (full as root, less without)
 	internal/demo/demo.sh bin/confd
 
+.PHONY: demo-recording
+demo-recording: deps build ## Run the demo and write docs/demo.txt and docs/demo.svg, as they are shown in README.md (as root)
+	go run ./internal/demo/record -confd bin/confd -to docs/demo
+
 .PHONY: test
 # Most tests wait for BIRD's timers, so more run at once than there are cores.
 test: deps birds routers kube-apiserver ## Run all tests, against real servers
@@ -69,6 +73,8 @@ lab: deps birds routers kube-apiserver ## Run whole clusters in namespaces, all 
 lint: $(GOLANGCI) ## Check the code: go vet and golangci-lint (settings in .golangci.yml)
 	go vet ./...
 	$(GOLANGCI) run ./...
+	go -C internal/packaging vet ./...
+	cd internal/packaging && $(GOLANGCI) run --config ../../.golangci.yml ./...
 
 # Built from source through the module proxy: once, in a minute or two.
 $(GOLANGCI):
@@ -156,7 +162,11 @@ $(TESTENV)/bin/etcd:
 	@mkdir -p $(@D)
 	go -C internal/testenv/kube-apiserver build -ldflags='-s -w' -o $@ go.etcd.io/etcd/server/v3
 
+.PHONY: programs
+programs: ## Build what is released for amd64 and arm64, into dist/programs (VERSION=v1.2.3: as that version)
+	go -C internal/packaging run . programs --out $(CURDIR)/dist/programs $(if $(VERSION),--version $(VERSION))
+
 .PHONY: clean
 clean: ## Remove what was built (.testenv stays: it takes a download to make)
-	rm -rf bin
+	rm -rf bin dist
 	go clean -testcache
