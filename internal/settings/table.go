@@ -257,7 +257,9 @@ func kubernetesSettings() []Setting {
 		{
 			Name: "calico-api-group", Env: "CALICO_API_GROUP", Field: "calicoAPIGroup", Group: GroupKubernetes, Computed: "the one that the server has",
 			Help: "API group of Calico's resources: crd.projectcalico.org/v1 or projectcalico.org/v3",
-			bind: func(s *Settings) value { return text(&s.Kubernetes.APIGroup).or("crd.projectcalico.org/v1", "projectcalico.org/v3") },
+			bind: func(s *Settings) value {
+				return text(&s.Kubernetes.APIGroup).or("crd.projectcalico.org/v1", "projectcalico.org/v3")
+			},
 		},
 		{
 			Name: "namespace", Env: "NAMESPACE", Default: "kube-system", Group: GroupKubernetes,
