@@ -14,9 +14,16 @@ FUZZTIME ?= 10s
 help: ## Print this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
+# What the program says of itself (confd version): Go notes commit and date, but not
+# in every kind of working tree.
+VERSION ?= $(shell git describe --tags --always --abbrev=12 --dirty 2>/dev/null)
+COMMIT ?= $(shell git rev-parse HEAD 2>/dev/null)
+DATE ?= $(shell TZ=UTC git log -1 --format=%cd --date=format-local:%Y-%m-%dT%H:%M:%SZ 2>/dev/null)
+LDFLAGS = -X confd/internal/version.Version=$(VERSION) -X confd/internal/version.Commit=$(COMMIT) -X confd/internal/version.Date=$(DATE)
+
 .PHONY: build
 build: ## Build bin/confd
-	CGO_ENABLED=0 go build -trimpath -o bin/confd ./confd
+	CGO_ENABLED=0 go build -trimpath -ldflags '$(LDFLAGS)' -o bin/confd ./confd
 
 # The library that zooms in the pages of confd topology; pages of a build without it
 # do not zoom. It is taken with npm, which checks it, and checked once more.
@@ -36,6 +43,10 @@ $(D3):
 .PHONY: demo
 demo: deps build ## Three nodes with real BIRDs and etcd: mesh, route reflector, filter (full as root, less without)
 	internal/demo/demo.sh bin/confd
+
+.PHONY: demo-recording
+demo-recording: deps build ## Run the demo and write docs/demo.txt and docs/demo.svg, as they are shown in README.md (as root)
+	go run ./internal/demo/record -confd bin/confd -to docs/demo
 
 .PHONY: test
 # Most tests wait for BIRD's timers, so more run at once than there are cores.
@@ -62,6 +73,8 @@ lab: deps birds routers kube-apiserver ## Run whole clusters in namespaces, all 
 lint: $(GOLANGCI) ## Check the code: go vet and golangci-lint (settings in .golangci.yml)
 	go vet ./...
 	$(GOLANGCI) run ./...
+	go -C internal/packaging vet ./...
+	cd internal/packaging && $(GOLANGCI) run --config ../../.golangci.yml ./...
 
 # Built from source through the module proxy: once, in a minute or two.
 $(GOLANGCI):
@@ -149,7 +162,24 @@ $(TESTENV)/bin/etcd:
 	@mkdir -p $(@D)
 	go -C internal/testenv/kube-apiserver build -ldflags='-s -w' -o $@ go.etcd.io/etcd/server/v3
 
+.PHONY: programs
+programs: ## Build what is released for amd64 and arm64, into dist/programs (VERSION=v1.2.3: as that version)
+	go -C internal/packaging run . programs --out $(CURDIR)/dist/programs $(if $(VERSION),--version $(VERSION))
+
+# Both are in use.
+HELM3_VERSION := v3.22.0
+HELM4_VERSION := v4.3.2
+
+.PHONY: helm
+helm: $(TESTENV)/bin/helm-$(HELM3_VERSION) $(TESTENV)/bin/helm-$(HELM4_VERSION) ## Build Helm 3 and 4, with which the tests try the chart: once, some 5 minutes
+
+$(TESTENV)/bin/helm-v%:
+	@mkdir -p $(@D)
+	tmp=$$(mktemp -d) && trap 'rm -rf "$$tmp"' EXIT && \
+	CGO_ENABLED=0 GOBIN=$$tmp go install -ldflags='-s -w' helm.sh/helm/v$(word 1,$(subst ., ,$*))/cmd/helm@v$* && \
+	mv "$$tmp/helm" $@
+
 .PHONY: clean
 clean: ## Remove what was built (.testenv stays: it takes a download to make)
-	rm -rf bin
+	rm -rf bin dist
 	go clean -testcache

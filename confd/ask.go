@@ -8,7 +8,6 @@ import (
 	"io"
 	"log/slog"
 	"net/netip"
-	"slices"
 	"strings"
 	"time"
 
@@ -32,6 +31,8 @@ const (
 	answerYAML = "yaml"
 )
 
+func answerForms() []string { return []string{answerText, answerJSON, answerYAML} }
+
 // answer is what is printed: a value for programs, which writes itself for people.
 type answer interface{ Text(p *terminal.Page) }
 
@@ -43,8 +44,8 @@ func (p program) askCommand(name string, cmd *cobra.Command, ask func(context.Co
 	addFlags(cmd.Flags(), name, flags)
 	cmd.Flags().StringVarP(&output, "output", "o", output, "form of the answer: text, json or yaml")
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
-		if !slices.Contains([]string{answerText, answerJSON, answerYAML}, output) {
-			return settings.Error{Err: fmt.Errorf("--output: %q: expected text, json or yaml", output)}
+		if err := checkForm(output); err != nil {
+			return err
 		}
 		s, err := settings.Load(flags, p.around)
 		if err != nil {
@@ -63,6 +64,11 @@ func (p program) askCommand(name string, cmd *cobra.Command, ask func(context.Co
 		return err
 	}
 	return cmd
+}
+
+// checkForm refuses what is no form of an answer.
+func checkForm(output string) error {
+	return checkWord("output", output, answerForms()...)
 }
 
 // answer prints an answer in a form.

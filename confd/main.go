@@ -10,10 +10,10 @@ import (
 	"log/slog"
 	"os"
 	"os/signal"
-	"runtime/debug"
 	"syscall"
 
 	"confd/internal/settings"
+	"confd/internal/version"
 )
 
 func main() {
@@ -21,30 +21,16 @@ func main() {
 	// A second signal ends the process at once, whatever it waits for.
 	context.AfterFunc(ctx, stop)
 	code := program{
-		version: version(),
-		around:  settings.Surroundings{LookupEnv: os.LookupEnv, Hostname: os.Hostname},
-		stdin:   os.Stdin,
-		stdout:  os.Stdout,
-		stderr:  os.Stderr,
-		run:     run,
-		render:  render,
+		about:  version.Read(),
+		around: settings.Surroundings{LookupEnv: os.LookupEnv, Hostname: os.Hostname},
+		stdin:  os.Stdin,
+		stdout: os.Stdout,
+		stderr: os.Stderr,
+		run:    run,
+		render: render,
 	}.execute(ctx, os.Args[1:])
 	stop()
 	os.Exit(code)
-}
-
-// version is the module's version, or the commit that it was built from.
-func version() string {
-	info, ok := debug.ReadBuildInfo()
-	if !ok {
-		return "unknown"
-	}
-	for _, s := range info.Settings {
-		if s.Key == "vcs.revision" && info.Main.Version == "(devel)" {
-			return s.Value[:min(12, len(s.Value))]
-		}
-	}
-	return info.Main.Version
 }
 
 // newLogger writes to stderr: stdout is for what commands print.

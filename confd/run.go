@@ -17,6 +17,7 @@ import (
 	"confd/internal/plan"
 	"confd/internal/settings"
 	"confd/internal/supervise"
+	"confd/internal/version"
 	"confd/reload"
 	"confd/templates"
 )
@@ -89,7 +90,7 @@ func runAgent(ctx context.Context, n *node, broken error, fingerprint string, le
 	}
 	g.Go(func() error {
 		return agent.Run(ctx, agent.Options{
-			Settings: s, Program: version(), Planner: n.Planner, Broken: broken,
+			Settings: s, Program: version.Read().Version, Planner: n.Planner, Broken: broken,
 			Load:    func() (plan.Templates, error) { return plan.Load(n.Planner.Settings, n.log) },
 			Changed: changed, Sources: sources, Usage: usageOf(sources), Signals: signals, Log: n.log, Level: level,
 			World: around, Watcher: tell,

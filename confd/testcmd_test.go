@@ -20,6 +20,7 @@ import (
 	"confd/internal/golden"
 	"confd/internal/settings"
 	"confd/internal/testenv"
+	"confd/internal/version"
 )
 
 // testNode is a resource that a case can live on.
@@ -30,7 +31,7 @@ func program1(t *testing.T, env map[string]string, args ...string) called {
 	t.Helper()
 	var stdout, stderr bytes.Buffer
 	p := program{
-		version: "v1.2.3", around: around(env), stdout: &stdout, stderr: &stderr, render: render,
+		about: version.Info{Version: "v1.2.3"}, around: around(env), stdout: &stdout, stderr: &stderr, render: render,
 		run: func(context.Context, settings.Settings) error { t.Error("the daemon is started"); return nil },
 	}
 	code := p.execute(t.Context(), args)
@@ -448,7 +449,7 @@ func TestCasesHaveEverySetting(t *testing.T) {
 // TestDocsGoldenTests holds the page on golden checks to what there is.
 func TestDocsGoldenTests(t *testing.T) {
 	page := read(t, "../docs/golden-tests.md")
-	help := program1(t, nil, "test", "--help").stdout
+	help := program1(t, nil, "test", "--help-all").stdout
 	for _, m := range regexp.MustCompile("`(--[a-z-]+)").FindAllStringSubmatch(page, -1) {
 		if !strings.Contains(help, m[1]+" ") {
 			t.Errorf("the page has %s, which confd test has not", m[1])

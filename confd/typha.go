@@ -11,6 +11,7 @@ import (
 	"confd/backends/typha"
 	"confd/internal/inbox"
 	"confd/internal/settings"
+	"confd/internal/version"
 )
 
 // typhaPort is the name of the port of Typha's Service that clients use.
@@ -43,7 +44,7 @@ func newTypha(s settings.Settings, log *slog.Logger) ([]inbox.Source, error) {
 	b, err := typha.New(typha.Config{
 		Find: find, KeyFile: t.KeyFile, CertFile: t.CertFile, CAFile: t.CAFile, CN: t.CN, URISAN: t.URISAN,
 		ReadTimeout: t.ReadTimeout, WriteTimeout: t.WriteTimeout,
-		Node: s.Node, AllNodes: s.AllNodes, Version: version(), Logger: log,
+		Node: s.Node, AllNodes: s.AllNodes, Version: version.Read().Version, Logger: log,
 	})
 	return append([]inbox.Source{{Name: "typha", Backend: b}}, beside...), err
 }

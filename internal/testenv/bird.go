@@ -14,11 +14,13 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"confd/internal/version"
 )
 
 // BirdVersions returns the BIRD versions that tests run against, oldest first.
 // `make birds` fetches them.
-func BirdVersions() []string { return []string{"1.6.8", "2.0.12", "2.17.6", "3.1.8"} }
+func BirdVersions() []string { return version.Birds() }
 
 // Bird returns the path of the bird program of that version. Where it is not
 // there the test is skipped.

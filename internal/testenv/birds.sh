@@ -5,9 +5,9 @@
 #
 #   birds.sh DIR
 #
-# 1.6.8 and 2.0.12 come from Debian 12, 2.17.6 and 3.1.8 from Debian 13. What a
-# mirror does not have is named on stderr and left out; the tests that need it
-# then say that they skip it.
+# Which they are, and from which release of Debian, internal/version/birds.txt
+# says. What a mirror does not have is named on stderr and left out; the tests
+# that need it then say that they skip it.
 set -eu
 
 dir=${1:?usage: birds.sh DIR}
@@ -60,11 +60,10 @@ WRAPPER
     mv "$out.new" "$out"
 }
 
-for want in "bookworm bird 1.6.8" "bookworm bird2 2.0.12" "trixie bird2 2.17.6" "trixie bird3 3.1.8"; do
-    # shellcheck disable=SC2086
-    set -- $want
-    if ! (fetch "$1" "$2" "$3"); then
-        echo "birds.sh: BIRD $3 could not be fetched from $1; tests that need it will be skipped" >&2
+grep -v '^#' "$(dirname "$0")/../version/birds.txt" >"$work/wanted"
+while read -r number suite package; do
+    if ! (fetch "$suite" "$package" "$number" </dev/null); then
+        echo "birds.sh: BIRD $number could not be fetched from $suite; tests that need it will be skipped" >&2
     fi
-done
+done <"$work/wanted"
 ls "$dir"
