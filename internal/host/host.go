@@ -39,6 +39,7 @@ type Host struct {
 	// Changes count what the kernel tells; somebody runs it.
 	Changes kernel.Changes
 	lease   *reload.Lease
+	memory  memoryWriter
 }
 
 // Find finds out which BIRD there is, and where.
@@ -178,7 +179,7 @@ func (h *Host) Local() []netip.Addr {
 }
 
 // Remember writes down what a next program must know.
-func (h *Host) Remember(folder string, k agent.Knowledge) error { return writeMemory(folder, k) }
+func (h *Host) Remember(folder string, k agent.Knowledge) error { return h.memory.write(folder, k) }
 
 // Lock has BIRD's folder for this program alone, until the process ends or Close. A
 // lock that somebody has removed is taken again. Where there is no such folder, or
