@@ -166,6 +166,19 @@ $(TESTENV)/bin/etcd:
 programs: ## Build what is released for amd64 and arm64, into dist/programs (VERSION=v1.2.3: as that version)
 	go -C internal/packaging run . programs --out $(CURDIR)/dist/programs $(if $(VERSION),--version $(VERSION))
 
+# Both are in use.
+HELM3_VERSION := v3.22.0
+HELM4_VERSION := v4.3.2
+
+.PHONY: helm
+helm: $(TESTENV)/bin/helm-$(HELM3_VERSION) $(TESTENV)/bin/helm-$(HELM4_VERSION) ## Build Helm 3 and 4, with which the tests try the chart: once, some 5 minutes
+
+$(TESTENV)/bin/helm-v%:
+	@mkdir -p $(@D)
+	tmp=$$(mktemp -d) && trap 'rm -rf "$$tmp"' EXIT && \
+	CGO_ENABLED=0 GOBIN=$$tmp go install -ldflags='-s -w' helm.sh/helm/v$(word 1,$(subst ., ,$*))/cmd/helm@v$* && \
+	mv "$$tmp/helm" $@
+
 .PHONY: clean
 clean: ## Remove what was built (.testenv stays: it takes a download to make)
 	rm -rf bin dist

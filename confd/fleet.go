@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
-	"slices"
 	"strings"
 	"time"
 
@@ -114,8 +113,8 @@ func (f *statusFleet) options(output string) (fleet.Options, string, error) {
 	if forms[output] == "" {
 		return o, "", settings.Error{Err: fmt.Errorf("--output: %q: with --all-nodes expected table, json or yaml", output)}
 	}
-	if !slices.Contains(fleet.Orders(), f.sort) {
-		return o, "", settings.Error{Err: fmt.Errorf("--sort: %q: expected one of %s", f.sort, strings.Join(fleet.Orders(), ", "))}
+	if err := checkWord("sort", f.sort, fleet.Orders()...); err != nil {
+		return o, "", err
 	}
 	for _, text := range f.filters {
 		filter, err := fleet.ParseFilter(text)

@@ -152,7 +152,10 @@ func (l *Lab) Start() {
 		h.StartConfd()
 	}
 	for _, h := range l.Hosts {
-		h.StartBIRD()
+		h.launchBIRD()
+	}
+	for _, h := range l.Hosts {
+		h.awaitBIRD()
 	}
 }
 
@@ -166,7 +169,13 @@ func (h *Host) Start() {
 // StartConfd starts confd.
 func (h *Host) StartConfd() {
 	h.lab.tb.Helper()
-	h.Confd = h.Machine.Start("confd", h.environment(), confdProgram(h.lab.tb), "run")
+	h.StartConfdBy()
+}
+
+// StartConfdBy starts confd by another command, such as setpriv with what it takes away.
+func (h *Host) StartConfdBy(command ...string) {
+	h.lab.tb.Helper()
+	h.Confd = h.Machine.Start("confd", h.environment(), append(command, confdProgram(h.lab.tb), "run")...)
 }
 
 // environment is confd's. The settings are the usual ones, but that it looks more
@@ -182,6 +191,7 @@ func (h *Host) environment() []string {
 		"CONFD_CONFIG_FILE=",
 		"CONFD_LISTEN=unix:" + filepath.Join(h.dir, "http.sock"),
 		"CONFD_VERIFY_INTERVAL=1s",
+		"CONFD_ROUTES_INTERVAL=2s",
 		"CALICO_ENDPOINT_STATUS_PATH_PREFIX=" + h.dir,
 	}, h.lab.Store.environment()...), h.Env...)
 }
@@ -214,6 +224,13 @@ func (h *Host) daemons() []daemon {
 // StartBIRD waits for confd's files, and starts the BIRDs that read them.
 func (h *Host) StartBIRD() {
 	h.lab.tb.Helper()
+	h.launchBIRD()
+	h.awaitBIRD()
+}
+
+// launchBIRD starts the BIRDs when their files are there.
+func (h *Host) launchBIRD() {
+	h.lab.tb.Helper()
 	h.Birds = nil
 	for _, d := range h.daemons() {
 		program := testenv.Bird(h.lab.tb, h.Version)
@@ -231,6 +248,11 @@ func (h *Host) StartBIRD() {
 		b := &Bird{h.Machine.Start(d.program, nil, args...), socket}
 		h.Birds = append(h.Birds, b)
 	}
+}
+
+// awaitBIRD waits until the BIRDs answer.
+func (h *Host) awaitBIRD() {
+	h.lab.tb.Helper()
 	for _, b := range h.Birds {
 		h.lab.Await(b.Name+" to answer", func() error {
 			if err := b.ended(); err != nil {
@@ -290,7 +312,7 @@ func (h *Host) Configure(text string) error {
 
 // ask gives each of the host's BIRDs to do, with a connection to it.
 func (h *Host) ask(do func(context.Context, *control.Client) error) error {
-	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 	defer cancel()
 	for _, b := range h.Birds {
 		c, err := control.Dial(ctx, b.Socket)
