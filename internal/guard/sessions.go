@@ -104,6 +104,9 @@ func (j *judgement) look() {
 			if pardoned[l.Name] {
 				continue
 			}
+			if !j.established(l.Name) && !j.onlyHeld(l.Name) {
+				continue // what runs in its place counts by itself, where it is up
+			}
 			if found := j.then.find(l); found != nil {
 				base[found.Name] = true
 			}
