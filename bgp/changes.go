@@ -92,6 +92,9 @@ type ruleList struct {
 // sessions walks both lists, which are sorted by name.
 func (x comparison) sessions(c *Changes) {
 	old, new := x.old.Sessions, x.new.Sessions
+	if SameList(old, new) && !x.restartAll && !x.refilterAll && len(x.rules) == 0 && x.old.ListenAddress == x.new.ListenAddress {
+		return // the very same
+	}
 	for len(old) > 0 || len(new) > 0 {
 		switch {
 		case len(old) == 0 || len(new) > 0 && new[0].Name < old[0].Name:
@@ -102,9 +105,9 @@ func (x comparison) sessions(c *Changes) {
 			old = old[1:]
 		default:
 			switch {
-			case x.restarts(old[0], new[0]):
+			case x.restarts(&old[0], &new[0]):
 				c.Restarted = append(c.Restarted, new[0].Name)
-			case x.refilters(old[0], new[0]):
+			case x.refilters(&old[0], &new[0]):
 				c.Refiltered = append(c.Refiltered, new[0].Name)
 				if takesOthers(&old[0], &new[0], x.rules) {
 					c.Reimporting = append(c.Reimporting, new[0].Name)
@@ -129,7 +132,7 @@ type wire struct {
 	nextHop                     NextHop
 }
 
-func (x comparison) wire(f *Family, s Session) wire {
+func (x comparison) wire(f *Family, s *Session) wire {
 	const birdRestartTime = 120 // where none is given
 	w := wire{
 		neighbor: s.Neighbor, source: s.Source, port: cmp.Or(s.Port, bgpPort), as: s.AS, localAS: s.LocalAS,
@@ -156,11 +159,11 @@ func valueOr(p *uint32, otherwise uint32) uint32 {
 	return *p
 }
 
-func (x comparison) restarts(old, new Session) bool {
+func (x comparison) restarts(old, new *Session) bool {
 	return x.restartAll || x.wire(x.old, old) != x.wire(x.new, new)
 }
 
-func (x comparison) refilters(old, new Session) bool {
+func (x comparison) refilters(old, new *Session) bool {
 	changed := func(export bool) func(FilterCall) bool {
 		return func(c FilterCall) bool { return x.rules[ruleList{c.Filter, export}] }
 	}

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"path/filepath"
-	"slices"
 
 	"github.com/spf13/cobra"
 
@@ -47,8 +46,8 @@ func (p program) diffCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   settings.CommandDiff,
 		Short: "Show what would change on this node or on all, or between two states of the cluster",
-		Long:  diffHelp,
-		Args:  noArguments,
+		Long:  diffHelp, Example: diffExamples,
+		Args: noArguments,
 	}
 	f := cmd.Flags()
 	addFlags(f, settings.CommandDiff, flags)
@@ -77,11 +76,12 @@ func (p program) diffCommand() *cobra.Command {
 // diffSettings reads the settings. Where no state is the live one, nobody needs
 // to say how to reach a datastore.
 func diffSettings(flags settings.Layer, around settings.Surroundings, o diffOptions) (settings.Settings, error) {
+	if err := checkWord("output", o.output, diffText, diffJSON); err != nil {
+		return settings.Settings{}, err
+	}
 	switch {
 	case o.To == diff.Disk:
 		return settings.Settings{}, settings.Error{Err: errors.New("--to: disk: only --from can be what BIRD has now")}
-	case !slices.Contains([]string{diffText, diffJSON}, o.output):
-		return settings.Settings{}, settings.Error{Err: fmt.Errorf("--output: %q: expected text or json", o.output)}
 	case o.From != diff.Live && o.To != diff.Live:
 		flags = settings.Merged(flags, settings.Layer{
 			"datastore": settings.Given{Text: string(settings.DatastoreFile), From: "--to"},

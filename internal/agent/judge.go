@@ -258,8 +258,8 @@ func (j *judge) should(set string) ([]string, bool) {
 		if j.birds.daemon.Version.Major == 1 && f.Version != known.FamilyOf(set, running).Version {
 			continue
 		}
-		for _, s := range f.Sessions {
-			names = append(names, s.Name)
+		for i := range f.Sessions {
+			names = append(names, f.Sessions[i].Name)
 		}
 	}
 	return names, true

@@ -32,13 +32,15 @@ type Host struct {
 	BIRD birds.Settings
 	// Reload are the options of what is done to each set.
 	Reload reload.Options
-	// networks and freed are used by one job at a time. freed is when the BIRD was
+	// networks, anew and freed are used by one job at a time. freed is when the BIRD was
 	// started whose recovery was ended last.
 	networks *onlink.Keeper
+	anew     anew
 	freed    time.Time
 	// Changes count what the kernel tells; somebody runs it.
 	Changes kernel.Changes
 	lease   *reload.Lease
+	memory  memoryWriter
 }
 
 // Find finds out which BIRD there is, and where.
@@ -196,7 +198,7 @@ func local() []netip.Addr {
 }
 
 // Remember writes down what a next program must know.
-func (h *Host) Remember(folder string, k agent.Knowledge) error { return writeMemory(folder, k) }
+func (h *Host) Remember(folder string, k agent.Knowledge) error { return h.memory.write(folder, k) }
 
 // Lock has BIRD's folder for this program alone, until the process ends or Close. A
 // lock that somebody has removed is taken again. Where there is no such folder, or

@@ -155,6 +155,31 @@ func TestIPv6AddressRemoved(t *testing.T) {
 	})
 }
 
+// TestIPv6AddressRemovedWithoutRights: a confd that may not add routes says so, and has
+// BIRD find the network again once it has forgotten it.
+func TestIPv6AddressRemovedWithoutRights(t *testing.T) {
+	long(t)
+	eachBIRD(t, func(t *testing.T, version string) {
+		l := lab.New(t)
+		hosts, pods := pair(l, version)
+		hosts[0].StartConfdBy("setpriv", "--bounding-set", "-net_admin", "--inh-caps", "-net_admin")
+		hosts[1].StartConfd()
+		hosts[0].StartBIRD()
+		hosts[1].StartBIRD()
+		whole(l, hosts, pods)
+		before := l.Moment()
+		hosts[0].IP("addr add fd00:2::100/64 dev eth0 nodad")
+		said(l, hosts[0], "(CAP_NET_ADMIN allows it)")
+		hosts[0].IP("addr del fd00:2::100/64 dev eth0")
+		said(l, hosts[0], "BIRD has forgotten a network")
+		whole(l, hosts, pods)
+		before.NoFlap(nil)
+		if text := hosts[0].IP("-6 route show proto 179"); text != "" {
+			t.Errorf("there is a second route: %s", text)
+		}
+	})
+}
+
 // whole waits until the hosts are a mesh, and the pods reach each other.
 func whole(l *lab.Lab, hosts []*lab.Host, pods []*lab.Workload) {
 	l.AwaitMesh(hosts...)

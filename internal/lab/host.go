@@ -176,7 +176,13 @@ func (h *Host) Start() {
 // StartConfd starts confd.
 func (h *Host) StartConfd() {
 	h.lab.tb.Helper()
-	h.Confd = h.Machine.Start("confd", h.environment(), confdProgram(h.lab.tb), "run")
+	h.StartConfdBy()
+}
+
+// StartConfdBy starts confd by another command, such as setpriv with what it takes away.
+func (h *Host) StartConfdBy(command ...string) {
+	h.lab.tb.Helper()
+	h.Confd = h.Machine.Start("confd", h.environment(), append(command, confdProgram(h.lab.tb), "run")...)
 }
 
 // environment is confd's. The settings are the usual ones, but that it looks more

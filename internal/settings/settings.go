@@ -17,6 +17,7 @@ import (
 
 	"github.com/BurntSushi/toml"
 
+	"confd/backends"
 	"confd/internal/birds"
 	"confd/internal/strict"
 )
@@ -241,7 +242,7 @@ func parse(table []Setting, values Layer) (Settings, error) {
 		if v.set(g.Text) {
 			continue
 		}
-		return Settings{}, fmt.Errorf("%s: %q: expected %s", g.From, g.Text, v.expects)
+		return Settings{}, fmt.Errorf("%s: %q: expected %s%s", g.From, g.Text, v.expects, backends.DidYouMean(backends.Nearest(g.Text, v.words)))
 	}
 	return s, nil
 }
