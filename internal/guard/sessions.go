@@ -180,7 +180,7 @@ func (j *judgement) fateOf(l *Line) (fate, *Line) {
 // rehomed says whether the candidate gives l, whose source address is on no interface of
 // the machine any more, one that is, and leaves its other terms: to hold that would not
 // bring the session back, and this does.
-func (j *judgement) rehomed(l Line, is *Line) bool {
+func (j *judgement) rehomed(l, is *Line) bool {
 	if is == nil || !l.Terms.known() || !j.homeless(l.Terms.Source) || !is.Terms.Source.IsValid() || j.homeless(is.Terms.Source) {
 		return false
 	}

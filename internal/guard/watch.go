@@ -66,9 +66,9 @@ func (q Question) excuse(v *Verdict, j *judgement) {
 // the machine has, in the place of one that it has no more.
 func (j *judgement) movesOn(name string) bool {
 	for _, family := range []int{4, 6} {
-		if l := j.then.byName[lineKey{family, name}]; l != nil {
-			_, is := j.fateOf(*l)
-			return j.rehomed(*l, is)
+		if l := j.then.line(j.then.named(family, name)); l != nil {
+			_, is := j.fateOf(l)
+			return j.rehomed(l, is)
 		}
 	}
 	return false
