@@ -152,7 +152,9 @@ func TestWithoutRefresh(t *testing.T) {
 ---
 {apiVersion: projectcalico.org/v3, kind: BGPFilter, metadata: {name: f}, spec: {importV4: [{action: %s}]}}
 `
-	state := func(action string) string { return write(t, fmt.Sprintf(nodeA, "10.0.0.1")+fmt.Sprintf(objects, action)) }
+	state := func(action string) string {
+		return write(t, fmt.Sprintf(nodeA, "10.0.0.1")+fmt.Sprintf(objects, action))
+	}
 	session := func(source string, deaf bool) []control.SessionState {
 		return []control.SessionState{{Name: "Global_10_0_0_9", Neighbor: netip.MustParseAddr("10.0.0.9"), Source: netip.MustParseAddr(source), NoRefresh: deaf}}
 	}
