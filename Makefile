@@ -50,7 +50,7 @@ demo-recording: deps build ## Run the demo and write docs/demo.txt and docs/demo
 
 .PHONY: test
 # Most tests wait for BIRD's timers, so more run at once than there are cores.
-test: deps birds routers kube-apiserver ## Run all tests, against real servers
+test: deps shells birds routers kube-apiserver ## Run all tests, against real servers
 	go test -parallel 4 -timeout 20m ./...
 	@if command -v gcc >/dev/null; then echo 'once more, with the race detector'; \
 		CGO_ENABLED=1 go test -race -short -timeout 20m ./backends/... ./reload/... ./internal/... ./confd/...; \
@@ -134,6 +134,10 @@ check-generate: build ## Fail where docs/reference.md, docs/input.md or docs/doc
 .PHONY: deps
 deps: ## Install the programs that demo, tests and benchmark run: BIRD 2, etcd, iproute2 (Debian, as root)
 	@internal/testenv/deps.sh
+
+.PHONY: shells
+shells: ## Install the shells that completions are tested in: bash with its completions, zsh, fish (Debian, as root)
+	@internal/testenv/deps.sh /usr/share/bash-completion/bash_completion:bash-completion zsh:zsh fish:fish
 
 .PHONY: birds
 birds: ## Fetch BIRD 1.6, 2.0, 2.17 and 3.1 for the tests into .testenv, without installing them

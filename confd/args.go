@@ -102,6 +102,7 @@ func newRootCommand(p program) *cobra.Command {
 	addGroup(root, "More", p.exportCommand(), templatesCommand(), completionCommand(), p.versionCommand())
 	root.AddCommand(docsCommand(root), p.manCommand())
 	p.setHelp(root)
+	p.setCompletions(root)
 	root.CompletionOptions.DisableDefaultCmd = true
 	root.SilenceUsage, root.SilenceErrors = true, true
 	root.SetVersionTemplate("confd {{.Version}}\n")

@@ -60,6 +60,9 @@ type SessionState struct {
 	// Awaited says that BIRD's recovery after a graceful restart waits for the
 	// session.
 	Awaited bool
+	// NoRefresh says that the session is established with a neighbor that cannot send
+	// its routes again (no route refresh, RFC 2918).
+	NoRefresh bool
 }
 
 // Established says that the session is up, so that routes are exchanged.
@@ -161,6 +164,9 @@ func (r Reply) rows() (n int) {
 type sessionParser struct {
 	SessionState
 	channel string // that the lines belong to; empty in BIRD 1
+	// theirs: the lines are the neighbor's capabilities, not this side's. opened: what
+	// both have agreed on is told; refresh: the neighbor can send its routes again.
+	theirs, opened, refresh bool
 }
 
 // parseSessionRow reads a row; nil where it is not that of a BGP session.
@@ -226,6 +232,14 @@ func (s *sessionParser) detail(line string) {
 		s.NeighborAS = uint32(number(value, 32))
 	case "Local AS":
 		s.LocalAS = uint32(number(value, 32))
+	case "Local capabilities", "Neighbor capabilities":
+		s.theirs = key == "Neighbor capabilities"
+	case "Route refresh":
+		s.refresh = s.refresh || s.theirs
+	case "Neighbor caps": // of BIRD 1
+		s.refresh = slices.Contains(strings.Fields(value), "refresh")
+	case "Session":
+		s.opened = true
 	case "Neighbor ID":
 		s.NeighborID, _ = netip.ParseAddr(value)
 	case "Source address":
@@ -247,7 +261,7 @@ func (s *sessionParser) detail(line string) {
 
 // finished is the session after all its lines.
 func (s *sessionParser) finished(now time.Time) SessionState {
-	s.SinceTime = sinceTime(s.Since, now)
+	s.SinceTime, s.NoRefresh = sinceTime(s.Since, now), s.opened && !s.refresh
 	for i := range s.Routes {
 		if s.Routes[i].Family == "" && s.Neighbor.IsValid() {
 			s.Routes[i].Family = familyOf(s.Neighbor)
