@@ -184,6 +184,7 @@ func bench(o options) (err error) {
 	}
 	results = append(results, got...)
 	printTables(os.Stdout, o, results)
+	printCalicos(os.Stdout, results)
 	if o.only.MatchString(changesName) {
 		if err := measureChanges(os.Stdout, o, etcd); err != nil {
 			return err
