@@ -16,6 +16,10 @@ import (
 
 const docs = "/usr/share/doc/confd/"
 
+// preset keeps the service off where a machine that has the package starts for the
+// first time: systemd enables all that nobody speaks of, then.
+const preset = "disable confd.service\n"
+
 // fill puts all files into the stage.
 func (f format) fill(s *stage, p programs.Program, papers contents.Papers) error {
 	program, err := os.ReadFile(p.Path)
@@ -36,6 +40,7 @@ func (f format) fill(s *stage, p programs.Program, papers contents.Papers) error
 	list := []contents.File{
 		{Name: "/usr/sbin/confd", Data: program, Mode: 0o755},
 		{Name: f.units + "/confd.service", Data: unit, Mode: 0o644},
+		{Name: "/usr/lib/systemd/system-preset/50-confd.preset", Data: []byte(preset), Mode: 0o644},
 		{Name: "/usr/share/bash-completion/completions/confd", Data: papers.Completions["bash"], Mode: 0o644},
 		{Name: f.zsh + "/_confd", Data: papers.Completions["zsh"], Mode: 0o644},
 		{Name: "/usr/share/fish/vendor_completions.d/confd.fish", Data: papers.Completions["fish"], Mode: 0o644},
