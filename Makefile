@@ -44,6 +44,10 @@ $(D3):
 demo: deps build ## Three nodes with real BIRDs and etcd: mesh, route reflector, filter (full as root, less without)
 	internal/demo/demo.sh bin/confd
 
+.PHONY: demo-recording
+demo-recording: deps build ## Run the demo and write docs/demo.txt and docs/demo.svg, as they are shown in README.md (as root)
+	go run ./internal/demo/record -confd bin/confd -to docs/demo
+
 .PHONY: test
 # Most tests wait for BIRD's timers, so more run at once than there are cores.
 test: deps birds routers kube-apiserver ## Run all tests, against real servers

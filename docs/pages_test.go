@@ -1,6 +1,7 @@
 package docs_test
 
 import (
+	"encoding/xml"
 	"io/fs"
 	"net/url"
 	"os"
@@ -33,13 +34,10 @@ var inHTML = regexp.MustCompile(`(?:href|src|srcset)="([^" ]+)`)
 
 func readPage(t *testing.T, path string) page {
 	t.Helper()
-	source, err := os.ReadFile(path)
-	if err != nil {
-		t.Fatal(err)
-	}
+	source := []byte(read(t, path))
 	var p page
 	root := goldmark.New(goldmark.WithExtensions(extension.GFM)).Parser().Parse(text.NewReader(source))
-	err = ast.Walk(root, func(n ast.Node, entering bool) (ast.WalkStatus, error) {
+	err := ast.Walk(root, func(n ast.Node, entering bool) (ast.WalkStatus, error) {
 		if !entering {
 			return ast.WalkContinue, nil
 		}
@@ -174,4 +172,67 @@ func TestIndex(t *testing.T) {
 			t.Errorf("README.md lists %s %d times", p, entries[p])
 		}
 	}
+}
+
+var (
+	target   = regexp.MustCompile("(?:`|^|&& )make ([a-z][a-z0-9-]*)")
+	program  = regexp.MustCompile(`^(?:\$ )?(?:[A-Z0-9_]+=\S+ )*(?:\S*/)?confd (.*)`)
+	flagName = regexp.MustCompile(`(?:^| )--([a-z0-9-]+)`)
+)
+
+// TestCommandsExist: what pages say to make is a target of the Makefile, and flags
+// of commands of the program are in the reference.
+func TestCommandsExist(t *testing.T) {
+	makefile, reference := read(t, top+"/Makefile"), read(t, "reference.md")
+	targets, flags := 0, 0
+	for _, path := range markdown(t) {
+		for line := range strings.Lines(read(t, path)) {
+			line, _, _ = strings.Cut(strings.TrimSpace(line), " # ")
+			for _, m := range target.FindAllStringSubmatch(line, -1) {
+				targets++
+				if !strings.Contains(makefile, "\n"+m[1]+":") {
+					t.Errorf("%s: there is no make %s", path, m[1])
+				}
+			}
+			command := program.FindStringSubmatch(line)
+			if command == nil || path == "reference.md" {
+				continue
+			}
+			for _, m := range flagName.FindAllStringSubmatch(command[1], -1) {
+				flags++
+				if !strings.Contains(reference, "`--"+m[1]+"`") {
+					t.Errorf("%s: confd has no --%s", path, m[1])
+				}
+			}
+		}
+	}
+	if targets < 20 || flags < 60 {
+		t.Errorf("%d targets and %d flags were looked at: where are the others?", targets, flags)
+	}
+}
+
+// TestPictures: every picture is XML, and has words for those who do not see it.
+func TestPictures(t *testing.T) {
+	pictures, err := filepath.Glob("*.svg")
+	if err != nil || len(pictures) < 3 {
+		t.Fatalf("%d pictures (%v)", len(pictures), err)
+	}
+	for _, path := range pictures {
+		var svg struct {
+			Role  string `xml:"role,attr"`
+			Title string `xml:"title"`
+		}
+		if err := xml.Unmarshal([]byte(read(t, path)), &svg); err != nil || svg.Role != "img" || svg.Title == "" {
+			t.Errorf("%s: role %q, title %q (%v)", path, svg.Role, svg.Title, err)
+		}
+	}
+}
+
+func read(t *testing.T, path string) string {
+	t.Helper()
+	text, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(text)
 }

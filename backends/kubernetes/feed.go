@@ -26,7 +26,9 @@ type collection struct {
 	path         string
 	selector     string // field selector
 	metadataOnly bool
-	read         reader
+	// shape is what matters of an object as protobuf; nil: it comes as JSON.
+	shape shape
+	read  reader
 	// served checks that the server still has the kind; nil: it always has.
 	served *served
 	// optional says that a server may do without the kind.
@@ -197,7 +199,7 @@ func (f *feed) fail(ctx context.Context, err error) bool {
 	c := f.table.change()
 	if f.unreadable(err) {
 		c.events = []backends.Event{{Key: f.secret, Err: fmt.Errorf("cannot be read: %w", err)}}
-		c.entries[objectID{f.secret.Namespace, f.secret.Name}] = entry{keys: []backends.Key{f.secret}}
+		c.entries[objectID{f.secret.Namespace, f.secret.Name}] = entry{key: f.secret}
 		r.events, r.unreadable = c.events, true
 	}
 	if !f.send(ctx, r) {

@@ -169,15 +169,15 @@ func (h *hub) stop(name string) []backends.Event {
 }
 
 func (h *hub) startCore(ctx context.Context) {
-	nodes := collection{name: "Nodes", path: "/api/v1/nodes", metadataOnly: true, read: readNode}
+	nodes := collection{name: "Nodes", path: "/api/v1/nodes", metadataOnly: true, shape: metadataShape(), read: readNode}
 	switch {
 	case h.cfg.UsePodCIDR && h.cfg.AllNodes:
-		nodes.metadataOnly = false
+		nodes.metadataOnly, nodes.shape = false, nodeShape()
 	case h.cfg.UsePodCIDR:
 		// The podCIDRs are no metadata, and this node's alone matter.
 		nodes.read = only(nodes.read, otherThan(h.cfg.Node))
 		h.start(ctx, collection{
-			name: "Node " + strconv.Quote(h.cfg.Node), path: "/api/v1/nodes", selector: named(h.cfg.Node), read: readNode,
+			name: "Node " + strconv.Quote(h.cfg.Node), path: "/api/v1/nodes", selector: named(h.cfg.Node), shape: nodeShape(), read: readNode,
 		}, false)
 	}
 	h.start(ctx, nodes, false)
@@ -213,8 +213,8 @@ func (h *hub) startCalico(ctx context.Context, g *group) {
 
 func serviceCollections() []collection {
 	return []collection{
-		{name: "Services", path: "/api/v1/services", read: readCore(backends.KindService)},
-		{name: "EndpointSlices", path: "/apis/discovery.k8s.io/v1/endpointslices", read: readCore(backends.KindEndpointSlice)},
+		{name: "Services", path: "/api/v1/services", shape: serviceShape(), read: readCore(backends.KindService)},
+		{name: "EndpointSlices", path: "/apis/discovery.k8s.io/v1/endpointslices", shape: endpointSliceShape(), read: readCore(backends.KindEndpointSlice)},
 	}
 }
 

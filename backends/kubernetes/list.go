@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"net/url"
 	"strconv"
+	"strings"
 )
 
 // pageSize is how many objects a page of a list has.
@@ -62,21 +63,30 @@ func (f *feed) query() url.Values {
 func (f *feed) page(ctx context.Context, query url.Values, each func(*object) error) (listMeta, error) {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
-	accept := "application/json"
-	if f.metadataOnly {
-		const as = ";as=PartialObjectMetadataList;g=meta.k8s.io;v=v1,"
-		accept = protobufType + as + "application/json" + as + "application/json"
-	}
-	resp, err := f.client.get(ctx, f.path, query, accept)
+	resp, err := f.client.get(ctx, f.path, query, f.accept("PartialObjectMetadataList"))
 	if err != nil {
 		return listMeta{}, err
 	}
 	defer resp.Body.Close()
 	body := newImpatient(resp.Body, loadIdle, cancel)
 	if isProtobuf(resp) {
-		return readProtobufList(body, each)
+		return newDecoder(f.shape).list(body, each)
 	}
 	return decodeList(body, each)
+}
+
+// accept is what the server may send; partial is what of an object's metadata is
+// called.
+func (c collection) accept(partial string) string {
+	const json = "application/json"
+	as := ";as=" + partial + ";g=meta.k8s.io;v=v1"
+	switch {
+	case c.shape == nil:
+		return json
+	case c.metadataOnly:
+		return strings.Join([]string{protobufType + as, json + as, json}, ",")
+	}
+	return protobufType + "," + json
 }
 
 // decodeList reads a list one object at a time. An answer that is cut off, or

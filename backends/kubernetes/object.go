@@ -4,7 +4,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"slices"
 	"strings"
 
 	"confd/backends"
@@ -25,6 +24,9 @@ type object struct {
 	Data        json.RawMessage `json:"data,omitempty"`        // Secret
 	AddressType json.RawMessage `json:"addressType,omitempty"` // EndpointSlice
 	Endpoints   json.RawMessage `json:"endpoints,omitempty"`   // EndpointSlice
+	// read is what matters of an object that came as protobuf: then there is no more
+	// than that and the metadata that names it.
+	read *essence
 }
 
 type metadata struct {
@@ -55,63 +57,66 @@ func parseObject(raw json.RawMessage, named bool) (*object, error) {
 
 var errNameless = errors.New("object without a name in the server's answer")
 
-// essence is the JSON of what matters, the same as long as that is the same: an
-// object's version is not in it.
-func (o *object) essence() ([]byte, error) {
+// essence is what matters: an object's version is not in it.
+func (o *object) essence() (essence, error) {
+	if o.read != nil {
+		return *o.read, nil
+	}
 	e := *o
 	e.Metadata.ResourceVersion = ""
 	e.Metadata.Annotations = nil
 	for k, v := range o.Metadata.Annotations {
-		if strings.HasPrefix(k, calicoPrefix) || k == backends.AnnotationDisruption || k == backends.AnnotationApproved {
+		if ofUse(k) {
 			if e.Metadata.Annotations == nil {
 				e.Metadata.Annotations = map[string]string{}
 			}
 			e.Metadata.Annotations[k] = v
 		}
 	}
-	return json.Marshal(e)
+	data, err := json.Marshal(e)
+	return essence{bytes: data}, err
 }
 
-// reader makes events of an object's essence: none where it does not matter to
+// ofUse says whether an annotation matters.
+func ofUse(annotation string) bool {
+	return strings.HasPrefix(annotation, calicoPrefix) || annotation == backends.AnnotationDisruption || annotation == backends.AnnotationApproved
+}
+
+// reader makes an event of an object's essence; false where it does not matter to
 // this node.
-type reader func(essence []byte) []backends.Event
+type reader func(essence) (backends.Event, bool)
 
 // readNode reads a Kubernetes Node.
-func readNode(data []byte) []backends.Event {
-	n, err := backends.DecodeKubernetesNode(data)
+func readNode(e essence) (backends.Event, bool) {
+	n, err := e.decodeNode()
 	if err != nil {
-		return []backends.Event{unusable(backends.KindNode, data, err)}
+		return unusable(backends.KindNode, e, err), true
 	}
-	return []backends.Event{{Key: n.ResourceKey(), Resource: n}}
+	return backends.Event{Key: n.ResourceKey(), Resource: n}, true
 }
 
 // readCore reads a resource of a kind of Kubernetes' own, which the server has
 // checked.
 func readCore(kind backends.Kind) reader {
-	return func(data []byte) []backends.Event {
-		res, err := backends.Decode(kind, "", data)
+	return func(e essence) (backends.Event, bool) {
+		res, err := e.decode(kind)
 		if res == nil {
-			return []backends.Event{unusable(kind, data, err)}
+			return unusable(kind, e, err), true
 		}
-		return []backends.Event{{Key: res.ResourceKey(), Resource: res, Err: err}}
+		return backends.Event{Key: res.ResourceKey(), Resource: res, Err: err}, true
 	}
 }
 
 // readCalico reads one of Calico's resources.
 func readCalico(kind backends.Kind, c *backends.Checker) reader {
-	return func(data []byte) []backends.Event {
-		e, ours := c.Event(kind, "", data)
-		if !ours {
-			return nil
-		}
-		return []backends.Event{e}
-	}
+	return func(e essence) (backends.Event, bool) { return c.Event(kind, "", e.bytes) }
 }
 
 // only drops the events for which keep does not hold.
 func only(read reader, keep func(backends.Event) bool) reader {
-	return func(data []byte) []backends.Event {
-		return slices.DeleteFunc(read(data), func(e backends.Event) bool { return !keep(e) })
+	return func(e essence) (backends.Event, bool) {
+		event, ok := read(e)
+		return event, ok && keep(event)
 	}
 }
 
@@ -132,21 +137,19 @@ func otherThan(name string) func(backends.Event) bool {
 // effective keeps of BGPConfigurations only those that can have an effect, and
 // what there is to say about the others.
 func effective(read reader) reader {
-	return func(data []byte) []backends.Event {
-		events := read(data)
-		for i, e := range events {
-			if !backends.HasEffect(e.Key) {
-				events[i] = backends.Event{Key: e.Key, Warnings: e.Warnings}
-			}
+	return func(e essence) (backends.Event, bool) {
+		event, ok := read(e)
+		if ok && !backends.HasEffect(event.Key) {
+			event = backends.Event{Key: event.Key, Warnings: event.Warnings}
 		}
-		return events
+		return event, ok
 	}
 }
 
 // unusable is the event of an object that cannot be decoded.
-func unusable(kind backends.Kind, data []byte, err error) backends.Event {
-	var object map[string]any
-	if json.Unmarshal(data, &object) != nil {
+func unusable(kind backends.Kind, e essence, err error) backends.Event {
+	object := e.fields
+	if object == nil && json.Unmarshal(e.bytes, &object) != nil {
 		object = nil
 	}
 	key, _ := backends.KeyOf(kind, object)

@@ -14,8 +14,8 @@ func TestEssenceDropsWhatDoesNotMatter(t *testing.T) {
 	}
 	got, err := o.essence()
 	const want = `{"metadata":{"name":"n","annotations":{"projectcalico.org/x":"y"}},"spec":{"a":1},"status":{"loadBalancer":{}}}`
-	if string(got) != want || err != nil {
-		t.Errorf("got %s, %v", got, err)
+	if string(got.bytes) != want || err != nil {
+		t.Errorf("got %s, %v", got.bytes, err)
 	}
 	if o.Metadata.Annotations["a"] != "b" {
 		t.Error("the object itself was changed")

@@ -4,11 +4,14 @@ import (
 	"bytes"
 	"encoding/binary"
 	"errors"
+	"fmt"
 	"io"
 	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+	corev1 "k8s.io/api/core/v1"
+	discoveryv1 "k8s.io/api/discovery/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
 )
@@ -45,12 +48,14 @@ func nodeMetadata(name string) *metav1.PartialObjectMetadata {
 
 func TestProtobufFrames(t *testing.T) {
 	gone := &metav1.Status{Message: "too old", Code: 410, Details: &metav1.StatusDetails{RetryAfterSeconds: 3}}
+	bookmark := &metav1.PartialObjectMetadata{ObjectMeta: metav1.ObjectMeta{ResourceVersion: "7", Annotations: map[string]string{initialEnd: "true"}}}
 	body := bytes.NewReader(bytes.Join([][]byte{
-		framed(t, "ADDED", enveloped(t, nodeMetadata("a"))), framed(t, "BOOKMARK", enveloped(t, nodeMetadata(""))), framed(t, "ERROR", enveloped(t, gone)),
+		framed(t, "ADDED", enveloped(t, nodeMetadata("a"))), framed(t, "BOOKMARK", enveloped(t, bookmark)), framed(t, "ERROR", enveloped(t, gone)),
 	}, nil))
+	next := newDecoder(metadataShape()).frames(body)
 	var got []string
 	for {
-		fr, err := readProtobufFrame(body)
+		fr, err := next()
 		if errors.Is(err, io.EOF) {
 			break
 		}
@@ -62,9 +67,11 @@ func TestProtobufFrames(t *testing.T) {
 			continue
 		}
 		m := fr.object.Metadata
-		got = append(got, strings.Join([]string{fr.Type, m.Name, m.ResourceVersion, m.Labels["rack"], m.Annotations["projectcalico.org/IPv4Address"]}, " "))
+		got = append(got, strings.Join([]string{fr.Type, m.Name, m.ResourceVersion, m.Annotations[initialEnd], fmt.Sprint(fr.object.read.fields)}, " "))
 	}
-	if diff := cmp.Diff([]string{"ADDED a 7 a 10.0.0.1/24", "BOOKMARK  7 a 10.0.0.1/24", "410 Gone: too old"}, got); diff != "" {
+	const said = " map[metadata:map[annotations:map[projectcalico.org/IPv4Address:10.0.0.1/24] labels:map[rack:a] name:a resourceVersion:7]]"
+	const end = " map[metadata:map[annotations:map[k8s.io/initial-events-end:true] resourceVersion:7]]"
+	if diff := cmp.Diff([]string{"ADDED a 7 " + said, "BOOKMARK  7 true" + end, "410 Gone: too old"}, got); diff != "" {
 		t.Error(diff)
 	}
 }
@@ -78,7 +85,7 @@ func TestBrokenProtobuf(t *testing.T) {
 		"without a name":  framed(t, "ADDED", enveloped(t, nodeMetadata(""))),
 		"no watch at all": []byte("\x00\x00\x00\x02{}"),
 	} {
-		if fr, err := readProtobufFrame(bytes.NewReader(body)); err == nil || errors.Is(err, io.EOF) {
+		if fr, err := newDecoder(metadataShape()).frames(bytes.NewReader(body))(); err == nil || errors.Is(err, io.EOF) {
 			t.Errorf("%s: %+v, %v", name, fr, err)
 		}
 	}
@@ -91,12 +98,12 @@ func TestProtobufList(t *testing.T) {
 		Items:    []metav1.PartialObjectMetadata{*nodeMetadata("a"), *nodeMetadata("b")},
 	}
 	var names []string
-	meta, err := readProtobufList(bytes.NewReader(enveloped(t, list)), func(o *object) error { names = append(names, o.Metadata.Name); return nil })
+	meta, err := newDecoder(metadataShape()).list(bytes.NewReader(enveloped(t, list)), func(o *object) error { names = append(names, o.Metadata.Name); return nil })
 	if err != nil || meta != (listMeta{"9", "c", 5}) || strings.Join(names, " ") != "a b" {
 		t.Errorf("%+v, %v, %v", meta, names, err)
 	}
 	for name, body := range map[string][]byte{"nothing": nil, "JSON": []byte("{}"), "no list": enveloped(t, nodeMetadata("a")), "cut off": enveloped(t, list)[:40]} {
-		if _, err := readProtobufList(bytes.NewReader(body), func(*object) error { return nil }); err == nil {
+		if _, err := newDecoder(metadataShape()).list(bytes.NewReader(body), func(*object) error { return nil }); err == nil {
 			t.Errorf("%s is read as a list", name)
 		}
 	}
@@ -105,13 +112,17 @@ func TestProtobufList(t *testing.T) {
 func FuzzProtobuf(f *testing.F) {
 	f.Add(framed(f, "ADDED", enveloped(f, nodeMetadata("a"))))
 	f.Add(framed(f, "ERROR", enveloped(f, &metav1.Status{Code: 410})))
+	f.Add(framed(f, "ADDED", enveloped(f, &corev1.Service{ObjectMeta: metav1.ObjectMeta{Name: "a"}, Spec: corev1.ServiceSpec{ClusterIPs: []string{"10.0.0.1"}}})))
+	f.Add(enveloped(f, &discoveryv1.EndpointSliceList{ListMeta: metav1.ListMeta{ResourceVersion: "1"}, Items: []discoveryv1.EndpointSlice{{Endpoints: []discoveryv1.Endpoint{{}}}}}))
 	f.Fuzz(func(t *testing.T, data []byte) {
-		body := bytes.NewReader(data)
-		for fr, err := readProtobufFrame(body); err == nil; fr, err = readProtobufFrame(body) {
-			if fr.Type != "ERROR" && fr.object == nil {
-				t.Fatalf("a frame without an object: %+v", fr)
+		for _, s := range []shape{metadataShape(), nodeShape(), serviceShape(), endpointSliceShape()} {
+			next := newDecoder(s).frames(bytes.NewReader(data))
+			for fr, err := next(); err == nil; fr, err = next() {
+				if fr.Type != "ERROR" && fr.object == nil {
+					t.Fatalf("a frame without an object: %+v", fr)
+				}
 			}
+			_, _ = newDecoder(s).list(bytes.NewReader(data), func(*object) error { return nil })
 		}
-		_, _ = readProtobufList(bytes.NewReader(data), func(*object) error { return nil })
 	})
 }

@@ -2,7 +2,6 @@ package kubernetes
 
 import (
 	"hash/maphash"
-	"slices"
 
 	"confd/backends"
 )
@@ -17,8 +16,10 @@ type table struct {
 // entry is an object of which something was delivered.
 type entry struct {
 	hash uint64 // of its essence
-	keys []backends.Key
+	key  backends.Key
 }
+
+func (e entry) delivered() bool { return e.key != backends.Key{} }
 
 func newTable() *table { return &table{seed: maphash.MakeSeed(), entries: map[objectID]entry{}} }
 
@@ -27,7 +28,7 @@ func newTable() *table { return &table{seed: maphash.MakeSeed(), entries: map[ob
 type changes struct {
 	table  *table
 	events []backends.Event
-	// entries are those that change; one without keys goes.
+	// entries are those that change; one without a key goes.
 	entries  map[objectID]entry
 	revision string // of the collection after these changes
 	// removals says that an object was deleted, or is missing in a list.
@@ -43,28 +44,32 @@ func (c *changes) lookup(id objectID) (entry, bool) {
 	if !ok {
 		e, ok = c.table.entries[id]
 	}
-	return e, ok && len(e.keys) > 0
+	return e, ok && e.delivered()
 }
 
 // put notes an object as it is now.
 func (c *changes) put(o *object, read reader) error {
-	data, err := o.essence()
+	is, err := o.essence()
 	if err != nil {
 		return err
 	}
-	id, hash := o.id(), maphash.Bytes(c.table.seed, data)
+	id, hash := o.id(), maphash.Bytes(c.table.seed, is.bytes)
 	old, had := c.lookup(id)
 	if had && old.hash == hash {
 		return nil
 	}
-	events := read(data)
-	e := entry{hash: hash}
-	for _, ev := range events {
-		e.keys = append(e.keys, ev.Key)
+	event, ok := read(is)
+	var e entry
+	if ok {
+		e = entry{hash, event.Key}
 	}
-	c.withdraw(old, e.keys)
-	c.events = append(c.events, events...)
-	if had || len(e.keys) > 0 {
+	if had && old.key != e.key {
+		c.withdraw(old)
+	}
+	if ok {
+		c.events = append(c.events, event)
+	}
+	if had || ok {
 		c.entries[id] = e
 	}
 	return nil
@@ -73,7 +78,7 @@ func (c *changes) put(o *object, read reader) error {
 // remove notes that an object is gone.
 func (c *changes) remove(id objectID) {
 	if old, had := c.lookup(id); had {
-		c.withdraw(old, nil)
+		c.withdraw(old)
 		c.entries[id] = entry{}
 		c.removals = true
 	}
@@ -88,22 +93,18 @@ func (c *changes) removeAllBut(present map[objectID]struct{}) {
 	}
 }
 
-// withdraw adds the events of what an object no longer gives.
-func (c *changes) withdraw(old entry, still []backends.Key) {
-	for _, k := range old.keys {
-		if !slices.Contains(still, k) {
-			c.events = append(c.events, backends.Event{Key: k})
-		}
-	}
+// withdraw adds the event of what an object no longer gives.
+func (c *changes) withdraw(old entry) {
+	c.events = append(c.events, backends.Event{Key: old.key})
 }
 
 // commit notes that the events were delivered.
 func (c *changes) commit() {
 	for id, e := range c.entries {
-		if len(e.keys) == 0 {
-			delete(c.table.entries, id)
-		} else {
+		if e.delivered() {
 			c.table.entries[id] = e
+		} else {
+			delete(c.table.entries, id)
 		}
 	}
 }

@@ -44,7 +44,7 @@ func readUsage(ctx context.Context, c *client, g *group, node string, most int) 
 		return backends.Usage{}, err
 	}
 	blocks := usageList(c, g, blocksPlural)
-	blocks.metadataOnly = true
+	blocks.metadataOnly, blocks.shape = true, metadataShape()
 	n, err := blocks.count(ctx)
 	if err != nil {
 		return backends.Usage{}, err
@@ -53,7 +53,7 @@ func readUsage(ctx context.Context, c *client, g *group, node string, most int) 
 	counter := backends.NewUsageCounter(node, pools, few)
 	add := func(o *object) { counter.AddJSON(o.Spec) }
 	if few {
-		blocks.metadataOnly = false
+		blocks.metadataOnly, blocks.shape = false, nil
 	} else {
 		add = func(o *object) { addName(counter, o.Metadata.Name) }
 	}
@@ -66,11 +66,11 @@ func readPools(ctx context.Context, c *client, g *group) ([]*backends.IPPool, er
 	var pools []*backends.IPPool
 	read := readCore(backends.KindIPPool)
 	err := usageList(c, g, "ippools").all(ctx, func(o *object) {
-		data, err := o.essence()
+		is, err := o.essence()
 		if err != nil {
 			return
 		}
-		for _, e := range read(data) {
+		if e, ok := read(is); ok {
 			if p, ok := e.Resource.(*backends.IPPool); ok {
 				pools = append(pools, p)
 			}

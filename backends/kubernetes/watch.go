@@ -1,7 +1,6 @@
 package kubernetes
 
 import (
-	"bufio"
 	"context"
 	"encoding/json"
 	"errors"
@@ -72,12 +71,7 @@ func (f *feed) watch(ctx context.Context) error {
 		query.Set("resourceVersionMatch", "NotOlderThan")
 		s.present = map[objectID]struct{}{}
 	}
-	accept := "application/json"
-	if f.metadataOnly {
-		const as = ";as=PartialObjectMetadata;g=meta.k8s.io;v=v1,"
-		accept = protobufType + as + "application/json" + as + "application/json"
-	}
-	resp, err := f.client.get(ctx, f.path, query, accept)
+	resp, err := f.client.get(ctx, f.path, query, f.accept("PartialObjectMetadata"))
 	if err != nil {
 		return err
 	}
@@ -91,8 +85,7 @@ func (f *feed) watch(ctx context.Context) error {
 	}
 	next := jsonFrames(s.body)
 	if isProtobuf(resp) {
-		buffered := bufio.NewReader(s.body)
-		next = func() (frame, error) { return readProtobufFrame(buffered) }
+		next = newDecoder(f.shape).frames(s.body)
 	}
 	go s.receive(ctx, next)
 	err = s.run(ctx)

@@ -186,7 +186,7 @@ func (j jobs) routes(r routesSet, p *routes.Patrol, now time.Time) {
 		ctx, cancel := context.WithTimeout(ctx, routesLimit)
 		defer cancel()
 		q := r.question()
-		q.Whole, q.Before, q.Turn = whole, signature, turn
+		q.Whole, q.Before, q.Turn, q.Again = whole, signature, turn, before.Untold()
 		l := j.world.Routes(ctx, q)
 		return routesSeen{r.set.Name, r.config, routes.Judge(q.Want, l, before), l.Took}
 	})

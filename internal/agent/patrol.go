@@ -89,7 +89,7 @@ func (p *patrol) hurry(now time.Time, set string) { p.of(set).Hurry(now) }
 func (p *patrol) seen(now time.Time, e routesSeen) {
 	of := p.of(e.set)
 	if p.inPlace() != e.config {
-		of.Dropped(now)
+		of.Dropped(now, e.took, p.settings.Watch.Routes)
 		return
 	}
 	before, blind := of.Before(), of.Unknown() != nil

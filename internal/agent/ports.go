@@ -91,8 +91,10 @@ type RoutesQuestion struct {
 	// Whole lists are read in any case; else where the signature is another than Before.
 	Whole  bool
 	Before routes.Signature
-	// Turn counts looks: not every one asks the same sessions.
-	Turn int
+	// Turn counts looks: not every one asks the same sessions what they are told; but
+	// those of Again each one does.
+	Turn  int
+	Again []string
 }
 
 // Left is what lies in BIRD's folder at a start.

@@ -106,7 +106,8 @@ wait_until 'every node has the blocks still, now by way of k8s-m1' all_blocks_ev
 note "k8s-m2 on the block of k8s-m3:"
 birdc_of k8s-m2 show route all "${block[k8s-m3]}" | grep -E 'BGP\.(originator_id|cluster_list|next_hop)' | indent
 
-say "4. A BGPFilter hides the block of k8s-m3, ${block[k8s-m3]}, from its peers. It is all that k8s-m3 tells: so that is announced"
+say "4. A BGPFilter hides the block of k8s-m3, ${block[k8s-m3]}, from its peers"
+note 'It is all that k8s-m3 tells, and would be held, as in step 7: so the change is announced.'
 before=$(for node in $nodes; do since "$node"; done)
 write_etcd \
     "$(announced BGPFilter hide-m3 '"exportV4":[{"matchOperator":"In","cidr":"'"${block[k8s-m3]}"'","action":"Reject"}]')" \

@@ -48,6 +48,8 @@ func (a *Asker) remoteSide(p *backends.BGPPeer, party Party, n *backends.Node) s
 		return a.selected("peerSelector", p.PeerSelector, n)
 	case p.LocalWorkloadSelector != "":
 		return side{why: "it is for local workloads"}
+	case party.has(p.PeerIP) && party.Node == "":
+		return side{is: true, why: fmt.Sprintf("peerIP: %s, outside of the cluster", p.PeerIP)}
 	case party.has(p.PeerIP):
 		return side{is: true, why: fmt.Sprintf("peerIP: %s is %s", p.PeerIP, party.Name())}
 	}

@@ -67,7 +67,7 @@ func (h *Host) glance(ctx context.Context, c *control.Client, q agent.RoutesQues
 		l.Local, l.Ways = local, ways(q.Want.Families, l.Overview)
 	}
 	count, heard := h.Changes.Count()
-	l.Signature = routes.Sign(l.Overview, l.Status, count)
+	l.Signature = routes.Sign(q.Want, l.Overview, l.Status, count)
 	if !heard { // anything may be different
 		l.Kernel = uint64(l.At.UnixNano())
 	}
@@ -104,7 +104,7 @@ func lists(ctx context.Context, c *control.Client, q agent.RoutesQuestion, l rou
 	if out.Primary, err = c.Primary(ctx); err != nil {
 		return nil, err
 	}
-	for _, session := range q.Want.Ask(l.Overview, q.Turn) {
+	for _, session := range q.Want.Ask(l.Overview, q.Turn, q.Again) {
 		told, err := c.ExportedStatic(ctx, session)
 		switch {
 		case err == nil:
@@ -210,21 +210,12 @@ func (h *Host) Remove(ctx context.Context, q agent.RoutesQuestion, faults []rout
 	if err := errors.Join(now.Unknown, now.KernelUnknown); err != nil {
 		return nil, fmt.Errorf("older routes of BIRD's stay in the kernel: %w", err)
 	}
-	asked := map[netip.Prefix]bool{}
-	for _, f := range faults {
-		asked[f.Net] = true
-	}
 	var removed []routes.Entry
-	for _, f := range now.Faults {
-		if !asked[f.Net] {
-			continue
+	for _, e := range routes.StillStale(faults, now.Faults) {
+		if err := kernel.Remove(e); err != nil {
+			return removed, err
 		}
-		for _, e := range f.Stale {
-			if err := kernel.Remove(e); err != nil {
-				return removed, err
-			}
-			removed = append(removed, e)
-		}
+		removed = append(removed, e)
 	}
 	return removed, nil
 }

@@ -31,7 +31,7 @@ func familyOf(version int) int {
 }
 
 // Routes are the routes of a family, 4 or 6, in all tables, without those to this
-// machine's own addresses. Where the kernel's routes change while they are read the
+// machine's own addresses and those for one type of service. Where the kernel's routes change while they are read the
 // error wraps netlink.ErrDumpInterrupted, and there are none: try again.
 func Routes(version int) ([]routes.Entry, error) {
 	names, err := interfaces()
@@ -66,8 +66,12 @@ func interfaces() (map[int]string, error) {
 }
 
 // entry reads one route; false: it is one to an address of this machine's, or of
-// several machines.
+// several machines, or for packets of one type of service alone, which BIRD does not
+// know.
 func entry(r netlink.Route, version int, names map[int]string) (routes.Entry, bool) {
+	if r.Tos != 0 {
+		return routes.Entry{}, false
+	}
 	e := routes.Entry{Table: r.Table, Metric: uint32(r.Priority), BIRD: r.Protocol == protocolBIRD}
 	switch r.Type {
 	case unix.RTN_UNICAST:

@@ -62,6 +62,7 @@ func TestRoutes(t *testing.T) {
 		"route add default via 192.0.2.2", "route add 10.1.0.0/24 via 192.0.2.2 proto bird metric 1024", "route add 10.1.0.0/24 via 192.0.2.3 proto bird metric 512",
 		"route add blackhole 10.2.0.0/24 proto bird", "route add unreachable 10.3.0.0/24", "route add prohibit 10.4.0.0/24 table 7",
 		"route add 10.5.0.0/24 proto bird nexthop via 192.0.2.2 nexthop via 192.0.2.130", "route add 10.6.0.1 dev two",
+		"route add 10.8.0.0/24 via 192.0.2.2 proto bird tos 0x10",
 		"route add 10.7.0.0/24 via inet6 2001:db8::2 dev one", "route add 2001:db8:1::/64 via 2001:db8::2 proto bird", "route add blackhole 2001:db8:2::/64 metric 77",
 	} {
 		ip(t, args)
@@ -97,8 +98,9 @@ func TestRoutes(t *testing.T) {
 			}
 		}
 		for _, e := range got {
-			if a := e.Net.Addr(); e.Net.IsSingleIP() && a == netip.MustParseAddr("192.0.2.1") {
-				t.Errorf("one of this machine's own addresses: %+v", e)
+			switch e.Net.String() {
+			case "192.0.2.1/32", "10.8.0.0/24":
+				t.Errorf("one of this machine's own addresses, or for one type of service: %+v", e)
 			}
 		}
 	}

@@ -27,6 +27,7 @@ var birds = []string{"1.6.8", "2.0.12", "2.17.6", "3.1.8"}
 
 // eachBIRD runs a test with each BIRD.
 func eachBIRD(t *testing.T, test func(t *testing.T, version string)) {
+	t.Parallel()
 	for _, version := range birds {
 		t.Run(version, func(t *testing.T) {
 			t.Parallel()

@@ -25,13 +25,13 @@ func TestConvergenceReport(t *testing.T) {
 		t.Skip("the convergence report is made with -report FILE")
 	}
 	var report strings.Builder
-	report.WriteString(reportHead)
-	fmt.Fprintf(&report, "The machine has %d cores, and had a load of %s when this began. Medians of %d runs, with the longest in brackets, in seconds. BIRD 2.0.12, etcd, settings as they are by default.\n\n", runtime.NumCPU(), load(t), *reportRun)
-	report.WriteString("| hosts | change | the program: write to last kernel route | BIRD alone: `configure` to last kernel route |\n| --- | --- | --- | --- |\n")
+	report.WriteString(readText(t, reportChanges) + "\n")
+	fmt.Fprintf(&report, "The machine has %d cores, and had a load of %s when this began; %d runs; BIRD 2.0.12, etcd, settings as they are by default.\n\n", runtime.NumCPU(), load(t), *reportRun)
+	report.WriteString("| hosts | change | the program: from the write, s | BIRD alone: from `configure`, s |\n| --- | --- | --- | --- |\n")
 	for _, n := range []int{3, 50} {
 		convergence(t, &report, n)
 	}
-	report.WriteString(lossHead)
+	report.WriteString("\n" + readText(t, reportFailures) + "\n| failure | lost pings | longest gap |\n| --- | --- | --- |\n")
 	for _, f := range failures() {
 		report.WriteString(loss(t, f))
 	}
@@ -39,6 +39,31 @@ func TestConvergenceReport(t *testing.T) {
 		fmt.Print(report.String())
 	} else if err := os.WriteFile(*reportTo, []byte(report.String()), 0o644); err != nil {
 		t.Fatal(err)
+	}
+}
+
+// What the report says before its two tables.
+const (
+	reportChanges  = "testdata/convergence-changes.md"
+	reportFailures = "testdata/convergence-failures.md"
+)
+
+func readText(t *testing.T, path string) string {
+	t.Helper()
+	text, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(text)
+}
+
+// TestReportExplainsItself: the report in docs has been made with the texts as they are.
+func TestReportExplainsItself(t *testing.T) {
+	page := readText(t, "../../docs/convergence.md")
+	for _, path := range []string{reportChanges, reportFailures} {
+		if !strings.Contains(page, readText(t, path)) {
+			t.Errorf("docs/convergence.md does not have %s: change it there, too, or make lab REPORT=docs/convergence.md", path)
+		}
 	}
 }
 
@@ -283,30 +308,3 @@ func loss(t *testing.T, f failure) string {
 	}
 	return fmt.Sprintf("| %s | %d of %d | %.2f s |\n", f.name, count.Lost, count.Sent, count.Longest.Seconds())
 }
-
-const reportHead = `# How fast a change arrives, and what a failure costs
-
-Measured in the [laboratory](laboratory.md): namespaces as hosts on one machine, which all of them share, so that 50 hosts
-are slower here than on machines of their own.
-
-` + "```sh\nmake lab REPORT=docs/convergence.md\n```" + `
-
-## From a write to the datastore to the last kernel route
-
-The time ends when the last kernel of the last host has got the last route of BIRD's that the change makes, as its netlink socket tells. Beside it: what BIRD
-alone takes when the same files are in place already, and all hosts are told at the same moment to ` + "`configure`" + `. The difference is the program's: 50 ms of quiet
-time to wait for more (` + "`--gather`" + `), 1 ms for each node where all nodes are concerned (` + "`--splay`" + `), rendering and BIRD's own check of the file.
-
-`
-
-const lossHead = `
-Sessions that are remade take BIRD's own time: the side that connects waits 2 s first (` + "`connect delay time`" + `).
-
-## What a failure costs
-
-Three hosts, a ping every 10 ms from a pod on the first to one on the second. What breaks is on the first host, where nothing else is said, and is mended after 3 s.
-Pings count from before the failure until all sessions and routes are as they were.
-
-| failure | lost pings | longest gap |
-| --- | --- | --- |
-`

@@ -74,6 +74,7 @@ func buildEncapsulated(l *lab.Lab, version string) []*lab.Host {
 // TestWhoPrograms: for each pool, and each value of programClusterRoutes, the routes
 // to other nodes' blocks are BIRD's or Felix's, and never both's.
 func TestWhoPrograms(t *testing.T) {
+	t.Parallel()
 	for _, version := range versions("2.0.12", "1.6.8", "3.1.8") {
 		t.Run(version, func(t *testing.T) {
 			t.Parallel()

@@ -45,6 +45,7 @@ func TestDualStack(t *testing.T) {
 
 // TestIPv6Only: nodes without any IPv4 address have a router ID made from their names.
 func TestIPv6Only(t *testing.T) {
+	t.Parallel()
 	for _, version := range versions("2.0.12", "1.6.8", "3.1.8") {
 		t.Run(version, func(t *testing.T) {
 			t.Parallel()

@@ -54,6 +54,7 @@ func awaitStates(l *lab.Lab, h *lab.Host, code int, want map[string]int, args ..
 // TestFleet asks the programs of all nodes, whatever becomes of them, and approves
 // once what all of them hold back.
 func TestFleet(t *testing.T) {
+	t.Parallel()
 	for name, start := range map[string]func(testing.TB) *lab.Lab{"etcd": lab.New, "Kubernetes": lab.NewKubernetes} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

@@ -152,7 +152,10 @@ func (l *Lab) Start() {
 		h.StartConfd()
 	}
 	for _, h := range l.Hosts {
-		h.StartBIRD()
+		h.launchBIRD()
+	}
+	for _, h := range l.Hosts {
+		h.awaitBIRD()
 	}
 }
 
@@ -182,6 +185,7 @@ func (h *Host) environment() []string {
 		"CONFD_CONFIG_FILE=",
 		"CONFD_LISTEN=unix:" + filepath.Join(h.dir, "http.sock"),
 		"CONFD_VERIFY_INTERVAL=1s",
+		"CONFD_ROUTES_INTERVAL=2s",
 		"CALICO_ENDPOINT_STATUS_PATH_PREFIX=" + h.dir,
 	}, h.lab.Store.environment()...), h.Env...)
 }
@@ -214,6 +218,13 @@ func (h *Host) daemons() []daemon {
 // StartBIRD waits for confd's files, and starts the BIRDs that read them.
 func (h *Host) StartBIRD() {
 	h.lab.tb.Helper()
+	h.launchBIRD()
+	h.awaitBIRD()
+}
+
+// launchBIRD starts the BIRDs when their files are there.
+func (h *Host) launchBIRD() {
+	h.lab.tb.Helper()
 	h.Birds = nil
 	for _, d := range h.daemons() {
 		program := testenv.Bird(h.lab.tb, h.Version)
@@ -231,6 +242,11 @@ func (h *Host) StartBIRD() {
 		b := &Bird{h.Machine.Start(d.program, nil, args...), socket}
 		h.Birds = append(h.Birds, b)
 	}
+}
+
+// awaitBIRD waits until the BIRDs answer.
+func (h *Host) awaitBIRD() {
+	h.lab.tb.Helper()
 	for _, b := range h.Birds {
 		h.lab.Await(b.Name+" to answer", func() error {
 			if err := b.ended(); err != nil {
@@ -290,7 +306,7 @@ func (h *Host) Configure(text string) error {
 
 // ask gives each of the host's BIRDs to do, with a connection to it.
 func (h *Host) ask(do func(context.Context, *control.Client) error) error {
-	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 	defer cancel()
 	for _, b := range h.Birds {
 		c, err := control.Dial(ctx, b.Socket)

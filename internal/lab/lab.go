@@ -16,7 +16,7 @@ import (
 
 // patience is how long a test waits for what must come, on a machine that is
 // busy with other things.
-const patience = 90 * time.Second
+const patience = 4 * time.Minute
 
 // Lab is one cluster with its network and its datastore. It ends with the test.
 type Lab struct {
@@ -68,17 +68,19 @@ func newLab(tb testing.TB) *Lab {
 }
 
 // Await waits until what it asks for holds, and says what was wrong last where it
-// does not within patience.
+// does not within patience. It leaves most of the time to what it waits for.
 func (l *Lab) Await(what string, wrong func() error) {
 	l.tb.Helper()
-	var last error
-	for end := time.Now().Add(patience); ; time.Sleep(50 * time.Millisecond) {
-		if last = wrong(); last == nil {
+	for end := time.Now().Add(patience); ; {
+		asked := time.Now()
+		last := wrong()
+		if last == nil {
 			return
 		}
 		if time.Now().After(end) {
-			l.tb.Fatalf("timed out waiting for %s: %v", what, last)
+			l.tb.Fatalf("timed out after %s waiting for %s: %v", patience, what, last)
 		}
+		time.Sleep(min(max(50*time.Millisecond, 4*time.Since(asked)), time.Second))
 	}
 }
 

@@ -9,12 +9,14 @@ package lab
 
 import (
 	"errors"
+	"flag"
 	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"runtime"
 	"slices"
+	"strconv"
 	"strings"
 	"syscall"
 	"testing"
@@ -35,7 +37,7 @@ const (
 // are forbidden, the tests run as they are, and those that take a Lab are skipped.
 func Main(m *testing.M) {
 	if os.Getenv(insideEnv) == inside {
-		if err := settleIn(); err != nil {
+		if err := errors.Join(settleIn(), manyAtOnce()); err != nil {
 			fmt.Fprintln(os.Stderr, "laboratory:", err)
 			os.Exit(1)
 		}
@@ -102,6 +104,19 @@ func settleIn() error {
 		return fmt.Errorf("loopback interface: %w: %s", err, out)
 	}
 	return nil
+}
+
+// atOnce is how many tests run at a time: most of what they do is to wait for timers.
+const atOnce = 10
+
+// manyAtOnce has so many tests run at a time, unless one after the other was asked for.
+func manyAtOnce() error {
+	flag.Parse()
+	parallel := flag.Lookup("test.parallel")
+	if parallel.Value.String() == "1" {
+		return nil
+	}
+	return parallel.Value.Set(strconv.Itoa(atOnce))
 }
 
 // OutsideEnvironment is the environment without what Main has put there: a test program

@@ -74,6 +74,7 @@ func with(other *lab.Host) func(h *lab.Host, session string) bool {
 
 // TestMesh is a full mesh of BIRDs of each version.
 func TestMesh(t *testing.T) {
+	t.Parallel()
 	for _, version := range versions("2.0.12", "1.6.8", "2.17.6", "3.1.8") {
 		t.Run(version, func(t *testing.T) {
 			t.Parallel()

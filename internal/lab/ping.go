@@ -150,6 +150,8 @@ type Pings struct {
 // PingCount is what became of Pings.
 type PingCount struct {
 	Sent, Lost int
+	// Gaps is how often pings began to be lost.
+	Gaps int
 	// Longest is the longest time in which all pings were lost.
 	Longest time.Duration
 }
@@ -217,10 +219,15 @@ func (s *Pings) answers() int {
 	return len(s.answered)
 }
 
+// lastAnswer is how long the answer to the last ping may take.
+const lastAnswer = 5 * time.Second
+
 // Stop ends the pings, gives the last ones time to be answered, and counts.
 func (s *Pings) Stop() PingCount {
 	close(s.stop)
-	time.Sleep(500 * time.Millisecond)
+	for end := time.Now().Add(lastAnswer); !s.lastAnswered() && time.Now().Before(end); {
+		time.Sleep(20 * time.Millisecond)
+	}
 	s.pinger.conn.Close()
 	s.done.Wait()
 	count := PingCount{Sent: len(s.sent)}
@@ -230,9 +237,20 @@ func (s *Pings) Stop() PingCount {
 			gap = 0
 			continue
 		}
+		if gap == 0 {
+			count.Gaps++
+		}
 		count.Lost++
 		gap++
 		count.Longest = max(count.Longest, time.Duration(gap)*s.every)
 	}
 	return count
+}
+
+// lastAnswered says whether the last ping that was sent is answered: those before it
+// are by then, or never will be.
+func (s *Pings) lastAnswered() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.answered[len(s.sent)&0xffff]
 }

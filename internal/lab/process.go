@@ -100,13 +100,13 @@ func (p *Process) Kill() {
 }
 
 // Stop ends the process in order (SIGTERM), and waits for that; the test fails
-// where it takes longer than 20 s.
+// where it does not within patience.
 func (p *Process) Stop() {
 	p.tb.Helper()
 	p.signal(syscall.SIGTERM)
 	select {
 	case <-p.exited:
-	case <-time.After(20 * time.Second):
+	case <-time.After(patience):
 		p.tb.Fatalf("%s does not end on SIGTERM", p.Name)
 	}
 }

@@ -33,6 +33,7 @@ func reflect(h *lab.Host, on bool) {
 // TestReflector: the mesh gives way to one route reflector. The label that makes it
 // one is the Kubernetes Node's, or stands where calicoctl stores it.
 func TestReflector(t *testing.T) {
+	t.Parallel()
 	for name, ofCalicoctl := range map[string]bool{"label of the Kubernetes Node": false, "label of calicoctl": true} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

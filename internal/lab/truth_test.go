@@ -238,10 +238,8 @@ func TestRecoveryWithDeadPeer(t *testing.T) {
 				}
 				return err
 			})
-			for _, block := range []string{"10.244.42.128/26", "10.244.81.128/26"} {
-				if list, err := h.RoutesTo(block); err != nil || len(list) != 1 {
-					t.Errorf("%s: %v %v", block, list, err)
-				}
+			for _, other := range hosts[:2] {
+				awaitRoute(l, h.Machine, other.Blocks[0].String(), other.IPv4().String())
 			}
 		})
 	}

@@ -74,6 +74,17 @@ func Judge(w Want, l Look, before Verdict) Verdict {
 	return v
 }
 
+// Untold are the sessions that were seen not to be told what they should be.
+func (v Verdict) Untold() []string {
+	var names []string
+	for _, f := range v.listed {
+		if f.Kind == NotTold {
+			names = append(names, f.Session)
+		}
+	}
+	return names
+}
+
 // Reads says whether v says of counts and recovery what other does.
 func (v Verdict) Reads(other Verdict) bool {
 	return v.Recovery.InProgress == other.Recovery.InProgress && slices.Equal(v.Recovery.Sessions, other.Recovery.Sessions) &&

@@ -72,7 +72,7 @@ func right() Look {
 		return Entry{Net: r.Net, Table: 254, Metric: metric, BIRD: true, Target: r.Target, Hops: r.Hops}
 	}
 	return Look{
-		At: morning, Local: []netip.Addr{netip.MustParseAddr("10.0.0.1")}, Signature: Signature{1, 2},
+		At: morning, Local: []netip.Addr{netip.MustParseAddr("10.0.0.1")}, Signature: Signature{1, 2, 3},
 		Overview: control.Overview{
 			Sessions: []control.SessionState{session("Mesh_10_0_0_2"), session("Mesh_10_0_0_3")},
 			Others: []control.ProtocolState{
@@ -121,6 +121,38 @@ func TestJudge(t *testing.T) {
 				k.Entries, k.Metrics = append(k.Entries, old), map[netip.Prefix]uint32{old.Net: 1024}
 			}),
 			want: []string{"kernel_stale 10.2.2.0/26 Mesh_10_0_0_2 removes 10.2.2.0/26 via 10.0.0.9 on eth0 metric 512"},
+		},
+		"in another table alone": {
+			change: kernel(func(k *Kernel) { k.Entries[1].Table = 7 }),
+			want:   []string{"kernel_missing 10.2.2.0/26 Mesh_10_0_0_2"},
+		},
+		"another way, and the right one in another table": {
+			change: kernel(func(k *Kernel) {
+				other := k.Entries[1]
+				other.Hops, other.Metric = hop("10.0.0.9"), 512
+				k.Entries[1].Table = 7
+				k.Entries = append(k.Entries, other)
+			}),
+			want: []string{"kernel_other 10.2.2.0/26 Mesh_10_0_0_2"},
+		},
+		"all in a table of a user's": {
+			foreign: true,
+			change: kernel(func(k *Kernel) {
+				for i := range k.Entries {
+					k.Entries[i].Table = 7
+				}
+				k.Entries = append(k.Entries, Entry{Net: net("10.2.77.0/26"), Table: 254, BIRD: true}, old)
+				k.Metrics = map[netip.Prefix]uint32{old.Net: 1024}
+			}),
+		},
+		"missing in a table of a user's": {
+			foreign: true,
+			change: kernel(func(k *Kernel) {
+				for i := range k.Entries[:2] {
+					k.Entries[i].Table = 7
+				}
+			}),
+			want: []string{"kernel_missing 10.2.3.0/26 Mesh_10_0_0_3"},
 		},
 		"in another table": {change: kernel(func(k *Kernel) {
 			other := old
@@ -253,18 +285,92 @@ func TestJudgeGoesOn(t *testing.T) {
 
 func TestAsk(t *testing.T) {
 	l := right()
-	if got := node(true).Ask(l.Overview, 1); !slices.Equal(got, []string{"Mesh_10_0_0_3"}) {
+	if got := node(true).Ask(l.Overview, 1, nil); !slices.Equal(got, []string{"Mesh_10_0_0_3"}) {
 		t.Errorf("one of those that are told the same: %q", got)
 	}
-	if got := node(true).Ask(l.Overview, 2); !slices.Equal(got, []string{"Mesh_10_0_0_2"}) {
+	if got := node(true).Ask(l.Overview, 2, nil); !slices.Equal(got, []string{"Mesh_10_0_0_2"}) {
 		t.Errorf("another one the next time: %q", got)
 	}
+	if got := node(true).Ask(l.Overview, 1, []string{"Mesh_10_0_0_2", "Mesh_10_0_0_9"}); !slices.Equal(got, []string{"Mesh_10_0_0_2", "Mesh_10_0_0_3"}) {
+		t.Errorf("one of which something was wrong, and another: %q", got)
+	}
 	l.Overview.Sessions[0].Routes[0].Exported = 0
-	if got := node(true).Ask(l.Overview, 1); len(got) != 2 {
+	if got := node(true).Ask(l.Overview, 1, nil); !slices.Equal(got, []string{"Mesh_10_0_0_2", "Mesh_10_0_0_3"}) {
 		t.Errorf("and one that is told too little: %q", got)
 	}
-	if got := node(false).Ask(l.Overview, 1); got != nil {
+	if got := node(false).Ask(l.Overview, 1, nil); got != nil {
 		t.Errorf("with templates of a user's: %q", got)
+	}
+}
+
+// What a session that belongs to a group is not told is seen in one look after the
+// other, though each look asks another one of the group.
+func TestNotToldIsFollowed(t *testing.T) {
+	w, p, now := node(true), &Patrol{}, morning
+	for range 10 {
+		l := right()
+		l.At = now
+		_, _, turn := p.Begin(now)
+		l.Lists.Exports = map[string][]netip.Prefix{}
+		for _, s := range w.Ask(l.Overview, turn, p.Before().Untold()) {
+			l.Lists.Exports[s] = []netip.Prefix{net("10.96.0.0/12")} // and not the block; their counts are right
+		}
+		p.Looked(now, Judge(w, l, p.Before()), 0, every)
+		now = now.Add(hurry)
+	}
+	if got := p.Faults(); len(got) != 2 || got[0].Kind != NotTold || got[0].Session != "Mesh_10_0_0_2" || got[1].Session != "Mesh_10_0_0_3" {
+		t.Errorf("%+v", got)
+	}
+}
+
+// An older route is taken away where a second look has shown that very route.
+func TestStillStale(t *testing.T) {
+	old := Entry{Net: net("10.2.2.0/26"), Table: 254, Metric: 512, BIRD: true, Target: control.Unicast, Hops: hop("10.0.0.9")}
+	faults := func(change func(*Entry)) []Fault {
+		e := old
+		change(&e)
+		return []Fault{{Kind: KernelLeft, Net: e.Net}, {Kind: KernelStale, Net: e.Net, Stale: []Entry{e}}}
+	}
+	same := faults(func(*Entry) {})
+	if got := StillStale(same, append(faults(func(e *Entry) { e.Metric = 9 }), same...)); len(got) != 1 || !got[0].equal(old) {
+		t.Errorf("the same route: %v", got)
+	}
+	for name, change := range map[string]func(*Entry){
+		"net": func(e *Entry) { e.Net = net("10.2.3.0/26") }, "table": func(e *Entry) { e.Table = 7 }, "metric": func(e *Entry) { e.Metric = 0 },
+		"protocol": func(e *Entry) { e.BIRD = false }, "target": func(e *Entry) { e.Target = control.Blackhole }, "way": func(e *Entry) { e.Hops = hop("10.0.0.8") },
+	} {
+		if got := StillStale(same, faults(change)); len(got) != 0 {
+			t.Errorf("another %s: %v", name, got)
+		}
+	}
+}
+
+// Whatever may make another verdict makes another signature.
+func TestSign(t *testing.T) {
+	sign := func(change func(*Want, *Look)) Signature {
+		w, l := node(true), right()
+		change(&w, &l)
+		return Sign(w, l.Overview, l.Status, l.Kernel)
+	}
+	same := sign(func(*Want, *Look) {})
+	if same != sign(func(*Want, *Look) {}) {
+		t.Error("the same makes another signature")
+	}
+	for name, change := range map[string]func(*Want, *Look){
+		"a block":             func(w *Want, _ *Look) { w.Blocks = append(w.Blocks, Block{net("10.2.9.0/26"), "node-3"}) },
+		"a block's node":      func(w *Want, _ *Look) { w.Blocks[0].Node = "node-3" },
+		"its node's address":  func(w *Want, _ *Look) { w.Nodes[4][w.Blocks[0].Node] = false },
+		"a session":           func(_ *Want, l *Look) { l.Overview.Sessions[0].BGPState = "Active" },
+		"a session's routes":  func(_ *Want, l *Look) { l.Overview.Sessions[0].Routes[0].Imported++ },
+		"a protocol":          func(_ *Want, l *Look) { l.Overview.Others[1].State = "down" },
+		"a protocol's routes": func(_ *Want, l *Look) { l.Overview.Others[1].Routes[0].Imported++ },
+		"the configuration":   func(_ *Want, l *Look) { l.Status.LastReconfiguration = morning },
+		"BIRD's start":        func(_ *Want, l *Look) { l.Status.LastReboot = morning },
+		"the kernel":          func(_ *Want, l *Look) { l.Kernel++ },
+	} {
+		if sign(change) == same {
+			t.Errorf("%s: the same signature", name)
+		}
 	}
 }
 

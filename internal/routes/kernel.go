@@ -21,9 +21,12 @@ func (j judge) kernel(k Kernel) []Fault {
 	for _, p := range j.l.Overview.Others {
 		direct[p.Name] = p.Kind == "Direct"
 	}
+	table := j.table(k)
 	entries := map[netip.Prefix][]Entry{}
 	for _, e := range k.Entries {
-		entries[e.Net] = append(entries[e.Net], e)
+		if e.Table == table {
+			entries[e.Net] = append(entries[e.Net], e)
+		}
 	}
 	wanted := map[netip.Prefix]bool{}
 	var list []Fault
@@ -33,14 +36,40 @@ func (j judge) kernel(k Kernel) []Fault {
 			continue // the kernel makes those by itself
 		}
 		list = append(list, j.compare(r, entries[r.Net])...)
-		list = append(list, j.stale(r, entries[r.Net], k.Metrics)...)
+		if table == mainTable { // in others there may be another BIRD's routes
+			list = append(list, j.stale(r, entries[r.Net], k.Metrics)...)
+		}
 	}
 	for _, e := range k.Entries {
-		if e.BIRD && e.Table == mainTable && !wanted[e.Net] && j.inPool(e.Net) {
+		if e.BIRD && e.Table == mainTable && table == mainTable && !wanted[e.Net] && j.inPool(e.Net) {
 			list = append(list, j.fault(KernelLeft, e.Net, "", "the kernel has %s, which BIRD does not", e))
 		}
 	}
 	return list
+}
+
+// table is the kernel's table that BIRD writes to. Templates of a user's may name
+// another one than the main table: then it is the one that has most of what BIRD wants.
+func (j judge) table(k Kernel) int {
+	if j.w.BuiltIn {
+		return mainTable
+	}
+	wanted := map[netip.Prefix]bool{}
+	for _, r := range k.Wanted {
+		wanted[r.Net] = true
+	}
+	count, most := map[int]int{}, mainTable
+	for _, e := range k.Entries {
+		if e.BIRD && wanted[e.Net] {
+			count[e.Table]++
+		}
+	}
+	for table, n := range count {
+		if n > count[most] || n == count[most] && most != mainTable && table < most {
+			most = table
+		}
+	}
+	return most
 }
 
 // compare says what is wrong where the kernel does not go BIRD's way.
@@ -73,15 +102,14 @@ func (j judge) stale(r control.Route, entries []Entry, metrics map[netip.Prefix]
 	if metric == 0 && j.f.Version == 6 {
 		metric = metricOfNone
 	}
-	// In other tables there may be another BIRD's.
-	i := slices.IndexFunc(entries, func(e Entry) bool { return e.BIRD && e.Table == mainTable && e.Metric == metric && goesLike(e, r) })
+	i := slices.IndexFunc(entries, func(e Entry) bool { return e.BIRD && e.Metric == metric && goesLike(e, r) })
 	if i < 0 {
 		return nil
 	}
 	now := entries[i]
 	var old []Entry
 	for _, e := range entries {
-		if e.BIRD && e.Table == mainTable && e.Metric != metric {
+		if e.BIRD && e.Metric != metric {
 			old = append(old, e)
 		}
 	}
@@ -91,6 +119,29 @@ func (j judge) stale(r control.Route, entries []Entry, metrics map[netip.Prefix]
 	f := j.fault(KernelStale, r.Net, r.Protocol, "beside %s the kernel has an older route of BIRD's: %s%s", now, old[0], winner(old, now))
 	f.Stale = old
 	return []Fault{f}
+}
+
+// StillStale are the older routes of BIRD's of some faults that a later look has shown
+// to be older ones, too: in the same table, with the same metric, and leading the same
+// way.
+func StillStale(faults, later []Fault) []Entry {
+	var said, list []Entry
+	for _, f := range faults {
+		said = append(said, f.Stale...)
+	}
+	for _, f := range later {
+		for _, e := range f.Stale {
+			if slices.ContainsFunc(said, e.equal) {
+				list = append(list, e)
+			}
+		}
+	}
+	return list
+}
+
+// equal says whether two routes are the same one, in the same place.
+func (e Entry) equal(o Entry) bool {
+	return e.Net == o.Net && e.Table == o.Table && e.Metric == o.Metric && e.BIRD == o.BIRD && e.Target == o.Target && slices.Equal(e.Hops, o.Hops)
 }
 
 // winner says what comes of it: of two routes the one with the smaller metric counts.

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"hash/fnv"
 	"net/netip"
+	"strconv"
 	"strings"
 	"time"
 
@@ -78,10 +79,12 @@ type Kernel struct {
 type Signature struct {
 	BIRD   uint64 // of BIRD's counts
 	Kernel uint64 // counts the kernel's changes
+	Blocks uint64 // of other nodes' blocks
 }
 
-// Sign makes a signature of what BIRD counts, and of when it read its configuration.
-func Sign(o control.Overview, s control.Status, kernel uint64) Signature {
+// Sign makes a signature of what should be, of what BIRD counts, and of when it read its
+// configuration.
+func Sign(w Want, o control.Overview, s control.Status, kernel uint64) Signature {
 	h := fnv.New64a()
 	fmt.Fprint(h, s.LastReboot, s.LastReconfiguration)
 	for _, session := range o.Sessions {
@@ -90,7 +93,18 @@ func Sign(o control.Overview, s control.Status, kernel uint64) Signature {
 	for _, p := range o.Others {
 		fmt.Fprint(h, p.Name, p.State, p.Routes)
 	}
-	return Signature{h.Sum64(), kernel}
+	return Signature{h.Sum64(), kernel, w.signBlocks()}
+}
+
+func (w Want) signBlocks() uint64 {
+	h := fnv.New64a()
+	var line []byte
+	for _, b := range w.Blocks {
+		line = append(b.Net.AppendTo(line[:0]), b.Node...)
+		line = strconv.AppendBool(line, w.Nodes[4][b.Node])
+		_, _ = h.Write(strconv.AppendBool(line, w.Nodes[6][b.Node])) // a hash takes all
+	}
+	return h.Sum64()
 }
 
 // KernelProtocol is the protocol of a family that programs the kernel's routes; empty

@@ -11,7 +11,7 @@ import (
 //	state    event    next      besides
 //	idle     Begin    looking
 //	looking  Looked   idle      the next look is due after a pause
-//	looking  Dropped  idle      the next look is due: what should be is another thing by now
+//	looking  Dropped  idle      so it is, after a short one: what should be is another thing by now
 //	any      Hurry    the same  the next look is due
 type Patrol struct {
 	looking bool
@@ -26,11 +26,15 @@ type Patrol struct {
 	Removed int
 }
 
-// How much of its time BIRD may be busy with being looked at, as a divisor: while
-// something is suspected, and otherwise. However many routes there are, it stays so.
+// How much of its time BIRD may be busy with being looked at, as a divisor, and the
+// longest pause that may come of it: on a busy machine a look takes long of which BIRD
+// has worked little, and what is wrong is to be seen, and its end. So it is while
+// something is suspected, and otherwise.
 const (
 	hurryShare = 20
+	hurryMost  = 15 * time.Second
 	quietShare = 100
+	quietMost  = 30 * time.Second
 )
 
 // hurry is the pause while something is suspected, wholeEvery how often whole lists
@@ -69,16 +73,24 @@ func (p *Patrol) Looked(now time.Time, v Verdict, took, every time.Duration) (ne
 	}
 	p.verdict, p.blind = v, time.Time{}
 	news, over = p.steady.Seen(now, v.Faults)
-	pause := max(every, quietShare*took)
+	pause := max(every, min(quietShare*took, quietMost))
 	if p.steady.Unsettled() || v.Recovery.InProgress {
-		pause = max(min(every, hurry), hurryShare*took)
+		pause = shortPause(took, every)
 	}
 	p.due = now.Add(pause)
 	return news, over
 }
 
-// Dropped notes that what a look has shown is of no use.
-func (p *Patrol) Dropped(now time.Time) { p.looking, p.due = false, now }
+// shortPause is the one while something is suspected.
+func shortPause(took, every time.Duration) time.Duration {
+	return max(min(every, hurry), min(hurryShare*took, hurryMost))
+}
+
+// Dropped notes that what a look has shown, which took so long, is of no use. every is
+// the pause between two looks.
+func (p *Patrol) Dropped(now time.Time, took, every time.Duration) {
+	p.looking, p.due = false, now.Add(shortPause(took, every))
+}
 
 // Hurry has the next look be due.
 func (p *Patrol) Hurry(now time.Time) { p.due = now }

@@ -21,7 +21,7 @@ func TestPatrolTable(t *testing.T) {
 		Events: map[string]func(*Patrol){
 			"Begin":   func(p *Patrol) { p.Begin(morning) },
 			"Looked":  func(p *Patrol) { p.Looked(morning, Verdict{At: morning}, 0, every) },
-			"Dropped": func(p *Patrol) { p.Dropped(morning) },
+			"Dropped": func(p *Patrol) { p.Dropped(morning, 0, every) },
 			"Hurry":   func(p *Patrol) { p.Hurry(morning) },
 		},
 	}.Test(t)
@@ -34,7 +34,8 @@ func look(p *Patrol, now time.Time, took time.Duration, faults ...Fault) time.Du
 	return p.due.Sub(now)
 }
 
-// However long a look takes, BIRD gives a small share of its time to it.
+// BIRD gives a small share of its time to looks, and no look is put off for long where
+// one took long: that may be the machine's load.
 func TestPatrolPace(t *testing.T) {
 	f := Fault{Kind: Unreachable, Net: net("10.0.0.0/24")}
 	for _, test := range []struct {
@@ -43,13 +44,55 @@ func TestPatrolPace(t *testing.T) {
 		want   time.Duration
 	}{
 		{0, nil, every},
-		{time.Second, nil, 100 * time.Second},
+		{250 * time.Millisecond, nil, 25 * time.Second},
+		{time.Second, nil, 30 * time.Second},
 		{0, []Fault{f}, 3 * time.Second},
-		{time.Second, []Fault{f}, 20 * time.Second},
+		{250 * time.Millisecond, []Fault{f}, 5 * time.Second},
+		{time.Second, []Fault{f}, 15 * time.Second},
 	} {
 		if got := look(&Patrol{}, morning, test.took, test.faults...); got != test.want {
 			t.Errorf("took %v with %d faults: again after %v, want %v", test.took, len(test.faults), got, test.want)
 		}
+		if len(test.faults) == 0 {
+			continue
+		}
+		p := &Patrol{}
+		p.Begin(morning)
+		if p.Dropped(morning, test.took, every); p.due.Sub(morning) != test.want {
+			t.Errorf("dropped, and took %v: again after %v, want %v", test.took, p.due.Sub(morning), test.want)
+		}
+	}
+	slow := &Patrol{}
+	slow.Begin(morning)
+	if slow.Looked(morning, Verdict{At: morning}, time.Second, time.Minute); slow.due.Sub(morning) != time.Minute {
+		t.Errorf("where looks are asked for each minute there is one after %v", slow.due.Sub(morning))
+	}
+}
+
+// However slow looks are, a fault that has lasted is over a minute after its end.
+func TestPatrolSeesTheEnd(t *testing.T) {
+	f := Fault{Kind: PeerBlackholed, Session: "Mesh_10_0_0_2"}
+	p, now := &Patrol{}, morning
+	step := func(faults ...Fault) time.Time {
+		now = p.due
+		p.Begin(now)
+		now = now.Add(5 * time.Second)
+		p.Looked(now, Verdict{At: now, Whole: now, Faults: faults}, 5*time.Second, every)
+		return now
+	}
+	p.Hurry(morning)
+	for range 4 {
+		step(f)
+	}
+	if len(p.Faults()) != 1 {
+		t.Fatal("it is not said")
+	}
+	cured := now // just after it was seen for the last time
+	for len(p.Faults()) > 0 {
+		step()
+	}
+	if after := now.Sub(cured); after > time.Minute {
+		t.Errorf("it is over %v after its end", after)
 	}
 }
 

@@ -97,15 +97,16 @@ func (t told) of(s *bgp.Session) []netip.Prefix {
 	return nets
 }
 
-// Ask are the sessions of which it is to be asked what they are told: of each group
-// that is told the same one that is up, and those that are told less than they should
-// be, mostAsked in all. turn says which one of a group.
-func (w Want) Ask(o control.Overview, turn int) []string {
+// Ask are the sessions of which it is to be asked what they are told: those of again
+// (so that what was wrong with them is seen to last, or to be over), those that are told
+// less than they should be, and of each group that is told the same one that is up;
+// mostAsked in all. turn says which one of a group.
+func (w Want) Ask(o control.Overview, turn int, again []string) []string {
 	if !w.BuiltIn {
 		return nil
 	}
 	up := established(o)
-	var list []string
+	var suspect, less, rest []string
 	for _, f := range w.Families {
 		t := toldIn(w.Config, f)
 		groups := map[group][]string{}
@@ -115,18 +116,26 @@ func (w Want) Ask(o control.Overview, turn int) []string {
 			if !ok || len(t.of(s)) == 0 {
 				continue
 			}
-			if exported(state, f.Version) < len(t.of(s)) {
-				list = append(list, s.Name)
+			switch {
+			case slices.Contains(again, s.Name):
+				suspect = append(suspect, s.Name)
+			case exported(state, f.Version) < len(t.of(s)):
+				less = append(less, s.Name)
 			}
 			groups[groupOf(s)] = append(groups[groupOf(s)], s.Name)
 		}
 		for _, names := range groups {
-			list = append(list, names[turn%len(names)])
+			rest = append(rest, names[turn%len(names)])
 		}
 	}
-	slices.Sort(list)
-	list = slices.Compact(list)
-	return list[:min(len(list), mostAsked)]
+	slices.Sort(rest)
+	var list []string
+	for _, name := range slices.Concat(suspect, less, rest) {
+		if !slices.Contains(list, name) && len(list) < mostAsked {
+			list = append(list, name)
+		}
+	}
+	return list
 }
 
 // mostAsked is of how many sessions it is asked what they are told.

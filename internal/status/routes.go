@@ -113,20 +113,25 @@ func (o observed) routesRight() bool {
 	return true
 }
 
-// routesLines count the routes of a daemon, a line for each family.
+// routesLines count the routes of a daemon, a line for each family, and say how long
+// ago they were looked at, since sessions are asked now.
 func (v *View) routesLines(b BIRD) []string {
 	r := observed{now: v.At, report: v.Report}.routes(b.Name)
 	if r == nil || r.Unknown != "" || b.State != "up" {
 		return nil
 	}
 	var lines []string
+	looked := ""
+	if !r.At.IsZero() {
+		looked = ", " + age(v.At.Sub(r.At)) + " ago"
+	}
 	for _, t := range r.Tables {
 		kernel := "how many of BIRD's the kernel has is not known"
 		if t.Programmed >= 0 {
 			kernel = fmt.Sprintf("the kernel has %d of BIRD's", t.Programmed)
 		}
-		lines = append(lines, fmt.Sprintf("%s: IPv%d routes: %d of BGP, %d static, %d of the kernel, %d of interfaces; %s",
-			b.Name, t.Family, t.BGP, t.Static, t.Kernel, t.Direct, kernel))
+		lines = append(lines, fmt.Sprintf("%s: IPv%d routes%s: %d of BGP, %d static, %d of the kernel, %d of interfaces; %s",
+			b.Name, t.Family, looked, t.BGP, t.Static, t.Kernel, t.Direct, kernel))
 	}
 	return lines
 }

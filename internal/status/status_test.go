@@ -155,6 +155,15 @@ func routesReport() *report.Report {
 	return r
 }
 
+// shownReport is the one whose table docs/status.md shows.
+func shownReport() *report.Report {
+	r := recordedReport()
+	r.Routes = []report.Routes{{Set: "bird", At: at(1, 9, 56), Tables: []report.Table{
+		{Family: 4, Static: 1, Direct: 1, Kernel: 2, Programmed: 1}, {Family: 6, BGP: 2, Static: 1, Direct: 1, Kernel: 2, Programmed: 3},
+	}}}
+	return r
+}
+
 // blindReport does not know how routes are, and oldReport has not looked for long.
 func blindReport() *report.Report {
 	r := twoSets()
@@ -180,6 +189,7 @@ func TestGolden(t *testing.T) {
 		allUp   bool
 	}{
 		{"in-step", recordedReport(), "2.17.6", Formats(), true, nil, false},
+		{"shown", shownReport(), "2.17.6", []string{Table}, true, nil, false},
 		{"troubled", troubledReport(), "3.1.8", []string{Table}, false, nil, false},
 		{"held", heldReport(), "2.17.6", []string{Table}, true, nil, false},
 		{"held-over", heldOver(), "2.17.6", []string{Table}, true, nil, false},
@@ -436,11 +446,15 @@ func TestMeaning(t *testing.T) {
 	}
 }
 
-// The guide lists what each error means, as the program says it.
+// The guide shows a table, and lists what each error means, as the program says it.
 func TestGuide(t *testing.T) {
 	guide, err := os.ReadFile(filepath.Join(testenv.Root(t), "docs", "status.md"))
 	if err != nil {
 		t.Fatal(err)
+	}
+	shown, err := os.ReadFile(filepath.Join("testdata", "shown.table"))
+	if err != nil || !strings.Contains(string(guide), "```\n"+string(shown)+"```\n") {
+		t.Errorf("docs/status.md does not show testdata/shown.table (%v)", err)
 	}
 	for _, e := range ErrorTexts() {
 		words := strings.NewReplacer("{peer}", "PEER", "{port}", "PORT", "{as}", "AS", "{local}", "AS").Replace(e.Words)
