@@ -170,6 +170,10 @@ programs: ## Build what is released for amd64 and arm64, into dist/programs (VER
 packages: ## Make deb and rpm for amd64 and arm64, into dist/packages (no root, no Docker)
 	go -C internal/packaging run . packages --out $(CURDIR)/dist $(if $(VERSION),--version $(VERSION))
 
+.PHONY: release
+release: ## Make all that is released of the commit, twice, and compare; into dist/VERSION (VERSION=v1.2.3: as that version)
+	go -C internal/packaging run . release --out $(CURDIR)/dist $(if $(VERSION),--version $(VERSION))
+
 .PHONY: package-tools
 package-tools:
 	@internal/testenv/debianroot.sh $(TESTENV)/debian

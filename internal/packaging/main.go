@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/signal"
 	"path/filepath"
+	"strings"
 	"syscall"
 
 	"github.com/spf13/cobra"
@@ -16,6 +17,7 @@ import (
 	"confd/internal/packaging/contents"
 	"confd/internal/packaging/packages"
 	"confd/internal/packaging/programs"
+	"confd/internal/packaging/release"
 	"confd/internal/packaging/source"
 )
 
@@ -59,6 +61,7 @@ func root() *cobra.Command {
 	c.AddCommand(
 		programsCommand(&s),
 		packagesCommand(&s),
+		releaseCommand(&s),
 	)
 	return c
 }
@@ -100,6 +103,20 @@ func packagesCommand(s *settings) *cobra.Command {
 				fmt.Fprintln(c.OutOrStdout(), path)
 			}
 			return err
+		},
+	}
+}
+
+// releaseCommand makes all of it.
+func releaseCommand(s *settings) *cobra.Command {
+	return &cobra.Command{
+		Use: "release", Short: "Make all that is released of the commit, twice, as FOLDER/VERSION, where both are the same", Args: cobra.NoArgs,
+		RunE: func(c *cobra.Command, _ []string) error {
+			tree, out, err := s.tree(c.Context())
+			if err != nil {
+				return err
+			}
+			return release.Make(c.Context(), tree, filepath.Join(out, strings.TrimSuffix(tree.Version, "-dirty")))
 		},
 	}
 }

@@ -2,6 +2,7 @@ package packages_test
 
 import (
 	"bytes"
+	"context"
 	"fmt"
 	"os"
 	"os/exec"
@@ -67,6 +68,7 @@ func newMachine(t *testing.T, name string) *machine {
 		t.Fatal(err)
 	}
 	must(t, "tar", "-C", m.root, "-xf", archive, "--exclude=./dev/*")
+	m.write("/etc/hostname", name+"\n")
 	must(t, "ip", "netns", "add", m.ns)
 	t.Cleanup(func() { must(t, "ip", "netns", "delete", m.ns) })
 	return m
@@ -85,7 +87,7 @@ func connect(a, b *machine) {
 func (m *machine) boot() {
 	m.t.Helper()
 	cmd := exec.Command("systemd-nspawn", "--quiet", "--register=no", "--keep-unit", "--boot", "--console=pipe",
-		"--directory="+m.root, "--hostname="+m.name, "--network-namespace-path=/run/netns/"+m.ns, "--capability=CAP_NET_ADMIN")
+		"--directory="+m.root, "--network-namespace-path=/run/netns/"+m.ns, "--capability=CAP_NET_ADMIN")
 	var out bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &out, &out
 	if err := cmd.Start(); err != nil {
@@ -124,11 +126,13 @@ func (m *machine) halt(nspawn *os.Process, ended <-chan struct{}) {
 	}
 }
 
-// try runs a command inside.
+// try runs a command inside, where it may take as long as we are patient.
 func (m *machine) try(args ...string) (string, error) {
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	defer cancel()
 	inside := []string{"--target", fmt.Sprint(m.pid), "--mount", "--uts", "--ipc", "--net", "--pid",
 		"env", "--ignore-environment", "PATH=/usr/sbin:/usr/bin:/sbin:/bin", "LC_ALL=C.UTF-8", "HOME=/root"}
-	out, err := exec.Command("nsenter", append(inside, args...)...).CombinedOutput()
+	out, err := exec.CommandContext(ctx, "nsenter", append(inside, args...)...).CombinedOutput()
 	return strings.TrimSpace(string(out)), err
 }
 

@@ -72,6 +72,9 @@ func (p Program) build(ctx context.Context, tree source.Tree) error {
 	command = append(command[:len(command)-1:len(command)-1], "-o", path, command[len(command)-1])
 	cmd := exec.CommandContext(ctx, command[0], command[1:]...)
 	cmd.Dir, cmd.Env = tree.Dir, append(os.Environ(), Environment(p.Architecture)...)
+	if tree.Cache != "" {
+		cmd.Env = append(cmd.Env, "GOCACHE="+tree.Cache)
+	}
 	if out, err := cmd.CombinedOutput(); err != nil {
 		return fmt.Errorf("building confd for %s: %w\n%s", p.Architecture, err, out)
 	}
