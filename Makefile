@@ -50,7 +50,7 @@ demo-recording: deps build ## Run the demo and write docs/demo.txt and docs/demo
 
 .PHONY: test
 # Most tests wait for BIRD's timers, so more run at once than there are cores.
-test: deps birds routers kube-apiserver ## Run all tests, against real servers
+test: deps shells birds routers kube-apiserver ## Run all tests, against real servers
 	go test -parallel 4 -timeout 20m ./...
 	@if command -v gcc >/dev/null; then echo 'once more, with the race detector'; \
 		CGO_ENABLED=1 go test -race -short -timeout 20m ./backends/... ./reload/... ./internal/... ./confd/...; \
@@ -135,6 +135,10 @@ check-generate: build ## Fail where docs/reference.md, docs/input.md or docs/doc
 deps: ## Install the programs that demo, tests and benchmark run: BIRD 2, etcd, iproute2 (Debian, as root)
 	@internal/testenv/deps.sh
 
+.PHONY: shells
+shells: ## Install the shells that completions are tested in: bash with its completions, zsh, fish (Debian, as root)
+	@internal/testenv/deps.sh /usr/share/bash-completion/bash_completion:bash-completion zsh:zsh fish:fish
+
 .PHONY: birds
 birds: ## Fetch BIRD 1.6, 2.0, 2.17 and 3.1 for the tests into .testenv, without installing them
 	@internal/testenv/birds.sh $(TESTENV)/bird
@@ -181,6 +185,19 @@ package-tools:
 .PHONY: test-packages
 test-packages: package-tools ## Install, upgrade and remove packages on Debians with systemd and BIRD (as root on Debian, some minutes)
 	go -C internal/packaging test -timeout 20m ./...
+
+# Both are in use.
+HELM3_VERSION := v3.22.0
+HELM4_VERSION := v4.3.2
+
+.PHONY: helm
+helm: $(TESTENV)/bin/helm-$(HELM3_VERSION) $(TESTENV)/bin/helm-$(HELM4_VERSION) ## Build Helm 3 and 4, with which the tests try the chart: once, some 5 minutes
+
+$(TESTENV)/bin/helm-v%:
+	@mkdir -p $(@D)
+	tmp=$$(mktemp -d) && trap 'rm -rf "$$tmp"' EXIT && \
+	CGO_ENABLED=0 GOBIN=$$tmp go install -ldflags='-s -w' helm.sh/helm/v$(word 1,$(subst ., ,$*))/cmd/helm@v$* && \
+	mv "$$tmp/helm" $@
 
 .PHONY: clean
 clean: ## Remove what was built (.testenv stays: it takes a download to make)

@@ -23,6 +23,9 @@ type Changes struct {
 	// Reimporting are those of Refiltered that may take other routes; not known
 	// where only texts tell.
 	Reimporting []string
+	// Reasked are those of Refiltered whose import filter is another: BIRD asks the
+	// neighbor to send its routes again.
+	Reasked []string
 	// Families has what differs besides the sessions; IPv4 first.
 	Families [2]FamilyChanges
 	// Settings names what else differs, in words and sorted.
@@ -62,6 +65,24 @@ func Compare(old, new *Config, bird int) Changes {
 	return c
 }
 
+// WithoutRefresh has sessions restart that would be asked for their routes again, where
+// deaf says that the neighbor cannot send them: BIRD ends those sessions instead.
+func (c *Changes) WithoutRefresh(deaf func(session string) bool) {
+	restarts := map[string]bool{}
+	for _, name := range c.Reasked {
+		restarts[name] = deaf(name)
+	}
+	gone := func(name string) bool { return restarts[name] }
+	for _, name := range c.Refiltered {
+		if gone(name) {
+			c.Restarted = append(c.Restarted, name)
+		}
+	}
+	for _, list := range []*[]string{&c.Refiltered, &c.Reimporting, &c.Reasked} {
+		*list = slices.DeleteFunc(slices.Clone(*list), gone)
+	}
+}
+
 // Empty says whether BIRD does the same as before.
 func (c Changes) Empty() bool {
 	for _, f := range c.Families {
@@ -92,6 +113,9 @@ type ruleList struct {
 // sessions walks both lists, which are sorted by name.
 func (x comparison) sessions(c *Changes) {
 	old, new := x.old.Sessions, x.new.Sessions
+	if SameList(old, new) && !x.restartAll && !x.refilterAll && len(x.rules) == 0 && x.old.ListenAddress == x.new.ListenAddress {
+		return // the very same
+	}
 	for len(old) > 0 || len(new) > 0 {
 		switch {
 		case len(old) == 0 || len(new) > 0 && new[0].Name < old[0].Name:
@@ -102,12 +126,16 @@ func (x comparison) sessions(c *Changes) {
 			old = old[1:]
 		default:
 			switch {
-			case x.restarts(old[0], new[0]):
+			case x.restarts(&old[0], &new[0]):
 				c.Restarted = append(c.Restarted, new[0].Name)
-			case x.refilters(old[0], new[0]):
+			case x.refilters(&old[0], &new[0]):
 				c.Refiltered = append(c.Refiltered, new[0].Name)
 				if takesOthers(&old[0], &new[0], x.rules) {
 					c.Reimporting = append(c.Reimporting, new[0].Name)
+				}
+				// What all import filters share depends on the priority alone.
+				if x.old.NormalPriority != x.new.NormalPriority || takesOthers(&old[0], &new[0], x.rules) {
+					c.Reasked = append(c.Reasked, new[0].Name)
 				}
 			}
 			old, new = old[1:], new[1:]
@@ -129,7 +157,7 @@ type wire struct {
 	nextHop                     NextHop
 }
 
-func (x comparison) wire(f *Family, s Session) wire {
+func (x comparison) wire(f *Family, s *Session) wire {
 	const birdRestartTime = 120 // where none is given
 	w := wire{
 		neighbor: s.Neighbor, source: s.Source, port: cmp.Or(s.Port, bgpPort), as: s.AS, localAS: s.LocalAS,
@@ -156,11 +184,11 @@ func valueOr(p *uint32, otherwise uint32) uint32 {
 	return *p
 }
 
-func (x comparison) restarts(old, new Session) bool {
+func (x comparison) restarts(old, new *Session) bool {
 	return x.restartAll || x.wire(x.old, old) != x.wire(x.new, new)
 }
 
-func (x comparison) refilters(old, new Session) bool {
+func (x comparison) refilters(old, new *Session) bool {
 	changed := func(export bool) func(FilterCall) bool {
 		return func(c FilterCall) bool { return x.rules[ruleList{c.Filter, export}] }
 	}

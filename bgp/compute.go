@@ -103,6 +103,8 @@ type computer struct {
 	taken map[endpoint]*Session
 	// before is what is remembered of the mesh; the zero value is nothing.
 	before meshMemory
+	// services is what is remembered of the Services.
+	services *serviceMemory
 	// lost are the sessions whose neighbor and port were taken.
 	lost []lostSession
 	// underscores makes an address part of a session's name.
@@ -133,6 +135,7 @@ func newComputer(c *Cluster, o Options, me *backends.Node) *computer {
 		standIns: map[string]*backends.BGPFilter{},
 		unread:   unreadOf(c.state),
 		reported: map[Problem]bool{},
+		services: &serviceMemory{},
 
 		underscores: strings.NewReplacer(".", "_", ":", "_"),
 	}

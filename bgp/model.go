@@ -9,6 +9,7 @@ package bgp
 import (
 	"net/netip"
 	"slices"
+	"sort"
 
 	"confd/backends"
 )
@@ -302,6 +303,15 @@ func (c *Config) NeedsTunnel() (Pool, bool) {
 
 // Families returns both families, IPv4 first.
 func (c *Config) Families() []*Family { return []*Family{&c.IPv4, &c.IPv6} }
+
+// SessionNamed is the family's session of a name; nil: there is none.
+func SessionNamed(f *Family, name string) *Session {
+	i := sort.Search(len(f.Sessions), func(i int) bool { return f.Sessions[i].Name >= name })
+	if i == len(f.Sessions) || f.Sessions[i].Name != name {
+		return nil
+	}
+	return &f.Sessions[i]
+}
 
 // Problem is something that whoever runs the cluster should know about.
 type Problem struct {

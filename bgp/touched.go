@@ -70,16 +70,14 @@ type reach struct {
 
 // since looks at the sessions that came, went, or take other routes.
 func (t toucher) since(r *reach, old *Family, rules map[ruleList]bool) {
-	before := make(map[string]*Session, len(old.Sessions))
 	for i := range old.Sessions {
 		s := &old.Sessions[i]
-		before[s.Name] = s
 		r.note(s, t.removed[s.Name])
 	}
 	for i := range r.family.Sessions {
 		s := &r.family.Sessions[i]
 		r.note(s, t.added[s.Name])
-		r.imports = r.imports || t.restarted[s.Name] || t.refiltered[s.Name] && takesOthers(before[s.Name], s, rules)
+		r.imports = r.imports || t.restarted[s.Name] || t.refiltered[s.Name] && takesOthers(SessionNamed(old, s.Name), s, rules)
 	}
 }
 
@@ -114,7 +112,8 @@ func (t toucher) named(r *reach) {
 func (t toucher) family(r reach) []string {
 	statics := slices.Concat(r.routes.StaticsGained, r.routes.StaticsLost)
 	var names []string
-	for _, s := range r.family.Sessions {
+	for i := range r.family.Sessions {
+		s := &r.family.Sessions[i]
 		switch {
 		case t.added[s.Name] || t.restarted[s.Name]:
 		case t.common, r.routes.Kernel, t.refiltered[s.Name], r.neighbors[s.Neighbor],

@@ -31,7 +31,7 @@ of nothing else. The annotation stays until --withdraw takes it away.`
 func (p program) approveCommand() *cobra.Command {
 	flags := settings.Layer{}
 	cmd := &cobra.Command{
-		Use: settings.CommandApprove, Short: "Let a change through that is held back, on this node or on all", Long: approveHelp, Args: noArguments,
+		Use: settings.CommandApprove, Short: "Let a change through that is held back, on this node or on all", Long: approveHelp, Example: approveExamples, Args: noArguments,
 	}
 	addFlags(cmd.Flags(), settings.CommandApprove, flags)
 	var all fleetApproval

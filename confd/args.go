@@ -59,6 +59,9 @@ type program struct {
 // to stderr, and returns the exit code.
 func (p program) execute(ctx context.Context, args []string) int {
 	root := newRootCommand(p)
+	if len(args) > 0 && strings.HasPrefix(args[0], cobra.ShellCompRequestCmd) {
+		p.setCompletions(root)
+	}
 	root.SetArgs(watchTime(twoDashes(settings.Table(), args)))
 	root.SetOut(p.stdout)
 	root.SetErr(p.stderr)
@@ -75,41 +78,47 @@ func newRootCommand(p program) *cobra.Command {
 	root := p.settingsCommand(settings.CommandRun, &cobra.Command{
 		Use:     "confd",
 		Short:   "Keep BIRD's configuration in step with a Calico cluster",
+		Long:    rootHelp,
+		Example: rootExamples,
 		Version: p.about.Version,
 	}, run)
-	root.AddCommand(
-		p.settingsCommand(settings.CommandRender, &cobra.Command{
-			Use:   settings.CommandRender,
-			Short: "Print or write what BIRD would be given, and change nothing else",
-		}, func(ctx context.Context, s settings.Settings) error { return p.render(ctx, s, p.stdout) }),
+	addGroup(root, "Keep BIRD in step",
 		p.settingsCommand(settings.CommandRun, &cobra.Command{
-			Use:   settings.CommandRun,
-			Short: "Keep BIRD in step: what confd does without a command, too",
+			Use:     settings.CommandRun,
+			Short:   "Keep BIRD in step: what confd does without a command, too",
+			Example: runExamples,
 		}, run),
 		p.statusCommand(),
 		p.approveCommand(),
-		p.diffCommand(),
-		p.explainCommand(),
-		p.doctorCommand(),
-		p.planCommand(),
-		p.topologyCommand(),
-		p.exportCommand(),
-		p.testCommand(),
-		templatesCommand(),
-		p.versionCommand(),
-		completionCommand(),
-		docsCommand(root),
-		p.manCommand(),
 	)
-	root.SetHelpCommand(helpCommand(root))
+	addGroup(root, "Ask about the cluster", p.explainCommand(), p.doctorCommand(), p.topologyCommand())
+	addGroup(root, "Look before a change",
+		p.planCommand(),
+		p.diffCommand(),
+		p.settingsCommand(settings.CommandRender, &cobra.Command{
+			Use:     settings.CommandRender,
+			Short:   "Print or write what BIRD would be given, and change nothing else",
+			Example: renderExamples,
+		}, func(ctx context.Context, s settings.Settings) error { return p.render(ctx, s, p.stdout) }),
+		p.testCommand(),
+	)
+	addGroup(root, "More", p.exportCommand(), templatesCommand(), completionCommand(), p.versionCommand())
+	root.AddCommand(docsCommand(root), p.manCommand())
+	p.setHelp(root)
 	root.CompletionOptions.DisableDefaultCmd = true
 	root.SilenceUsage, root.SilenceErrors = true, true
 	root.SetVersionTemplate("confd {{.Version}}\n")
-	root.SetUsageFunc(usage)
-	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
-		return settings.Error{Err: fmt.Errorf("%w (see %s --help)", err, cmd.CommandPath())}
-	})
+	root.SetFlagErrorFunc(flagError)
 	return root
+}
+
+// addGroup adds commands that belong together.
+func addGroup(root *cobra.Command, title string, commands ...*cobra.Command) {
+	root.AddGroup(&cobra.Group{ID: title, Title: title})
+	for _, c := range commands {
+		c.GroupID = title
+	}
+	root.AddCommand(commands...)
 }
 
 // settingsCommand makes cmd one that has the settings of the named command, and
@@ -148,29 +157,6 @@ func docsCommand(root *cobra.Command) *cobra.Command {
 	return cmd
 }
 
-func helpCommand(root *cobra.Command) *cobra.Command {
-	return &cobra.Command{Use: "help [command]", Short: "Explain a command", RunE: func(_ *cobra.Command, args []string) error {
-		about, rest, err := root.Find(args)
-		if err != nil || len(rest) > 0 {
-			return noArguments(root, args)
-		}
-		about.InitDefaultHelpFlag()
-		about.InitDefaultVersionFlag()
-		return about.Help()
-	}}
-}
-
-// noArguments refuses what is neither a flag nor the name of a command.
-func noArguments(cmd *cobra.Command, args []string) error {
-	if len(args) == 0 {
-		return nil
-	}
-	if !cmd.HasSubCommands() {
-		return settings.Error{Err: fmt.Errorf("%q: %s takes no arguments besides flags", args[0], cmd.CommandPath())}
-	}
-	return settings.Error{Err: fmt.Errorf("unknown command %q (see %s --help)", args[0], cmd.CommandPath())}
-}
-
 // flagText collects a flag's text, unread, for settings.Load.
 type flagText struct {
 	setting settings.Setting
@@ -195,23 +181,27 @@ func (f flagText) Type() string { return string(f.setting.Kind()) }
 
 // addFlags adds the flags that the named command has. What is given goes to into.
 func addFlags(flags *pflag.FlagSet, command string, into settings.Layer) {
-	flags.SortFlags = false
 	for _, s := range settings.Table() {
 		if !s.HasFlag(command) {
 			continue
 		}
-		help := s.Help
-		if d := s.DefaultText(); d != "" && s.Kind() != settings.KindBool {
-			help += " (default: " + d + ")"
-		}
-		if s.Env != "" {
-			help += " [" + strings.Join(s.Envs(), ", ") + "]"
-		}
-		addFlag(flags, flagText{s, s.Name, into}, s.Short, help)
+		addFlag(flags, flagText{s, s.Name, into}, s.Short, helpText(s))
 		if s.Alias != "" {
 			addFlag(flags, flagText{s, s.Alias, into}, "", "the same as --"+s.Name)
 		}
 	}
+}
+
+// helpText is all that there is to say of a setting in a line.
+func helpText(s settings.Setting) string {
+	help := s.Help
+	if d := s.DefaultText(); d != "" && (s.Kind() != settings.KindBool || d == "true") {
+		help += " (default: " + d + ")"
+	}
+	if s.Env != "" {
+		help += " [" + strings.Join(s.Envs(), ", ") + "]"
+	}
+	return help
 }
 
 func addFlag(flags *pflag.FlagSet, value flagText, short, help string) {
@@ -224,7 +214,7 @@ func addFlag(flags *pflag.FlagSet, value flagText, short, help string) {
 // twoDashes gives long flags with one dash their second one. Both forms are in
 // use: manifests have -confdir, for example.
 func twoDashes(table []settings.Setting, args []string) []string {
-	takesValue, shorts := map[string]bool{"help": false, "version": false}, "hv"
+	takesValue, shorts := map[string]bool{"help": false, helpAllFlag: false, "version": false}, "hv"
 	for _, s := range table {
 		takesValue[s.Name] = s.Kind() != settings.KindBool
 		if s.Alias != "" {
@@ -251,46 +241,4 @@ func twoDashes(table []settings.Setting, args []string) []string {
 		}
 	}
 	return args
-}
-
-// usage prints how to call cmd, its commands, and its flags by group.
-func usage(cmd *cobra.Command) error {
-	var b strings.Builder
-	fmt.Fprintf(&b, "Usage:\n  %s\n", cmd.UseLine())
-	if cmd.HasAvailableSubCommands() {
-		fmt.Fprintf(&b, "\nCommands:\n")
-		for _, c := range cmd.Commands() {
-			if c.IsAvailableCommand() {
-				fmt.Fprintf(&b, "  %-10s %s\n", c.Name(), c.Short)
-			}
-		}
-	}
-	for _, group := range append(settings.Groups(), "") {
-		flags := groupFlags(cmd.Flags(), group)
-		title := group
-		if group == "" {
-			title = "Other"
-		}
-		if flags.HasFlags() {
-			fmt.Fprintf(&b, "\n%s:\n%s", title, flags.FlagUsages())
-		}
-	}
-	_, err := io.WriteString(cmd.OutOrStdout(), b.String())
-	return err
-}
-
-// groupFlags picks the flags of one group; flags that are no settings have none.
-func groupFlags(all *pflag.FlagSet, group string) *pflag.FlagSet {
-	some := pflag.NewFlagSet("", pflag.ContinueOnError)
-	some.SortFlags = false
-	all.VisitAll(func(f *pflag.Flag) {
-		own := ""
-		if v, ok := f.Value.(flagText); ok {
-			own = v.setting.Group
-		}
-		if own == group {
-			some.AddFlag(f)
-		}
-	})
-	return some
 }

@@ -121,11 +121,11 @@ func TestArgsRender(t *testing.T) {
 
 func TestArgsErrors(t *testing.T) {
 	for in, want := range map[string]string{
-		"rendr":                        `confd: unknown command "rendr" (see confd --help)`,
-		"help rendr":                   `confd: unknown command "rendr" (see confd --help)`,
+		"rendr":                        `confd: unknown command "rendr"; did you mean render? (see confd --help)`,
+		"help rendr":                   `confd: unknown command "rendr"; did you mean render? (see confd --help)`,
 		"render x":                     `confd: "x": confd render takes no arguments besides flags`,
 		"-nosuch":                      `confd: unknown flag: --nosuch (see confd --help)`,
-		"render --onetime":             `confd: unknown flag: --onetime (see confd render --help)`,
+		"render --onetime":             `confd: unknown flag: --onetime; it is a flag of confd run (see confd render --help)`,
 		"-o x":                         `confd: unknown shorthand flag: 'o' in -o (see confd --help)`,
 		"--node":                       `confd: flag needs an argument: --node (see confd --help)`,
 		"-onetime=perhaps":             `confd: --onetime: "perhaps": expected true or false`,
@@ -163,12 +163,13 @@ func TestArgsVersionAndHelp(t *testing.T) {
 			t.Errorf("%s: %d %s", arg, c.code, c.stdout)
 		}
 	}
-	for _, part := range []string{
-		"\nCommands:\n", "  render ", "\n" + settings.GroupEtcd + ":\n", "--onetime ", "--gather duration",
-		"(default: 50ms) [CONFD_GATHER]", "\nOther:\n  -h, --help",
+	whole := call(t, nil, "--help-all").stdout
+	for part, text := range map[string]string{
+		"  render ": want, "\nCommon settings:\n": want, "--onetime ": want, "-h, --help ": want, "\n" + settings.GroupEtcd + ":\n": whole, "--gather duration": whole,
+		"[CONFD_GATHER]": whole,
 	} {
-		if !strings.Contains(want, part) {
-			t.Errorf("help lacks %q:\n%s", part, want)
+		if !strings.Contains(text, part) {
+			t.Errorf("help lacks %q:\n%s", part, text)
 		}
 	}
 	for _, part := range []string{"docs", "--output", "etcd-password"} {
@@ -176,7 +177,7 @@ func TestArgsVersionAndHelp(t *testing.T) {
 			t.Errorf("help has %q", part)
 		}
 	}
-	if c := call(t, nil, "help", "render"); !strings.Contains(c.stdout, "-o, --output text") || strings.Contains(c.stdout, "--onetime") {
+	if c := call(t, nil, "help", "render"); !strings.Contains(c.stdout, "-o, --output path") || strings.Contains(c.stdout, "--onetime") {
 		t.Errorf("%+v", c)
 	}
 }

@@ -8,7 +8,6 @@ import (
 	"io"
 	"log/slog"
 	"net/netip"
-	"slices"
 	"strings"
 	"time"
 
@@ -31,6 +30,8 @@ const (
 	answerJSON = "json"
 	answerYAML = "yaml"
 )
+
+func answerForms() []string { return []string{answerText, answerJSON, answerYAML} }
 
 // answer is what is printed: a value for programs, which writes itself for people.
 type answer interface{ Text(p *terminal.Page) }
@@ -67,10 +68,7 @@ func (p program) askCommand(name string, cmd *cobra.Command, ask func(context.Co
 
 // checkForm refuses what is no form of an answer.
 func checkForm(output string) error {
-	if !slices.Contains([]string{answerText, answerJSON, answerYAML}, output) {
-		return settings.Error{Err: fmt.Errorf("--output: %q: expected text, json or yaml", output)}
-	}
-	return nil
+	return checkWord("output", output, answerForms()...)
 }
 
 // answer prints an answer in a form.

@@ -27,7 +27,7 @@ For all: put what is printed where the shell looks for it, such as
 func completionCommand() *cobra.Command {
 	return &cobra.Command{
 		Use: "completion " + strings.Join(shells(), "|"), Short: "Print completions for a shell: bash, zsh or fish",
-		Long: completionHelp, ValidArgs: shells(),
+		Long: completionHelp, Example: completionExamples, ValidArgs: shells(),
 		Args: func(cmd *cobra.Command, args []string) error {
 			if len(args) != 1 || !slices.Contains(shells(), args[0]) {
 				return settings.Error{Err: fmt.Errorf("%s needs one of %s (see %s --help)", cmd.CommandPath(), strings.Join(shells(), ", "), cmd.CommandPath())}

@@ -5,7 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"path/filepath"
-	"slices"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -13,6 +13,7 @@ import (
 	"confd/internal/diff"
 	"confd/internal/settings"
 	"confd/internal/terminal"
+	"confd/reload/control"
 )
 
 // The forms of what confd diff prints.
@@ -47,8 +48,8 @@ func (p program) diffCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   settings.CommandDiff,
 		Short: "Show what would change on this node or on all, or between two states of the cluster",
-		Long:  diffHelp,
-		Args:  noArguments,
+		Long:  diffHelp, Example: diffExamples,
+		Args: noArguments,
 	}
 	f := cmd.Flags()
 	addFlags(f, settings.CommandDiff, flags)
@@ -77,11 +78,12 @@ func (p program) diffCommand() *cobra.Command {
 // diffSettings reads the settings. Where no state is the live one, nobody needs
 // to say how to reach a datastore.
 func diffSettings(flags settings.Layer, around settings.Surroundings, o diffOptions) (settings.Settings, error) {
+	if err := checkWord("output", o.output, diffText, diffJSON); err != nil {
+		return settings.Settings{}, err
+	}
 	switch {
 	case o.To == diff.Disk:
 		return settings.Settings{}, settings.Error{Err: errors.New("--to: disk: only --from can be what BIRD has now")}
-	case !slices.Contains([]string{diffText, diffJSON}, o.output):
-		return settings.Settings{}, settings.Error{Err: fmt.Errorf("--output: %q: expected text or json", o.output)}
 	case o.From != diff.Live && o.To != diff.Live:
 		flags = settings.Merged(flags, settings.Layer{
 			"datastore": settings.Given{Text: string(settings.DatastoreFile), From: "--to"},
@@ -89,6 +91,22 @@ func diffSettings(flags settings.Layer, around settings.Surroundings, o diffOpti
 		})
 	}
 	return settings.Load(flags, around)
+}
+
+// sessionsAt are those of the BIRDs at control sockets that answer soon.
+func sessionsAt(ctx context.Context, sockets []string) []control.SessionState {
+	const limit = 5 * time.Second
+	ctx, cancel := context.WithTimeout(ctx, limit)
+	defer cancel()
+	var list []control.SessionState
+	for _, socket := range sockets {
+		if c, err := control.Dial(ctx, socket); err == nil {
+			sessions, _ := c.Sessions(ctx) // none where BIRD does not say
+			list = append(list, sessions...)
+			c.Close()
+		}
+	}
+	return list
 }
 
 // runDiff compares, and prints what has come of it.
@@ -105,6 +123,7 @@ func (p program) runDiff(ctx context.Context, s settings.Settings, o diffOptions
 	differ := diff.Differ{
 		Planner: n.Planner, Birds: d, Statuses: filepath.Join(s.BGP.EndpointStatusPrefix, "endpoint-status"),
 		Live: liveState(s, log), Log: log,
+		Sessions: func(ctx context.Context) []control.SessionState { return sessionsAt(ctx, d.Sockets()) },
 	}
 	report, err := differ.Compare(ctx, o.Options)
 	if err != nil {

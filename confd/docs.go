@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -34,6 +35,7 @@ const referenceStart = `# Reference
 `
 
 const referenceSources = `
+Each command has ` + "`-h`, `--help`" + `, which explains it in short, and ` + "`--help-all`" + `, which leaves nothing out.
 Flags work with one dash or two: ` + "`-onetime` is `--onetime`, and `-confdir /x` is `--confdir=/x`" + `.
 
 ## Settings
@@ -103,17 +105,13 @@ func commandLine(c *cobra.Command) string { return c.Parent().CommandPath() + " 
 
 // writeOwnFlags lists the flags of a command that are no settings.
 func writeOwnFlags(b *strings.Builder, c *cobra.Command) {
-	own := groupFlags(c.Flags(), "")
+	own := flagsThat(groupFlags(c.Flags(), ""), func(f *pflag.Flag) bool { return !slices.Contains(everywhere(), f.Name) })
 	if !own.HasFlags() {
 		return
 	}
 	fmt.Fprintf(b, "\n`%s` has these flags besides settings:\n\n| flag | default | meaning |\n| --- | --- | --- |\n", c.CommandPath())
 	own.VisitAll(func(f *pflag.Flag) {
-		def := f.DefValue
-		if f.Value.Type() == "bool" {
-			def = ""
-		}
-		fmt.Fprintf(b, "| %s | %s | %s |\n", code("--"+f.Name), code(def), strings.ReplaceAll(f.Usage, "|", `\|`))
+		fmt.Fprintf(b, "| %s | %s | %s |\n", flagNames(f.Name, f.Shorthand), code(ownDefault(f)), strings.ReplaceAll(f.Usage, "|", `\|`))
 	})
 }
 
@@ -131,14 +129,19 @@ func flagCell(s settings.Setting) string {
 	if s.NoFlag {
 		return ""
 	}
-	cell := code("--" + s.Name)
-	if s.Short != "" {
-		cell = code("-"+s.Short) + ", " + cell
-	}
+	cell := flagNames(s.Name, s.Short)
 	if s.Alias != "" {
 		cell += ", " + code("--"+s.Alias)
 	}
 	return cell
+}
+
+// flagNames are the names of a flag, the short one first.
+func flagNames(name, short string) string {
+	if short == "" {
+		return code("--" + name)
+	}
+	return code("-"+short) + ", " + code("--"+name)
 }
 
 func variableCell(s settings.Setting) string {

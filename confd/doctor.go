@@ -7,7 +7,6 @@ import (
 	"log/slog"
 	"net"
 	"net/netip"
-	"slices"
 
 	"github.com/spf13/cobra"
 
@@ -37,10 +36,10 @@ func (p program) doctorCommand() *cobra.Command {
 	var ignore []string
 	failOn := string(doctor.Warning)
 	cmd := p.askCommand(settings.CommandDoctor, &cobra.Command{
-		Use: settings.CommandDoctor, Short: "Look at the whole cluster and say what is wrong with it", Long: doctorHelp, Args: noArguments,
+		Use: settings.CommandDoctor, Short: "Look at the whole cluster and say what is wrong with it", Long: doctorHelp, Example: doctorExamples, Args: noArguments,
 	}, func(ctx context.Context, s settings.Settings, _ []string) (answer, error) {
-		if !slices.Contains([]string{string(doctor.Error), string(doctor.Warning)}, failOn) {
-			return nil, settings.Error{Err: fmt.Errorf("--fail-on: %q: expected error or warning", failOn)}
+		if err := checkWord("fail-on", failOn, string(doctor.Error), string(doctor.Warning)); err != nil {
+			return nil, err
 		}
 		ignored, err := doctor.Ignored(ignore)
 		if err != nil {

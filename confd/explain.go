@@ -21,17 +21,17 @@ BIRD says is shown, too, and where it differs from the resources.`
 func (p program) explainCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use: settings.CommandExplain, Short: "Say why there is a session, what becomes of a route, and where an address is",
-		Long: explainHelp, Args: noArguments,
+		Long: explainHelp, Example: explainExamples, Args: noArguments,
 	}
 	cmd.AddCommand(
 		p.explainSessionCommand(), p.explainRouteCommand(),
-		p.explainOne("pod IP", "Where an address is, who announces it, and where packets to it are lost", func(a *explain.Asker, text string) (answer, error) {
+		p.explainOne("pod IP", "Where an address is, who announces it, and where packets to it are lost", explainPodExamples, func(a *explain.Asker, text string) (answer, error) {
 			return whereIs(a, a.Workload, text)
 		}),
-		p.explainOne("block CIDR", "Whose a block is, who announces it, and who is told", func(a *explain.Asker, text string) (answer, error) {
+		p.explainOne("block CIDR", "Whose a block is, who announces it, and who is told", explainBlockExamples, func(a *explain.Asker, text string) (answer, error) {
 			return whereIs(a, a.Block, text)
 		}),
-		p.explainOne("node NAME", "What a node is to speak, and why", func(a *explain.Asker, text string) (answer, error) { return found(a.Node(text)) }),
+		p.explainOne("node NAME", "What a node is to speak, and why", explainNodeExamples, func(a *explain.Asker, text string) (answer, error) { return found(a.Node(text)) }),
 		p.explainFilterCommand(),
 	)
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error { return cmd.Help() }
@@ -47,8 +47,8 @@ func whereIs(a *explain.Asker, read func(string) (netip.Prefix, error), text str
 }
 
 // explainOne is a command with one argument.
-func (p program) explainOne(use, short string, ask func(*explain.Asker, string) (answer, error)) *cobra.Command {
-	return p.askCommand(settings.CommandExplain, &cobra.Command{Use: use, Short: short, Args: needArguments("one argument")}, func(ctx context.Context, s settings.Settings, args []string) (answer, error) {
+func (p program) explainOne(use, short, examples string, ask func(*explain.Asker, string) (answer, error)) *cobra.Command {
+	return p.askCommand(settings.CommandExplain, &cobra.Command{Use: use, Short: short, Example: examples, Args: needArguments("one argument")}, func(ctx context.Context, s settings.Settings, args []string) (answer, error) {
 		a, err := newAsker(ctx, s)
 		if err != nil {
 			return nil, err
@@ -60,9 +60,10 @@ func (p program) explainOne(use, short string, ask func(*explain.Asker, string) 
 
 func (p program) explainSessionCommand() *cobra.Command {
 	return p.askCommand(settings.CommandExplain, &cobra.Command{
-		Use:   "session A B",
-		Short: "Why two have a session, or none: nodes by name or address, routers by address",
-		Args:  needArguments("A", "B"),
+		Use:     "session A B",
+		Short:   "Why two have a session, or none: nodes by name or address, routers by address",
+		Example: explainSessionExamples,
+		Args:    needArguments("A", "B"),
 	}, func(ctx context.Context, s settings.Settings, args []string) (answer, error) {
 		asker, err := newAsker(ctx, s)
 		if err != nil {
@@ -95,7 +96,7 @@ func (p program) explainRouteCommand() *cobra.Command {
 	var to, from string
 	var kernel bool
 	cmd := p.askCommand(settings.CommandExplain, &cobra.Command{
-		Use: "route ROUTE", Short: "What becomes of a route at a node, rule by rule", Long: routeHelp, Args: needArguments("ROUTE"),
+		Use: "route ROUTE", Short: "What becomes of a route at a node, rule by rule", Long: routeHelp, Example: explainRouteExamples, Args: needArguments("ROUTE"),
 	}, func(ctx context.Context, s settings.Settings, args []string) (answer, error) {
 		q := explain.RouteQuestion{Node: s.Node, Kernel: kernel}
 		var err error
@@ -147,7 +148,7 @@ func party(a *explain.Asker, text string) (*explain.Party, error) {
 func (p program) explainFilterCommand() *cobra.Command {
 	var route string
 	cmd := p.askCommand(settings.CommandExplain, &cobra.Command{
-		Use: "filter NAME", Short: "Whom a BGPFilter concerns, and what it makes of a route", Args: needArguments("NAME"),
+		Use: "filter NAME", Short: "Whom a BGPFilter concerns, and what it makes of a route", Example: explainFilterExamples, Args: needArguments("NAME"),
 	}, func(ctx context.Context, s settings.Settings, args []string) (answer, error) {
 		var r *bgp.Route
 		if route != "" {

@@ -27,7 +27,7 @@ func (p program) exportCommand() *cobra.Command {
 	cmd := p.settingsCommand(settings.CommandExport, &cobra.Command{
 		Use:   settings.CommandExport,
 		Short: "Write the resources that this node's configuration comes from, as YAML",
-		Long:  exportHelp,
+		Long:  exportHelp, Example: exportExamples,
 	}, func(ctx context.Context, s settings.Settings) error {
 		return exportLive(ctx, s, export.Options{Namespace: s.Kubernetes.Namespace, Secrets: secrets}, p.stdout)
 	})

@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
-	"slices"
 	"strings"
 	"time"
 
@@ -76,8 +75,7 @@ func (f *fleetFlags) ask(ctx context.Context, s settings.Settings, targets []fle
 
 // storedAlone reads the state without Services and Secrets: whoever asks how the nodes
 // are may not be allowed to read those.
-func storedAlone(ctx context.Context, s settings.Settings) (*backends.State, error) {
-	log := newLogger(s.Log)
+func storedAlone(ctx context.Context, s settings.Settings, log *slog.Logger) (*backends.State, error) {
 	sources, err := newStores(s, log)
 	if err != nil {
 		return nil, settings.Error{Err: err}
@@ -86,7 +84,7 @@ func storedAlone(ctx context.Context, s settings.Settings) (*backends.State, err
 	o.Alone = true
 	state, err := inbox.Gather(ctx, sources, o, s.Timing.SyncTimeout)
 	if err != nil {
-		return nil, fmt.Errorf("reading which nodes there are: %w", err)
+		return nil, fmt.Errorf("reading which nodes there are: %w", withOrigin(s, err))
 	}
 	return state, nil
 }
@@ -114,8 +112,8 @@ func (f *statusFleet) options(output string) (fleet.Options, string, error) {
 	if forms[output] == "" {
 		return o, "", settings.Error{Err: fmt.Errorf("--output: %q: with --all-nodes expected table, json or yaml", output)}
 	}
-	if !slices.Contains(fleet.Orders(), f.sort) {
-		return o, "", settings.Error{Err: fmt.Errorf("--sort: %q: expected one of %s", f.sort, strings.Join(fleet.Orders(), ", "))}
+	if err := checkWord("sort", f.sort, fleet.Orders()...); err != nil {
+		return o, "", err
 	}
 	for _, text := range f.filters {
 		filter, err := fleet.ParseFilter(text)
@@ -137,7 +135,7 @@ func (p program) showFleet(ctx context.Context, flags settings.Layer, f *statusF
 	if err != nil {
 		return err
 	}
-	state, err := storedAlone(ctx, s)
+	state, err := storedAlone(ctx, s, newLogger(s.Log))
 	if err != nil {
 		return err
 	}

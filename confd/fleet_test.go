@@ -75,7 +75,7 @@ func TestFleetFlags(t *testing.T) {
 		{[]string{"status", "--port", "1"}, "--port needs --all-nodes"},
 		{append([]string{"status", "--watch"}, all...), "--watch does not go with --all-nodes"},
 		{append([]string{"status", "--output", "wide"}, all...), "expected table, json or yaml"},
-		{append([]string{"status", "--sort", "colour"}, all...), "expected one of state"},
+		{append([]string{"status", "--sort", "colour"}, all...), "expected state, node"},
 		{append([]string{"status", "--filter", "colour=red"}, all...), "expected KEY=PATTERN"},
 		{append([]string{"status", "--listen-cert-file", "x"}, all...), "need each other"},
 		{append([]string{"status", "--listen-cert-file", "x", "--listen-key-file", "x"}, all...), "--listen-ca-file"},

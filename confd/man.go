@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -29,8 +30,30 @@ func (p program) manCommand() *cobra.Command {
 				return fmt.Errorf("folder of the man pages: %w", err)
 			}
 			cmd.Root().DisableAutoGenTag = true // it would have today's date
+			forMan(cmd.Root())
 			return doc.GenManTree(cmd.Root(), &doc.GenManHeader{Section: manSection, Date: &date, Source: "confd " + p.about.Version, Manual: "confd"}, args[0])
 		},
+	}
+}
+
+// forMan makes the texts of commands Markdown, which pages are made of: lines that are
+// indented stay as they are.
+func forMan(cmd *cobra.Command) {
+	var lines []string
+	indented := false
+	for _, line := range strings.Split(cmd.Long, "\n") {
+		if strings.HasPrefix(line, "  ") != indented {
+			indented = !indented
+			lines = append(lines, "")
+		}
+		if indented {
+			line = "  " + line
+		}
+		lines = append(lines, line)
+	}
+	cmd.Long = strings.Join(lines, "\n")
+	for _, c := range cmd.Commands() {
+		forMan(c)
 	}
 }
 

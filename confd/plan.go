@@ -45,7 +45,7 @@ func (p program) planCommand() *cobra.Command {
 	var c proposal
 	var failOn []string
 	cmd := p.askCommand(settings.CommandPlan, &cobra.Command{
-		Use: settings.CommandPlan, Short: "Say what a change of resources would do across the cluster, before it is made", Long: planHelp, Args: noArguments,
+		Use: settings.CommandPlan, Short: "Say what a change of resources would do across the cluster, before it is made", Long: planHelp, Example: planExamples, Args: noArguments,
 	}, func(ctx context.Context, s settings.Settings, _ []string) (answer, error) {
 		conditions, err := forecast.ParseConditions(failOn)
 		if err != nil {

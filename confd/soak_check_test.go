@@ -271,7 +271,7 @@ func sameTimes(a, b []time.Time) bool {
 // checkLeftovers looks for what nobody needs in BIRD's folder.
 func (s *soak) checkLeftovers() {
 	s.t.Helper()
-	expected := map[string]bool{report.File: true, report.SessionsFile: true, ".confd-lock": true, ".confd-memory.json": true}
+	expected := map[string]bool{report.File: true, report.SessionsFile: true, ".confd-lock": true, ".confd-memory.json": true, ".confd-memory-changes.json": true}
 	for _, d := range s.daemons() {
 		expected[d.conf], expected[".confd-"+d.program], expected[".confd-record-"+d.program+".json"] = true, true, true
 		expected[d.conf+".orig"] = true // where it was edited while the program was away

@@ -40,7 +40,7 @@ func (p program) statusCommand() *cobra.Command {
 	flags := settings.Layer{}
 	cmd := &cobra.Command{
 		Use: settings.CommandStatus, Short: "Show this node's sessions, why they are there, and whether all is as it should be",
-		Long: statusHelp, Args: noArguments,
+		Long: statusHelp, Example: statusExamples, Args: noArguments,
 	}
 	f := cmd.Flags()
 	addFlags(f, settings.CommandStatus, flags)
@@ -56,10 +56,10 @@ func (p program) statusCommand() *cobra.Command {
 		if all.all {
 			return p.showFleet(cmd.Context(), flags, &all, o.Format)
 		}
-		switch {
-		case !slices.Contains(status.Formats(), o.Format):
-			return settings.Error{Err: fmt.Errorf("--output: %q: expected one of %s", o.Format, strings.Join(status.Formats(), ", "))}
-		case cmd.Flags().Changed("watch") && o.Watch < 100*time.Millisecond:
+		if err := checkWord("output", o.Format, status.Formats()...); err != nil {
+			return err
+		}
+		if cmd.Flags().Changed("watch") && o.Watch < 100*time.Millisecond {
 			return settings.Error{Err: fmt.Errorf("--watch: %s: expected a duration such as 2s, 100ms or more", o.Watch)}
 		}
 		s, err := localSettings(flags, p.around)

@@ -19,7 +19,7 @@ import (
 // templatesCommand is confd templates, which only has commands below it.
 func templatesCommand() *cobra.Command {
 	cmd := &cobra.Command{
-		Use: "templates", Short: "Work with the templates that are inside the program", Args: noArguments,
+		Use: "templates", Short: "Work with the templates that are inside the program", Example: templatesExamples, Args: noArguments,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			return settings.Error{Err: fmt.Errorf("say what to do with the templates (see %s --help)", cmd.CommandPath())}
 		},
@@ -31,8 +31,9 @@ func templatesCommand() *cobra.Command {
 func exportTemplatesCommand() *cobra.Command {
 	var force bool
 	cmd := &cobra.Command{
-		Use:   "export DIR",
-		Short: "Write the templates inside the program into a folder, as a start for your own (use it with --confdir)",
+		Use:     "export DIR",
+		Short:   "Write the templates inside the program into a folder, as a start for your own (use it with --confdir)",
+		Example: "confd templates export own",
 		Args: func(cmd *cobra.Command, args []string) error {
 			if len(args) != 1 {
 				return settings.Error{Err: fmt.Errorf("name one folder to write to (see %s --help)", cmd.CommandPath())}

@@ -30,6 +30,8 @@ const (
 	checkNever  = "never"
 )
 
+func checkModes() []string { return []string{checkAuto, checkAlways, checkNever} }
+
 // testOptions are the flags and arguments of confd test.
 type testOptions struct {
 	dirs   []string
@@ -59,7 +61,7 @@ func (p program) testCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   commandTest + " [DIR...]",
 		Short: "Run golden checks: render each case and compare with the files that it wants",
-		Long:  testHelp,
+		Long:  testHelp, Example: testExamples,
 	}
 	f := cmd.Flags()
 	f.BoolVar(&o.update, "update", false, "write what was rendered as the wanted files, and remove old ones")
@@ -81,11 +83,11 @@ func (p program) testCommand() *cobra.Command {
 
 // complete refuses options that make no sense.
 func (o *testOptions) complete(around settings.Surroundings) error {
-	if !slices.Contains([]string{checkAuto, checkAlways, checkNever}, o.check) {
-		return fmt.Errorf("--check: %q: expected auto, always or never", o.check)
+	if err := checkWord("check", o.check, checkModes()...); err != nil {
+		return err
 	}
-	if !slices.Contains(golden.Formats(), o.format) {
-		return fmt.Errorf("--format: %q: expected one of %s", o.format, strings.Join(golden.Formats(), ", "))
+	if err := checkWord("format", o.format, golden.Formats()...); err != nil {
+		return err
 	}
 	mine := runSettingNames()
 	for _, name := range slices.Sorted(maps.Keys(o.flags)) {

@@ -449,7 +449,7 @@ func TestCasesHaveEverySetting(t *testing.T) {
 // TestDocsGoldenTests holds the page on golden checks to what there is.
 func TestDocsGoldenTests(t *testing.T) {
 	page := read(t, "../docs/golden-tests.md")
-	help := program1(t, nil, "test", "--help").stdout
+	help := program1(t, nil, "test", "--help-all").stdout
 	for _, m := range regexp.MustCompile("`(--[a-z-]+)").FindAllStringSubmatch(page, -1) {
 		if !strings.Contains(help, m[1]+" ") {
 			t.Errorf("the page has %s, which confd test has not", m[1])

@@ -8,7 +8,6 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
-	"slices"
 	"strings"
 
 	"github.com/google/renameio/v2"
@@ -32,7 +31,7 @@ func (p program) topologyCommand() *cobra.Command {
 	flags := settings.Layer{}
 	cmd := &cobra.Command{
 		Use: settings.CommandTopology, Short: "Draw the cluster's BGP sessions: SVG, HTML, DOT, Mermaid or JSON",
-		Long: topologyHelp, Args: noArguments,
+		Long: topologyHelp, Example: topologyExamples, Args: noArguments,
 	}
 	f := cmd.Flags()
 	addFlags(f, settings.CommandTopology, flags)
@@ -70,10 +69,7 @@ func (o *topologyOptions) complete() error {
 			o.format = topology.FormatHTML
 		}
 	}
-	if !slices.Contains(topology.Formats(), o.format) {
-		return fmt.Errorf("--format: %q: %w", o.format, topology.ErrFormat)
-	}
-	return nil
+	return checkWord("format", o.format, topology.Formats()...)
 }
 
 func (p program) runTopology(ctx context.Context, s settings.Settings, o topologyOptions) error {

@@ -13,7 +13,7 @@ import (
 func (p program) versionCommand() *cobra.Command {
 	verbose, output := false, answerText
 	cmd := &cobra.Command{
-		Use: "version", Short: "Print the version, and what this program was made from and tested with", Args: noArguments,
+		Use: "version", Short: "Print the version, and what this program was made from and tested with", Example: versionExamples, Args: noArguments,
 	}
 	cmd.RunE = func(*cobra.Command, []string) error {
 		if err := checkForm(output); err != nil {

@@ -101,6 +101,9 @@ func TestMan(t *testing.T) {
 				t.Errorf("%s: there is no page %s", name, page)
 			}
 		}
+		if !strings.Contains(first["confd-explain-route.8"], "\n10.0.0.0/26,peer,community=65000:1,path=65000 65001,priority=512\n") {
+			t.Errorf("%s: lines are run together:\n%s", name, first["confd-explain-route.8"])
+		}
 		if first["confd-man.8"]+first["confd-docs.8"] != "" {
 			t.Errorf("%s: there are pages of hidden commands", name)
 		}

@@ -24,7 +24,7 @@ func keepBefore(s Set, targets []*target, agreed bool) (*Before, error) {
 		if t.was == nil {
 			continue
 		}
-		kept := RecordedFile{Dest: t.Dest, SHA256: Sum(t.was.data), Mode: t.was.mode}
+		kept := RecordedFile{Dest: t.Dest, SHA256: t.was.sum(), Mode: t.was.mode}
 		files = append(files, content{base: strconv.Itoa(len(b.Files)), data: t.was.data, mode: t.was.mode, uid: -1, gid: -1})
 		b.Files = append(b.Files, KeptFile{kept, t.was.uid, t.was.gid})
 	}

@@ -20,6 +20,15 @@ type onDisk struct {
 	data     []byte
 	mode     fs.FileMode
 	uid, gid int
+	hash     string // Sum of data, once somebody has asked
+}
+
+// sum is Sum of what is in the file.
+func (w *onDisk) sum() string {
+	if w.hash == "" {
+		w.hash = Sum(w.data)
+	}
+	return w.hash
 }
 
 // target is a file of a set, and what is in its place; nil where nothing is.

@@ -36,7 +36,7 @@ func (k *keeper) install(ctx context.Context, s Set, targets []*target, res *Res
 // replace swaps a staged set that has passed its check, where it could be checked.
 func (k *keeper) replace(s Set, st *stage, targets []*target, res *Result) error {
 	generation := newGeneration(s)
-	agreed := s.Daemon != nil && (k.phase == confirmed && k.generation.onDisk() == nil || k.confirmedOnDisk(s))
+	agreed := s.Daemon != nil && (k.phase == confirmed && k.generation.lies(targets) == nil || k.confirmedOnDisk(s, targets))
 	if err := k.keepOriginals(s, targets); err != nil {
 		return err
 	}

@@ -35,11 +35,11 @@ func (j *journal) of(s Set) *Record {
 	return j.record
 }
 
-// confirmedOnDisk says that what is on disk is what BIRD confirmed last, as far as
-// the record knows.
-func (j *journal) confirmedOnDisk(s Set) bool {
+// confirmedOnDisk says that what is on disk, where targets are, is what BIRD confirmed
+// last, as far as the record knows.
+func (j *journal) confirmedOnDisk(s Set, targets []*target) bool {
 	last, ok := j.of(s).LastConfirmed()
-	return ok && last.onDisk() == nil
+	return ok && last.lies(targets) == nil
 }
 
 // noteChecked writes down that a set is about to be on disk, and forgets what

@@ -23,7 +23,7 @@ func (k *keeper) keepOriginals(s Set, targets []*target) error {
 		return nil
 	}
 	for _, t := range targets {
-		if t.was == nil || k.of(s).wrote(t.Dest, t.was.data) {
+		if t.was == nil || k.of(s).wrote(t.Dest, t.was.sum()) {
 			continue
 		}
 		switch err := t.keepOriginal(); {
@@ -59,9 +59,8 @@ func (w *onDisk) copyTo(f *os.File) error {
 	return err
 }
 
-// wrote says whether a file with that in it is recorded as one that we put there.
-func (r *Record) wrote(dest string, data []byte) bool {
-	hash := Sum(data)
+// wrote says whether a file with that Sum is recorded as one that we put there.
+func (r *Record) wrote(dest, hash string) bool {
 	same := func(f RecordedFile) bool { return f.Dest == dest && f.SHA256 == hash }
 	if r.Before != nil && r.Before.Agreed && slices.ContainsFunc(r.Before.Files, func(f KeptFile) bool { return same(f.RecordedFile) }) {
 		return true

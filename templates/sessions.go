@@ -55,6 +55,13 @@ func (r *run) eachSession(definition string, f Family) error {
 	now := sessionTexts{definition: definition, own: f.own.terms(), sessions: f.Family.Sessions}
 	now.begin = r.out.buf.Len()
 	before, k := r.textsBefore(now), 0
+	if len(now.sessions) > 0 && bgp.SameList(before.sessions, now.sessions) { // all of them are the very same
+		now.ends = before.ends
+		_, _ = r.out.Write(before.text[:now.ends[len(now.ends)-1]]) // never fails
+		r.made = append(r.made, now)
+		return nil
+	}
+	now.ends = make([]int32, 0, len(now.sessions))
 	for i := range now.sessions {
 		s := &now.sessions[i]
 		for k < len(before.sessions) && before.sessions[k].Name < s.Name {

@@ -1,6 +1,7 @@
 package agent
 
 import (
+	"cmp"
 	"net/netip"
 	"slices"
 	"time"
@@ -52,9 +53,10 @@ func sessionNames(c *plan.Candidate, s reload.Set) []string {
 		if c.Birds.Version.Major == 1 && f.Version != known.FamilyOf(s.Name, c.Config).Version {
 			continue
 		}
-		for _, session := range f.Sessions {
-			if session.Kind != bgp.LocalWorkloadSession {
-				names = append(names, session.Name)
+		names = slices.Grow(names, len(f.Sessions))
+		for i := range f.Sessions {
+			if s := &f.Sessions[i]; s.Kind != bgp.LocalWorkloadSession {
+				names = append(names, s.Name)
 			}
 		}
 	}
@@ -64,28 +66,35 @@ func sessionNames(c *plan.Candidate, s reload.Set) []string {
 // renamed are sessions of before by the names that those with the same neighbors have
 // in after.
 func renamed(up map[string][]string, before, after *bgp.Config) map[string][]string {
-	neighbors, names := map[string]netip.Addr{}, map[netip.Addr]string{}
-	for _, f := range before.Families() {
-		for _, s := range f.Sessions {
-			neighbors[s.Name] = s.Neighbor
-		}
-	}
-	has := map[string]bool{}
-	for _, f := range after.Families() {
-		for _, s := range f.Sessions {
-			names[s.Neighbor], has[s.Name] = s.Name, true
-		}
-	}
+	var names map[netip.Addr]string // of those in after, by neighbor
 	out := map[string][]string{}
 	for set, list := range up {
 		for _, name := range list {
-			if now := names[neighbors[name]]; !has[name] && now != "" {
-				name = now
+			if was := sessionOf(before, name); was != nil && sessionOf(after, name) == nil {
+				if names == nil {
+					names = namesByNeighbor(after)
+				}
+				name = cmp.Or(names[was.Neighbor], name)
 			}
 			out[set] = append(out[set], name)
 		}
 	}
 	return out
+}
+
+// sessionOf is the session of a name; nil: there is none.
+func sessionOf(c *bgp.Config, name string) *bgp.Session {
+	return cmp.Or(bgp.SessionNamed(&c.IPv4, name), bgp.SessionNamed(&c.IPv6, name))
+}
+
+func namesByNeighbor(c *bgp.Config) map[netip.Addr]string {
+	names := map[netip.Addr]string{}
+	for _, f := range c.Families() {
+		for i := range f.Sessions {
+			names[f.Sessions[i].Neighbor] = f.Sessions[i].Name
+		}
+	}
+	return names
 }
 
 // seen looks at what a survey has shown.

@@ -1,6 +1,7 @@
 package foreign
 
 import (
+	"bytes"
 	"errors"
 	"io"
 	"io/fs"
@@ -105,14 +106,15 @@ func (d *Folder) read(name string, limit int64, trusted func(string, fs.FileInfo
 	if err := trusted(path, info); err != nil {
 		return nil, nil, err
 	}
-	data, err := io.ReadAll(io.LimitReader(f, limit+1))
-	if err != nil {
+	// Room for all of it and a bit more, so that its end is found without making more.
+	data := bytes.NewBuffer(make([]byte, 0, min(info.Size(), limit)+bytes.MinRead))
+	if _, err := data.ReadFrom(io.LimitReader(f, limit+1)); err != nil {
 		return nil, nil, err
 	}
-	if int64(len(data)) > limit {
+	if int64(data.Len()) > limit {
 		return nil, nil, inTheWay(path, "it is larger than %d bytes", limit)
 	}
-	return data, info, nil
+	return data.Bytes(), info, nil
 }
 
 // OpenRegular opens a regular file that is there, of anybody's. It never blocks.

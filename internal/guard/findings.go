@@ -159,8 +159,9 @@ func (j *judgement) coming(member func(session) bool) int {
 
 // staying are the sessions that are not established, and that the candidate keeps.
 func (j *judgement) staying() []session {
-	list := []session{}
-	for _, l := range j.was.Lines {
+	list := make([]session, 0, len(j.then.lines))
+	for i := range j.then.lines {
+		l := &j.then.lines[i]
 		if j.established(l.Name) || l.Kind == "" || l.Kind == bgp.LocalWorkloadSession {
 			continue
 		}

@@ -102,7 +102,8 @@ type Seen struct {
 	Set  string `json:"set,omitempty"`
 	// Established: it is now.
 	Established bool `json:"established,omitempty"`
-	// Last is when it was last seen so; it does not matter where it is now.
+	// Last is when it was last seen so; it does not matter where it is now. A Memory
+	// does not say it then: it was until the Memory's time.
 	Last time.Time `json:"last,omitzero"`
 	// Neighbor is only needed of sessions that have not been made by this program.
 	Neighbor netip.Addr `json:"neighbor,omitzero"`

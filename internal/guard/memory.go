@@ -4,7 +4,6 @@ import (
 	"maps"
 	"reflect"
 	"slices"
-	"strings"
 	"time"
 
 	"confd/backends"
@@ -51,13 +50,13 @@ func Remember(q Question) *Memory {
 	}
 	for _, s := range q.Seen {
 		if s.Established {
-			s.Last = q.Now
+			s.Last = time.Time{} // which is At
 		}
-		if q.within(s.Last) {
+		if s.Established || q.within(s.Last) {
 			m.Seen = append(m.Seen, s)
 		}
 	}
-	slices.SortFunc(m.Seen, func(a, b Seen) int { return strings.Compare(a.Set+" "+a.Name, b.Set+" "+b.Name) })
+	slices.SortStableFunc(m.Seen, func(a, b Seen) int { return compareSeen(&a, &b) })
 	return m
 }
 
@@ -67,15 +66,19 @@ func objectsOf(s *backends.State, node string, salt Salt) Objects {
 		BGPFilters: sorted(s.BGPFilters), IPPools: sorted(s.IPPools),
 	}
 	o.BlockAffinities = slices.DeleteFunc(sorted(s.BlockAffinities), func(a *backends.BlockAffinity) bool { return a.Node != node })
-	for _, secret := range sorted(s.Secrets) {
-		o.Secrets = append(o.Secrets, salted(secret, salt))
+	for _, key := range slices.SortedFunc(maps.Keys(s.Secrets), backends.Key.Compare) {
+		o.Secrets = append(o.Secrets, salted(s.Secrets[key], salt))
 	}
 	return o
 }
 
-// sorted are the resources of a table, by name.
-func sorted[K comparable, R backends.Resource](table map[K]R) []R {
-	return slices.SortedFunc(maps.Values(table), func(a, b R) int { return a.ResourceKey().Compare(b.ResourceKey()) })
+// sorted are the resources of a table that has them by name, in that order.
+func sorted[R backends.Resource](table map[string]R) []R {
+	list := make([]R, 0, len(table))
+	for _, name := range slices.Sorted(maps.Keys(table)) {
+		list = append(list, table[name])
+	}
+	return list
 }
 
 // Recalled is what a Memory comes to for a Question.
@@ -100,6 +103,9 @@ func (m *Memory) Recall(node string, now *backends.State, began time.Time, salt 
 		r.History.Past = append(r.History.Past, p)
 	}
 	for _, s := range m.Seen {
+		if s.Established {
+			s.Last = m.At
+		}
 		s.Established, s.Last = false, s.Last.Add(passed)
 		r.Seen = append(r.Seen, s)
 	}

@@ -129,8 +129,8 @@ func (j *judgement) reasons(list []finding) map[backends.Key]aspect {
 			maps.Copy(withSessions, setOf(f.lost))
 		}
 	}
-	for _, l := range j.was.Lines {
-		if lost[l.Name] {
+	for i := range j.then.lines {
+		if l := &j.then.lines[i]; lost[l.Name] {
 			s.line(l)
 		}
 	}
@@ -179,7 +179,7 @@ func (s *suspects) differs(key backends.Key, about aspect) bool {
 }
 
 // line looks at what can have taken away one session, or remade it.
-func (s *suspects) line(l Line) {
+func (s *suspects) line(l *Line) {
 	node := func(name string) backends.Key { return backends.Key{Kind: backends.KindNode, Name: name} }
 	configuration := func(name string) backends.Key {
 		return backends.Key{Kind: backends.KindBGPConfiguration, Name: name}

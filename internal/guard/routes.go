@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"net/netip"
 	"slices"
-	"strings"
 
 	"confd/backends"
 	"confd/bgp"
@@ -165,14 +164,14 @@ func (j *judgement) nothingPassedOn(family int) (finding, bool) {
 		if s.Family != family || s.lost() || s.is == nil {
 			continue
 		}
-		was := j.then.byName[lineKey{family, s.is.Name}]
+		was := j.then.line(j.then.named(family, s.is.Name))
 		switch {
 		case !s.is.Silent:
 			open++
 		case was != nil && !was.Silent:
 			silenced++
 		}
-		if c := j.seen[s.is.Name].Counts; c != nil {
+		if c := j.seen.of(s.is.Name).Counts; c != nil {
 			exported += c.Exported
 		} else {
 			unknown = true
@@ -205,13 +204,9 @@ func (j *judgement) refiltered(family int) bool {
 func (j *judgement) tells(c *bgp.Config, family int) bool {
 	f := c.Families()[(family-4)/2]
 	p := bgp.PoliciesOf(c, f)
-	byName := map[string]*bgp.Session{}
-	for i := range f.Sessions {
-		byName[f.Sessions[i].Name] = &f.Sessions[i]
-	}
 	for _, s := range policies(f) {
 		if slices.ContainsFunc(j.q.Routes, func(r bgp.Route) bool {
-			return familyOf(r.Net.Addr()) == family && p.Tells(s, r, byName[r.Session])
+			return familyOf(r.Net.Addr()) == family && p.Tells(s, r, bgp.SessionNamed(f, r.Session))
 		}) {
 			return true
 		}
@@ -281,7 +276,7 @@ func (j *judgement) left(s session, other map[string]bool) (routes int, changed 
 		return 0, false
 	}
 	changed = other[s.is.Name]
-	if was := j.then.byName[lineKey{s.Family, s.is.Name}]; was != nil {
+	if was := j.then.line(j.then.named(s.Family, s.is.Name)); was != nil {
 		changed = changed || was.Closed != s.is.Closed
 	}
 	switch {
@@ -311,13 +306,12 @@ func (j *judgement) from(session string) []bgp.Route {
 // takes.
 func (j *judgement) taking(l Line) int {
 	f, n := (l.Family-4)/2, 0
-	sessions := j.config.Families()[f].Sessions
-	i, ok := slices.BinarySearchFunc(sessions, l.Name, func(s bgp.Session, name string) int { return strings.Compare(s.Name, name) })
-	if !ok {
+	s := bgp.SessionNamed(j.config.Families()[f], l.Name)
+	if s == nil {
 		return 0
 	}
 	for _, r := range j.from(l.Name) {
-		if j.policies[f].Takes(&sessions[i], r) {
+		if j.policies[f].Takes(s, r) {
 			n++
 		}
 	}

@@ -1,9 +1,6 @@
 package guard
 
 import (
-	"maps"
-	"slices"
-
 	"confd/backends"
 	"confd/bgp"
 	"confd/internal/birdtext"
@@ -23,7 +20,7 @@ type judgement struct {
 	heldLost map[string]bool
 
 	then, now *book // of was, and of is
-	seen      map[string]Seen
+	seen      *register
 	// routes counts the routes that BIRD has by session; nil: not known.
 	routes   map[string]int
 	policies [2]bgp.Policies // of config, by family
@@ -46,7 +43,7 @@ type judgement struct {
 
 // session is one that counts, and what becomes of it.
 type session struct {
-	Line
+	*Line
 	fate fate
 	// step: it is this candidate that does it, not what went live before.
 	step bool
@@ -66,20 +63,15 @@ func (s session) lost() bool { return s.fate != kept }
 func (q Question) judgement(config *bgp.Config, state *backends.State, is *Outline, changes bgp.Changes) *judgement {
 	j := &judgement{
 		q: q, config: config, state: state, is: is, was: q.Running.outline(q.Salt), changes: changes,
-		now: bookOf(is), seen: make(map[string]Seen, len(q.Seen)), routes: q.countRoutes(), cluster: newCluster(state), differ: map[keyAspect]bool{},
+		now: bookOf(is), seen: registerOf(q.Seen), routes: q.countRoutes(), cluster: newCluster(state), differ: map[keyAspect]bool{},
 	}
 	for i, f := range config.Families() {
 		j.policies[i] = bgp.PoliciesOf(config, f)
 	}
-	for _, s := range q.Seen {
-		if was := j.seen[s.Name]; !was.Established && !was.Last.After(s.Last) {
-			j.seen[s.Name] = s
-		}
-	}
 	if j.was == nil {
 		j.was = &Outline{}
-		for _, name := range slices.Sorted(maps.Keys(j.seen)) {
-			j.was.Lines = append(j.was.Lines, lineOfSeen(j.seen[name]))
+		for _, s := range j.seen.list {
+			j.was.Lines = append(j.was.Lines, lineOfSeen(s))
 		}
 	}
 	if q.Held != nil {
@@ -96,23 +88,27 @@ func (q Question) judgement(config *bgp.Config, state *backends.State, is *Outli
 
 // look finds the sessions that count, and what becomes of each.
 func (j *judgement) look() {
-	j.sessions = make([]session, 0, len(j.was.Lines))
-	base := make(map[string]bool, len(j.was.Lines)) // what runs of it, by name
+	j.sessions = make([]session, 0, len(j.then.lines))
+	base := make([]bool, len(j.then.lines)) // what runs of it
 	if past, ok := j.q.History.oldest(j.q); ok {
 		pardoned := setOf(past.Pardoned)
-		for _, l := range past.Outline.Lines {
+		for i := range past.Outline.Lines {
+			l := &past.Outline.Lines[i]
 			if pardoned[l.Name] {
 				continue
 			}
-			if found := j.then.find(l); found != nil {
-				base[found.Name] = true
+			if !j.established(l.Name) && !j.onlyHeld(l.Name) {
+				continue // what runs in its place counts by itself, where it is up
+			}
+			if found := j.then.find(l); found != nowhere {
+				base[found] = true
 			}
 			j.add(l, past.Outline)
 		}
 	}
-	for _, l := range j.was.Lines {
-		if !base[l.Name] {
-			j.add(l, j.was)
+	for i := range j.then.lines {
+		if !base[i] {
+			j.add(&j.then.lines[i], j.was)
 		}
 	}
 	j.addOthers()
@@ -121,15 +117,8 @@ func (j *judgement) look() {
 // addOthers adds the sessions of BIRD's that are in none of the configurations:
 // those of templates of a user's own, and of files that somebody else wrote.
 func (j *judgement) addOthers() {
-	others := map[string]bool{}
-	for name := range j.seen {
-		if !j.then.has(name) && !j.now.has(name) {
-			others[name] = true
-		}
-	}
-	for _, name := range slices.Sorted(maps.Keys(others)) {
-		s := j.seen[name]
-		l := lineOfSeen(s)
+	for _, s := range j.seen.without(j.then, j.now) {
+		l := new(lineOfSeen(s))
 		if l.Kind != "" || !j.counts(l, j.was) {
 			continue
 		}
@@ -151,24 +140,22 @@ func (j *judgement) addOthers() {
 }
 
 // add adds l, which is of outline from, where it counts.
-func (j *judgement) add(l Line, from *Outline) {
+func (j *judgement) add(l *Line, from *Outline) {
 	if l.Kind == "" || !j.counts(l, from) {
 		return
 	}
-	s := session{Line: l, up: j.seen[l.Name].Established, imported: j.imported(l.Name)}
+	s := session{Line: l, up: j.seen.of(l.Name).Established, imported: j.imported(l.Name)}
 	s.fate, s.is = j.fateOf(l)
 	s.renamed = s.fate == remade && s.is.Terms == l.Terms && s.is.Neighbor == l.Neighbor && s.is.Port == l.Port
-	running := j.then.find(l)
-	if running != nil {
-		var step fate
-		step, _ = j.fateOf(*running)
+	if running := j.then.line(j.then.find(l)); running != nil {
+		step, _ := j.fateOf(running)
 		s.step = step != kept
-		if s.lost() && !s.step && j.seen[running.Name].Established {
+		if s.lost() && !s.step && j.seen.of(running.Name).Established {
 			// It was made anew before, and has come up since.
 			s.fate, s.up, s.imported = kept, true, j.imported(running.Name)
 		}
 	}
-	if s.lost() && j.replaced(l) {
+	if s.lost() && (j.replaced(l) || j.rehomed(l, s.is)) {
 		s.fate, s.step = kept, false
 	}
 	if s.lost() || !j.onlyHeld(l.Name) {
@@ -178,7 +165,7 @@ func (j *judgement) add(l Line, from *Outline) {
 
 // fateOf is what the candidate makes of l: a source address that no interface has
 // does for no session that is up, and changed templates may have left one out.
-func (j *judgement) fateOf(l Line) (fate, *Line) {
+func (j *judgement) fateOf(l *Line) (fate, *Line) {
 	f, is := j.now.fateOf(l)
 	switch {
 	case f == kept && !l.Terms.known() && j.homeless(is.Terms.Source):
@@ -190,9 +177,21 @@ func (j *judgement) fateOf(l Line) (fate, *Line) {
 	return f, is
 }
 
+// rehomed says whether the candidate gives l, whose source address is on no interface of
+// the machine any more, one that is, and leaves its other terms: to hold that would not
+// bring the session back, and this does.
+func (j *judgement) rehomed(l, is *Line) bool {
+	if is == nil || !l.Terms.known() || !j.homeless(l.Terms.Source) || !is.Terms.Source.IsValid() || j.homeless(is.Terms.Source) {
+		return false
+	}
+	terms := l.Terms
+	terms.Source = is.Terms.Source
+	return terms == is.Terms
+}
+
 // counts says whether l counts: it is or was established, it is no local
 // workload's, which come and go, and what is behind it is still there.
-func (j *judgement) counts(l Line, from *Outline) bool {
+func (j *judgement) counts(l *Line, from *Outline) bool {
 	if !j.established(l.Name) && !j.onlyHeld(l.Name) || l.Kind == bgp.LocalWorkloadSession {
 		return false
 	}
@@ -201,7 +200,7 @@ func (j *judgement) counts(l Line, from *Outline) bool {
 
 // established says whether a session counts as such.
 func (j *judgement) established(name string) bool {
-	s := j.seen[name]
+	s := j.seen.of(name)
 	return s.Established || j.q.within(s.Last)
 }
 
@@ -211,7 +210,7 @@ func (j *judgement) onlyHeld(name string) bool { return j.heldLost[name] && !j.e
 
 // gone says whether the node behind l is. A Node without an address is still
 // there; so may be one behind a session of which only the name is known.
-func (j *judgement) gone(l Line) bool {
+func (j *judgement) gone(l *Line) bool {
 	switch {
 	case l.Node != "":
 		return j.state.Nodes[l.Node] == nil && j.state.Invalid[backends.Key{Kind: backends.KindNode, Name: l.Node}] == nil
@@ -224,7 +223,7 @@ func (j *judgement) gone(l Line) bool {
 // leftForReflecting says whether a session of the mesh goes since one of its ends
 // becomes a route reflector: that takes it down whoever holds what, and is how a
 // mesh becomes one with reflectors. That most nodes do at once is another matter.
-func (j *judgement) leftForReflecting(l Line, from *Outline) bool {
+func (j *judgement) leftForReflecting(l *Line, from *Outline) bool {
 	if l.Kind != bgp.MeshSession || !meshOn(j.state.BGPConfigurations["default"]) || !j.cluster.fewReflect() {
 		return false
 	}
@@ -238,7 +237,7 @@ func meshOn(c *backends.BGPConfiguration) bool {
 
 // replaced says whether a route reflector has what the session of the mesh, l,
 // was for: this node has an internal session with it that is up and stays.
-func (j *judgement) replaced(l Line) bool {
+func (j *judgement) replaced(l *Line) bool {
 	if l.Kind != bgp.MeshSession || l.Node == "" {
 		return false
 	}
@@ -248,9 +247,10 @@ func (j *judgement) replaced(l Line) bool {
 // reflectors are those with which this node has a session that is up, and stays.
 func (j *judgement) reflectors(family int) []string {
 	var names []string
-	for _, l := range j.was.Lines {
+	for i := range j.then.lines {
+		l := &j.then.lines[i]
 		f, is := j.fateOf(l)
-		if f == kept && is.Reflector && l.Family == family && j.seen[l.Name].Established {
+		if f == kept && is.Reflector && l.Family == family && j.seen.of(l.Name).Established {
 			names = append(names, is.Node)
 		}
 	}
@@ -260,7 +260,7 @@ func (j *judgement) reflectors(family int) []string {
 // imported is how many routes a session has from its peer, or had when it was last
 // established; -1: not known.
 func (j *judgement) imported(name string) int {
-	s := j.seen[name]
+	s := j.seen.of(name)
 	switch {
 	case s.Established && j.routes != nil:
 		return j.routes[name]

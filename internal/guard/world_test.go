@@ -20,6 +20,8 @@ type world struct {
 	announced Announcements
 	seen      map[string]Seen
 	held      *Held
+	// first is what was remembered first; nil: nothing was.
+	first *Memory
 	// ask changes each question.
 	ask func(*Question)
 }
@@ -136,11 +138,30 @@ func (w *world) live(q Question, v Verdict) {
 	w.running = q.Candidate
 	w.running.Outline = v.Outline
 	now := bookOf(v.Outline)
-	for _, l := range then.byName {
-		if f, _ := now.fateOf(*l); f != kept {
+	for i := range then.lines {
+		l := &then.lines[i]
+		if f, _ := now.fateOf(l); f != kept {
 			w.down(l.Name)
 		}
 	}
+}
+
+// written is a value as it is written down, and read is one that is read again.
+func written(t testing.TB, value any) string {
+	t.Helper()
+	data, err := json.Marshal(value)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(data)
+}
+
+func read[T any](t testing.TB, text string) (value T) {
+	t.Helper()
+	if err := json.Unmarshal([]byte(text), &value); err != nil {
+		t.Fatal(err)
+	}
+	return value
 }
 
 // announce writes an announcement on a resource.
@@ -164,18 +185,21 @@ func workload(cidr string) bgp.Route {
 }
 
 // restart ends the program and starts it again, some time later: what it remembers
-// has gone through JSON.
+// has gone through JSON, as a change of what it remembered first.
 func (w *world) restart(later time.Duration) *world {
 	w.t.Helper()
 	q := w.question()
 	w.wait(0)
-	data, err := json.Marshal(Remember(q))
+	now := Remember(q)
+	if w.first == nil {
+		w.first = now
+	}
+	m, err := read[*Memory](w.t, written(w.t, w.first)).With(read[MemoryChange](w.t, written(w.t, now.Since(w.first))))
 	if err != nil {
 		w.t.Fatal(err)
 	}
-	var m *Memory
-	if err := json.Unmarshal(data, &m); err != nil {
-		w.t.Fatal(err)
+	if is, want := written(w.t, m), written(w.t, now); is != want {
+		w.t.Fatalf("the change has made\n%s\nof what should be\n%s", is, want)
 	}
 	w.now = w.now.Add(later)
 	r, ok := m.Recall("node-1", w.store, w.now, salt())

@@ -63,7 +63,7 @@ func (h *Host) glance(ctx context.Context, c *control.Client, q agent.RoutesQues
 	if err != nil {
 		return err
 	}
-	if local := h.Local(); sameHost(addresses, local) {
+	if local := local(); sameHost(addresses, local) {
 		l.Local, l.Ways = local, ways(q.Want.Families, l.Overview)
 	}
 	count, heard := h.Changes.Count()

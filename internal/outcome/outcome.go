@@ -49,35 +49,37 @@ type key struct{ set, name string }
 // their names now, wanted are all that there should be. Those that are watched already
 // stay attributed to the change before.
 func (w *Watch) Applied(c Change, up, wanted map[string][]string) {
-	if w.For <= 0 {
+	if w.For <= 0 || len(up) == 0 && len(w.sessions) == 0 {
 		return
 	}
-	w.forget(wanted)
+	if w.sessions == nil {
+		w.sessions = map[key]*Session{}
+	}
+	is := keysOf(wanted)
+	maps.DeleteFunc(w.sessions, func(k key, _ *Session) bool { return !is[k] })
 	for set, names := range up {
 		for _, name := range names {
-			if !slices.Contains(wanted[set], name) {
-				continue
-			}
 			k := key{set, name}
-			if w.sessions[k] == nil {
+			if is[k] && w.sessions[k] == nil {
 				w.sessions[k] = &Session{Set: set, Name: name, Change: c, until: c.At.Add(w.For)}
 			}
 		}
 	}
 }
 
-// forget drops what is not wanted any more.
-func (w *Watch) forget(wanted map[string][]string) {
-	if w.sessions == nil {
-		w.sessions = map[key]*Session{}
+// keysOf are sessions by set, as a set of keys.
+func keysOf(sessions map[string][]string) map[key]bool {
+	n := 0
+	for _, names := range sessions {
+		n += len(names)
 	}
-	is := map[key]bool{}
-	for set, names := range wanted {
+	is := make(map[key]bool, n)
+	for set, names := range sessions {
 		for _, name := range names {
 			is[key{set, name}] = true
 		}
 	}
-	maps.DeleteFunc(w.sessions, func(k key, _ *Session) bool { return !is[k] })
+	return is
 }
 
 // Seen notes the sessions of a set that are up, and returns those that are lost by

@@ -102,7 +102,7 @@ func TestSettingsTable(t *testing.T) {
 		"datastore": "kubernetes", "missing-filters": "closed", "router-id": "hash", "bird": "2.17.6", "advertise-cluster-ips": "10.96.0.0/12",
 		"owner": "7", "group": "7", "log-level": "error", "log-format": "json", "file-mode": "0600", "ready": "sessions",
 	}
-	byKind := map[Kind]string{KindText: "x", KindSecret: "x", KindBool: "true", KindInt: "7", KindNumber: "7", KindDuration: "7s", KindList: "x", KindLines: "x"}
+	byKind := map[Kind]string{KindText: "x", KindSecret: "x", KindBool: "true", KindInt: "7", KindNumber: "7", KindDuration: "7s", KindList: "x", KindLines: "x", KindFile: "x", KindFolder: "x", KindPath: "x"}
 	seen, names := map[string]string{}, map[string]bool{}
 	for _, row := range Table() {
 		sample := samples[row.Name]
@@ -115,6 +115,11 @@ func TestSettingsTable(t *testing.T) {
 		}
 		if row.Default != "" && !row.bind(&Settings{}).set(row.Default) {
 			t.Errorf("%s refuses its default", row.Name)
+		}
+		for _, word := range row.Words() {
+			if !row.bind(&Settings{}).set(word) {
+				t.Errorf("%s refuses %q, which is one of its words", row.Name, word)
+			}
 		}
 		labels := []string{"--" + row.Name, "--" + row.Alias, "field " + row.Field}
 		for _, variable := range row.Envs() {
@@ -172,6 +177,7 @@ func TestSettingsErrors(t *testing.T) {
 		"file, no data":   {flags: flag1("datastore", "file"), want: "--datastore: datastore file needs --data"},
 		"two stores":      {env: map[string]string{"DATASTORE_TYPE": "kubernetes"}, flags: flag1("data", "/x"), want: "--data names files, but variable DATASTORE_TYPE says kubernetes"},
 		"datastore":       {env: with("DATASTORE_TYPE", "consul"), want: `"consul": expected one of etcdv3, kubernetes, file`},
+		"nearly right":    {env: with("DATASTORE_TYPE", "kubernets"), want: `"kubernets": expected one of etcdv3, kubernetes, file; did you mean kubernetes?`},
 	} {
 		t.Run(name, func(t *testing.T) {
 			_, err := load(t, c.file, c.env, c.flags)

@@ -24,6 +24,7 @@ type Setting struct {
 	Group    string
 	Help     string   // one line, without a full stop
 	Commands []string // that have the flag; none: all
+	Common   bool     // help shows it without being asked for all
 	NoFlag   bool     // arguments can be seen by every user of the machine
 	FlagOnly bool     // makes no sense in the TOML file
 	bind     func(*Settings) value
@@ -71,6 +72,15 @@ var (
 // Kind is what the setting's text looks like.
 func (s Setting) Kind() Kind { return s.bind(&Settings{}).kind }
 
+// Words are some that its text may be, or an item of it.
+func (s Setting) Words() []string { return s.bind(&Settings{}).words }
+
+// NamesPaths says whether its text, or an item of it, is the path of a file or folder.
+func (s Setting) NamesPaths() bool {
+	v := s.bind(&Settings{})
+	return v.paths || slices.Contains([]Kind{KindFile, KindFolder, KindPath}, v.kind)
+}
+
 // Envs are its variables, the first that is set wins.
 func (s Setting) Envs() []string {
 	if s.Env == "" {
@@ -116,7 +126,7 @@ func Table() []Setting {
 func nodeSettings() []Setting {
 	return []Setting{
 		{
-			Name: "node", Env: "NODENAME", Group: GroupNode, Computed: "the host's name, in lower case",
+			Name: "node", Env: "NODENAME", Group: GroupNode, Common: true, Computed: "the host's name, in lower case",
 			Help: "name of this node in the datastore",
 			bind: func(s *Settings) value { return text(&s.Node) },
 		},
@@ -126,25 +136,25 @@ func nodeSettings() []Setting {
 			bind: func(s *Settings) value { return text(&s.NodeRef) },
 		},
 		{
-			Name: "datastore", Env: "DATASTORE_TYPE", Field: "datastoreType", Group: GroupNode,
-			Computed: "file where --data is given, else etcdv3",
+			Name: "datastore", Env: "DATASTORE_TYPE", Field: "datastoreType", Group: GroupNode, Common: true,
+			Computed: "file where --data is given, kubernetes where --context is, else etcdv3",
 			Help:     "where the cluster's state is kept: etcdv3, kubernetes or file",
 			bind:     bindDatastore,
 		},
 		{
-			Name: "data", Env: "CONFD_DATA", Group: GroupNode,
+			Name: "data", Env: "CONFD_DATA", Group: GroupNode, Common: true,
 			Help: "files with resources (YAML or JSON), folders of them, and archives (.tgz), to read the cluster's state from",
-			bind: func(s *Settings) value { return list(&s.Data) },
+			bind: func(s *Settings) value { return paths(&s.Data) },
 		},
 		{
 			Name: "config-file", Env: "CONFD_CONFIG_FILE", Default: "/etc/confd/confd.toml", Group: GroupNode, FlagOnly: true,
 			Help: "TOML file with settings; the default one may be missing",
-			bind: func(s *Settings) value { return text(&s.ConfigFile) },
+			bind: func(s *Settings) value { return file(&s.ConfigFile) },
 		},
 		{
 			Name: "calicoconfig", Env: "CONFD_CALICOCONFIG", Group: GroupNode,
 			Help: "YAML file of kind CalicoAPIConfig that says how to reach the datastore",
-			bind: func(s *Settings) value { return text(&s.CalicoConfig) },
+			bind: func(s *Settings) value { return file(&s.CalicoConfig) },
 		},
 	}
 }
@@ -165,7 +175,7 @@ func bindDatastore(s *Settings) value {
 func etcdSettings() []Setting {
 	return []Setting{
 		{
-			Name: "etcd-endpoints", Env: "ETCD_ENDPOINTS", Field: "etcdEndpoints", Group: GroupEtcd,
+			Name: "etcd-endpoints", Env: "ETCD_ENDPOINTS", Field: "etcdEndpoints", Group: GroupEtcd, Common: true,
 			Help: "addresses of the etcd servers, such as https://10.0.0.1:2379",
 			bind: func(s *Settings) value { return list(&s.Etcd.Endpoints) },
 		},
@@ -187,17 +197,17 @@ func etcdSettings() []Setting {
 		{
 			Name: "etcd-key-file", Env: "ETCD_KEY_FILE", Field: "etcdKeyFile", Group: GroupEtcd,
 			Help: "PEM file with the key of the client certificate",
-			bind: func(s *Settings) value { return text(&s.Etcd.KeyFile) },
+			bind: func(s *Settings) value { return file(&s.Etcd.KeyFile) },
 		},
 		{
 			Name: "etcd-cert-file", Env: "ETCD_CERT_FILE", Field: "etcdCertFile", Group: GroupEtcd,
 			Help: "PEM file with the client certificate",
-			bind: func(s *Settings) value { return text(&s.Etcd.CertFile) },
+			bind: func(s *Settings) value { return file(&s.Etcd.CertFile) },
 		},
 		{
 			Name: "etcd-ca-cert-file", Env: "ETCD_CA_CERT_FILE", Field: "etcdCACertFile", Group: GroupEtcd,
 			Help: "PEM file with the certificates of who may vouch for the servers",
-			bind: func(s *Settings) value { return text(&s.Etcd.CAFile) },
+			bind: func(s *Settings) value { return file(&s.Etcd.CAFile) },
 		},
 	}
 }
@@ -205,9 +215,15 @@ func etcdSettings() []Setting {
 func kubernetesSettings() []Setting {
 	return []Setting{
 		{
-			Name: "kubeconfig", Env: "KUBECONFIG", Field: "kubeconfig", Group: GroupKubernetes, Computed: "as the pod's service account",
-			Help: "kubeconfig file to reach the API server with",
-			bind: func(s *Settings) value { return text(&s.Kubernetes.Kubeconfig) },
+			Name: "kubeconfig", Env: "KUBECONFIG", Field: "kubeconfig", Group: GroupKubernetes, Common: true,
+			Computed: "the pod's service account; of a command that only looks, outside of a pod: ~/.kube/config",
+			Help:     "kubeconfig file for the API server, or several, with colons between",
+			bind:     func(s *Settings) value { return file(&s.Kubernetes.Kubeconfig) },
+		},
+		{
+			Name: "context", Env: "CONFD_CONTEXT", Group: GroupKubernetes, Common: true, Computed: "its current one",
+			Help: "context of the kubeconfig to use",
+			bind: func(s *Settings) value { return text(&s.Kubernetes.Context) },
 		},
 		{
 			Name: "k8s-api-endpoint", Env: "K8S_API_ENDPOINT", Field: "k8sAPIEndpoint", Group: GroupKubernetes,
@@ -217,17 +233,17 @@ func kubernetesSettings() []Setting {
 		{
 			Name: "k8s-key-file", Env: "K8S_KEY_FILE", Field: "k8sKeyFile", Group: GroupKubernetes,
 			Help: "PEM file with the key of the client certificate",
-			bind: func(s *Settings) value { return text(&s.Kubernetes.KeyFile) },
+			bind: func(s *Settings) value { return file(&s.Kubernetes.KeyFile) },
 		},
 		{
 			Name: "k8s-cert-file", Env: "K8S_CERT_FILE", Field: "k8sCertFile", Group: GroupKubernetes,
 			Help: "PEM file with the client certificate",
-			bind: func(s *Settings) value { return text(&s.Kubernetes.CertFile) },
+			bind: func(s *Settings) value { return file(&s.Kubernetes.CertFile) },
 		},
 		{
 			Name: "k8s-ca-file", Env: "K8S_CA_FILE", Field: "k8sCAFile", Group: GroupKubernetes,
 			Help: "PEM file with the certificates of who may vouch for the API server",
-			bind: func(s *Settings) value { return text(&s.Kubernetes.CAFile) },
+			bind: func(s *Settings) value { return file(&s.Kubernetes.CAFile) },
 		},
 		{
 			Name: "k8s-client-qps", Env: "K8S_CLIENT_QPS", Field: "k8sClientQPS", Group: GroupKubernetes, Computed: "the client's own limit",
@@ -247,7 +263,9 @@ func kubernetesSettings() []Setting {
 		{
 			Name: "calico-api-group", Env: "CALICO_API_GROUP", Field: "calicoAPIGroup", Group: GroupKubernetes, Computed: "the one that the server has",
 			Help: "API group of Calico's resources: crd.projectcalico.org/v1 or projectcalico.org/v3",
-			bind: func(s *Settings) value { return text(&s.Kubernetes.APIGroup) },
+			bind: func(s *Settings) value {
+				return text(&s.Kubernetes.APIGroup).or("crd.projectcalico.org/v1", "projectcalico.org/v3")
+			},
 		},
 		{
 			Name: "namespace", Env: "NAMESPACE", Default: "kube-system", Group: GroupKubernetes,
@@ -272,12 +290,12 @@ func bgpSettings() []Setting {
 		{
 			Name: "bgp-log-severity", Env: "BGP_LOGSEVERITYSCREEN", Group: GroupBGP, Computed: "as BGPConfiguration says",
 			Help: "how much BIRD logs: debug, info, or less for nothing",
-			bind: func(s *Settings) value { return text(&s.BGP.LogSeverity) },
+			bind: func(s *Settings) value { return text(&s.BGP.LogSeverity).or("debug", "info") },
 		},
 		{
 			Name: "endpoint-status-prefix", Env: "CALICO_ENDPOINT_STATUS_PATH_PREFIX", Default: "/var/run/calico", Group: GroupBGP,
 			Help: "folder whose endpoint-status folder names the local workloads that speak BGP",
-			bind: func(s *Settings) value { return text(&s.BGP.EndpointStatusPrefix) },
+			bind: func(s *Settings) value { return folder(&s.BGP.EndpointStatusPrefix) },
 		},
 		{
 			Name: "live-migration", Env: "CONFD_LIVE_MIGRATION", Default: "false", Group: GroupBGP,
@@ -310,28 +328,28 @@ func birdSettings() []Setting {
 			Name: "bird", Env: "CONFD_BIRD", Default: "auto", Group: GroupBIRD,
 			Help: "version of BIRD to write for: auto (ask the binary), 1, 2, 3, or x.y.z",
 			bind: func(s *Settings) value {
-				return matching(&s.BIRD.Version, birdVersion, "auto, 1, 2, 3, or a version such as 2.17.6")
+				return matching(&s.BIRD.Version, birdVersion, "auto, 1, 2, 3, or a version such as 2.17.6").or("auto", "1", "2", "3")
 			},
 		},
 		{
 			Name: "bird-binary", Env: "CONFD_BIRD_BINARY", Group: GroupBIRD, Computed: "looked up on PATH",
 			Help: "BIRD's program, which checks configurations before they are used",
-			bind: func(s *Settings) value { return text(&s.BIRD.Binary) },
+			bind: func(s *Settings) value { return file(&s.BIRD.Binary) },
 		},
 		{
 			Name: "socket", Env: "CONFD_SOCKET", Group: GroupBIRD, Computed: "by BIRD's version", Commands: []string{CommandRun, CommandDiff, CommandExplain, CommandDoctor, CommandPlan, CommandTopology},
 			Help: "control socket of BIRD (of BIRD 1.6: the one for IPv4)",
-			bind: func(s *Settings) value { return text(&s.BIRD.Socket) },
+			bind: func(s *Settings) value { return file(&s.BIRD.Socket) },
 		},
 		{
 			Name: "socket6", Env: "CONFD_SOCKET6", Group: GroupBIRD, Computed: "by BIRD's version", Commands: []string{CommandRun, CommandDiff, CommandExplain, CommandDoctor, CommandPlan, CommandTopology},
 			Help: "control socket of BIRD 1.6 for IPv6",
-			bind: func(s *Settings) value { return text(&s.BIRD.Socket6) },
+			bind: func(s *Settings) value { return file(&s.BIRD.Socket6) },
 		},
 		{
-			Name: "bird-dir", Env: "CONFD_BIRD_DIR", Group: GroupBIRD, Computed: "by BIRD's version",
+			Name: "bird-dir", Env: "CONFD_BIRD_DIR", Group: GroupBIRD, Common: true, Computed: "by BIRD's version",
 			Help: "folder that the rendered files go to",
-			bind: func(s *Settings) value { return text(&s.BIRD.Dir) },
+			bind: func(s *Settings) value { return folder(&s.BIRD.Dir) },
 		},
 	}
 }
@@ -341,7 +359,7 @@ func fileSettings() []Setting {
 		{
 			Name: "confdir", Env: "CONFD_CONFDIR", Default: "/etc/confd", Group: GroupFiles,
 			Help: "folder that holds conf.d and templates",
-			bind: func(s *Settings) value { return text(&s.Templates.ConfDir) },
+			bind: func(s *Settings) value { return folder(&s.Templates.ConfDir) },
 		},
 		{
 			Name: "prefix", Env: "CONFD_PREFIX", Default: "/calico", Group: GroupFiles,
@@ -374,9 +392,9 @@ func fileSettings() []Setting {
 			bind: func(s *Settings) value { return boolean(&s.Templates.SyncOnly) },
 		},
 		{
-			Name: "output", Short: "o", Group: GroupFiles, Computed: "standard output", Commands: []string{CommandRender, CommandExport}, FlagOnly: true,
+			Name: "output", Short: "o", Group: GroupFiles, Common: true, Computed: "standard output", Commands: []string{CommandRender, CommandExport}, FlagOnly: true,
 			Help: "folder to write the rendered files to; of confd export: file to write",
-			bind: func(s *Settings) value { return text(&s.Output) },
+			bind: func(s *Settings) value { return text(&s.Output).of(KindPath) },
 		},
 		{
 			Name: "strict", Env: "CONFD_STRICT", Default: "false", Group: GroupFiles, Commands: []string{CommandRender, CommandDiff, CommandRun},
@@ -390,12 +408,12 @@ func runSettings() []Setting {
 	run := []string{CommandRun}
 	return []Setting{
 		{
-			Name: "onetime", Alias: "run-once", Env: "CONFD_ONETIME", Default: "false", Group: GroupRun, Commands: run,
+			Name: "onetime", Alias: "run-once", Env: "CONFD_ONETIME", Default: "false", Group: GroupRun, Common: true, Commands: run,
 			Help: "render and apply once, then exit",
 			bind: func(s *Settings) value { return boolean(&s.OneTime) },
 		},
 		{
-			Name: "noop", Env: "CONFD_NOOP", Default: "false", Group: GroupRun, Commands: run,
+			Name: "noop", Env: "CONFD_NOOP", Default: "false", Group: GroupRun, Common: true, Commands: run,
 			Help: "change nothing; say what would change",
 			bind: func(s *Settings) value { return boolean(&s.Noop) },
 		},
@@ -437,7 +455,7 @@ func safetySettings() []Setting {
 	run := []string{CommandRun}
 	return []Setting{
 		{
-			Name: "guard", Env: "CONFD_GUARD", Default: "0s", Group: GroupSafety, Commands: run,
+			Name: "guard", Env: "CONFD_GUARD", Default: "0s", Group: GroupSafety, Common: true, Commands: run,
 			Help: "how long each change runs on trial: BIRD goes back where a session falls that the change does not concern; 0s: no trial",
 			bind: func(s *Settings) value { return pause(&s.Safety.Guard) },
 		},
@@ -467,7 +485,7 @@ func safetySettings() []Setting {
 			bind: func(s *Settings) value { return limit(&s.Timing.Verify) },
 		},
 		{
-			Name: "exec", Env: "CONFD_EXEC", Group: GroupSafety, Commands: run,
+			Name: "exec", Env: "CONFD_EXEC", Group: GroupSafety, Common: true, Commands: run,
 			Help: "command that runs BIRD in the foreground: start it when the first checked files are in place, and keep it running; once for each daemon",
 			bind: func(s *Settings) value { return lines(&s.Exec) },
 		},
@@ -479,24 +497,24 @@ func watchSettings() []Setting {
 	run, fleet := []string{CommandRun}, []string{CommandRun, CommandStatus, CommandApprove}
 	return []Setting{
 		{
-			Name: "listen", Env: "CONFD_LISTEN", Group: GroupWatch, Commands: run, Computed: "none",
+			Name: "listen", Env: "CONFD_LISTEN", Group: GroupWatch, Common: true, Commands: run, Computed: "none",
 			Help: "where to serve /metrics, /status, /livez and /readyz: HOST:PORT, or unix:PATH",
 			bind: func(s *Settings) value { return text(&s.Watch.Listen) },
 		},
 		{
 			Name: "listen-cert-file", Env: "CONFD_LISTEN_CERT_FILE", Group: GroupWatch, Commands: fleet, Computed: "none: no TLS",
 			Help: "PEM file with the certificate to serve with over TLS there, and to show to other nodes' programs",
-			bind: func(s *Settings) value { return text(&s.Watch.Certificates.Cert) },
+			bind: func(s *Settings) value { return file(&s.Watch.Certificates.Cert) },
 		},
 		{
 			Name: "listen-key-file", Env: "CONFD_LISTEN_KEY_FILE", Group: GroupWatch, Commands: fleet, Computed: "none",
 			Help: "PEM file with the key of that certificate",
-			bind: func(s *Settings) value { return text(&s.Watch.Certificates.Key) },
+			bind: func(s *Settings) value { return file(&s.Watch.Certificates.Key) },
 		},
 		{
 			Name: "listen-ca-file", Env: "CONFD_LISTEN_CA_FILE", Group: GroupWatch, Commands: fleet, Computed: "none: whoever connects is answered",
 			Help: "PEM file with the certificates of who vouches for those that connect, and for other nodes' programs",
-			bind: func(s *Settings) value { return text(&s.Watch.Certificates.CA) },
+			bind: func(s *Settings) value { return file(&s.Watch.Certificates.CA) },
 		},
 		{
 			Name: "pprof", Env: "CONFD_PPROF", Default: "false", Group: GroupWatch, Commands: run,
@@ -536,12 +554,12 @@ func watchSettings() []Setting {
 		{
 			Name: "calico-sockets", Env: "CONFD_CALICO_SOCKETS", Group: GroupWatch, Commands: run, Computed: "none",
 			Help: "folder to make bird.ctl and bird6.ctl in, which answer calicoctl and calico-node in BIRD 1.6's words: for BIRD 2 and 3, with --socket",
-			bind: func(s *Settings) value { return text(&s.Watch.CalicoSockets) },
+			bind: func(s *Settings) value { return folder(&s.Watch.CalicoSockets) },
 		},
 		{
 			Name: "ready-file", Env: "CONFD_READY_FILE", Group: GroupWatch, Commands: run, Computed: "none",
 			Help: "file that is there while /readyz is good, for probes that run a command",
-			bind: func(s *Settings) value { return text(&s.Watch.ReadyFile) },
+			bind: func(s *Settings) value { return file(&s.Watch.ReadyFile) },
 		},
 	}
 }

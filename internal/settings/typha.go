@@ -45,11 +45,11 @@ func typhaSettings() []Setting {
 		row("typha-write-timeout", "TYPHAWRITETIMEOUT", "10s", "how long connecting to Typha, and writing to it, may take; a number alone is in seconds",
 			func(s *Settings) value { return seconds(&s.Typha.WriteTimeout) }),
 		row("typha-key-file", "TYPHAKEYFILE", "", "PEM file with the key of the client certificate for Typha",
-			func(s *Settings) value { return textOrNone(&s.Typha.KeyFile) }),
+			func(s *Settings) value { return textOrNone(&s.Typha.KeyFile).of(KindFile) }),
 		row("typha-cert-file", "TYPHACERTFILE", "", "PEM file with the client certificate for Typha",
-			func(s *Settings) value { return textOrNone(&s.Typha.CertFile) }),
+			func(s *Settings) value { return textOrNone(&s.Typha.CertFile).of(KindFile) }),
 		row("typha-ca-file", "TYPHACAFILE", "", "PEM file with the certificates of who may vouch for Typha's servers",
-			func(s *Settings) value { return textOrNone(&s.Typha.CAFile) }),
+			func(s *Settings) value { return textOrNone(&s.Typha.CAFile).of(KindFile) }),
 		row("typha-cn", "TYPHACN", "", "common name that the certificates of Typha's servers have",
 			func(s *Settings) value { return textOrNone(&s.Typha.CN) }),
 		row("typha-uri-san", "TYPHAURISAN", "", "URI that the certificates of Typha's servers name; with a common name either will do",
@@ -59,7 +59,7 @@ func typhaSettings() []Setting {
 
 // textOrNone reads a text; the word none stands for no text.
 func textOrNone(p *string) value {
-	return value{KindText, "text", func(s string) bool {
+	return value{kind: KindText, expects: "text", set: func(s string) bool {
 		if *p = strings.TrimSpace(s); isNone(*p) {
 			*p = ""
 		}
@@ -70,7 +70,7 @@ func textOrNone(p *string) value {
 // seconds reads a duration, as a number of seconds or with its unit.
 func seconds(p *time.Duration) value {
 	v := limit(p)
-	return value{KindDuration, "a number of seconds, or a duration such as 30s, more than 0", func(s string) bool {
+	return value{kind: KindDuration, expects: "a number of seconds, or a duration such as 30s, more than 0", set: func(s string) bool {
 		n, err := strconv.ParseFloat(strings.TrimSpace(s), 64)
 		if err != nil {
 			return v.set(s)

@@ -18,6 +18,9 @@ type Kind string
 // The kinds.
 const (
 	KindText     Kind = "text"
+	KindFile     Kind = "file"
+	KindFolder   Kind = "folder"
+	KindPath     Kind = "path"
 	KindSecret   Kind = "secret"
 	KindBool     Kind = "bool"
 	KindInt      Kind = "int"
@@ -39,6 +42,11 @@ type value struct {
 	kind    Kind
 	expects string
 	set     func(text string) bool
+	// words are some that it may be, or the items of a list may be. Where they are all,
+	// expects says so.
+	words []string
+	// paths says that the items of a list are paths of files and folders.
+	paths bool
 }
 
 // Password is a text that never appears in what is printed or logged. Convert
@@ -60,14 +68,32 @@ func (p Password) GoString() string { return strconv.Quote(p.String()) }
 func (p Password) MarshalText() ([]byte, error) { return []byte(p.String()), nil }
 
 func text[T ~string](p *T) value {
-	return value{KindText, "text", func(s string) bool {
+	return value{kind: KindText, expects: "text", set: func(s string) bool {
 		*p = T(strings.TrimSpace(s))
 		return true
 	}}
 }
 
+// file reads the path of a file.
+func file(p *string) value { return text(p).of(KindFile) }
+
+// folder reads the path of a folder.
+func folder(p *string) value { return text(p).of(KindFolder) }
+
+// of is the same of another kind.
+func (v value) of(k Kind) value {
+	v.kind = k
+	return v
+}
+
+// or is the same with words that it may be.
+func (v value) or(words ...string) value {
+	v.words = words
+	return v
+}
+
 func password(p *Password) value {
-	return value{KindSecret, "text", func(s string) bool {
+	return value{kind: KindSecret, expects: "text", set: func(s string) bool {
 		*p = Password(s)
 		return true
 	}}
@@ -75,7 +101,7 @@ func password(p *Password) value {
 
 // matching reads a text that pattern describes.
 func matching(p *string, pattern *regexp.Regexp, expects string) value {
-	return value{KindText, expects, func(s string) bool {
+	return value{kind: KindText, expects: expects, set: func(s string) bool {
 		*p = strings.TrimSpace(s)
 		return pattern.MatchString(*p)
 	}}
@@ -87,37 +113,37 @@ func choice[T ~string](p *T, words ...T) value {
 	for i, w := range words {
 		names[i] = string(w)
 	}
-	return value{KindText, "one of " + strings.Join(names, ", "), func(s string) bool {
+	return value{kind: KindText, expects: "one of " + strings.Join(names, ", "), set: func(s string) bool {
 		*p = T(strings.ToLower(strings.TrimSpace(s)))
 		return slices.Contains(words, *p)
-	}}
+	}, words: names}
 }
 
 // routerID reads an IPv4 address or "hash"; empty is neither.
 func routerID(p *string) value {
-	return value{KindText, "an IPv4 address other than 0.0.0.0, or hash", func(s string) bool {
+	return value{kind: KindText, expects: "an IPv4 address other than 0.0.0.0, or hash", set: func(s string) bool {
 		*p = strings.TrimSpace(s)
 		a, ok := parsed(netip.ParseAddr(*p))
 		return *p == "" || *p == "hash" || ok && a.Is4() && !a.IsUnspecified()
-	}}
+	}, words: []string{"hash"}}
 }
 
 func boolean(p *bool) value {
-	return value{KindBool, "true or false", func(s string) (ok bool) {
+	return value{kind: KindBool, expects: "true or false", set: func(s string) (ok bool) {
 		*p, ok = parsed(strconv.ParseBool(strings.TrimSpace(s)))
 		return ok
-	}}
+	}, words: []string{"true", "false"}}
 }
 
 func whole(p *int) value {
-	return value{KindInt, "a whole number, 0 or more", func(s string) (ok bool) {
+	return value{kind: KindInt, expects: "a whole number, 0 or more", set: func(s string) (ok bool) {
 		*p, ok = parsed(strconv.Atoi(strings.TrimSpace(s)))
 		return ok && *p >= 0
 	}}
 }
 
 func number(p *float32) value {
-	return value{KindNumber, "a number, 0 or more", func(s string) bool {
+	return value{kind: KindNumber, expects: "a number, 0 or more", set: func(s string) bool {
 		f, ok := parsed(strconv.ParseFloat(strings.TrimSpace(s), 32))
 		*p = float32(f)
 		return ok && f >= 0 // false for NaN, too
@@ -126,7 +152,7 @@ func number(p *float32) value {
 
 // pause reads a duration that may be 0.
 func pause(p *time.Duration) value {
-	return value{KindDuration, "a duration such as 50ms or 2s, 0 or more", func(s string) (ok bool) {
+	return value{kind: KindDuration, expects: "a duration such as 50ms or 2s, 0 or more", set: func(s string) (ok bool) {
 		*p, ok = parsed(time.ParseDuration(strings.TrimSpace(s)))
 		return ok && *p >= 0
 	}}
@@ -134,7 +160,7 @@ func pause(p *time.Duration) value {
 
 // restartWait reads a duration of whole seconds, as BIRD has it.
 func restartWait(p *time.Duration) value {
-	return value{KindDuration, "a duration of whole seconds such as 60s, 1h at most", func(s string) (ok bool) {
+	return value{kind: KindDuration, expects: "a duration of whole seconds such as 60s, 1h at most", set: func(s string) (ok bool) {
 		*p, ok = parsed(time.ParseDuration(strings.TrimSpace(s)))
 		return ok && *p >= 0 && *p <= time.Hour && *p%time.Second == 0
 	}}
@@ -144,25 +170,32 @@ func restartWait(p *time.Duration) value {
 // program.
 func pauseOrAuto(p *time.Duration) value {
 	v := pause(p)
-	return value{KindDuration, v.expects + ", or auto", func(s string) bool {
+	return value{kind: KindDuration, expects: v.expects + ", or auto", set: func(s string) bool {
 		if strings.TrimSpace(s) == "auto" {
 			*p = Auto
 			return true
 		}
 		return v.set(s)
-	}}
+	}, words: []string{"auto"}}
 }
 
 // limit reads a duration that may not be 0.
 func limit(p *time.Duration) value {
-	return value{KindDuration, "a duration such as 30s or 2m, more than 0", func(s string) (ok bool) {
+	return value{kind: KindDuration, expects: "a duration such as 30s or 2m, more than 0", set: func(s string) (ok bool) {
 		*p, ok = parsed(time.ParseDuration(strings.TrimSpace(s)))
 		return ok && *p > 0
 	}}
 }
 
+// paths reads a list of paths.
+func paths(p *[]string) value {
+	v := list(p)
+	v.paths = true
+	return v
+}
+
 func list(p *[]string) value {
-	return value{KindList, "a list, comma separated", func(s string) bool {
+	return value{kind: KindList, expects: "a list, comma separated", set: func(s string) bool {
 		*p = splitList(s)
 		return true
 	}}
@@ -170,7 +203,7 @@ func list(p *[]string) value {
 
 // readiness reads what counts; none is nothing.
 func readiness(p *[]Readiness) value {
-	return value{KindList, "recovery, sessions and routes, comma separated, or none", func(s string) bool {
+	return value{kind: KindList, expects: "recovery, sessions and routes, comma separated, or none", set: func(s string) bool {
 		*p = nil
 		for _, word := range splitList(strings.ToLower(s)) {
 			switch r := Readiness(word); r {
@@ -182,12 +215,12 @@ func readiness(p *[]Readiness) value {
 			}
 		}
 		return true
-	}}
+	}, words: []string{string(ReadyRecovery), string(ReadySessions), string(ReadyRoutes), "none"}}
 }
 
 // lines reads texts that may have commas in them: each stands on a line.
 func lines(p *[]string) value {
-	return value{KindLines, "commands, one on a line", func(s string) bool {
+	return value{kind: KindLines, expects: "commands, one on a line", set: func(s string) bool {
 		*p = nil
 		for item := range strings.Lines(s) {
 			if item = strings.TrimSpace(item); item != "" {
@@ -199,7 +232,7 @@ func lines(p *[]string) value {
 }
 
 func cidrs(p *[]netip.Prefix) value {
-	return value{KindList, "a list of CIDRs such as 10.96.0.0/12, comma separated", func(s string) bool {
+	return value{kind: KindList, expects: "a list of CIDRs such as 10.96.0.0/12, comma separated", set: func(s string) bool {
 		*p = nil
 		for _, item := range splitList(s) {
 			c, err := netip.ParsePrefix(item)
@@ -213,7 +246,7 @@ func cidrs(p *[]netip.Prefix) value {
 }
 
 func mode(p *fs.FileMode) value {
-	return value{KindMode, "permission bits in octal, such as 0640", func(s string) bool {
+	return value{kind: KindMode, expects: "permission bits in octal, such as 0640", set: func(s string) bool {
 		n, ok := parsed(strconv.ParseUint(strings.TrimPrefix(strings.TrimSpace(s), "0o"), 8, 32))
 		*p = fs.FileMode(n)
 		return ok && n <= 0o777
@@ -222,18 +255,18 @@ func mode(p *fs.FileMode) value {
 
 // logLevel notes in given that somebody gave one.
 func logLevel(p *slog.Level, given *bool) value {
-	return value{KindText, "one of debug, info, warn, error", func(s string) bool {
+	return value{kind: KindText, expects: "one of debug, info, warn, error", set: func(s string) bool {
 		level, ok := map[string]slog.Level{
 			"debug": slog.LevelDebug, "info": slog.LevelInfo,
 			"warn": slog.LevelWarn, "error": slog.LevelError,
 		}[strings.ToLower(strings.TrimSpace(s))]
 		*p, *given = level, true
 		return ok
-	}}
+	}, words: []string{"debug", "info", "warn", "error"}}
 }
 
 func userID(p *int) value {
-	return value{KindText, "a number, or the name of a user that this machine has", account(p, func(name string) (string, error) {
+	return value{kind: KindText, expects: "a number, or the name of a user that this machine has", set: account(p, func(name string) (string, error) {
 		u, err := user.Lookup(name)
 		if err != nil {
 			return "", err
@@ -243,7 +276,7 @@ func userID(p *int) value {
 }
 
 func groupID(p *int) value {
-	return value{KindText, "a number, or the name of a group that this machine has", account(p, func(name string) (string, error) {
+	return value{kind: KindText, expects: "a number, or the name of a group that this machine has", set: account(p, func(name string) (string, error) {
 		g, err := user.LookupGroup(name)
 		if err != nil {
 			return "", err

@@ -69,10 +69,17 @@ func (p *Page) Blank() {
 
 // Text writes a paragraph that begins after indent spaces, its further lines two
 // more.
-func (p *Page) Text(indent int, look Look, text string) {
-	for i, line := range wrapped(Line(text), p.room(indent), p.room(indent+2)) {
+func (p *Page) Text(indent int, look Look, text string) { p.lines(indent, 2, look, text) }
+
+// Prose writes a paragraph whose lines all begin at the edge.
+func (p *Page) Prose(text string) { p.lines(0, 0, Plain, text) }
+
+// lines writes a paragraph whose first line begins after indent spaces, the others
+// after more besides.
+func (p *Page) lines(indent, more int, look Look, text string) {
+	for i, line := range wrapped(Line(text), p.room(indent), p.room(indent+more)) {
 		if i == 1 {
-			indent += 2
+			indent += more
 		}
 		p.b.WriteString(strings.Repeat(" ", indent) + p.coloured(look, line) + "\n")
 	}

@@ -34,6 +34,11 @@ func TestPage(t *testing.T) {
 	if p.String() != want {
 		t.Errorf("%q", p.String())
 	}
+	p = &Page{Width: 10}
+	p.Prose("one two three four")
+	if want := "one two\nthree four\n"; p.String() != want {
+		t.Errorf("%q", p.String())
+	}
 	p = &Page{Colours: true}
 	p.Table(0, []Row{{{"up", Good}, {"x", Plain}}})
 	if want := "\x1b[32mup\x1b[0m  x\n"; p.String() != want {

@@ -1,0 +1,144 @@
+package guard
+
+import (
+	"cmp"
+	"errors"
+	"net/netip"
+	"strings"
+	"time"
+
+	"confd/backends"
+)
+
+// MemoryChange makes one Memory of another one. Nearly all of a Memory are sessions and
+// Nodes, which stay as they are where a cluster is large. It is written as JSON.
+type MemoryChange struct {
+	At        time.Time     `json:"at"`
+	Hash      string        `json:"hash"`
+	Outline   outlineChange `json:"outline"`
+	Past      []pastChange  `json:"past,omitempty"`
+	Seen      edits[Seen]   `json:"seen,omitzero"`
+	Announced Announcements `json:"announced,omitempty"`
+	Objects   objectsChange `json:"objects,omitzero"`
+}
+
+// outlineChange makes an Outline of another one.
+type outlineChange struct {
+	Lines     edits[Line]   `json:"lines,omitzero"`
+	Told      []Told        `json:"told,omitempty"`
+	Addresses [2]netip.Addr `json:"addresses"`
+	Reflector bool          `json:"reflector,omitempty"`
+}
+
+// pastChange is a Past whose Outline is made of that of what runs.
+type pastChange struct {
+	Outline  outlineChange `json:"outline"`
+	Until    time.Time     `json:"until"`
+	Pardoned []string      `json:"pardoned,omitempty"`
+}
+
+type objectsChange struct {
+	Nodes             edits[*backends.Node]             `json:"nodes,omitzero"`
+	BGPConfigurations edits[*backends.BGPConfiguration] `json:"bgp_configurations,omitzero"`
+	BGPPeers          edits[*backends.BGPPeer]          `json:"bgp_peers,omitzero"`
+	BGPFilters        edits[*backends.BGPFilter]        `json:"bgp_filters,omitzero"`
+	IPPools           edits[*backends.IPPool]           `json:"ip_pools,omitzero"`
+	BlockAffinities   edits[*backends.BlockAffinity]    `json:"block_affinities,omitzero"`
+	Secrets           edits[*backends.Secret]           `json:"secrets,omitzero"`
+}
+
+// Since is what makes m of another Memory of the same node.
+func (m *Memory) Since(base *Memory) MemoryChange {
+	c := MemoryChange{
+		At: m.At, Hash: m.Hash, Announced: m.Announced, Outline: m.Outline.since(base.Outline),
+		Seen: editsOf(base.Seen, m.Seen, compareSeen, sameSeen),
+		Objects: objectsChange{
+			Nodes:             resourceEdits(base.Objects.Nodes, m.Objects.Nodes),
+			BGPConfigurations: resourceEdits(base.Objects.BGPConfigurations, m.Objects.BGPConfigurations),
+			BGPPeers:          resourceEdits(base.Objects.BGPPeers, m.Objects.BGPPeers),
+			BGPFilters:        resourceEdits(base.Objects.BGPFilters, m.Objects.BGPFilters),
+			IPPools:           resourceEdits(base.Objects.IPPools, m.Objects.IPPools),
+			BlockAffinities:   resourceEdits(base.Objects.BlockAffinities, m.Objects.BlockAffinities),
+			Secrets:           resourceEdits(base.Objects.Secrets, m.Objects.Secrets),
+		},
+	}
+	for _, p := range m.History.Past {
+		c.Past = append(c.Past, pastChange{p.Outline.since(base.Outline), p.Until, p.Pardoned})
+	}
+	return c
+}
+
+// With is the Memory that a change makes of m. The error says that the change is not one
+// of m.
+func (m *Memory) With(c MemoryChange) (*Memory, error) {
+	if m.Outline == nil {
+		return nil, errors.New("there is nothing to change")
+	}
+	out := &Memory{Node: m.Node, At: c.At, Hash: c.Hash, Announced: c.Announced}
+	var err error
+	note := func(e error) { err = cmp.Or(err, e) }
+	outline := func(c outlineChange) *Outline {
+		o, e := c.of(m.Outline)
+		note(e)
+		return o
+	}
+	out.Outline = outline(c.Outline)
+	for _, p := range c.Past {
+		out.History.Past = append(out.History.Past, Past{Outline: outline(p.Outline), Until: p.Until, Pardoned: p.Pardoned})
+	}
+	var e error
+	out.Seen, e = c.Seen.of(m.Seen, compareSeen)
+	note(e)
+	was, is := &m.Objects, &out.Objects
+	note(takeEdits(&is.Nodes, was.Nodes, c.Objects.Nodes))
+	note(takeEdits(&is.BGPConfigurations, was.BGPConfigurations, c.Objects.BGPConfigurations))
+	note(takeEdits(&is.BGPPeers, was.BGPPeers, c.Objects.BGPPeers))
+	note(takeEdits(&is.BGPFilters, was.BGPFilters, c.Objects.BGPFilters))
+	note(takeEdits(&is.IPPools, was.IPPools, c.Objects.IPPools))
+	note(takeEdits(&is.BlockAffinities, was.BlockAffinities, c.Objects.BlockAffinities))
+	note(takeEdits(&is.Secrets, was.Secrets, c.Objects.Secrets))
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (o *Outline) since(base *Outline) outlineChange {
+	return outlineChange{editsOf(base.Lines, o.Lines, compareLines, func(a, b *Line) bool { return *a == *b }), o.Told, o.Addresses, o.Reflector}
+}
+
+func (c outlineChange) of(base *Outline) (*Outline, error) {
+	lines, err := c.Lines.of(base.Lines, compareLines)
+	return &Outline{Lines: lines, Told: c.Told, Addresses: c.Addresses, Reflector: c.Reflector}, err
+}
+
+// compareLines orders sessions as outlines have them.
+func compareLines(a, b *Line) int { return lineKey{b.Family, b.Name}.compare(a) }
+
+// compareSeen orders what was seen by set and name.
+func compareSeen(a, b *Seen) int {
+	return cmp.Or(strings.Compare(a.Set, b.Set), strings.Compare(a.Name, b.Name))
+}
+
+func sameSeen(a, b *Seen) bool {
+	return a.Established == b.Established && a.Last.Equal(b.Last) && a.Neighbor == b.Neighbor &&
+		(a.Counts == b.Counts || a.Counts != nil && b.Counts != nil && *a.Counts == *b.Counts)
+}
+
+// resourceEdits are the edits of resources, which never change: the same one is the same
+// pointer.
+func resourceEdits[R interface {
+	comparable
+	backends.Resource
+}](old, new []R) edits[R] {
+	return editsOf(old, new, compareResources[R], func(a, b *R) bool { return *a == *b })
+}
+
+func compareResources[R backends.Resource](a, b *R) int {
+	return (*a).ResourceKey().Compare((*b).ResourceKey())
+}
+
+func takeEdits[R backends.Resource](into *[]R, old []R, e edits[R]) (err error) {
+	*into, err = e.of(old, compareResources[R])
+	return err
+}

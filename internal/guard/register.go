@@ -1,0 +1,79 @@
+package guard
+
+import (
+	"slices"
+	"strings"
+)
+
+// register finds what was seen of a session.
+type register struct {
+	list []Seen // sorted by name, each once
+	last int    // where one was found last
+	none Seen
+}
+
+// registerOf is the register of what was seen. Of a session that was seen twice, as by
+// this program and the one before, what counts is that it is established; or else when
+// it was last.
+func registerOf(seen []Seen) *register {
+	byName := func(a, b Seen) int { return strings.Compare(a.Name, b.Name) }
+	if !slices.IsSortedFunc(seen, byName) {
+		seen = slices.SortedStableFunc(slices.Values(seen), byName)
+	}
+	list := make([]Seen, 0, len(seen))
+	for _, s := range seen {
+		switch end := len(list) - 1; {
+		case end < 0 || list[end].Name != s.Name:
+			list = append(list, s)
+		case !list[end].Established && !list[end].Last.After(s.Last):
+			list[end] = s
+		}
+	}
+	return &register{list: list}
+}
+
+// of is what was seen of a session; the zero value where nothing was. It is asked as a
+// book is.
+func (r *register) of(name string) *Seen {
+	if i := r.place(name); i != nowhere {
+		return &r.list[i]
+	}
+	return &r.none
+}
+
+func (r *register) place(name string) int {
+	for i := r.last; i < min(r.last+2, len(r.list)); i++ {
+		if r.list[i].Name == name {
+			r.last = i
+			return i
+		}
+	}
+	i, found := slices.BinarySearchFunc(r.list, name, func(s Seen, name string) int { return strings.Compare(s.Name, name) })
+	if !found {
+		return nowhere
+	}
+	r.last = i
+	return i
+}
+
+// without are the sessions that none of the books has of the model's, by name.
+func (r *register) without(books ...*book) []Seen {
+	has := make([]bool, len(r.list))
+	for k, b := range books {
+		if k > 0 && b == books[k-1] {
+			continue
+		}
+		for i := range b.lines {
+			if place := r.place(b.lines[i].Name); place != nowhere && b.lines[i].Kind != "" {
+				has[place] = true
+			}
+		}
+	}
+	var out []Seen
+	for i, s := range r.list {
+		if !has[i] {
+			out = append(out, s)
+		}
+	}
+	return out
+}
