@@ -54,7 +54,9 @@ func TestTheImagesSpeakBGPAsTheChartHasThem(t *testing.T) {
 
 func speaks(t *testing.T, n *nodes) {
 	one, two := n.start("n1"), n.start("n2")
-	established := func() bool { return one.birdc("show protocols", "Established") && two.birdc("show protocols", "Established") }
+	established := func() bool {
+		return one.birdc("show protocols", "Established") && two.birdc("show protocols", "Established")
+	}
 	testenv.Eventually(t, patience, "the session", established)
 	for _, p := range []*pod{one, two} {
 		testenv.Eventually(t, patience, "readiness on "+p.node, p.ready)

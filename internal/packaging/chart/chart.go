@@ -74,7 +74,7 @@ func versioned(text []byte, version, program string) ([]byte, error) {
 	for _, line := range [][2]string{{"version: 0.0.0", "version: " + version}, {"appVersion: latest", "appVersion: " + program}} {
 		before, after, found := bytes.Cut(text, []byte("\n"+line[0]+"\n"))
 		if !found {
-			return nil, fmt.Errorf("Chart.yaml has no line %q", line[0])
+			return nil, fmt.Errorf("no line %q in Chart.yaml", line[0])
 		}
 		text = bytes.Join([][]byte{before, []byte(line[1]), after}, []byte("\n"))
 	}

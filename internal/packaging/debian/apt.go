@@ -77,7 +77,7 @@ func (a *apt) run(cmd *exec.Cmd) error {
 // download is the file of a package.
 func (a *apt) download(ctx context.Context, p Package) ([]byte, error) {
 	if err := a.run(a.command(ctx, "apt-get", "download", "-qq", p.Name+"="+p.Version)); err != nil {
-		return nil, fmt.Errorf("Debian %s has no %s %s (%s) any more, or cannot be reached; packaging pins writes newer versions to pins.txt: %w", Suite, p.Name, p.Version, p.Architecture, err)
+		return nil, fmt.Errorf("package %s %s (%s) cannot be had from Debian %s; where that has a newer one, packaging pins writes it to pins.txt: %w", p.Name, p.Version, p.Architecture, Suite, err)
 	}
 	files, err := filepath.Glob(filepath.Join(a.dir, "files", p.Name+"_*.deb"))
 	if err != nil || len(files) != 1 {

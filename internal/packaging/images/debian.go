@@ -13,19 +13,23 @@ import (
 )
 
 // mergedFolders are those that Debian has below /usr, with links to them.
-var mergedFolders = []string{"bin", "lib", "lib64", "sbin"}
+func mergedFolders() []string { return []string{"bin", "lib", "lib64", "sbin"} }
 
 // unwanted are what packages bring along that a container has no use for: papers (but
 // for copyrights), translations, other character sets, services, and examples.
-var unwanted = []string{
-	"etc/apparmor.d/", "etc/bird/", "etc/default/", "etc/init.d/", "usr/share/doc-base/", "usr/share/info/", "usr/share/lintian/", "usr/share/locale/",
-	"usr/share/man/", "usr/share/bug/", "usr/lib/systemd/", "usr/share/initramfs-tools/", "usr/share/base-files/", "usr/share/common-licenses/", "var/", "etc/ld.so.conf.d/",
+func unwanted() []string {
+	return []string{
+		"etc/apparmor.d/", "etc/bird/", "etc/default/", "etc/init.d/", "usr/share/doc-base/", "usr/share/info/", "usr/share/lintian/", "usr/share/locale/",
+		"usr/share/man/", "usr/share/bug/", "usr/lib/systemd/", "usr/share/initramfs-tools/", "usr/share/base-files/", "usr/share/common-licenses/", "var/", "etc/ld.so.conf.d/",
+	}
 }
 
 // applets are the names of busybox that BIRD's images have: what the manifests and
 // run-bird call, and what one looks around with.
-var applets = []string{
-	"cat", "chmod", "chown", "cp", "env", "grep", "head", "hostname", "id", "ip", "kill", "ls", "mkdir", "mv", "nc", "netstat", "ping", "ps", "rm", "sh", "sleep", "stat", "tail", "test", "wget",
+func applets() []string {
+	return []string{
+		"cat", "chmod", "chown", "cp", "env", "grep", "head", "hostname", "id", "ip", "kill", "ls", "mkdir", "mv", "nc", "netstat", "ping", "ps", "rm", "sh", "sleep", "stat", "tail", "test", "wget",
+	}
 }
 
 // users and groups are those of BIRD's images. To run BIRD as bird is up to who runs
@@ -75,10 +79,10 @@ func (d distribution) bird(ctx context.Context) (files, error) {
 			return nil, err
 		}
 	}
-	for _, applet := range applets {
+	for _, applet := range applets() {
 		f.link("usr/bin/"+applet, "busybox")
 	}
-	for _, dir := range mergedFolders {
+	for _, dir := range mergedFolders() {
 		if _, there := f["usr/"+dir]; there {
 			f.link(dir, "usr/"+dir)
 		}
@@ -129,7 +133,7 @@ func wanted(pkg, name string) bool {
 	if slices.Contains(strings.Split(name, "/"), "gconv") {
 		return false
 	}
-	return !slices.ContainsFunc(unwanted, func(prefix string) bool { return strings.HasPrefix(name, prefix) })
+	return !slices.ContainsFunc(unwanted(), func(prefix string) bool { return strings.HasPrefix(name, prefix) })
 }
 
 // certificates are those of public authorities, in the file where Go and others look for

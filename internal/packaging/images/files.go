@@ -93,7 +93,7 @@ func (f files) layer(when time.Time) (v1.Layer, error) {
 // merged is where a path of a package is: since /bin, /lib and the like are links to
 // what is below /usr, nothing may be in their place.
 func merged(name string) string {
-	for _, dir := range mergedFolders {
+	for _, dir := range mergedFolders() {
 		if strings.HasPrefix(name, dir+"/") {
 			return "usr/" + name
 		}
