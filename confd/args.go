@@ -59,6 +59,9 @@ type program struct {
 // to stderr, and returns the exit code.
 func (p program) execute(ctx context.Context, args []string) int {
 	root := newRootCommand(p)
+	if len(args) > 0 && strings.HasPrefix(args[0], cobra.ShellCompRequestCmd) {
+		p.setCompletions(root)
+	}
 	root.SetArgs(watchTime(twoDashes(settings.Table(), args)))
 	root.SetOut(p.stdout)
 	root.SetErr(p.stderr)
@@ -102,7 +105,6 @@ func newRootCommand(p program) *cobra.Command {
 	addGroup(root, "More", p.exportCommand(), templatesCommand(), completionCommand(), p.versionCommand())
 	root.AddCommand(docsCommand(root), p.manCommand())
 	p.setHelp(root)
-	p.setCompletions(root)
 	root.CompletionOptions.DisableDefaultCmd = true
 	root.SilenceUsage, root.SilenceErrors = true, true
 	root.SetVersionTemplate("confd {{.Version}}\n")

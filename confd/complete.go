@@ -109,6 +109,8 @@ func settingSuggester(s settings.Setting) suggester {
 	switch {
 	case s.Name == "node" || s.Name == "k8s-node-ref":
 		return suggester{find: nodeNames, files: noFiles}
+	case s.Name == "context":
+		return suggester{find: contexts, files: noFiles}
 	case s.Kind() == settings.KindFolder:
 		return suggester{files: anyFolder}
 	case s.NamesPaths():
@@ -131,6 +133,22 @@ func oneOf(words ...string) func(completion) []suggestion {
 // state reads the cluster's state from where the flags of the command line say, in a
 // time that somebody waits for; nil: it cannot be read.
 func (c completion) state() (*backends.State, settings.Settings) {
+	s, err := settings.Load(c.flags(), c.program.around)
+	if err != nil {
+		return nil, s
+	}
+	s.AllNodes, s.Timing.SyncTimeout = true, completionTime
+	ctx, cancel := context.WithTimeout(c.cmd.Context(), completionTime)
+	defer cancel()
+	state, err := storedAlone(ctx, s, slog.New(slog.DiscardHandler))
+	if err != nil {
+		return nil, s
+	}
+	return state, s
+}
+
+// flags are the settings that the line gives.
+func (c completion) flags() settings.Layer {
 	flags := settings.Layer{}
 	c.cmd.Flags().VisitAll(func(f *pflag.Flag) {
 		if v, ok := f.Value.(flagText); ok {
@@ -145,16 +163,5 @@ func (c completion) state() (*backends.State, settings.Settings) {
 			flags[name] = given
 		}
 	}
-	s, err := settings.Load(flags, c.program.around)
-	if err != nil {
-		return nil, s
-	}
-	s.AllNodes, s.Timing.SyncTimeout = true, completionTime
-	ctx, cancel := context.WithTimeout(c.cmd.Context(), completionTime)
-	defer cancel()
-	state, err := storedAlone(ctx, s, slog.New(slog.DiscardHandler))
-	if err != nil {
-		return nil, s
-	}
-	return state, s
+	return flags
 }

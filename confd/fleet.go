@@ -84,7 +84,7 @@ func storedAlone(ctx context.Context, s settings.Settings, log *slog.Logger) (*b
 	o.Alone = true
 	state, err := inbox.Gather(ctx, sources, o, s.Timing.SyncTimeout)
 	if err != nil {
-		return nil, fmt.Errorf("reading which nodes there are: %w", err)
+		return nil, fmt.Errorf("reading which nodes there are: %w", withOrigin(s, err))
 	}
 	return state, nil
 }

@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"confd/backends"
+	"confd/backends/kubernetes"
 	"confd/internal/diff"
 	"confd/internal/doctor"
 	"confd/internal/explain"
@@ -306,8 +307,19 @@ func nodeFilters(c completion) []suggestion {
 	}
 	if key == "state" {
 		for _, s := range fleet.States() {
-			out = append(out, suggestion{word: key + "=" + string(s)})
+			out = append(out, suggestion{word: key + "=" + s})
 		}
 	}
 	return out
+}
+
+// contexts are those of the kubeconfig that would be used.
+func contexts(c completion) []suggestion {
+	flags := settings.Merged(c.flags(), settings.Layer{"datastore": {Text: string(settings.DatastoreKubernetes), From: "this command"}})
+	delete(flags, "data")
+	s, err := settings.Load(flags, c.program.around)
+	if err != nil || s.Kubernetes.Kubeconfig == "" {
+		return nil
+	}
+	return oneOf(kubernetes.Contexts(apiServer(s))...)(c)
 }

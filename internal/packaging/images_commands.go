@@ -8,6 +8,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"confd/internal/packaging/chart"
+	"confd/internal/packaging/contents"
 	"confd/internal/packaging/debian"
 	"confd/internal/packaging/images"
 	"confd/internal/packaging/programs"
@@ -27,8 +28,15 @@ func imagesCommand(s *settings) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			store := debian.Store{Dir: filepath.Join(tree.Dir, ".testenv", "debs")}
-			made, err := images.Build(c.Context(), tree, built, store)
+			papers, err := contents.Read(c.Context(), tree, built)
+			if err != nil {
+				return err
+			}
+			store, err := debian.UserStore()
+			if err != nil {
+				return err
+			}
+			made, err := images.Build(c.Context(), tree, built, papers, store)
 			if err != nil {
 				return err
 			}

@@ -130,7 +130,7 @@ func (c *Client) protocols(ctx context.Context, command string) (Reply, error) {
 // parseSessions reads the rows of BGP protocols, and their details. now is when
 // the reply came.
 func parseSessions(reply Reply, now time.Time) []SessionState {
-	var list []SessionState
+	list := make([]SessionState, 0, reply.rows())
 	var session *sessionParser // of the row that details belong to; nil: no BGP
 	finish := func() {
 		if session != nil {
@@ -148,6 +148,16 @@ func parseSessions(reply Reply, now time.Time) []SessionState {
 	}
 	finish()
 	return list
+}
+
+// rows is how many protocols a reply is about.
+func (r Reply) rows() (n int) {
+	for _, line := range r.Lines {
+		if line.Code == codeProtocol {
+			n++
+		}
+	}
+	return n
 }
 
 // sessionParser collects what BIRD says of a session.

@@ -53,6 +53,15 @@ func Pinned(architecture string) ([]Package, error) {
 // Store is a folder that packages are kept in, so that each is fetched once.
 type Store struct{ Dir string }
 
+// UserStore is a store in the folder that the user's caches are in.
+func UserStore() (Store, error) {
+	dir, err := os.UserCacheDir()
+	if err != nil {
+		return Store{}, fmt.Errorf("a folder to keep Debian's packages in: %w", err)
+	}
+	return Store{filepath.Join(dir, "confd", "debs")}, nil
+}
+
 // path is where a package is kept: by its checksum, so that what is there is right or
 // is found not to be.
 func (s Store) path(p Package) string { return filepath.Join(s.Dir, p.SHA256+".deb") }

@@ -18,6 +18,7 @@ import (
 	"github.com/google/go-containerregistry/pkg/v1/tarball"
 	"github.com/google/go-containerregistry/pkg/v1/types"
 
+	"confd/internal/packaging/contents"
 	"confd/internal/packaging/debian"
 	"confd/internal/packaging/programs"
 	"confd/internal/packaging/source"
@@ -34,13 +35,13 @@ type Image struct {
 
 // Build makes all images of the programs, which were built from the tree. Debian's
 // packages are kept in the store.
-func Build(ctx context.Context, tree source.Tree, built []programs.Program, store debian.Store) ([]Image, error) {
+func Build(ctx context.Context, tree source.Tree, built []programs.Program, papers contents.Papers, store debian.Store) ([]Image, error) {
 	images := make([]Image, 0, len(recipes()))
 	for _, r := range recipes() {
 		images = append(images, Image{Name: r.name, Version: tree.Version})
 	}
 	for _, program := range built {
-		k, err := newKitchen(ctx, tree, program, store)
+		k, err := newKitchen(ctx, tree, program, papers, store)
 		if err != nil {
 			return nil, fmt.Errorf("images for %s: %w", program.Architecture, err)
 		}
@@ -57,28 +58,21 @@ func Build(ctx context.Context, tree source.Tree, built []programs.Program, stor
 	return images, nil
 }
 
-func newKitchen(ctx context.Context, tree source.Tree, program programs.Program, store debian.Store) (kitchen, error) {
+func newKitchen(ctx context.Context, tree source.Tree, program programs.Program, papers contents.Papers, store debian.Store) (kitchen, error) {
 	content, err := os.ReadFile(program.Path)
 	if err != nil {
 		return kitchen{}, fmt.Errorf("the program: %w", err)
 	}
-	papers, err := papers(tree)
-	if err != nil {
-		return kitchen{}, err
-	}
 	packages, err := newDistribution(ctx, store, program.Architecture)
-	return kitchen{tree: tree, debian: packages, program: content, papers: papers}, err
+	return kitchen{tree: tree, debian: packages, program: content, papers: rights(papers)}, err
 }
 
-// papers are the licence of confd.
-func papers(tree source.Tree) (files, error) {
-	licence, err := os.ReadFile(filepath.Join(tree.Dir, "LICENSE"))
-	if err != nil {
-		return nil, fmt.Errorf("the licence: %w", err)
-	}
+// rights are the licences of confd and of all that is in it.
+func rights(papers contents.Papers) files {
 	f := files{}
-	f.add("usr/share/doc/confd/LICENSE", 0o644, licence)
-	return f, nil
+	f.add("usr/share/doc/confd/LICENSE", 0o644, papers.Licence)
+	f.add("usr/share/doc/confd/NOTICES", 0o644, papers.Notices)
+	return f
 }
 
 // cook is the image of an architecture, and its labels.

@@ -28,6 +28,7 @@ import (
 	"github.com/google/go-containerregistry/pkg/v1/tarball"
 	"github.com/google/go-containerregistry/pkg/v1/validate"
 
+	"confd/internal/packaging/contents"
 	"confd/internal/packaging/debian"
 	"confd/internal/packaging/programs"
 	"confd/internal/packaging/source"
@@ -55,7 +56,11 @@ func built(t *testing.T) []Image {
 		}
 		fake = append(fake, p)
 	}
-	images, err := Build(context.Background(), tree, fake, debian.Store{Dir: filepath.Join(tree.Dir, ".testenv", "debs")})
+	store, err := debian.UserStore()
+	if err != nil {
+		t.Fatal(err)
+	}
+	images, err := Build(context.Background(), tree, fake, contents.Papers{Licence: []byte("its own"), Notices: []byte("of its parts")}, store)
 	if err != nil {
 		t.Fatal(err)
 	}
