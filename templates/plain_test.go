@@ -1,7 +1,6 @@
 package templates
 
 import (
-	"fmt"
 	"net/netip"
 	"os"
 	"strings"
@@ -85,7 +84,7 @@ func TestPlainOrNot(t *testing.T) {
 		}
 	}
 	full := &limitedBuffer{max: 3}
-	full.writeText(fmt.Sprint("four"))
+	full.writeText("four")
 	if !full.full || full.buf.Len() > 0 {
 		t.Error("more is written than may be")
 	}
