@@ -50,7 +50,7 @@ demo-recording: deps build ## Run the demo and write docs/demo.txt and docs/demo
 
 .PHONY: test
 # Most tests wait for BIRD's timers, so more run at once than there are cores.
-test: deps birds routers kube-apiserver ## Run all tests, against real servers
+test: deps shells birds routers kube-apiserver ## Run all tests, against real servers
 	go test -parallel 4 -timeout 20m ./...
 	@if command -v gcc >/dev/null; then echo 'once more, with the race detector'; \
 		CGO_ENABLED=1 go test -race -short -timeout 20m ./backends/... ./reload/... ./internal/... ./confd/...; \
@@ -135,6 +135,10 @@ check-generate: build ## Fail where docs/reference.md, docs/input.md or docs/doc
 deps: ## Install the programs that demo, tests and benchmark run: BIRD 2, etcd, iproute2 (Debian, as root)
 	@internal/testenv/deps.sh
 
+.PHONY: shells
+shells: ## Install the shells that completions are tested in: bash with its completions, zsh, fish (Debian, as root)
+	@internal/testenv/deps.sh /usr/share/bash-completion/bash_completion:bash-completion zsh:zsh fish:fish
+
 .PHONY: birds
 birds: ## Fetch BIRD 1.6, 2.0, 2.17 and 3.1 for the tests into .testenv, without installing them
 	@internal/testenv/birds.sh $(TESTENV)/bird
@@ -165,6 +169,22 @@ $(TESTENV)/bin/etcd:
 .PHONY: programs
 programs: ## Build what is released for amd64 and arm64, into dist/programs (VERSION=v1.2.3: as that version)
 	go -C internal/packaging run . programs --out $(CURDIR)/dist/programs $(if $(VERSION),--version $(VERSION))
+
+.PHONY: packages
+packages: ## Make deb and rpm for amd64 and arm64, into dist/packages (no root, no Docker)
+	go -C internal/packaging run . packages --out $(CURDIR)/dist $(if $(VERSION),--version $(VERSION))
+
+.PHONY: release
+release: ## Make all that is released of the commit, twice, and compare; into dist/VERSION (VERSION=v1.2.3: as that version)
+	go -C internal/packaging run . release --out $(CURDIR)/dist $(if $(VERSION),--version $(VERSION))
+
+.PHONY: package-tools
+package-tools:
+	@internal/testenv/debianroot.sh $(TESTENV)/debian
+
+.PHONY: test-packages
+test-packages: package-tools ## Install, upgrade and remove packages on Debians with systemd and BIRD (as root on Debian, some minutes)
+	go -C internal/packaging test -timeout 20m ./...
 
 # Both are in use.
 HELM3_VERSION := v3.22.0

@@ -23,6 +23,9 @@ type Changes struct {
 	// Reimporting are those of Refiltered that may take other routes; not known
 	// where only texts tell.
 	Reimporting []string
+	// Reasked are those of Refiltered whose import filter is another: BIRD asks the
+	// neighbor to send its routes again.
+	Reasked []string
 	// Families has what differs besides the sessions; IPv4 first.
 	Families [2]FamilyChanges
 	// Settings names what else differs, in words and sorted.
@@ -60,6 +63,24 @@ func Compare(old, new *Config, bird int) Changes {
 	}
 	c.Settings = comparedSettings(old, new)
 	return c
+}
+
+// WithoutRefresh has sessions restart that would be asked for their routes again, where
+// deaf says that the neighbor cannot send them: BIRD ends those sessions instead.
+func (c *Changes) WithoutRefresh(deaf func(session string) bool) {
+	restarts := map[string]bool{}
+	for _, name := range c.Reasked {
+		restarts[name] = deaf(name)
+	}
+	gone := func(name string) bool { return restarts[name] }
+	for _, name := range c.Refiltered {
+		if gone(name) {
+			c.Restarted = append(c.Restarted, name)
+		}
+	}
+	for _, list := range []*[]string{&c.Refiltered, &c.Reimporting, &c.Reasked} {
+		*list = slices.DeleteFunc(slices.Clone(*list), gone)
+	}
 }
 
 // Empty says whether BIRD does the same as before.
@@ -115,6 +136,10 @@ func (x comparison) sessions(c *Changes) {
 				c.Refiltered = append(c.Refiltered, new[0].Name)
 				if takesOthers(&old[0], &new[0], x.rules) {
 					c.Reimporting = append(c.Reimporting, new[0].Name)
+				}
+				// What all import filters share depends on the priority alone.
+				if x.old.NormalPriority != x.new.NormalPriority || takesOthers(&old[0], &new[0], x.rules) {
+					c.Reasked = append(c.Reasked, new[0].Name)
 				}
 			}
 			old, new = old[1:], new[1:]

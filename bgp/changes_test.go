@@ -2,6 +2,7 @@ package bgp
 
 import (
 	"net/netip"
+	"slices"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -104,6 +105,45 @@ func TestChangesOfOneThing(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+// A neighbor is asked for its routes again where they are taken otherwise, and loses its
+// session where it cannot send them.
+func TestReasked(t *testing.T) {
+	for name, test := range map[string]struct {
+		change func(*Config)
+		want   []string
+	}{
+		"fewer filters":   {func(c *Config) { c.IPv4.Sessions[1].Import = nil }, []string{"Node_10_0_0_3"}},
+		"import rules":    {func(c *Config) { c.Filters[0].ImportV4[0].Accept = false }, []string{"Node_10_0_0_3"}},
+		"fewer exports":   {func(c *Config) { c.IPv4.Sessions[1].Export = nil }, nil},
+		"priority":        {func(c *Config) { c.IPv4.NormalPriority++ }, []string{"Mesh_10_0_0_2", "Node_10_0_0_3"}},
+		"pool":            {func(c *Config) { c.IPv4.Export.Pools = nil }, nil},
+		"another AS, too": {func(c *Config) { c.IPv4.Sessions[1].Import, c.IPv4.Sessions[1].AS = nil, 1 }, nil},
+	} {
+		new := changesConfig()
+		test.change(new)
+		got := Compare(changesConfig(), new, 2)
+		if !slices.Equal(got.Reasked, test.want) {
+			t.Errorf("%s: %q, want %q", name, got.Reasked, test.want)
+		}
+		other := Compare(changesConfig(), new, 2)
+		other.WithoutRefresh(func(session string) bool { return session == "Node_10_0_0_3" })
+		if !slices.Contains(test.want, "Node_10_0_0_3") {
+			if diff := cmp.Diff(got, other, compareAddresses()); diff != "" {
+				t.Errorf("%s: %s", name, diff)
+			}
+			continue
+		}
+		for _, list := range [][]string{other.Refiltered, other.Reasked, other.Reimporting} {
+			if slices.Contains(list, "Node_10_0_0_3") {
+				t.Errorf("%s: %+v", name, other)
+			}
+		}
+		if !slices.Equal(other.Restarted, []string{"Node_10_0_0_3"}) || len(got.Refiltered) != len(other.Refiltered)+1 {
+			t.Errorf("%s: %+v, before %+v", name, other, got)
+		}
 	}
 }
 

@@ -108,6 +108,8 @@ type computer struct {
 	same   *sessionsMemory
 	// asked is what has come of working them out.
 	asked sessionsMemory
+	// services is what is remembered of the Services.
+	services *serviceMemory
 	// lost are the sessions whose neighbor and port were taken.
 	lost []lostSession
 	// underscores makes an address part of a session's name.
@@ -139,6 +141,7 @@ func newComputer(c *Cluster, o Options, me *backends.Node) *computer {
 		standIns: map[string]*backends.BGPFilter{},
 		unread:   unreadOf(c.state),
 		reported: map[Problem]bool{},
+		services: &serviceMemory{},
 
 		underscores: strings.NewReplacer(".", "_", ":", "_"),
 	}

@@ -21,6 +21,7 @@ type Memory struct {
 	cluster   *Cluster
 	sessions  sessionsMemory
 	mesh      meshMemory
+	services  serviceMemory
 	selectors map[string]*selector.Selector // by their texts
 }
 
@@ -31,15 +32,15 @@ func (m *Memory) Compute(s *backends.State, o Options) (*Config, error) {
 		*m = Memory{}
 		return nil, unknownNode(s, o.Node)
 	}
-	if m.state != nil && reflect.DeepEqual(m.options, o) && !m.concerns(s, me) {
-		follow(m.state.Nodes, s.Nodes)
-		follow(m.state.BGPPeers, s.BGPPeers)
-		follow(m.state.BlockAffinities, s.BlockAffinities)
-		follow(m.state.EndpointSlices, s.EndpointSlices)
+	services := m.state != nil && m.services.follow(m.state, s)
+	if m.state != nil && reflect.DeepEqual(m.options, o) && !services && !m.concerns(s, me) {
+		follow(m.state.Nodes, s.Nodes, ignore)
+		follow(m.state.BGPPeers, s.BGPPeers, ignore)
+		follow(m.state.BlockAffinities, s.BlockAffinities, ignore)
 		return m.last, nil
 	}
 	c := newComputer(m.clusterOf(s), o, me)
-	c.before = m.mesh
+	c.before, c.services = m.mesh, &m.services
 	if m.sameSessions(s, o) {
 		c.same = &m.sessions
 	}
@@ -52,7 +53,10 @@ func (m *Memory) Compute(s *backends.State, o Options) (*Config, error) {
 	if c.same == nil {
 		mesh = c.meshMemory()
 	}
-	*m = Memory{options: o, state: s.Clone(), last: cfg, cluster: c.Cluster, sessions: c.asked, mesh: mesh, selectors: map[string]*selector.Selector{}}
+	*m = Memory{
+		options: o, state: s.Clone(), last: cfg, cluster: c.Cluster,
+		sessions: c.asked, mesh: mesh, services: m.services, selectors: map[string]*selector.Selector{},
+	}
 	for text, selected := range c.selected {
 		m.selectors[text] = selected.selector
 	}
@@ -82,28 +86,43 @@ func SameList(a, b []Session) bool {
 	return len(a) == len(b) && (len(a) == 0 || &a[0] == &b[0])
 }
 
-// follow makes old the same as new.
-func follow[K, R comparable](old, new map[K]R) {
+// follow makes old the same as new, and tells of each difference; nil is where there is
+// no such resource.
+func follow[K comparable, R any](old, new map[K]*R, differs func(was, is *R)) {
+	gone := len(old)
 	for k, is := range new {
-		if old[k] != is {
+		was, had := old[k]
+		if had {
+			gone--
+		}
+		if was != is {
+			differs(was, is)
 			old[k] = is
 		}
 	}
-	if len(old) != len(new) {
-		maps.DeleteFunc(old, func(k K, _ R) bool { _, still := new[k]; return !still })
+	if gone == 0 {
+		return
+	}
+	for k, was := range old {
+		if _, still := new[k]; !still {
+			differs(was, nil)
+			delete(old, k)
+		}
 	}
 }
+
+func ignore[R any](_, _ *R) {}
 
 // mostLooks is how often selectors are tried on changed nodes before it is cheaper to
 // compute everything.
 const mostLooks = 20_000
 
-// concerns says whether what is different in s may make another configuration for
-// the node me. It may err to yes.
+// concerns says whether what is different in s, but for Services and their endpoints,
+// may make another configuration for the node me. It may err to yes.
 func (m *Memory) concerns(s *backends.State, me *backends.Node) bool {
 	was := m.state
 	if !same(was.BGPConfigurations, s.BGPConfigurations) || !same(was.BGPFilters, s.BGPFilters) || !same(was.IPPools, s.IPPools) ||
-		!same(was.FelixConfigurations, s.FelixConfigurations) || !same(was.Services, s.Services) || !same(was.Secrets, s.Secrets) ||
+		!same(was.FelixConfigurations, s.FelixConfigurations) || !same(was.Secrets, s.Secrets) ||
 		!same(was.EndpointStatuses, s.EndpointStatuses) || !reflect.DeepEqual(was.Invalid, s.Invalid) ||
 		!maps.Equal(was.Stale, s.Stale) || !reflect.DeepEqual(was.Warnings, s.Warnings) {
 		return true
@@ -116,8 +135,6 @@ func (m *Memory) concerns(s *backends.State, me *backends.Node) bool {
 		return m.peerConcerns(old, me) || m.peerConcerns(new, me)
 	}) || differs(was.BlockAffinities, s.BlockAffinities, func(old, new *backends.BlockAffinity) bool {
 		return old != nil && old.Node == me.Name || new != nil && new.Node == me.Name
-	}) || differs(was.EndpointSlices, s.EndpointSlices, func(old, new *backends.EndpointSlice) bool {
-		return old == nil || new == nil || partOf(old, m.options) != partOf(new, m.options)
 	}) || differs(was.Nodes, s.Nodes, func(old, new *backends.Node) bool {
 		looks -= 2 * len(s.BGPPeers)
 		return looks < 0 || old == nil || new == nil || !reflect.DeepEqual(asNeighbor(old), asNeighbor(new)) || m.chosenOtherwise(old, new, s.BGPPeers)
@@ -167,16 +184,6 @@ func (m *Memory) chooses(text string, n *backends.Node) bool {
 		m.selectors[text] = s
 	}
 	return s == nil || s.Matches(n.Labels)
-}
-
-// partOf is what an EndpointSlice adds to what is known of its Service's endpoints.
-func partOf(e *backends.EndpointSlice, o Options) sliceOf {
-	return sliceOf{e.Namespace, e.Service, e.IPv6, e.Ready, readyHere(e, o)}
-}
-
-type sliceOf struct {
-	namespace, service string
-	ipv6, ready, here  bool
 }
 
 // asNeighbor is a node without what other nodes' configurations do not depend on, but

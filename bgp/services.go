@@ -59,16 +59,16 @@ func (c *computer) serviceRoutes(ranges serviceRanges) []StaticRoute {
 		}
 	}
 	c.advertiseRanges(ranges, advertise)
-	endpoints := c.endpoints()
-	for _, key := range slices.SortedFunc(maps.Keys(c.state.Services), backends.Key.Compare) {
-		s := c.state.Services[key]
-		for _, text := range s.Ignored {
+	said := c.services.of(c.serviceRules(ranges), c.state)
+	for _, key := range slices.SortedFunc(maps.Keys(said), backends.Key.Compare) {
+		is := said[key]
+		for _, text := range is.ignored {
 			c.ignored(key, text)
 		}
-		if why := c.whyAdvertised(s, ranges, endpoints[key]); why != "" {
-			advertise(serviceAddresses(s, ranges), Reason{Object: key, Text: fmt.Sprintf("Service %s/%s: %s", s.Namespace, s.Name, why)})
-			c.outsideRanges(s, ranges.cluster)
+		for _, a := range is.outside {
+			c.problem(key, CodeServiceOutside, false, "its cluster IP %s is announced, though it lies in none of the ranges of serviceClusterIPs", a)
 		}
+		advertise(is.nets, Reason{Object: key, Text: fmt.Sprintf("Service %s/%s: %s", key.Namespace, key.Name, is.why)})
 	}
 	out := make([]StaticRoute, 0, len(routes))
 	for net, reason := range routes {
@@ -76,16 +76,6 @@ func (c *computer) serviceRoutes(ranges serviceRanges) []StaticRoute {
 	}
 	slices.SortFunc(out, func(a, b StaticRoute) int { return comparePrefixes(a.Net, b.Net) })
 	return out
-}
-
-// outsideRanges reports cluster IPs that are advertised, as Calico does, though no
-// range that is named holds them.
-func (c *computer) outsideRanges(s *backends.Service, ranges []netip.Prefix) {
-	for _, a := range s.ClusterIPs {
-		if len(ranges) > 0 && !lyingIn(ranges)(a) {
-			c.problem(s.ResourceKey(), CodeServiceOutside, false, "its cluster IP %s is announced, though it lies in none of the ranges of serviceClusterIPs", a)
-		}
-	}
 }
 
 func (c *computer) advertiseRanges(r serviceRanges, advertise func([]netip.Prefix, Reason)) {
@@ -103,33 +93,52 @@ func (c *computer) advertiseRanges(r serviceRanges, advertise func([]netip.Prefi
 	}
 }
 
+// serviceRules are what decides, besides a Service and its endpoints, what a node
+// advertises of it.
+type serviceRules struct {
+	ranges serviceRanges
+	// single says that single addresses are advertised of the ranges of load
+	// balancers, instead of the ranges.
+	single bool
+	node   string // in EndpointSlices
+}
+
+func (c *computer) serviceRules(ranges serviceRanges) serviceRules {
+	return serviceRules{ranges, c.defaults.NoLoadBalancerAggregation, cmp.Or(c.options.K8sNode, c.options.Node)}
+}
+
 // serviceEndpoints is where a Service has ready endpoints of its families, and
 // whether it has an EndpointSlice at all.
 type serviceEndpoints struct{ anywhere, here, slices bool }
 
-// endpoints gathers the EndpointSlices of each Service.
-func (c *computer) endpoints() map[backends.Key]serviceEndpoints {
-	out := map[backends.Key]serviceEndpoints{}
-	for _, e := range c.state.EndpointSlices {
-		key := backends.Key{Kind: backends.KindService, Namespace: e.Namespace, Name: e.Service}
-		s, ok := c.state.Services[key]
-		if !ok {
-			continue
-		}
-		all, one := out[key], c.endpointsOf(s, e)
-		out[key] = serviceEndpoints{all.anywhere || one.anywhere, all.here || one.here, true}
+// announcement is what a node says of a Service.
+type announcement struct {
+	nets    []netip.Prefix
+	why     string       // they are announced; empty: none are
+	outside []netip.Addr // cluster IPs that are announced, as Calico does, though no range that is named holds them
+	ignored []string
+}
+
+// announce is what is said of a Service.
+func (r serviceRules) announce(s *backends.Service, e serviceEndpoints) announcement {
+	a := announcement{why: r.whyAdvertised(s, e), ignored: s.Ignored}
+	if a.why == "" {
+		return a
 	}
-	return out
+	a.nets = serviceAddresses(s, r.ranges)
+	for _, ip := range s.ClusterIPs {
+		if len(r.ranges.cluster) > 0 && !lyingIn(r.ranges.cluster)(ip) {
+			a.outside = append(a.outside, ip)
+		}
+	}
+	return a
 }
 
-// readyHere says whether e has a ready endpoint on this node.
-func readyHere(e *backends.EndpointSlice, o Options) bool {
-	return slices.Contains(e.Nodes, cmp.Or(o.K8sNode, o.Node))
-}
+func (a announcement) isNothing() bool { return a.why == "" && len(a.ignored) == 0 }
 
-// whyAdvertised says why this node advertises a Service's single addresses;
-// empty: it does not.
-func (c *computer) whyAdvertised(s *backends.Service, r serviceRanges, e serviceEndpoints) string {
+// whyAdvertised says why a node advertises a Service's single addresses; empty: it
+// does not.
+func (r serviceRules) whyAdvertised(s *backends.Service, e serviceEndpoints) string {
 	advertisable := s.Type == "ClusterIP" || s.Type == "NodePort" || s.Type == "LoadBalancer"
 	switch {
 	case !advertisable || len(s.ClusterIPs) == 0 || !e.slices:
@@ -138,9 +147,9 @@ func (c *computer) whyAdvertised(s *backends.Service, r serviceRanges, e service
 		return "externalTrafficPolicy Local, with a ready endpoint on this node"
 	case s.Local:
 		return ""
-	case slices.ContainsFunc(s.LoadBalancerIPs, namedSingly(r.loadBalancer)), slices.ContainsFunc(s.ExternalIPs, namedSingly(r.external)):
+	case slices.ContainsFunc(s.LoadBalancerIPs, namedSingly(r.ranges.loadBalancer)), slices.ContainsFunc(s.ExternalIPs, namedSingly(r.ranges.external)):
 		return "the configuration names one of its addresses by itself"
-	case c.defaults.NoLoadBalancerAggregation && e.anywhere:
+	case r.single && e.anywhere:
 		return "serviceLoadBalancerAggregation is Disabled, and it has ready endpoints"
 	}
 	return ""
@@ -163,8 +172,8 @@ func (c *Cluster) LocalServices(o Options) map[string][]netip.Prefix {
 			if n := c.state.Nodes[name]; n == nil || n.Labels[ExcludeLabel] == "true" {
 				continue
 			}
-			here := &computer{Cluster: c, options: o.For(name)}
-			if ends := here.endpointsOf(s, e); ends.here && here.whyAdvertised(s, ranges, ends) != "" {
+			rules := (&computer{Cluster: c, options: o.For(name)}).serviceRules(ranges)
+			if ends := tallyOf(e, rules.node).endpointsOf(s); ends.here && rules.whyAdvertised(s, ends) != "" {
 				out[name] = append(out[name], serviceAddresses(s, ranges)...)
 			}
 		}
@@ -173,14 +182,6 @@ func (c *Cluster) LocalServices(o Options) map[string][]netip.Prefix {
 		out[name] = sortedPrefixes(nets)
 	}
 	return out
-}
-
-// endpointsOf is what one EndpointSlice says of its Service.
-func (c *computer) endpointsOf(s *backends.Service, e *backends.EndpointSlice) serviceEndpoints {
-	if e.IPv6 && !s.IPv6 || !e.IPv6 && !s.IPv4 {
-		return serviceEndpoints{slices: true}
-	}
-	return serviceEndpoints{anywhere: e.Ready, here: readyHere(e, c.options), slices: true}
 }
 
 func namedSingly(ranges []netip.Prefix) func(netip.Addr) bool {

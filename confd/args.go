@@ -59,6 +59,9 @@ type program struct {
 // to stderr, and returns the exit code.
 func (p program) execute(ctx context.Context, args []string) int {
 	root := newRootCommand(p)
+	if len(args) > 0 && strings.HasPrefix(args[0], cobra.ShellCompRequestCmd) {
+		p.setCompletions(root)
+	}
 	root.SetArgs(watchTime(twoDashes(settings.Table(), args)))
 	root.SetOut(p.stdout)
 	root.SetErr(p.stderr)

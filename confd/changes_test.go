@@ -405,6 +405,9 @@ func compareWithText(t *testing.T, title string, model, text bgp.Changes) {
 	if !slices.Equal(kernels, textKernels) {
 		t.Errorf("%s: kernel policy: model says %v, text %v", title, kernels, textKernels)
 	}
+	if a, b := slices.Sorted(slices.Values(model.Reasked)), slices.Sorted(slices.Values(text.Reasked)); !slices.Equal(a, b) {
+		t.Errorf("%s: neighbors asked for their routes again: model says %v, text %v", title, a, b)
+	}
 	for i, list := range model.Sessions() {
 		a, b := slices.Sorted(slices.Values(list.Names)), slices.Sorted(slices.Values(text.Sessions()[i].Names))
 		if !slices.Equal(a, b) {

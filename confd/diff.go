@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"path/filepath"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -12,6 +13,7 @@ import (
 	"confd/internal/diff"
 	"confd/internal/settings"
 	"confd/internal/terminal"
+	"confd/reload/control"
 )
 
 // The forms of what confd diff prints.
@@ -91,6 +93,22 @@ func diffSettings(flags settings.Layer, around settings.Surroundings, o diffOpti
 	return settings.Load(flags, around)
 }
 
+// sessionsAt are those of the BIRDs at control sockets that answer soon.
+func sessionsAt(ctx context.Context, sockets []string) []control.SessionState {
+	const limit = 5 * time.Second
+	ctx, cancel := context.WithTimeout(ctx, limit)
+	defer cancel()
+	var list []control.SessionState
+	for _, socket := range sockets {
+		if c, err := control.Dial(ctx, socket); err == nil {
+			sessions, _ := c.Sessions(ctx) // none where BIRD does not say
+			list = append(list, sessions...)
+			c.Close()
+		}
+	}
+	return list
+}
+
 // runDiff compares, and prints what has come of it.
 func (p program) runDiff(ctx context.Context, s settings.Settings, o diffOptions) error {
 	log := newLogger(s.Log)
@@ -105,6 +123,7 @@ func (p program) runDiff(ctx context.Context, s settings.Settings, o diffOptions
 	differ := diff.Differ{
 		Planner: n.Planner, Birds: d, Statuses: filepath.Join(s.BGP.EndpointStatusPrefix, "endpoint-status"),
 		Live: liveState(s, log), Log: log,
+		Sessions: func(ctx context.Context) []control.SessionState { return sessionsAt(ctx, d.Sockets()) },
 	}
 	report, err := differ.Compare(ctx, o.Options)
 	if err != nil {

@@ -75,8 +75,7 @@ func (f *fleetFlags) ask(ctx context.Context, s settings.Settings, targets []fle
 
 // storedAlone reads the state without Services and Secrets: whoever asks how the nodes
 // are may not be allowed to read those.
-func storedAlone(ctx context.Context, s settings.Settings) (*backends.State, error) {
-	log := newLogger(s.Log)
+func storedAlone(ctx context.Context, s settings.Settings, log *slog.Logger) (*backends.State, error) {
 	sources, err := newStores(s, log)
 	if err != nil {
 		return nil, settings.Error{Err: err}
@@ -85,7 +84,7 @@ func storedAlone(ctx context.Context, s settings.Settings) (*backends.State, err
 	o.Alone = true
 	state, err := inbox.Gather(ctx, sources, o, s.Timing.SyncTimeout)
 	if err != nil {
-		return nil, fmt.Errorf("reading which nodes there are: %w", err)
+		return nil, fmt.Errorf("reading which nodes there are: %w", withOrigin(s, err))
 	}
 	return state, nil
 }
@@ -136,7 +135,7 @@ func (p program) showFleet(ctx context.Context, flags settings.Layer, f *statusF
 	if err != nil {
 		return err
 	}
-	state, err := storedAlone(ctx, s)
+	state, err := storedAlone(ctx, s, newLogger(s.Log))
 	if err != nil {
 		return err
 	}

@@ -62,6 +62,9 @@ func runLogged(ctx context.Context, s settings.Settings, log *slog.Logger, level
 // could not be read, fingerprint what they were.
 func runAgent(ctx context.Context, n *node, broken error, fingerprint string, level *slog.LevelVar) error {
 	s := n.settings
+	if s.Kubernetes.FromHome {
+		return settings.Error{Err: fmt.Errorf("no API server: this is no pod, and %s is of a person, who may log in elsewhere at any time: name a kubeconfig with --kubeconfig (KUBECONFIG)", s.Kubernetes.Kubeconfig)}
+	}
 	sources, err := newSources(s, n.log)
 	if err != nil {
 		return err

@@ -82,7 +82,7 @@ func newKubernetes(s settings.Settings, calico share, log *slog.Logger) (*kubern
 func apiServer(s settings.Settings) kubernetes.Config {
 	k := s.Kubernetes
 	return kubernetes.Config{
-		Kubeconfig: k.Kubeconfig, APIEndpoint: k.APIEndpoint, KeyFile: k.KeyFile, CertFile: k.CertFile, CAFile: k.CAFile,
+		Kubeconfig: k.Kubeconfig, Context: k.Context, APIEndpoint: k.APIEndpoint, KeyFile: k.KeyFile, CertFile: k.CertFile, CAFile: k.CAFile,
 		QPS: k.QPS, Burst: k.Burst, APIGroup: k.APIGroup,
 	}
 }
@@ -132,7 +132,17 @@ func gather(ctx context.Context, s settings.Settings, o inbox.Options) (*backend
 			return nil, fmt.Errorf("--data: %w", err)
 		}
 	}
-	return inbox.Gather(ctx, sources, o, s.Timing.SyncTimeout)
+	state, err := inbox.Gather(ctx, sources, o, s.Timing.SyncTimeout)
+	return state, withOrigin(s, err)
+}
+
+// withOrigin says of an error which API server it is about: several files and contexts
+// may be meant.
+func withOrigin(s settings.Settings, err error) error {
+	if err == nil || s.Datastore != settings.DatastoreKubernetes {
+		return err
+	}
+	return fmt.Errorf("%w (the API server is %s)", err, apiServer(s).Origin())
 }
 
 // inboxOptions say what of the state decides on what else is needed.

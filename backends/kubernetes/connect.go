@@ -3,10 +3,13 @@ package kubernetes
 import (
 	"errors"
 	"fmt"
+	"maps"
 	"net"
 	"net/http"
 	"net/url"
 	"os"
+	"path/filepath"
+	"slices"
 	"time"
 
 	"k8s.io/client-go/rest"
@@ -87,12 +90,7 @@ func restConfig(cfg Config) (*rest.Config, error) {
 func findConfig(cfg Config) (*rest.Config, error) {
 	switch {
 	case cfg.Kubeconfig != "":
-		rc, err := clientcmd.NewNonInteractiveDeferredLoadingClientConfig(
-			&clientcmd.ClientConfigLoadingRules{ExplicitPath: cfg.Kubeconfig},
-			&clientcmd.ConfigOverrides{
-				ClusterInfo: clientcmdapi.Cluster{Server: cfg.APIEndpoint, CertificateAuthority: cfg.CAFile},
-				AuthInfo:    clientcmdapi.AuthInfo{ClientCertificate: cfg.CertFile, ClientKey: cfg.KeyFile},
-			}).ClientConfig()
+		rc, err := kubeconfig(cfg).ClientConfig()
 		if err != nil {
 			return nil, fmt.Errorf("KUBECONFIG: %w", err)
 		}
@@ -102,12 +100,53 @@ func findConfig(cfg Config) (*rest.Config, error) {
 	}
 	rc, err := rest.InClusterConfig()
 	if errors.Is(err, rest.ErrNotInCluster) {
-		return nil, errors.New("no API server: this is no pod; set KUBECONFIG or K8S_API_ENDPOINT")
+		return nil, errors.New("no API server: this is no pod, and there is no kubeconfig; set KUBECONFIG or K8S_API_ENDPOINT")
 	}
 	if err != nil {
 		return nil, fmt.Errorf("this pod's service account: %w", err)
 	}
 	return rc, nil
+}
+
+// kubeconfig is what the kubeconfig files say, where there are some.
+func kubeconfig(cfg Config) clientcmd.ClientConfig {
+	rules := &clientcmd.ClientConfigLoadingRules{ExplicitPath: cfg.Kubeconfig}
+	if list := filepath.SplitList(cfg.Kubeconfig); len(list) > 1 && !exists(cfg.Kubeconfig) {
+		rules = &clientcmd.ClientConfigLoadingRules{Precedence: list}
+	}
+	return clientcmd.NewNonInteractiveDeferredLoadingClientConfig(rules, &clientcmd.ConfigOverrides{
+		CurrentContext: cfg.Context,
+		ClusterInfo:    clientcmdapi.Cluster{Server: cfg.APIEndpoint, CertificateAuthority: cfg.CAFile},
+		AuthInfo:       clientcmdapi.AuthInfo{ClientCertificate: cfg.CertFile, ClientKey: cfg.KeyFile},
+	})
+}
+
+// Contexts are the names of the contexts that the kubeconfig files have, in order; none
+// where they cannot be read.
+func Contexts(cfg Config) []string {
+	raw, err := kubeconfig(cfg).RawConfig()
+	if err != nil {
+		return nil
+	}
+	return slices.Sorted(maps.Keys(raw.Contexts))
+}
+
+// Origin says, for people, which API server is meant: by which context of which file,
+// or by what else.
+func (cfg Config) Origin() string {
+	switch {
+	case cfg.Kubeconfig == "" && cfg.APIEndpoint != "":
+		return cfg.APIEndpoint
+	case cfg.Kubeconfig == "":
+		return "the one of this pod's cluster"
+	case cfg.APIEndpoint != "":
+		return fmt.Sprintf("%s, with the credentials of %s", cfg.APIEndpoint, cfg.Kubeconfig)
+	}
+	name := cfg.Context
+	if raw, err := kubeconfig(cfg).RawConfig(); err == nil && name == "" {
+		name = raw.CurrentContext
+	}
+	return fmt.Sprintf("that of context %q of %s", name, cfg.Kubeconfig)
 }
 
 // endpointConfig uses the pod's service account for what is not set.

@@ -31,13 +31,15 @@ const (
 
 // Config says which API server to read, as whom, and for which node.
 type Config struct {
-	// Kubeconfig is a kubeconfig file. APIEndpoint is the URL of the API server
-	// and, where Kubeconfig is set too, wins over the file's, as do the PEM
-	// files of the client certificate (both or none) and of who vouches for the
-	// server. Where neither is set, the program runs as a pod.
+	// Kubeconfig is a kubeconfig file, or several as kubectl has them in KUBECONFIG.
+	// Context is the context of it to use; empty: its current one. APIEndpoint is the
+	// URL of the API server and, where Kubeconfig is set too, wins over the file's, as
+	// do the PEM files of the client certificate (both or none) and of who vouches for
+	// the server. Where neither is set, the program runs as a pod.
 	//
 	// All files are read again when the server refuses the credentials.
 	Kubeconfig  string
+	Context     string
 	APIEndpoint string
 	KeyFile     string
 	CertFile    string

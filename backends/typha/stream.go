@@ -110,6 +110,9 @@ type bounded struct {
 
 var errTooLarge = errors.New("a message is larger than any that a cluster could need")
 
+// roomKept is the largest buffer that is kept for the next message.
+const roomKept = 64 << 10
+
 // begin says that a message begins, with the types that are defined before it.
 func (b *bounded) begin() { b.left = b.limits.bytes }
 
@@ -121,7 +124,9 @@ func (b *bounded) Read(p []byte) (int, error) {
 		}
 	}
 	n := copy(p, b.next)
-	b.next = b.next[n:]
+	if b.next = b.next[n:]; len(b.next) == 0 && cap(b.buf) > roomKept {
+		b.buf, b.next = nil, nil // a snapshot has megabytes, what follows it does not
+	}
 	return n, nil
 }
 

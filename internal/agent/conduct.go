@@ -131,8 +131,10 @@ func (c *conductor) surveyed(now time.Time, seen surveyed) {
 	cameUp := c.saw(now, seen)
 	c.after.seen(now, seen)
 	if c.rollout.Stage() != rollout.Surveying {
-		// With a session more, what is held may be harmless by now.
-		if cameUp && c.hold.State() == hold.Held && c.inbox.Complete() {
+		// With a session more, or where the machine has moved, what is held may be
+		// harmless by now.
+		moved := !slices.Equal(c.machine, c.local(seen))
+		if (cameUp || moved) && c.hold.State() == hold.Held && c.inbox.Complete() {
 			c.schedule.Soon(now)
 		}
 		return
@@ -146,6 +148,7 @@ func (c *conductor) surveyed(now time.Time, seen surveyed) {
 		return
 	}
 	q := c.question(now, candidate, seen)
+	c.machine = q.Local
 	v := guard.Judge(q)
 	c.memory.judged(candidate, v)
 	switch {

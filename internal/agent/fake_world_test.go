@@ -182,7 +182,11 @@ func (w *fakeWorld) Listen(context.Context, string, []string, map[string]netip.A
 	return Heard{}, nil
 }
 
-func (w *fakeWorld) Local() []netip.Addr { return w.addresses }
+func (w *fakeWorld) Local(context.Context, []string) ([]netip.Addr, bool) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.addresses, w.addresses != nil
+}
 
 func (w *fakeWorld) Lock(string) error { return w.locked }
 

@@ -51,6 +51,7 @@ type surveyed struct {
 	routes   []bgp.Route  // nil: not known, at least of one of the BIRDs
 	unknown  error        // why sessions are not known, or routes that were asked for
 	local    []netip.Addr // of this machine's interfaces; nil: not known
+	same     bool         // BIRD sees none but these
 }
 
 // saw notes what the BIRD of a set has said.
@@ -138,7 +139,12 @@ func (j jobs) survey(sets []reload.Set, whole bool) {
 		defer cancel()
 		var mu sync.Mutex
 		var wg sync.WaitGroup
-		out := surveyed{sessions: map[string][]guard.Seen{}, whole: whole, local: j.world.Local()}
+		out := surveyed{sessions: map[string][]guard.Seen{}, whole: whole}
+		var sockets []string
+		for _, s := range sets {
+			sockets = append(sockets, s.Daemon.Socket)
+		}
+		wg.Go(func() { out.local, out.same = j.world.Local(ctx, sockets) })
 		for _, s := range sets {
 			wg.Go(func() {
 				seen, routes, err := j.world.Survey(ctx, s.Daemon.Socket, whole)

@@ -27,6 +27,9 @@ type judge struct {
 	options  bgp.Options
 	sessions sightings
 	surveyAt time.Time // not before
+	// machine are the addresses of this machine that were judged by last; nil: they were
+	// not known.
+	machine []netip.Addr
 	// failed is what did not pass its trial; nil: nothing has failed.
 	failed *failed
 	// recovery is from that.
@@ -83,7 +86,7 @@ func (j *judge) mustSurvey(c *plan.Candidate) bool {
 func (j *judge) question(now time.Time, c *plan.Candidate, s surveyed) guard.Question {
 	q := guard.Question{
 		Options: j.options, Now: now, Salt: j.memory.salt, BIRD: j.birds.daemon.Version.Major, History: j.memory.history,
-		Seen: append(j.unseen(j.before()), j.sessions.all()...), Booted: j.known.Of("bird").BIRD.Rebooted(), Routes: s.routes, Local: j.local(s.local),
+		Seen: append(j.unseen(j.before()), j.sessions.all()...), Booted: j.known.Of("bird").BIRD.Rebooted(), Routes: s.routes, Local: j.local(s),
 		Doubt: j.inbox.Trust.Doubt(), Held: j.held(), Approved: approved(j.hold), Announced: j.memory.announced, Running: j.running(),
 	}
 	if c != nil {
@@ -112,16 +115,19 @@ func (j *judge) unseen(before []guard.Seen) []guard.Seen {
 	})
 }
 
-// local are the addresses of this machine's interfaces, where what runs shows that
-// they are those that BIRD sees, too: it has a session from one of them.
-func (j *judge) local(addresses []netip.Addr) []netip.Addr {
+// local are the addresses of this machine's interfaces, where they are those that BIRD
+// sees, too: it says so, or what runs shows it, as it has sessions from one of them.
+func (j *judge) local(s surveyed) []netip.Addr {
 	running := j.runs.Running().ConfigOrNil()
-	if running == nil {
+	switch {
+	case s.same:
+		return s.local
+	case running == nil:
 		return nil
 	}
 	for _, f := range running.Families() {
-		if f.Address.IsValid() && slices.Contains(addresses, f.Address) {
-			return addresses
+		if f.Address.IsValid() && slices.Contains(s.local, f.Address) {
+			return s.local
 		}
 	}
 	return nil

@@ -60,8 +60,10 @@ type World interface {
 	// Remove takes older routes of BIRD's out of the kernel that stand beside those that
 	// it wants now, to the nets of faults, where all is still so; and returns them.
 	Remove(ctx context.Context, q RoutesQuestion, faults []routes.Fault) ([]routes.Entry, error)
-	// Local are the addresses of this machine's interfaces; nil: not known.
-	Local() []netip.Addr
+	// Local are the addresses of this machine's interfaces, without those that mean
+	// something on one link only, sorted; nil: not known. same says that the BIRDs of
+	// control sockets see none but these.
+	Local(ctx context.Context, sockets []string) (addresses []netip.Addr, same bool)
 	// Remember writes down what a next program must know, in BIRD's folder.
 	Remember(folder string, k Knowledge) error
 	// Lock has BIRD's folder for this program alone, until it ends.

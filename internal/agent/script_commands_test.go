@@ -3,6 +3,7 @@ package agent
 import (
 	"fmt"
 	"net/http/httptest"
+	"net/netip"
 	"os"
 	"path/filepath"
 	"slices"
@@ -45,15 +46,16 @@ func (s *script) commands() map[string]func(args []string, body string) {
 		},
 		"store": func(args []string, _ string) { s.store.stand(args...) },
 		// BIRD, and what is around it.
-		"bird":   func(args []string, body string) { s.bird(args, body) },
-		"peers":  func(args []string, _ string) { s.peers(args) },
-		"breaks": func(args []string, _ string) { s.breaks(args) },
-		"keeps":  func(args []string, _ string) { s.keeps(args) },
-		"routes": func(_ []string, body string) { s.routes(body) },
-		"edit":   func(args []string, body string) { s.edit(args[0], body) },
-		"move":   func(args []string, _ string) { s.move(args[0], args[1]) },
-		"fail":   func(args []string, _ string) { s.fail(args) },
-		"heal":   func([]string, string) { s.world.faults.clear() },
+		"bird":    func(args []string, body string) { s.bird(args, body) },
+		"peers":   func(args []string, _ string) { s.peers(args) },
+		"machine": func(args []string, _ string) { s.machine(args) },
+		"breaks":  func(args []string, _ string) { s.breaks(args) },
+		"keeps":   func(args []string, _ string) { s.keeps(args) },
+		"routes":  func(_ []string, body string) { s.routes(body) },
+		"edit":    func(args []string, body string) { s.edit(args[0], body) },
+		"move":    func(args []string, _ string) { s.move(args[0], args[1]) },
+		"fail":    func(args []string, _ string) { s.fail(args) },
+		"heal":    func([]string, string) { s.world.faults.clear() },
 		// The user.
 		"templates": func(args []string, body string) { s.templates(args, body) },
 		"approve":   func(args []string, _ string) { s.approve(len(args) > 0) },
@@ -264,6 +266,16 @@ func (s *script) peers(args []string) {
 	}
 	s.world.mu.Unlock()
 	s.world.peersChanged()
+}
+
+// machine ADDRESS... says which addresses the machine's interfaces have.
+func (s *script) machine(args []string) {
+	s.world.mu.Lock()
+	defer s.world.mu.Unlock()
+	s.world.addresses = nil
+	for _, a := range args {
+		s.world.addresses = append(s.world.addresses, netip.MustParseAddr(a))
+	}
 }
 
 // keeps SESSION... says which sessions must not end by what BIRD is told to use.

@@ -190,15 +190,21 @@ func (w *work) addMemory(daemons []*daemon) error {
 
 // printWork prints what each work costs, and how much less than the other build.
 func printWork(out io.Writer, o options, title string, list []work) {
-	fmt.Fprintf(out, "\n%s:\n\n", title)
-	heads := []string{"work", filepath.Base(o.confd)}
+	heads := []string{filepath.Base(o.confd)}
 	if o.against != "" {
 		heads = append(heads, filepath.Base(o.against), "ratio")
 	}
-	fmt.Fprintf(out, "| %s |\n|%s\n", strings.Join(heads, " | "), strings.Repeat(" --- |", len(heads)))
+	printBeside(out, title, heads, list)
+}
+
+// printBeside prints what each work costs one, and where there are more heads another,
+// and their ratio.
+func printBeside(out io.Writer, title string, heads []string, list []work) {
+	heads = append([]string{"work"}, heads...)
+	fmt.Fprintf(out, "\n%s:\n\n| %s |\n|%s\n", title, strings.Join(heads, " | "), strings.Repeat(" --- |", len(heads)))
 	for _, w := range list {
 		fmt.Fprintf(out, "| %s | %.1f %s |", w.name, medianOf(w.costs[0]), w.unit)
-		if o.against != "" {
+		if len(heads) > 2 {
 			fmt.Fprintf(out, " %.1f %s | %.2f (1/%.1f) |", medianOf(w.costs[1]), w.unit, medianOf(w.costs[0])/medianOf(w.costs[1]), medianOf(w.costs[1])/medianOf(w.costs[0]))
 		}
 		fmt.Fprintln(out)

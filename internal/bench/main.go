@@ -44,6 +44,8 @@ type options struct {
 	changes bool
 	// fleet has measured what asking all nodes costs, and nothing else.
 	fleet bool
+	// stores has Typha measured beside etcd, and nothing else.
+	stores bool
 	// against is another build of the program, whose golden checks and changes in a
 	// large mesh are measured too; empty: none.
 	against string
@@ -100,6 +102,7 @@ func parseOptions() (options, error) {
 	flag.BoolVar(&o.questions, "questions", false, "measure questions about a cluster, and nothing else")
 	flag.BoolVar(&o.routes, "routes", false, "measure what looking at routes costs BIRD, and nothing else")
 	flag.BoolVar(&o.fleet, "fleet", false, "measure what asking all nodes costs, and nothing else")
+	flag.BoolVar(&o.stores, "stores", false, "measure Typha beside etcd, and nothing else")
 	flag.StringVar(&o.against, "against", "", "another build of the program to compare with: golden checks, and changes in a large mesh")
 	flag.Parse()
 	for _, s := range strings.Split(*sizes, ",") {
@@ -160,6 +163,9 @@ func bench(o options) (err error) {
 	if o.fleet {
 		return measureFleet(os.Stdout, o, etcd)
 	}
+	if o.stores {
+		return measureStores(os.Stdout, o, etcd)
+	}
 
 	var results []result
 	for _, c := range cases(o.sizes) {
@@ -180,6 +186,11 @@ func bench(o options) (err error) {
 	printTables(os.Stdout, o, results)
 	if o.only.MatchString(changesName) {
 		if err := measureChanges(os.Stdout, o, etcd); err != nil {
+			return err
+		}
+	}
+	if o.only.MatchString(storesName) {
+		if err := measureStores(os.Stdout, o, etcd); err != nil {
 			return err
 		}
 	}

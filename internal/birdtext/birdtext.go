@@ -272,6 +272,9 @@ func (t *textComparison) sessions() {
 			t.changes.Restarted = append(t.changes.Restarted, s.name)
 		case !slices.Equal(oldPolicy, policy) || slices.ContainsFunc(policy, t.mentionsTouched):
 			t.changes.Refiltered = append(t.changes.Refiltered, s.name)
+			if was, is := imports(oldPolicy), imports(policy); !slices.Equal(was, is) || slices.ContainsFunc(is, t.mentionsTouched) {
+				t.changes.Reasked = append(t.changes.Reasked, s.name)
+			}
 		}
 	}
 	for _, s := range t.old.sessions {
@@ -301,6 +304,13 @@ func (t *textComparison) split(statements []string) (wire, policy []string) {
 	slices.Sort(policy)
 	return slices.Compact(wire), slices.Compact(policy)
 }
+
+// imports are those of a session's policies that say what is taken from the neighbor.
+func imports(policy []string) []string {
+	return slices.DeleteFunc(slices.Clone(policy), func(s string) bool { return !importStatement.MatchString(s) })
+}
+
+var importStatement = regexp.MustCompile(`^(ipv[46] )?import `)
 
 var birdName = regexp.MustCompile(`'[^']*'|[A-Za-z_][A-Za-z0-9_]*`)
 

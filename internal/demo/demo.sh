@@ -68,7 +68,24 @@ all_blocks_everywhere() {
 
 show_sessions() { for node in $nodes; do note "$node: $(sessions "$node" | paste -sd, | sed 's/,/, /g')"; done; }
 show_routes() { for node in $nodes; do note "$node:"; routes "$node" | indent; done; }
-since() { birdc_of "$1" show protocols | awk '$2 == "BGP" { print $1, $5 }'; }
+
+# since: the sessions of all nodes, each with its state, and the second of the day since
+# when it is in it.
+since() {
+    local node
+    for node in $nodes; do
+        birdc_of "$node" show protocols | awk -v node="$node" '$2 == "BGP" { split($5, t, ":"); print node "/" $1, $4, 3600*t[1] + 60*t[2] + t[3] }'
+    done
+}
+
+# none_restarted BEFORE: no session was, since BEFORE, which is what since said. The times that
+# BIRD tells waver; a session that is made anew is down for the two seconds before it connects.
+none_restarted() {
+    awk 'NR == FNR { at[$1] = $3; before++; next }
+        { d = $3 - at[$1]; if (d < 0) d = -d; if (d > 43200) d = 86400 - d }
+        $2 == "up" && $1 in at && d < 1 { same++ }
+        END { exit before == 0 || same != before }' <(echo "$1") <(since)
+}
 
 # --- the demo ----------------------------------------------------------------
 
@@ -108,14 +125,14 @@ birdc_of k8s-m2 show route all "${block[k8s-m3]}" | grep -E 'BGP\.(originator_id
 
 say "4. A BGPFilter hides the block of k8s-m3, ${block[k8s-m3]}, from its peers"
 note 'It is all that k8s-m3 tells, and would be held, as in step 7: so the change is announced.'
-before=$(for node in $nodes; do since "$node"; done)
+before=$(since)
 write_etcd \
     "$(announced BGPFilter hide-m3 '"exportV4":[{"matchOperator":"In","cidr":"'"${block[k8s-m3]}"'","action":"Reject"}]')" \
     "$(announced BGPPeer reflect '"nodeSelector":"all()","peerSelector":"has(route-reflector)","filters":["hide-m3"]')"
 wait_until "k8s-m1 has lost ${block[k8s-m3]}" has_no_route k8s-m1 "${block[k8s-m3]}"
 wait_until "k8s-m2 has lost ${block[k8s-m3]}" has_no_route k8s-m2 "${block[k8s-m3]}"
 show_routes
-[ "$(for node in $nodes; do since "$node"; done)" = "$before" ] || fail 'a filter alone restarted a session'
+none_restarted "$before" || fail 'a filter alone restarted a session'
 note 'No session was restarted for it.'
 
 say '5. The filter goes, and the block is back'

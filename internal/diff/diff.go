@@ -6,6 +6,7 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"net/netip"
 
 	"confd/backends"
 	"confd/bgp"
@@ -14,6 +15,7 @@ import (
 	"confd/internal/plan"
 	"confd/internal/unified"
 	"confd/reload"
+	"confd/reload/control"
 )
 
 // Differ compares states.
@@ -26,7 +28,9 @@ type Differ struct {
 	Statuses string
 	// Live reads the live state.
 	Live func(context.Context, Wanted) (*backends.State, error)
-	Log  *slog.Logger
+	// Sessions are those of the BIRDs that run on this machine, as far as is known.
+	Sessions func(context.Context) []control.SessionState
+	Log      *slog.Logger
 }
 
 // Wanted is what is wanted of the live state.
@@ -136,12 +140,36 @@ func (d Differ) Compare(ctx context.Context, o Options) (*Report, error) {
 		return nil, err
 	}
 	if files := files(from, to); len(files) > 0 {
-		report.Groups = []Group{{
+		g := Group{
 			Kind: NodeChanged, Nodes: []string{d.Planner.Settings.BGP.Node}, Files: files,
 			Changes: compareSides(from, to, d.Birds.Version.Major),
-		}}
+		}
+		d.withoutRefresh(ctx, &g.Changes, to.config)
+		report.Groups = []Group{g}
 	}
 	return report, nil
+}
+
+// withoutRefresh has those sessions restart whose neighbor cannot send its routes again,
+// as this machine's BIRD knows: where it is the node's, its sessions come from the node's
+// addresses. What comes of it with templates of a user's is not known: BIRD need not ask
+// where they keep a table of what was received.
+func (d Differ) withoutRefresh(ctx context.Context, c *bgp.Changes, to *bgp.Config) {
+	if len(c.Reasked) == 0 || d.Sessions == nil || !d.Planner.Templates.BuiltIn {
+		return
+	}
+	type ends struct{ neighbor, source netip.Addr }
+	is := map[string]ends{}
+	for _, f := range to.Families() {
+		for _, s := range f.Sessions {
+			is[s.Name] = ends{s.Neighbor, f.Address}
+		}
+	}
+	deaf := map[string]bool{}
+	for _, s := range d.Sessions(ctx) {
+		deaf[s.Name] = s.NoRefresh && is[s.Name] == ends{s.Neighbor.WithZone(""), s.Source}
+	}
+	c.WithoutRefresh(func(session string) bool { return deaf[session] })
 }
 
 // side is one of the two states, as a node's files.

@@ -2,9 +2,11 @@ package diff
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"fmt"
 	"log/slog"
+	"net/netip"
 	"os"
 	"path/filepath"
 	"strings"
@@ -13,6 +15,7 @@ import (
 	"confd/bgp"
 	"confd/internal/birds"
 	"confd/internal/plan"
+	"confd/reload/control"
 	"confd/templates"
 )
 
@@ -138,6 +141,44 @@ func TestSameMeaning(t *testing.T) {
 		o.To = o.From
 		if r, err := differ(t, &log).Compare(t.Context(), o); err != nil || len(r.Groups) > 0 {
 			t.Errorf("%+v, %v", r, err)
+		}
+	}
+}
+
+// TestWithoutRefresh: a neighbor that cannot send its routes again loses its session, as
+// this machine's BIRD says, where it is this node's.
+func TestWithoutRefresh(t *testing.T) {
+	const objects = nodeB + `{apiVersion: projectcalico.org/v3, kind: BGPPeer, metadata: {name: p}, spec: {peerIP: 10.0.0.9, asNumber: 65000, filters: [f]}}
+---
+{apiVersion: projectcalico.org/v3, kind: BGPFilter, metadata: {name: f}, spec: {importV4: [{action: %s}]}}
+`
+	state := func(action string) string {
+		return write(t, fmt.Sprintf(nodeA, "10.0.0.1")+fmt.Sprintf(objects, action))
+	}
+	session := func(source string, deaf bool) []control.SessionState {
+		return []control.SessionState{{Name: "Global_10_0_0_9", Neighbor: netip.MustParseAddr("10.0.0.9"), Source: netip.MustParseAddr(source), NoRefresh: deaf}}
+	}
+	for name, test := range map[string]struct {
+		sessions []control.SessionState
+		own      bool // templates of the user's own
+		restarts bool
+	}{
+		"nothing is known":  {},
+		"it can":            {sessions: session("10.0.0.1", false)},
+		"it cannot":         {sessions: session("10.0.0.1", true), restarts: true},
+		"another node's":    {sessions: session("10.0.0.7", true)},
+		"templates of ours": {sessions: session("10.0.0.1", true), own: true},
+	} {
+		d := differ(t, &bytes.Buffer{})
+		d.Planner.Templates.BuiltIn = !test.own
+		d.Sessions = func(context.Context) []control.SessionState { return test.sessions }
+		r, err := d.Compare(t.Context(), Options{From: state("Accept"), To: state("Reject"), Whole: true})
+		if err != nil || len(r.Groups) != 1 {
+			t.Fatalf("%s: %+v, %v", name, r, err)
+		}
+		c := r.Groups[0].Changes
+		if restarts := len(c.Restarted) == 1; restarts != test.restarts || len(c.Refiltered)+len(c.Restarted) != 1 || len(c.Reasked) != len(c.Refiltered) {
+			t.Errorf("%s: %+v", name, c)
 		}
 	}
 }

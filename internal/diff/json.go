@@ -47,6 +47,7 @@ type (
 		Removed    []string `json:"removed"`
 		Restarted  []string `json:"restarted"`
 		Refiltered []string `json:"refiltered"`
+		Reasked    []string `json:"reasked"`
 	}
 	jsonFamily struct {
 		StaticsGained []string `json:"staticsGained"`
@@ -101,7 +102,7 @@ func groupJSON(g Group) jsonGroup {
 
 func changesJSON(c bgp.Changes) jsonChanges {
 	return jsonChanges{
-		Sessions: jsonSessions{list(c.Added), list(c.Removed), list(c.Restarted), list(c.Refiltered)},
+		Sessions: jsonSessions{list(c.Added), list(c.Removed), list(c.Restarted), list(c.Refiltered), list(c.Reasked)},
 		IPv4:     familyJSON(c.Families[0]), IPv6: familyJSON(c.Families[1]), Settings: list(c.Settings),
 	}
 }

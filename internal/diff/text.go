@@ -83,6 +83,7 @@ func (t *textWriter) summary(g Group) {
 	for _, s := range g.Changes.Sessions() {
 		t.list("sessions "+s.How, s.Names)
 	}
+	t.list("neighbors asked for their routes again, in sessions", g.Changes.Reasked)
 	for _, f := range g.Changes.Families {
 		family := fmt.Sprintf("IPv%d ", f.Version)
 		t.list(family+"static routes gained", texts(f.StaticsGained, bgp.StaticRoute.String))

@@ -97,6 +97,12 @@ func TestWatch(t *testing.T) {
 		"all are remade, as announced": {change: func(s *backends.State) {
 			put(s, &backends.BGPConfiguration{Name: "default", ASNumber: 64600, Intent: backends.Intent{DisruptionUntil: inAnHour}})
 		}, want: map[string]Watch{"bird": {}}, known: true},
+		"all get the source that the machine has in the place of the old one": {change: renumbered, ask: func(q *Question) {
+			q.Local = addrs("10.0.0.99")
+		}, want: map[string]Watch{"bird": {}}, known: true},
+		"all get another source of the machine's": {change: renumbered, ask: func(q *Question) {
+			q.Local = addrs("10.0.0.1", "10.0.0.99")
+		}, want: map[string]Watch{"bird": {Return: two}}, known: true},
 		"what was not known": {change: block, ask: func(q *Question) { q.Running = nil }, want: map[string]Watch{}},
 		"only texts": {change: block, ask: func(q *Question) {
 			q.Running.Config, q.Running.State = nil, nil

@@ -179,3 +179,20 @@ func TestHeldLost(t *testing.T) {
 		t.Errorf("one of two is left, and nothing else is lost: %s", heldText(v))
 	}
 }
+
+// TestWhatFollowedASessionThatWasNeverUp: a session counts that is up, though nobody has
+// seen the one up that it came in the place of, a moment ago.
+func TestWhatFollowedASessionThatWasNeverUp(t *testing.T) {
+	w := newWorld(t, mesh(4, false))
+	clear(w.seen)
+	if v := w.try(func(s *backends.State) { reflecting("node-2")(s); withReflectors(s); off(s) }); v.Held {
+		t.Fatalf("nothing was up, and it is held: %s", v.Why)
+	}
+	w.settle().wait(10 * time.Second)
+	v := w.try(func(s *backends.State) {
+		change(s.Nodes, "node-2", func(n *backends.Node) { n.Labels = nil })
+	})
+	if want := "it would take away 1 of 1 established sessions"; !v.Held || v.Why != want {
+		t.Errorf("held %t: %s", v.Held, heldText(v))
+	}
+}

@@ -2,6 +2,7 @@ package guard
 
 import (
 	"errors"
+	"fmt"
 	"net/netip"
 	"time"
 
@@ -86,6 +87,11 @@ func addressless(names ...string) func(*backends.State) {
 
 func asNumber(n uint32) func(*backends.State) {
 	return func(s *backends.State) { put(s, &backends.BGPConfiguration{Name: "default", ASNumber: n}) }
+}
+
+// renumbered gives node-1 another address.
+func renumbered(s *backends.State) {
+	change(s.Nodes, "node-1", func(n *backends.Node) { n.IPv4 = nodeAddress("10.0.0.99/24") })
 }
 
 func without(kind backends.Kind, names ...string) func(*backends.State) {
@@ -176,11 +182,24 @@ func heldScenes() []scene {
 		}), remade3, []string{"BGPConfiguration default can no longer be used: not JSON"}},
 		{"this node's address becomes one that none of its interfaces has", func() *backends.State { return mesh(4, true) }, func(w *world) Verdict {
 			w.ask = func(q *Question) { q.Local = addrs("10.0.0.1", "fd00::1") }
-			return w.try(func(s *backends.State) {
-				change(s.Nodes, "node-1", func(n *backends.Node) { n.IPv4 = nodeAddress("10.0.0.99/24") })
-			})
+			return w.try(renumbered)
 		}, "no interface of this machine has the address 10.0.0.99, which its Node says is its own: it would remake 3 of 3 established IPv4 sessions",
 			[]string{"Node node-1: its IPv4 address is 10.0.0.99 now"}},
+		{"it becomes another one of the machine's, which still has the old one", mesh4, func(w *world) Verdict {
+			w.ask = func(q *Question) { q.Local = addrs("10.0.0.1", "10.0.0.99") }
+			return w.try(renumbered)
+		}, remade3, []string{"Node node-1: its IPv4 address is 10.0.0.99 now"}},
+		{"it becomes the one that the machine has in the place of the old one, and `asNumber` is mistyped besides", mesh4, func(w *world) Verdict {
+			w.ask = func(q *Question) { q.Local = addrs("10.0.0.99") }
+			return w.down().wait(time.Minute).try(func(s *backends.State) {
+				renumbered(s)
+				asNumber(64521)(s)
+			})
+		}, remade3, []string{`BGPConfiguration default: asNumber was not set, is "64521"`, "Node node-1: its IPv4 address is 10.0.0.99 now"}},
+		{"the machine is without the node's address for a while, and the mesh is switched off", mesh4, func(w *world) Verdict {
+			w.ask = func(q *Question) { q.Local = addrs("10.0.0.99") }
+			return w.down().wait(time.Minute).try(off)
+		}, three, []string{"BGPConfiguration default: the mesh was switched off"}},
 		{"the Secret of `nodeMeshPassword` is deleted, or cannot be read any more", secured, once(unsecured), remade3, []string{"Secret kube-system/mesh is gone"}},
 		{"it is, and the program was restarted meanwhile", secured, func(w *world) Verdict {
 			unsecured(w.store)
@@ -334,6 +353,26 @@ func freeScenes() []scene {
 				w.settle().wait(10 * time.Second)
 			}
 			return w.try(without(backends.KindNode, "node-2"))
+		}, goesLive, nil},
+		{"this node's address becomes the one that the machine has in the place of the old one", mesh4, func(w *world) Verdict {
+			w.ask = func(q *Question) { q.Local = addrs("10.0.0.99") }
+			return w.try(renumbered) // BIRD has not noticed yet
+		}, goesLive, nil},
+		{"so it is, after it was held while the machine still had the old one", mesh4, func(w *world) Verdict {
+			w.ask = func(q *Question) { q.Local = addrs("10.0.0.1", "10.0.0.99") }
+			if v := w.try(renumbered); !v.Held {
+				return Verdict{Why: "it was not held"}
+			}
+			w.ask = func(q *Question) { q.Local = addrs("10.0.0.99") }
+			return w.down().wait(time.Hour).try(nil)
+		}, goesLive, nil},
+		{"all nodes have other addresses, the machines too", mesh4, func(w *world) Verdict {
+			w.ask = func(q *Question) { q.Local = addrs("10.1.0.1") }
+			return w.try(func(s *backends.State) {
+				for i := 1; i <= 4; i++ {
+					change(s.Nodes, fmt.Sprintf("node-%d", i), func(n *backends.Node) { n.IPv4 = nodeAddress(fmt.Sprintf("10.1.0.%d/24", i)) })
+				}
+			})
 		}, goesLive, nil},
 		{"a node is drained: its blocks are given back but one, its services' endpoints move", func() *backends.State {
 			s := served()

@@ -97,6 +97,9 @@ func (j *judgement) look() {
 			if pardoned[l.Name] {
 				continue
 			}
+			if !j.established(l.Name) && !j.onlyHeld(l.Name) {
+				continue // what runs in its place counts by itself, where it is up
+			}
 			if found := j.then.find(l); found != nowhere {
 				base[found] = true
 			}
@@ -152,7 +155,7 @@ func (j *judgement) add(l *Line, from *Outline) {
 			s.fate, s.up, s.imported = kept, true, j.imported(running.Name)
 		}
 	}
-	if s.lost() && j.replaced(l) {
+	if s.lost() && (j.replaced(l) || j.rehomed(l, s.is)) {
 		s.fate, s.step = kept, false
 	}
 	if s.lost() || !j.onlyHeld(l.Name) {
@@ -172,6 +175,18 @@ func (j *judgement) fateOf(l *Line) (fate, *Line) {
 		return removed, nil
 	}
 	return f, is
+}
+
+// rehomed says whether the candidate gives l, whose source address is on no interface of
+// the machine any more, one that is, and leaves its other terms: to hold that would not
+// bring the session back, and this does.
+func (j *judgement) rehomed(l, is *Line) bool {
+	if is == nil || !l.Terms.known() || !j.homeless(l.Terms.Source) || !is.Terms.Source.IsValid() || j.homeless(is.Terms.Source) {
+		return false
+	}
+	terms := l.Terms
+	terms.Source = is.Terms.Source
+	return terms == is.Terms
 }
 
 // counts says whether l counts: it is or was established, it is no local

@@ -126,7 +126,7 @@ func (r slow) judged() []slowJudged {
 	old := r.oldest()
 	if old != nil {
 		for _, s := range slowSessions(old.config) {
-			if !slices.Contains(old.pardoned, s.Name) {
+			if !slices.Contains(old.pardoned, s.Name) && r.established(s.Name) {
 				list = append(list, from{s, old.config.ClusterID.IsValid()})
 			}
 		}

@@ -10,6 +10,7 @@ import (
 	"log/slog"
 	"net"
 	"net/netip"
+	"slices"
 	"syscall"
 	"time"
 
@@ -31,9 +32,10 @@ type Host struct {
 	BIRD birds.Settings
 	// Reload are the options of what is done to each set.
 	Reload reload.Options
-	// networks and freed are used by one job at a time. freed is when the BIRD was
+	// networks, anew and freed are used by one job at a time. freed is when the BIRD was
 	// started whose recovery was ended last.
 	networks *onlink.Keeper
+	anew     anew
 	freed    time.Time
 	// Changes count what the kernel tells; somebody runs it.
 	Changes kernel.Changes
@@ -162,19 +164,37 @@ func (h *Host) Explain(ctx context.Context, socket, session string) (string, err
 	return "", nil
 }
 
-// Local are the addresses of this machine's interfaces; nil where they are not known.
-func (h *Host) Local() []netip.Addr {
+// Local are the addresses of this machine's interfaces, without those that mean
+// something on one link only, sorted; nil where they are not known. same says that the
+// BIRDs of control sockets see none but these, and some at least.
+func (h *Host) Local(ctx context.Context, sockets []string) (addresses []netip.Addr, same bool) {
+	var birds []netip.Addr
+	var errs []error
+	for _, socket := range sockets {
+		errs = append(errs, talk(ctx, socket, func(c *control.Client) error {
+			list, err := c.Addresses(ctx)
+			birds = append(birds, list...)
+			return err
+		}))
+	}
+	addresses = local()
+	return addresses, errors.Join(errs...) == nil && len(birds) > 0 && sameHost(birds, addresses)
+}
+
+// local are the addresses that Host.Local returns.
+func local() []netip.Addr {
 	addresses, err := net.InterfaceAddrs()
 	if err != nil {
 		return nil
 	}
-	var local []netip.Addr
+	list := []netip.Addr{}
 	for _, a := range addresses {
-		if p, err := netip.ParsePrefix(a.String()); err == nil {
-			local = append(local, p.Addr().Unmap())
+		if p, err := netip.ParsePrefix(a.String()); err == nil && !p.Addr().IsLinkLocalUnicast() {
+			list = append(list, p.Addr().Unmap())
 		}
 	}
-	return local
+	slices.SortFunc(list, netip.Addr.Compare)
+	return slices.Compact(list)
 }
 
 // Remember writes down what a next program must know.

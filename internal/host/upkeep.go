@@ -3,6 +3,7 @@ package host
 import (
 	"context"
 	"errors"
+	"maps"
 	"net"
 	"net/netip"
 	"slices"
@@ -18,10 +19,10 @@ import (
 
 // Networks has the BIRD of a control socket keep the IPv6 networks of the interfaces
 // that match BIRD's patterns: see package onlink. Where it has forgotten one and the
-// kernel cannot help, BIRD looks at all of them anew.
+// kernel cannot help, BIRD looks at all of them anew, once.
 func (h *Host) Networks(ctx context.Context, socket string, patterns []string) ([]onlink.Change, error) {
 	if h.networks == nil {
-		h.networks = onlink.New()
+		h.networks, h.anew = onlink.New(), anew{}
 	}
 	changes, err := h.networks.Look(ctx, patterns, func(ctx context.Context, net netip.Prefix) (knows bool, err error) {
 		err = talk(ctx, socket, func(c *control.Client) error {
@@ -30,15 +31,46 @@ func (h *Host) Networks(ctx context.Context, socket string, patterns []string) (
 		})
 		return knows, err
 	})
-	var notHeld *onlink.NotHeldError
-	if !errors.As(err, &notHeld) || !notHeld.Forgotten {
+	lost := onlink.Lost(err)
+	if !h.anew.isDue(lost) {
 		return changes, err
 	}
-	again := talk(ctx, socket, func(c *control.Client) error { return c.Restart(ctx, control.Direct) })
-	if again == nil {
-		changes = append(changes, onlink.Change{Net: notHeld.Net, Interface: notHeld.Interface, Forgotten: true})
+	if again := talk(ctx, socket, func(c *control.Client) error { return c.Restart(ctx, control.Direct) }); again != nil {
+		return changes, errors.Join(err, again)
 	}
-	return changes, errors.Join(err, again)
+	h.anew.done(lost)
+	for _, e := range lost {
+		changes = append(changes, onlink.Change{Net: e.Net, Interface: e.Interface, Forgotten: true})
+	}
+	return changes, err
+}
+
+// anew remembers for which networks BIRD was made to look at all of them anew: one that
+// it does not find again is not to cost it the others time and again.
+type anew map[place]bool
+
+// place is where a network is.
+type place struct {
+	net   netip.Prefix
+	iface string
+}
+
+// isDue says whether BIRD is to look anew, since it has lost these. What is not among
+// them is found again.
+func (a anew) isDue(lost []*onlink.NotHeldError) bool {
+	now := map[place]bool{}
+	for _, e := range lost {
+		now[place{e.Net, e.Interface}] = true
+	}
+	maps.DeleteFunc(a, func(p place, _ bool) bool { return !now[p] })
+	return len(now) > len(a)
+}
+
+// done notes that BIRD has looked anew since it had lost these.
+func (a anew) done(lost []*onlink.NotHeldError) {
+	for _, e := range lost {
+		a[place{e.Net, e.Interface}] = true
+	}
 }
 
 func talk(ctx context.Context, socket string, do func(*control.Client) error) error {

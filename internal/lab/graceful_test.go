@@ -16,6 +16,11 @@ import (
 // gracefully. ExaBGP has no table to keep them in.
 func keepsTable(kind routers.Kind) bool { return kind != routers.ExaBGP }
 
+// mayFlush says whether a router that has kept routes may drop them just before they come
+// anew: OpenBGPD does where the first try to connect again fails, as it does where both
+// ends connect at the same time.
+func mayFlush(kind routers.Kind) bool { return kind == routers.OpenBGPD }
+
 // rackOfAll is a node of each BIRD, and a router of each maker above them, all with
 // graceful restart.
 func rackOfAll(t *testing.T, l *lab.Lab, env ...string) ([]*lab.Host, []rack) {
@@ -113,7 +118,8 @@ func TestGracefulRestartAtRouters(t *testing.T) {
 }
 
 // awaitKept ends a BIRD and starts it again: routers that have a table keep its routes
-// all the while, as stale ones while it is away; the other has none meanwhile.
+// all the while (OpenBGPD nearly so), as stale ones while it is away; the other has none
+// meanwhile.
 func awaitKept(t *testing.T, l *lab.Lab, h *lab.Host, hosts []*lab.Host, racks []rack, end func()) {
 	t.Helper()
 	mine := fmt.Sprintf("%s via %s path 64512", h.Blocks[0], h.IPv4())
@@ -136,7 +142,7 @@ func awaitKept(t *testing.T, l *lab.Lab, h *lab.Host, hosts []*lab.Host, racks [
 	}
 	awaitRecovered(l, h)
 	for i, missing := range watched() {
-		if missing == keepsTable(racks[i].kind) {
+		if kind := racks[i].kind; missing == keepsTable(kind) && !mayFlush(kind) {
 			t.Errorf("%s was without %s: %v", racks[i].kind, mine, missing)
 		}
 	}

@@ -114,6 +114,14 @@ func (h *Host) RemoveBlock(block string) {
 // same subnet, and tells the datastore, with an announcement.
 func (h *Host) Renumber(address string) {
 	h.lab.tb.Helper()
+	h.Readdress(address)
+	h.lab.Store.ApplyNode(AnnouncedNode(h.Node))
+}
+
+// Readdress gives the host another address instead of the one of that family, in the
+// same subnet. The datastore does not hear of it until Publish.
+func (h *Host) Readdress(address string) {
+	h.lab.tb.Helper()
 	p := netip.MustParsePrefix(address)
 	old := h.address(p.Addr().Is6())
 	h.IP("addr del", old.String(), "dev eth0") // with it goes what is in the same subnet
@@ -121,7 +129,6 @@ func (h *Host) Renumber(address string) {
 	h.Addresses[slices.Index(h.Addresses, old)] = p
 	h.addDefaultRoutes() // they went with the address
 	h.Node.IPv4, h.Node.IPv6 = h.address(false), h.address(true)
-	h.lab.Store.ApplyNode(AnnouncedNode(h.Node))
 }
 
 // ForgetIPv6 takes the node's IPv6 address out of the datastore; the interface keeps it.
@@ -169,7 +176,13 @@ func (h *Host) Start() {
 // StartConfd starts confd.
 func (h *Host) StartConfd() {
 	h.lab.tb.Helper()
-	h.Confd = h.Machine.Start("confd", h.environment(), confdProgram(h.lab.tb), "run")
+	h.StartConfdBy()
+}
+
+// StartConfdBy starts confd by another command, such as setpriv with what it takes away.
+func (h *Host) StartConfdBy(command ...string) {
+	h.lab.tb.Helper()
+	h.Confd = h.Machine.Start("confd", h.environment(), append(command, confdProgram(h.lab.tb), "run")...)
 }
 
 // environment is confd's. The settings are the usual ones, but that it looks more

@@ -1,6 +1,7 @@
 package lab_test
 
 import (
+	"net/netip"
 	"testing"
 
 	"confd/internal/lab"
@@ -90,8 +91,9 @@ func TestMesh(t *testing.T) {
 	}
 }
 
-// TestNodes: a node comes, gets another address, and goes; sessions between the
-// others never notice.
+// TestNodes: a node comes, gets other addresses, and goes; sessions between the others
+// never notice. What is not announced is held by the node itself for as long as it still
+// has its old address.
 func TestNodes(t *testing.T) {
 	t.Parallel()
 	l := lab.New(t)
@@ -107,6 +109,18 @@ func TestNodes(t *testing.T) {
 	before.NoFlap(nil)
 
 	added.Renumber("192.168.2.144/24")
+	awaitWhole(l, l.Hosts, pods)
+	before.NoFlap(nil)
+
+	added.Readdress("192.168.2.145/24")
+	added.Publish()
+	awaitWhole(l, l.Hosts, pods)
+	before.NoFlap(nil)
+
+	added.Node.IPv4 = netip.MustParsePrefix("192.168.2.146/24")
+	added.Publish()
+	added.Confd.AwaitLog("a change is held back")
+	added.Readdress("192.168.2.146/24")
 	awaitWhole(l, l.Hosts, pods)
 	before.NoFlap(nil)
 

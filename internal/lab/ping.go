@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"net"
 	"net/netip"
+	"os"
+	"strings"
 	"sync"
 	"time"
 
@@ -145,6 +147,7 @@ type Pings struct {
 	mu       sync.Mutex
 	sent     []time.Time
 	answered map[int]bool
+	dropped  int // by the machine, before
 }
 
 // PingCount is what became of Pings.
@@ -154,7 +157,14 @@ type PingCount struct {
 	Gaps int
 	// Longest is the longest time in which all pings were lost.
 	Longest time.Duration
+	// Dropped are packets, anybody's, that the machine's kernel has dropped meanwhile, as
+	// it had no time for them: pings may be among them. It is no network's fault.
+	Dropped int
 }
+
+// LostOften says whether pings began to be lost more than so often, for another reason
+// than that the machine had no time for them.
+func (c PingCount) LostOften(gaps int) bool { return c.Gaps > gaps && c.Lost > c.Dropped }
 
 // StartPings sends a ping to the other workload's first address every so often,
 // until StopPings.
@@ -165,7 +175,7 @@ func (w *Workload) StartPings(other *Workload, every time.Duration) *Pings {
 	if err != nil {
 		w.Host.lab.tb.Fatal(err)
 	}
-	s := &Pings{lab: w.Host.lab, pinger: p, every: every, stop: make(chan struct{}), answered: map[int]bool{}}
+	s := &Pings{lab: w.Host.lab, pinger: p, every: every, stop: make(chan struct{}), answered: map[int]bool{}, dropped: w.Host.lab.droppedPackets()}
 	s.done.Go(s.send)
 	s.done.Go(s.receive)
 	s.lab.tb.Cleanup(func() { s.pinger.conn.Close() })
@@ -230,7 +240,7 @@ func (s *Pings) Stop() PingCount {
 	}
 	s.pinger.conn.Close()
 	s.done.Wait()
-	count := PingCount{Sent: len(s.sent)}
+	count := PingCount{Sent: len(s.sent), Dropped: s.lab.droppedPackets() - s.dropped}
 	gap := 0
 	for i := range s.sent {
 		if s.answered[(i+1)&0xffff] {
@@ -253,4 +263,23 @@ func (s *Pings) lastAnswered() bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.answered[len(s.sent)&0xffff]
+}
+
+// droppedPackets are those that the kernel has dropped since it was started, of all
+// namespaces, as a CPU's queue was full: the second number of each CPU's line.
+func (l *Lab) droppedPackets() int {
+	l.tb.Helper()
+	text, err := os.ReadFile("/proc/net/softnet_stat")
+	if err != nil {
+		l.tb.Fatal(err)
+	}
+	sum := 0
+	for line := range strings.Lines(string(text)) {
+		var processed, dropped int
+		if _, err := fmt.Sscanf(line, "%x %x", &processed, &dropped); err != nil {
+			l.tb.Fatalf("/proc/net/softnet_stat: %v in %q", err, line)
+		}
+		sum += dropped
+	}
+	return sum
 }

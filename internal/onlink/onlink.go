@@ -153,6 +153,23 @@ func (e *NotHeldError) Error() string {
 // Unwrap is the system's error.
 func (e *NotHeldError) Unwrap() error { return e.Err }
 
+// Lost are the networks that BIRD has lost already, of those that an error of Look says
+// are not held.
+func Lost(err error) []*NotHeldError {
+	if joined, ok := err.(interface{ Unwrap() []error }); ok {
+		var list []*NotHeldError
+		for _, e := range joined.Unwrap() {
+			list = append(list, Lost(e)...)
+		}
+		return list
+	}
+	var e *NotHeldError
+	if errors.As(err, &e) && e.Forgotten {
+		return []*NotHeldError{e}
+	}
+	return nil
+}
+
 // matches says whether BIRD's interface patterns take an interface: the first that
 // fits decides.
 func matches(patterns []string, name string) bool {

@@ -12,7 +12,6 @@ import (
 	"strings"
 	"syscall"
 	"testing"
-	"time"
 )
 
 // exabgp is ExaBGP. It decides nothing and keeps no table: it tells a program,
@@ -48,7 +47,7 @@ func startExaBGP(tb testing.TB, ns string, c Config) *exabgp {
 	e.start("/bin/busybox", "env", "PYTHONPATH=/usr/lib/python3/dist-packages", "exabgp.daemon.user=root", "exabgp.daemon.drop=false",
 		"exabgp.api.cli=false", "exabgp.api.ack=false", "exabgp.log.destination=stdout", "exabgp.tcp.bind="+e.listen(),
 		"/usr/bin/python3", "-W", "ignore", "-c", exaMain)
-	eventually(tb, time.Minute, "ExaBGP", func() bool {
+	eventually(tb, patience, "ExaBGP", func() bool {
 		_, err := os.Stat(filepath.Join(e.run, "events"))
 		return err == nil
 	})

@@ -28,7 +28,7 @@ func startFRR(tb testing.TB, ns string, c Config) *frr {
 	for _, daemon := range []string{"zebra", "bgpd"} {
 		f.start("/usr/lib/frr/"+daemon, "-u", "root", "-g", "root", "--vty_socket", "/run", "-z", "/run/zserv.api",
 			"-i", "/run/"+daemon+".pid", "-f", "/run/"+daemon+".conf", "--log", "stdout")
-		eventually(tb, time.Minute, "FRR's "+daemon, func() bool {
+		eventually(tb, patience, "FRR's "+daemon, func() bool {
 			_, err := vty(filepath.Join(f.run, daemon+".vty"), "show version")
 			return err == nil
 		})

@@ -9,7 +9,6 @@ import (
 	"slices"
 	"strings"
 	"testing"
-	"time"
 
 	"confd/internal/testenv"
 )
@@ -27,7 +26,7 @@ func startGoBGP(tb testing.TB, ns string, c Config) *gobgp {
 	g := &gobgp{newPlace(tb, ns, "gobgpd"), filepath.Join(testenv.Root(tb), ".testenv", "bin"), c.families(), map[netip.Prefix]bool{}}
 	g.write("gobgp.toml", goBGPConfig(c))
 	g.start(filepath.Join(g.bin, "gobgpd"), "-f", filepath.Join(g.run, "gobgp.toml"), "--api-hosts", "unix://"+g.socket())
-	eventually(tb, time.Minute, "GoBGP", func() bool {
+	eventually(tb, patience, "GoBGP", func() bool {
 		out, err := g.ask("neighbor")
 		return err == nil && string(out) != "[]\n"
 	})

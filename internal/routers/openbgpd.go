@@ -9,7 +9,6 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
-	"time"
 )
 
 // openbgpd is OpenBGPD. Its port to Linux leaves the kernel's routes alone.
@@ -23,7 +22,7 @@ func startOpenBGPD(tb testing.TB, ns string, c Config) *openbgpd {
 	}
 	o.write("bgpd.conf", openBGPDConfig(c))
 	o.start("/usr/sbin/bgpd", "-d", "-v", "-f", "/run/bgpd.conf")
-	eventually(tb, time.Minute, "OpenBGPD", func() bool {
+	eventually(tb, patience, "OpenBGPD", func() bool {
 		_, err := o.ctl("show")
 		return err == nil
 	})

@@ -130,6 +130,9 @@ func Lines(tb testing.TB, r Router) []string {
 	return lines
 }
 
+// patience is how long routers may take, on a machine that is busy with other things.
+const patience = 4 * time.Minute
+
 // Await waits until a router has exactly these routes, in any order.
 func Await(tb testing.TB, r Router, want ...string) {
 	tb.Helper()
@@ -140,7 +143,7 @@ func Await(tb testing.TB, r Router, want ...string) {
 			tb.Logf("the router has\n\t%s\nand not\n\t%s", strings.Join(got, "\n\t"), strings.Join(want, "\n\t"))
 		}
 	}()
-	eventually(tb, time.Minute, "the router's routes", func() bool {
+	eventually(tb, patience, "the router's routes", func() bool {
 		got = Lines(tb, r)
 		return slices.Equal(got, want)
 	})
@@ -149,7 +152,7 @@ func Await(tb testing.TB, r Router, want ...string) {
 // AwaitSession waits until a router's session is up.
 func AwaitSession(tb testing.TB, r Router, neighbor netip.Addr) {
 	tb.Helper()
-	eventually(tb, time.Minute, "the session with "+neighbor.String(), func() bool {
+	eventually(tb, patience, "the session with "+neighbor.String(), func() bool {
 		up, err := r.Established(neighbor)
 		return err == nil && up
 	})

@@ -266,9 +266,15 @@ func (s *Settings) complete(values Layer, around Surroundings) error {
 	s.Kubernetes.InCluster = host != ""
 	if s.Datastore == "" {
 		s.Datastore = DatastoreEtcd
-		if len(s.Data) > 0 {
+		switch {
+		case len(s.Data) > 0:
 			s.Datastore = DatastoreFile
+		case s.Kubernetes.Context != "":
+			s.Datastore = DatastoreKubernetes
 		}
+	}
+	if err := s.Kubernetes.complete(s.Datastore, values, around); err != nil {
+		return err
 	}
 	switch {
 	case s.Datastore == DatastoreFile && len(s.Data) == 0:
@@ -303,6 +309,22 @@ func (s *Settings) completeNode(values Layer, around Surroundings) error {
 	}
 	if !nodeName.MatchString(s.NodeRef) {
 		return fmt.Errorf("%s: %q: %s", values["k8s-node-ref"].From, s.NodeRef, expects)
+	}
+	return nil
+}
+
+// complete finds the kubeconfig of the user, as kubectl does: where the datastore is
+// Kubernetes, nothing else says how to reach it, and this is no pod.
+func (k *Kubernetes) complete(store Datastore, values Layer, around Surroundings) error {
+	if store == DatastoreKubernetes && k.Kubeconfig == "" && k.APIEndpoint == "" && !k.InCluster {
+		home, _ := around.LookupEnv("HOME")
+		path := filepath.Join(home, ".kube", "config")
+		if _, err := os.Stat(path); home != "" && err == nil {
+			k.Kubeconfig, k.FromHome = path, true
+		}
+	}
+	if k.Context != "" && k.Kubeconfig == "" && store == DatastoreKubernetes {
+		return fmt.Errorf("%s names a context, but there is no kubeconfig: give --kubeconfig (KUBECONFIG)", values["context"].From)
 	}
 	return nil
 }
@@ -363,7 +385,7 @@ func (e Etcd) check(values Layer) error {
 	}
 	switch {
 	case len(e.Endpoints) == 0 && e.DiscoverySRV == "":
-		return errors.New("datastore etcdv3 needs --etcd-endpoints (ETCD_ENDPOINTS) or --etcd-discovery-srv (ETCD_DISCOVERY_SRV)")
+		return errors.New("datastore etcdv3 needs --etcd-endpoints (ETCD_ENDPOINTS) or --etcd-discovery-srv (ETCD_DISCOVERY_SRV); for another one give --datastore kubernetes, or --data")
 	case len(e.Endpoints) > 0 && e.DiscoverySRV != "":
 		return fmt.Errorf("%s and %s are both given: leave out one of them",
 			values["etcd-endpoints"].From, values["etcd-discovery-srv"].From)

@@ -137,7 +137,7 @@ func nodeSettings() []Setting {
 		},
 		{
 			Name: "datastore", Env: "DATASTORE_TYPE", Field: "datastoreType", Group: GroupNode, Common: true,
-			Computed: "file where --data is given, else etcdv3",
+			Computed: "file where --data is given, kubernetes where --context is, else etcdv3",
 			Help:     "where the cluster's state is kept: etcdv3, kubernetes or file",
 			bind:     bindDatastore,
 		},
@@ -147,7 +147,7 @@ func nodeSettings() []Setting {
 			bind: func(s *Settings) value { return paths(&s.Data) },
 		},
 		{
-			Name: "config-file", Env: "CONFD_CONFIG_FILE", Default: "/etc/confd/confd.toml", Group: GroupNode, Common: true, FlagOnly: true,
+			Name: "config-file", Env: "CONFD_CONFIG_FILE", Default: "/etc/confd/confd.toml", Group: GroupNode, FlagOnly: true,
 			Help: "TOML file with settings; the default one may be missing",
 			bind: func(s *Settings) value { return file(&s.ConfigFile) },
 		},
@@ -215,9 +215,15 @@ func etcdSettings() []Setting {
 func kubernetesSettings() []Setting {
 	return []Setting{
 		{
-			Name: "kubeconfig", Env: "KUBECONFIG", Field: "kubeconfig", Group: GroupKubernetes, Common: true, Computed: "as the pod's service account",
-			Help: "kubeconfig file to reach the API server with",
-			bind: func(s *Settings) value { return file(&s.Kubernetes.Kubeconfig) },
+			Name: "kubeconfig", Env: "KUBECONFIG", Field: "kubeconfig", Group: GroupKubernetes, Common: true,
+			Computed: "the pod's service account; of a command that only looks, outside of a pod: ~/.kube/config",
+			Help:     "kubeconfig file for the API server, or several, with colons between",
+			bind:     func(s *Settings) value { return file(&s.Kubernetes.Kubeconfig) },
+		},
+		{
+			Name: "context", Env: "CONFD_CONTEXT", Group: GroupKubernetes, Common: true, Computed: "its current one",
+			Help: "context of the kubeconfig to use",
+			bind: func(s *Settings) value { return text(&s.Kubernetes.Context) },
 		},
 		{
 			Name: "k8s-api-endpoint", Env: "K8S_API_ENDPOINT", Field: "k8sAPIEndpoint", Group: GroupKubernetes,

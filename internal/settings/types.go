@@ -81,7 +81,11 @@ type Etcd struct {
 
 // Kubernetes says how to reach the API server, and what to read there.
 type Kubernetes struct {
-	Kubeconfig  string
+	Kubeconfig string
+	// FromHome is set where nobody named the kubeconfig, and it is that of the user who
+	// runs the program.
+	FromHome    bool
+	Context     string // empty: the current one
 	APIEndpoint string
 	KeyFile     string
 	CertFile    string

@@ -3,11 +3,17 @@
 # they are missing: Debian packages, for their programs only. As a user that
 # may not install anything it says what is missing and goes on; whatever needs
 # a program that is not there says so itself.
+#
+#   deps.sh [PROGRAM:PACKAGE...]
+#
+# Without arguments it looks for what all of them need. A program can be given as
+# the path of a file.
 set -eu
 
+[ $# -gt 0 ] || set -- bird:bird2 etcd:etcd-server etcdctl:etcd-client ip:iproute2
 missing=
-for want in bird:bird2 etcd:etcd-server etcdctl:etcd-client ip:iproute2; do
-    command -v "${want%%:*}" >/dev/null || missing="$missing ${want#*:}"
+for want in "$@"; do
+    command -v "${want%%:*}" >/dev/null || [ -e "${want%%:*}" ] || missing="$missing ${want#*:}"
 done
 [ -n "$missing" ] || exit 0
 

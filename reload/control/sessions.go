@@ -60,6 +60,9 @@ type SessionState struct {
 	// Awaited says that BIRD's recovery after a graceful restart waits for the
 	// session.
 	Awaited bool
+	// NoRefresh says that the session is established with a neighbor that cannot send
+	// its routes again (no route refresh, RFC 2918).
+	NoRefresh bool
 }
 
 // Established says that the session is up, so that routes are exchanged.
@@ -127,7 +130,7 @@ func (c *Client) protocols(ctx context.Context, command string) (Reply, error) {
 // parseSessions reads the rows of BGP protocols, and their details. now is when
 // the reply came.
 func parseSessions(reply Reply, now time.Time) []SessionState {
-	var list []SessionState
+	list := make([]SessionState, 0, reply.rows())
 	var session *sessionParser // of the row that details belong to; nil: no BGP
 	finish := func() {
 		if session != nil {
@@ -147,10 +150,23 @@ func parseSessions(reply Reply, now time.Time) []SessionState {
 	return list
 }
 
+// rows is how many protocols a reply is about.
+func (r Reply) rows() (n int) {
+	for _, line := range r.Lines {
+		if line.Code == codeProtocol {
+			n++
+		}
+	}
+	return n
+}
+
 // sessionParser collects what BIRD says of a session.
 type sessionParser struct {
 	SessionState
 	channel string // that the lines belong to; empty in BIRD 1
+	// theirs: the lines are the neighbor's capabilities, not this side's. opened: what
+	// both have agreed on is told; refresh: the neighbor can send its routes again.
+	theirs, opened, refresh bool
 }
 
 // parseSessionRow reads a row; nil where it is not that of a BGP session.
@@ -216,6 +232,14 @@ func (s *sessionParser) detail(line string) {
 		s.NeighborAS = uint32(number(value, 32))
 	case "Local AS":
 		s.LocalAS = uint32(number(value, 32))
+	case "Local capabilities", "Neighbor capabilities":
+		s.theirs = key == "Neighbor capabilities"
+	case "Route refresh":
+		s.refresh = s.refresh || s.theirs
+	case "Neighbor caps": // of BIRD 1
+		s.refresh = slices.Contains(strings.Fields(value), "refresh")
+	case "Session":
+		s.opened = true
 	case "Neighbor ID":
 		s.NeighborID, _ = netip.ParseAddr(value)
 	case "Source address":
@@ -237,7 +261,7 @@ func (s *sessionParser) detail(line string) {
 
 // finished is the session after all its lines.
 func (s *sessionParser) finished(now time.Time) SessionState {
-	s.SinceTime = sinceTime(s.Since, now)
+	s.SinceTime, s.NoRefresh = sinceTime(s.Since, now), s.opened && !s.refresh
 	for i := range s.Routes {
 		if s.Routes[i].Family == "" && s.Neighbor.IsValid() {
 			s.Routes[i].Family = familyOf(s.Neighbor)

@@ -67,6 +67,40 @@ func TestSessionsRecorded(t *testing.T) {
 	}
 }
 
+// Which neighbors cannot send their routes again is known of sessions that are up, and
+// from the long list alone.
+func TestNoRefresh(t *testing.T) {
+	const cannot = "Mesh_10_9_0_3"
+	for version, words := range map[string][2]string{
+		"1.6.8": {"    Neighbor caps:    refresh enhanced-refresh ", "    Neighbor caps:    enhanced-refresh "}, "2.0.12": {}, "2.17.6": {}, "3.1.8": {},
+	} {
+		text := read(t, filepath.Join("testdata", "sessions", "all-"+version+".txt"))
+		changed := strings.Replace(text, words[0], words[1], 1)
+		if words == [2]string{} { // the first session's, of the neighbor
+			head, rest, _ := strings.Cut(text, "Neighbor capabilities")
+			changed = head + "Neighbor capabilities" + strings.Replace(rest, "      Route refresh\n", "", 1)
+		}
+		for _, test := range []struct {
+			text string
+			want []string
+		}{{text, nil}, {changed, []string{cannot}}, {read(t, filepath.Join("testdata", "sessions", "brief-"+version+".txt")), nil}} {
+			reply, err := readReply(bufio.NewReader(strings.NewReader(test.text)))
+			if err != nil {
+				t.Fatal(err)
+			}
+			var got []string
+			for _, s := range parseSessions(reply, time.Now()) {
+				if s.NoRefresh {
+					got = append(got, s.Name)
+				}
+			}
+			if !slices.Equal(got, test.want) {
+				t.Errorf("%s: %q, want %q", version, got, test.want)
+			}
+		}
+	}
+}
+
 func TestSessionDetails(t *testing.T) {
 	for _, test := range []struct {
 		file string

@@ -1,0 +1,167 @@
+package main
+
+import (
+	"context"
+	"log/slog"
+	"maps"
+	"regexp"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+
+	"confd/backends"
+	"confd/internal/settings"
+)
+
+// completionTime is how long somebody who presses a key may wait for names from the
+// datastore.
+const completionTime = 2 * time.Second
+
+// completion is a word that is being typed.
+type completion struct {
+	program program
+	cmd     *cobra.Command
+	args    []string // before it, without flags
+	typed   string
+}
+
+// suggestion is a word that may be meant, and what to say of it.
+type suggestion struct{ word, about string }
+
+// suggester finds what may be meant. files says what the shell does besides.
+type suggester struct {
+	find  func(completion) []suggestion
+	files cobra.ShellCompDirective
+	list  bool // several words may stand there, with commas between them
+	open  bool // more of the same word follows
+}
+
+// setCompletions says of all flags and arguments below cmd what they may be.
+func (p program) setCompletions(cmd *cobra.Command) {
+	own, path := ownSuggesters(), cmd.CommandPath()
+	cmd.Flags().VisitAll(func(f *pflag.Flag) {
+		s, known := own[path+" --"+f.Name]
+		if v, isSetting := f.Value.(flagText); isSetting {
+			s, known = settingSuggester(v.setting), true
+		}
+		if known {
+			_ = cmd.RegisterFlagCompletionFunc(f.Name, p.completer(s)) // the flag is there, and this is its only one
+		}
+	})
+	if s, known := own[path]; known && len(cmd.ValidArgs) == 0 {
+		cmd.ValidArgsFunction = p.completer(s)
+	}
+	for _, c := range cmd.Commands() {
+		p.setCompletions(c)
+	}
+}
+
+// completer makes a suggester what cobra calls.
+func (p program) completer(s suggester) cobra.CompletionFunc {
+	return func(cmd *cobra.Command, args []string, typed string) ([]cobra.Completion, cobra.ShellCompDirective) {
+		before, directive := "", s.files
+		if s.list {
+			i := strings.LastIndex(typed, ",") + 1
+			before, typed = typed[:i], typed[i:]
+		}
+		if s.list || s.open {
+			directive |= cobra.ShellCompDirectiveNoSpace
+		}
+		if s.find == nil {
+			return nil, directive
+		}
+		var out []cobra.Completion
+		for _, x := range s.find(completion{p, cmd, args, typed}) {
+			given := slices.Contains(strings.Split(before, ","), x.word)
+			if !given && strings.HasPrefix(x.word, typed) && harmless.MatchString(x.word) {
+				out = append(out, cobra.CompletionWithDesc(before+x.word, plainText(x.about)))
+			}
+		}
+		return out, directive
+	}
+}
+
+// harmless are words that a shell takes for what they are. What a datastore has may
+// be written by anybody, and is never put into somebody's command line otherwise.
+var harmless = regexp.MustCompile(`^[A-Za-z0-9._:/@%+=!-]+$`)
+
+// plainText is text without what shells give a meaning to.
+func plainText(text string) string {
+	return strings.Map(func(r rune) rune {
+		if r < ' ' || r > '~' || strings.ContainsRune("$`\\\"'<>|&;*?[]{}~#", r) {
+			return ' '
+		}
+		return r
+	}, text)
+}
+
+const (
+	noFiles   = cobra.ShellCompDirectiveNoFileComp
+	anyFile   = cobra.ShellCompDirectiveDefault
+	anyFolder = cobra.ShellCompDirectiveFilterDirs
+)
+
+// settingSuggester is the one of a setting's flag.
+func settingSuggester(s settings.Setting) suggester {
+	switch {
+	case s.Name == "node" || s.Name == "k8s-node-ref":
+		return suggester{find: nodeNames, files: noFiles}
+	case s.Name == "context":
+		return suggester{find: contexts, files: noFiles}
+	case s.Kind() == settings.KindFolder:
+		return suggester{files: anyFolder}
+	case s.NamesPaths():
+		return suggester{files: anyFile}
+	}
+	return suggester{find: oneOf(s.Words()...), files: noFiles, list: s.Kind() == settings.KindList}
+}
+
+// oneOf suggests fixed words.
+func oneOf(words ...string) func(completion) []suggestion {
+	return func(completion) []suggestion {
+		out := make([]suggestion, len(words))
+		for i, w := range words {
+			out[i].word = w
+		}
+		return out
+	}
+}
+
+// state reads the cluster's state from where the flags of the command line say, in a
+// time that somebody waits for; nil: it cannot be read.
+func (c completion) state() (*backends.State, settings.Settings) {
+	s, err := settings.Load(c.flags(), c.program.around)
+	if err != nil {
+		return nil, s
+	}
+	s.AllNodes, s.Timing.SyncTimeout = true, completionTime
+	ctx, cancel := context.WithTimeout(c.cmd.Context(), completionTime)
+	defer cancel()
+	state, err := storedAlone(ctx, s, slog.New(slog.DiscardHandler))
+	if err != nil {
+		return nil, s
+	}
+	return state, s
+}
+
+// flags are the settings that the line gives.
+func (c completion) flags() settings.Layer {
+	flags := settings.Layer{}
+	c.cmd.Flags().VisitAll(func(f *pflag.Flag) {
+		if v, ok := f.Value.(flagText); ok {
+			maps.Copy(flags, v.into)
+		}
+	})
+	for name, given := range flags { // cobra reads flags twice, and lists grow
+		if s := settings.Kind(c.cmd.Flags().Lookup(name).Value.Type()).Separator(); s != "" {
+			items := strings.Split(given.Text, s)
+			slices.Sort(items)
+			given.Text = strings.Join(slices.Compact(items), s)
+			flags[name] = given
+		}
+	}
+	return flags
+}
