@@ -195,6 +195,9 @@ func bench(o options) (err error) {
 			return err
 		}
 	}
+	if o.only.String() != "" { // they are no cases
+		return nil
+	}
 	if err := measureQuestions(os.Stdout, o); err != nil {
 		return err
 	}
