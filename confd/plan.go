@@ -17,6 +17,7 @@ import (
 	"confd/internal/diff"
 	"confd/internal/forecast"
 	"confd/internal/settings"
+	"confd/internal/terminal"
 )
 
 const planHelp = `Say what a change of resources would do across the cluster, before it is made: per
@@ -72,7 +73,7 @@ func foresee(ctx context.Context, s settings.Settings, c proposal) (*forecast.Re
 	if len(c.files)+len(c.deleted) == 0 {
 		return nil, settings.Error{Err: errors.New("there is no change to look at: give -f, --delete, or both")}
 	}
-	log := newLogger(s.Log)
+	log := newLogger(ctx, s.Log)
 	events, err := changeEvents(ctx, c.files, log)
 	if err != nil {
 		return nil, err
@@ -99,6 +100,7 @@ func foresee(ctx context.Context, s settings.Settings, c proposal) (*forecast.Re
 	if d, err := birds.Find(ctx, s.BIRD); err == nil {
 		q.BIRD = d.Version.Major
 	}
+	defer terminal.Waiting(ctx, fmt.Sprintf("comparing %d nodes", len(before.Nodes)))()
 	return forecast.Forecast(ctx, q)
 }
 

@@ -1,11 +1,13 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"log/slog"
 	"os"
 	"path/filepath"
+	"strings"
 
 	"confd/backends"
 	"confd/backends/etcd"
@@ -15,6 +17,7 @@ import (
 	"confd/internal/diff"
 	"confd/internal/inbox"
 	"confd/internal/settings"
+	"confd/internal/terminal"
 )
 
 // newSources makes the backends that the settings ask for.
@@ -132,8 +135,23 @@ func gather(ctx context.Context, s settings.Settings, o inbox.Options) (*backend
 			return nil, fmt.Errorf("--data: %w", err)
 		}
 	}
+	done := terminal.Waiting(ctx, "reading from "+storeName(s))
 	state, err := inbox.Gather(ctx, sources, o, s.Timing.SyncTimeout)
+	done()
 	return state, withOrigin(s, err)
+}
+
+// storeName is what the cluster's state is read from, for people.
+func storeName(s settings.Settings) string {
+	switch {
+	case s.Datastore == settings.DatastoreFile:
+		return strings.Join(s.Data, ", ")
+	case s.Typha.InUse():
+		return "Typha at " + cmp.Or(s.Typha.Addr, "the endpoints of Service "+s.Typha.Service)
+	case s.Datastore == settings.DatastoreKubernetes:
+		return "Kubernetes: the API server is " + apiServer(s).Origin()
+	}
+	return "etcd at " + cmp.Or(strings.Join(s.Etcd.Endpoints, ", "), s.Etcd.DiscoverySRV)
 }
 
 // withOrigin says of an error which API server it is about: several files and contexts
