@@ -44,6 +44,9 @@ func (f *fleetFlags) refuse(cmd *cobra.Command, with, without []string) error {
 			return settings.Error{Err: fmt.Errorf("--%s %s --all-nodes", name, word)}
 		}
 	}
+	if f.timeout <= 0 {
+		return settings.Error{Err: fmt.Errorf("--timeout: %s: expected a duration such as 4s, more than 0", f.timeout)}
+	}
 	return nil
 }
 

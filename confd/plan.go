@@ -91,6 +91,9 @@ func foresee(ctx context.Context, s settings.Settings, c proposal) (*forecast.Re
 		if err != nil {
 			return nil, settings.Error{Err: fmt.Errorf("--delete: %w", err)}
 		}
+		if slices.ContainsFunc(events, func(e backends.Event) bool { return e.Key == key }) {
+			return nil, settings.Error{Err: fmt.Errorf("%s is in the files of -f and in --delete: it cannot be both", key)}
+		}
 		if _, there := before.Get(key); !there && before.Invalid[key] == nil {
 			return nil, fmt.Errorf("--delete: there is no %s", key)
 		}

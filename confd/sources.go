@@ -147,16 +147,24 @@ func storeName(s settings.Settings) string {
 	case s.Datastore == settings.DatastoreFile:
 		return strings.Join(s.Data, ", ")
 	case s.Typha.InUse():
-		return "Typha at " + cmp.Or(s.Typha.Addr, "the endpoints of Service "+s.Typha.Service)
+		return typhaPlace(s.Typha)
 	case s.Datastore == settings.DatastoreKubernetes:
 		return "Kubernetes: the API server is " + apiServer(s).Origin()
 	}
 	return "etcd at " + cmp.Or(strings.Join(s.Etcd.Endpoints, ", "), s.Etcd.DiscoverySRV)
 }
 
+// typhaPlace is which Typha is meant, for people.
+func typhaPlace(t settings.Typha) string {
+	return "Typha at " + cmp.Or(t.Addr, "the endpoints of Service "+t.Service)
+}
+
 // withOrigin says of an error which API server it is about: several files and contexts
 // may be meant.
 func withOrigin(s settings.Settings, err error) error {
+	if err != nil && s.Typha.InUse() && s.Datastore != settings.DatastoreFile {
+		err = fmt.Errorf("%w (%s is asked: does it answer there? Its port is 5473 in most clusters)", err, typhaPlace(s.Typha))
+	}
 	if err == nil || s.Datastore != settings.DatastoreKubernetes {
 		return err
 	}
