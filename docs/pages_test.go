@@ -236,3 +236,22 @@ func read(t *testing.T, path string) string {
 	}
 	return string(text)
 }
+
+// An excerpt says in a comment which file it is of.
+var excerpt = regexp.MustCompile("(?s)<!-- excerpt of (\\S+) -->\n```[a-z]*\n(.*?)```\n")
+
+// TestExcerpts: excerpts are in the files that they are of, as they stand.
+func TestExcerpts(t *testing.T) {
+	count := 0
+	for _, path := range markdown(t) {
+		for _, m := range excerpt.FindAllStringSubmatch(read(t, path), -1) {
+			count++
+			if !strings.Contains(read(t, filepath.Join(top, m[1])), m[2]) {
+				t.Errorf("%s: %s does not have\n%s", path, m[1], m[2])
+			}
+		}
+	}
+	if count == 0 {
+		t.Error("there are none")
+	}
+}

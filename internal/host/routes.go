@@ -19,7 +19,7 @@ import (
 
 // Limits of what one look reads.
 const (
-	mostDead    = 200  // routes that lead nowhere, with their attributes
+	mostAstray  = 200  // routes that lead nowhere, or by a router, with their attributes
 	mostSeveral = 1000 // nets of which the kernel has several routes
 	mostWays    = 64   // peers of sessions that are down
 	kernelTries = 3
@@ -117,8 +117,25 @@ func lists(ctx context.Context, c *control.Client, q agent.RoutesQuestion, l rou
 		return nil, err
 	}
 	// The last, as the connection is of no use after too many.
-	out.Dead, err = dead(ctx, c)
-	return out, err
+	return out, astray(ctx, c, q.Want.Families, out)
+}
+
+// astray reads the routes of BGP that lead nowhere, or by a router to a network of the
+// node's own, until there are too many.
+func astray(ctx context.Context, c *control.Client, families []*bgp.Family, out *routes.Lists) (err error) {
+	out.Dead, err = few(c.Dead(ctx, mostAstray))
+	for _, f := range families {
+		if err != nil || !c.Usable() {
+			return err
+		}
+		if !f.Subnet.IsValid() || f.Subnet.IsSingleIP() {
+			continue
+		}
+		var found []control.Route
+		found, err = few(c.Detours(ctx, f.Subnet, mostAstray))
+		out.Detours = append(out.Detours, found...)
+	}
+	return err
 }
 
 func nets(list []control.Route) []netip.Prefix {
@@ -149,8 +166,8 @@ func kernels(ctx context.Context, c *control.Client, q agent.RoutesQuestion, l r
 	return nil
 }
 
-func dead(ctx context.Context, c *control.Client) ([]control.Route, error) {
-	list, err := c.Dead(ctx, mostDead)
+// few are the first routes of a list that may have more.
+func few(list []control.Route, err error) ([]control.Route, error) {
 	if errors.Is(err, control.ErrManyRoutes) {
 		err = nil
 	}

@@ -13,6 +13,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"confd/internal/lab"
 	"confd/internal/report"
@@ -201,6 +202,34 @@ spec: {node: near, peerIP: 10.0.1.20, asNumber: 65000, filters: [no-default]}`)
 	}
 }
 
+// Where BIRD does not know that it is in the nodes' network, a default route leads it to
+// them by the router, which knows no pod: that is said.
+func TestNextHopByRouter(t *testing.T) {
+	long(t)
+	t.Parallel()
+	for _, version := range versions("2.0.12", "1.6.8", "2.17.6", "3.1.8") {
+		t.Run(version, func(t *testing.T) {
+			t.Parallel()
+			l := lab.New(t)
+			configs := []lab.HostConfig{m1(), m2()}
+			configs[0].BIRD = version
+			hosts, pods := build(l, configs...)
+			l.Start()
+			awaitWhole(l, hosts, pods)
+			before := l.Moment()
+			l.Store.Apply("kind: BGPConfiguration\nmetadata: {name: default}\nspec: {ignoredInterfaces: [eth0]}")
+			awaitWrong(l, hosts[0], string(routes.NextHopByRouter)+" 10.244.81.128/26 "+lab.SessionName("Mesh", "192.168.2.141"))
+			if out, code := hosts[0].RunConfd("status"); code == 0 || !strings.Contains(out, "leads via 192.168.2.1 on eth0, though its next hop 192.168.2.141 is in 192.168.2.0/24") {
+				t.Errorf("confd status ends with %d, and says %s", code, out)
+			}
+			l.Store.Delete("kind: BGPConfiguration\nmetadata: {name: default}")
+			awaitWrong(l, hosts[0])
+			awaitWhole(l, hosts, pods)
+			before.NoFlap(nil)
+		})
+	}
+}
+
 // BIRD was started with -R, and a peer is dead: that it waits is said, and it waits no
 // longer than it is told to.
 func TestRecoveryWithDeadPeer(t *testing.T) {
@@ -223,8 +252,12 @@ func TestRecoveryWithDeadPeer(t *testing.T) {
 				if err != nil {
 					return err
 				}
-				if r := list[0].Recovery; r == nil || !slices.Contains(r.Sessions, dead) {
+				r := list[0].Recovery
+				if r == nil || !slices.Contains(r.Sessions, dead) {
 					return fmt.Errorf("%+v", list)
+				}
+				if left := r.Until.Sub(list[0].At); left > 20*time.Second {
+					t.Errorf("it waits for %v, and is told 20s", left)
 				}
 				return nil
 			})

@@ -126,7 +126,7 @@ func routeDefinitions() []Definition {
 		def("confd_routes_known", "1 where BIRD's routes and the kernel's could be looked at; else 0, and nothing is said of them", labelSet),
 		def("confd_routes", "Routes that BIRD has, by where they come from: bgp, static, kernel, direct", labelFamily, labelProtocol),
 		def("confd_routes_programmed", "Routes of the kernel's that BIRD has programmed; not there where that is not known", labelFamily),
-		def("confd_route_faults", "What is wrong with routes, by kind: unreachable, next_hop_by_bgp (the way to the next hop is a route of BGP itself), kernel_missing, kernel_other (it leads elsewhere), kernel_stale (an older one of BIRD's besides), kernel_left (BIRD does not have it), not_told (to a peer), block_absent (of another node), and what keeps sessions down on this side: source_not_local, peer_blackholed", labelSet, labelKind),
+		def("confd_route_faults", "What is wrong with routes, by kind: unreachable, next_hop_by_bgp (the way to the next hop is a route of BGP itself), next_hop_by_router (a gateway leads to it, though it is in a network of the node's), kernel_missing, kernel_other (it leads elsewhere), kernel_stale (an older one of BIRD's besides), kernel_left (BIRD does not have it), not_told (to a peer), block_absent (of another node), and what keeps sessions down on this side: source_not_local, peer_blackholed", labelSet, labelKind),
 		def("confd_bird_recovering", "1 while BIRD waits for sessions after a graceful restart, and puts nothing into the kernel; else 0", labelSet),
 	}
 }

@@ -16,6 +16,9 @@ const (
 	Unreachable Kind = "unreachable"
 	// NextHopByBGP: so it is, as what leads to the next hop is itself a route of BGP.
 	NextHopByBGP Kind = "next_hop_by_bgp"
+	// NextHopByRouter: BIRD reaches a next hop by a router that the kernel has on a
+	// network of its own.
+	NextHopByRouter Kind = "next_hop_by_router"
 	// KernelMissing: the kernel does not have what BIRD means it to.
 	KernelMissing Kind = "kernel_missing"
 	// KernelOther: the kernel has another way there.
@@ -38,7 +41,7 @@ const (
 // Kinds are all kinds.
 func Kinds() []Kind {
 	return []Kind{
-		Unreachable, NextHopByBGP, KernelMissing, KernelOther, KernelStale, KernelLeft, NotTold, BlockAbsent, SourceNotLocal, PeerBlackholed,
+		Unreachable, NextHopByBGP, NextHopByRouter, KernelMissing, KernelOther, KernelStale, KernelLeft, NotTold, BlockAbsent, SourceNotLocal, PeerBlackholed,
 	}
 }
 
@@ -49,6 +52,8 @@ func (k Kind) Cure() string {
 		return "see what leads to the next hop: birdc show route for ADDRESS, ip route get ADDRESS"
 	case NextHopByBGP:
 		return "do not take that route from that peer (BGPFilter, importV4 or importV6), or give the next hop's network a route of its own in the kernel"
+	case NextHopByRouter:
+		return "see why BIRD's protocol direct does not have that network: ignoredInterfaces, birdc show route for ADDRESS"
 	case KernelMissing, KernelOther:
 		return "see what else programs routes there, and what BIRD logs about the kernel"
 	case KernelStale:

@@ -191,6 +191,7 @@ func listed(w Want, l Look) []Fault {
 		}
 		if k, ok := l.Lists.Kernel[f.Version]; ok && !l.Status.Recovery.InProgress {
 			list = append(list, j.kernel(k)...)
+			list = append(list, j.detours(k)...)
 		}
 	}
 	return list
@@ -323,15 +324,16 @@ func covering(list []control.Route) cover {
 	return c
 }
 
-func (c cover) of(a netip.Addr) (control.Route, bool) {
-	if !a.IsValid() {
-		return control.Route{}, false
-	}
-	for bits := a.BitLen(); bits >= 0; bits-- {
+func (c cover) of(a netip.Addr) (control.Route, bool) { return best(c, a) }
+
+// best is what is known of the longest net that holds an address.
+func best[T any](known map[netip.Prefix]T, a netip.Addr) (T, bool) {
+	for bits := a.BitLen(); a.IsValid() && bits >= 0; bits-- {
 		p, _ := a.Prefix(bits)
-		if r, ok := c[p]; ok {
-			return r, true
+		if found, ok := known[p]; ok {
+			return found, true
 		}
 	}
-	return control.Route{}, false
+	var none T
+	return none, false
 }

@@ -102,6 +102,8 @@ func TestJudge(t *testing.T) {
 	}
 	old := Entry{Net: net("10.2.2.0/26"), Table: 254, Metric: 512, BIRD: true, Target: control.Unicast, Hops: hop("10.0.0.9")}
 	dead := control.Route{Net: net("10.2.2.0/26"), Protocol: "Mesh_10_0_0_2", NextHop: netip.MustParseAddr("10.7.0.2"), Target: control.Unreachable}
+	detour := control.Route{Net: net("10.2.2.0/26"), Protocol: "Mesh_10_0_0_2", NextHop: netip.MustParseAddr("10.0.0.2"), Target: control.Unicast, Hops: hop("10.0.0.254")}
+	connected := Entry{Net: net("10.0.0.0/24"), Table: 254, Target: control.Unicast, Hops: []control.Hop{{Interface: "eth0"}}}
 	down := func(l *Look) { l.Overview.Sessions[0].BGPState = "Active" }
 	for name, test := range map[string]struct {
 		change  func(*Look)
@@ -191,6 +193,32 @@ func TestJudge(t *testing.T) {
 			},
 			want: []string{"unreachable 10.2.2.0/26 Mesh_10_0_0_2"},
 		},
+		"by a router, and the kernel is on that network": {
+			change: func(l *Look) {
+				l.Lists.Detours = []control.Route{detour}
+				kernel(func(k *Kernel) { k.Entries = append(k.Entries, connected) })(l)
+			},
+			want: []string{"next_hop_by_router 10.2.2.0/26 Mesh_10_0_0_2"},
+		},
+		"by a router, as the kernel does": {change: func(l *Look) { l.Lists.Detours = []control.Route{detour} }},
+		"by a router, and the kernel has a better way": {change: func(l *Look) {
+			l.Lists.Detours = []control.Route{detour}
+			kernel(func(k *Kernel) {
+				k.Entries = append(k.Entries, connected, Entry{Net: net("10.0.0.2/32"), Table: 254, Target: control.Unicast, Hops: hop("10.0.0.254")})
+			})(l)
+		}},
+		"by a router, and another table of the kernel's is on that network": {change: func(l *Look) {
+			l.Lists.Detours = []control.Route{detour}
+			other := connected
+			other.Table = 7
+			kernel(func(k *Kernel) { k.Entries = append(k.Entries, other) })(l)
+		}},
+		"by the address of the next hop on its link": {change: func(l *Look) {
+			near := detour
+			near.Hops = hop("fe80::2")
+			l.Lists.Detours = []control.Route{near}
+			kernel(func(k *Kernel) { k.Entries = append(k.Entries, connected) })(l)
+		}},
 		"not told": {
 			change: func(l *Look) { l.Lists.Exports["Mesh_10_0_0_2"] = []netip.Prefix{net("10.96.0.0/12")} },
 			want:   []string{"not_told 10.2.1.0/26 Mesh_10_0_0_2"},

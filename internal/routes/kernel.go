@@ -152,6 +152,40 @@ func winner(old []Entry, now Entry) string {
 	return ""
 }
 
+// detours are the routes of BGP that leave by a router, though the kernel has their next
+// hops on a network of its own.
+func (j judge) detours(k Kernel) []Fault {
+	ways := map[netip.Prefix][]Entry{}
+	for _, e := range k.Entries {
+		if e.Table == mainTable {
+			ways[e.Net] = append(ways[e.Net], e)
+		}
+	}
+	var list []Fault
+	for _, r := range j.l.Lists.Detours {
+		if !j.isOurs(r.Net) || slices.ContainsFunc(r.Hops, func(h control.Hop) bool { return h.Via == r.NextHop || h.Via.IsLinkLocalUnicast() }) {
+			continue
+		}
+		if own, ok := onLink(ways, r.NextHop); ok {
+			list = append(list, j.fault(NextHopByRouter, r.Net, r.Protocol, "%s of %s leads %s, though its next hop %s is in %s, where this node is: BIRD does not know that",
+				r.Net, r.Protocol, hopsText(r.Target, r.Hops), r.NextHop, own))
+		}
+	}
+	return list
+}
+
+// onLink is the network of an interface that holds an address, where the kernel has no
+// better way there.
+func onLink(ways map[netip.Prefix][]Entry, a netip.Addr) (netip.Prefix, bool) {
+	list, ok := best(ways, a)
+	if !ok {
+		return netip.Prefix{}, false
+	}
+	return list[0].Net, slices.ContainsFunc(list, func(e Entry) bool {
+		return e.Target == control.Unicast && slices.ContainsFunc(e.Hops, func(h control.Hop) bool { return !h.Via.IsValid() })
+	})
+}
+
 // inPool says whether a net lies in one of the cluster's pools.
 func (j judge) inPool(net netip.Prefix) bool {
 	in := func(p bgp.Pool) bool { return within(net, p.CIDR) }

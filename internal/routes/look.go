@@ -59,6 +59,9 @@ type Look struct {
 type Lists struct {
 	Primary []control.Route // that BIRD uses
 	Dead    []control.Route // those of BGP that lead nowhere, with their attributes: the first ones
+	// Detours are those of BGP whose next hops lie in the node's own networks, and that
+	// lead to other gateways, with their attributes: the first ones.
+	Detours []control.Route
 	// Exports are the configured routes that some sessions are told of, by session.
 	Exports map[string][]netip.Prefix
 	// Kernel has what the kernel is to have and has, by family. Of a family that is

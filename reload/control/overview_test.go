@@ -100,6 +100,9 @@ func TestRoutesLists(t *testing.T) {
 		if list, err := c.Dead(ctx, 5); err != nil || len(list) != 0 {
 			t.Errorf("of BGP there are none: %+v %v", list, err)
 		}
+		if list, err := c.Detours(ctx, netip.MustParsePrefix("192.0.2.1/24"), 5); err != nil || len(list) != 0 {
+			t.Errorf("of BGP there are none: %+v %v", list, err)
+		}
 		if _, err := c.Exported(ctx, "nobody"); err == nil || !c.Usable() {
 			t.Errorf("a protocol that is not there: %v", err)
 		}

@@ -19,6 +19,12 @@ func (c *Client) Dead(ctx context.Context, limit int) ([]Route, error) {
 	return c.routesBy(ctx, "show route primary where source = RTS_BGP && dest = RTD_UNREACHABLE all", limit)
 }
 
+// Detours are the routes of BGP that BIRD uses whose next hops lie in a network, and
+// that lead to other gateways, with their attributes; limit is as in Dead.
+func (c *Client) Detours(ctx context.Context, in netip.Prefix, limit int) ([]Route, error) {
+	return c.routesBy(ctx, "show route primary where source = RTS_BGP && dest != RTD_UNREACHABLE && bgp_next_hop ~ "+in.Masked().String()+" && gw != bgp_next_hop all", limit)
+}
+
 // Exported are the routes that a protocol is told, without their attributes. The
 // protocol must be up.
 func (c *Client) Exported(ctx context.Context, protocol string) ([]Route, error) {

@@ -36,6 +36,9 @@ func recordingOfDocs(t *testing.T) recording {
 // TestRecordingIsTheDemo runs the demo: it must say what docs/demo.txt has, times and
 // the like aside.
 func TestRecordingIsTheDemo(t *testing.T) {
+	if testing.Short() {
+		t.Skip("it takes a while, and the program runs outside of this process")
+	}
 	if os.Getuid() != 0 {
 		t.Skip("the recording is of a demo in namespaces, which takes root")
 	}
