@@ -186,7 +186,10 @@ func bench(o options) (err error) {
 	}
 	if o.against != "" { // all of it in one table
 		printTables(os.Stdout, o, results)
-		return measureSummary(os.Stdout, o, etcd)
+		if err := measureSummary(os.Stdout, o, etcd); err != nil {
+			return err
+		}
+		return measureGolden(os.Stdout, o)
 	}
 	got, err := measureKubernetes(o)
 	if err != nil {

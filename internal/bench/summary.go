@@ -19,7 +19,7 @@ func measureSummary(w io.Writer, o options, etcd *etcdServer) error {
 	rows = named("etcd, mesh of 5,000 dual stack", rows)
 	starts, err := startsFromTypha(o)
 	if err != nil {
-		return fmt.Errorf("Typha: %w", err)
+		return fmt.Errorf("cluster behind Typha: %w", err)
 	}
 	rows = append(rows, named("Typha, the same mesh", starts)...)
 	err = withKubernetes(o, func(k *kubeCluster, config string) error {
