@@ -170,6 +170,36 @@ $(TESTENV)/bin/etcd:
 programs: ## Build what is released for amd64 and arm64, into dist/programs (VERSION=v1.2.3: as that version)
 	go -C internal/packaging run . programs --out $(CURDIR)/dist/programs $(if $(VERSION),--version $(VERSION))
 
+.PHONY: packages
+packages: ## Make deb and rpm for amd64 and arm64, into dist/packages (no root, no Docker)
+	go -C internal/packaging run . packages --out $(CURDIR)/dist $(if $(VERSION),--version $(VERSION))
+
+.PHONY: release
+release: ## Make all that is released of the commit, twice, and compare; into dist/VERSION (VERSION=v1.2.3: as that version)
+	go -C internal/packaging run . release --out $(CURDIR)/dist $(if $(VERSION),--version $(VERSION))
+
+.PHONY: package-tools
+package-tools:
+	@internal/testenv/debianroot.sh $(TESTENV)/debian
+
+.PHONY: test-packages
+test-packages: package-tools test-images ## Install, upgrade and remove packages on Debians with systemd and BIRD (as root on Debian, some minutes)
+	go -C internal/packaging test -timeout 20m ./...
+
+.PHONY: images
+images: ## Make container images for amd64 and arm64, into dist/images, without Docker (PUSH=registry/path: push them, too)
+	go -C internal/packaging run . images --out $(CURDIR)/dist $(if $(VERSION),--version $(VERSION)) $(if $(PUSH),--push $(PUSH))
+
+.PHONY: chart
+chart: ## Pack the Helm chart, into dist/chart
+	go -C internal/packaging run . chart --out $(CURDIR)/dist $(if $(VERSION),--version $(VERSION))
+
+.PHONY: test-images
+test-images: deps kube-apiserver helm ## Run the images by runc, as the chart has them, against a real API server (as root, a minute or two)
+	@internal/testenv/runc.sh $(TESTENV)/runc
+	go -C internal/packaging run . images --out $(TESTENV)/dist
+	go test -timeout 20m -v ./etc -run 'TestTheImages' -images $(TESTENV)/dist/images
+
 # Both are in use.
 HELM3_VERSION := v3.22.0
 HELM4_VERSION := v4.3.2

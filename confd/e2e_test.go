@@ -28,6 +28,7 @@ func TestEndToEnd(t *testing.T) {
 		scenario{"drift", testDrift},
 		scenario{"BIRD in trouble", testBirdInTrouble},
 		scenario{"held", testHeld},
+		scenario{"downgrade", testDowngrade},
 		scenario{"killed in a trial", testGuardKilled},
 		scenario{"quarantine", testQuarantine},
 		scenario{"live", testLive},

@@ -9,11 +9,15 @@ import (
 	"os"
 	"os/signal"
 	"path/filepath"
+	"strings"
 	"syscall"
 
 	"github.com/spf13/cobra"
 
+	"confd/internal/packaging/contents"
+	"confd/internal/packaging/packages"
 	"confd/internal/packaging/programs"
+	"confd/internal/packaging/release"
 	"confd/internal/packaging/source"
 )
 
@@ -56,6 +60,11 @@ func root() *cobra.Command {
 	c.PersistentFlags().StringVar(&s.version, "version", "", "the `version`, such as v1.2.3 (default what git describe says)")
 	c.AddCommand(
 		programsCommand(&s),
+		imagesCommand(&s),
+		pinsCommand(&s),
+		chartCommand(&s),
+		packagesCommand(&s),
+		releaseCommand(&s),
 	)
 	return c
 }
@@ -71,6 +80,46 @@ func programsCommand(s *settings) *cobra.Command {
 			}
 			_, err = programs.Build(c.Context(), tree, out)
 			return err
+		},
+	}
+}
+
+// packagesCommand packs them for Debian and for Fedora and its kin.
+func packagesCommand(s *settings) *cobra.Command {
+	return &cobra.Command{
+		Use: "packages", Short: "Make deb and rpm for all architectures, as FOLDER/packages/*", Args: cobra.NoArgs,
+		RunE: func(c *cobra.Command, _ []string) error {
+			tree, out, err := s.tree(c.Context())
+			if err != nil {
+				return err
+			}
+			built, err := programs.Build(c.Context(), tree, filepath.Join(out, "programs"))
+			if err != nil {
+				return err
+			}
+			papers, err := contents.Read(c.Context(), tree, built)
+			if err != nil {
+				return err
+			}
+			paths, err := packages.Build(c.Context(), tree, built, papers, filepath.Join(out, "packages"))
+			for _, path := range paths {
+				fmt.Fprintln(c.OutOrStdout(), path)
+			}
+			return err
+		},
+	}
+}
+
+// releaseCommand makes all of it.
+func releaseCommand(s *settings) *cobra.Command {
+	return &cobra.Command{
+		Use: "release", Short: "Make all that is released of the commit, twice, as FOLDER/VERSION, where both are the same", Args: cobra.NoArgs,
+		RunE: func(c *cobra.Command, _ []string) error {
+			tree, out, err := s.tree(c.Context())
+			if err != nil {
+				return err
+			}
+			return release.Make(c.Context(), tree, filepath.Join(out, strings.TrimSuffix(tree.Version, "-dirty")))
 		},
 	}
 }

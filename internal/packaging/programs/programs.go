@@ -23,10 +23,14 @@ type Program struct {
 	Path         string
 }
 
-// Build builds confd for Linux on each of the architectures, as dir/ARCHITECTURE/confd.
-func Build(ctx context.Context, tree source.Tree, dir string) ([]Program, error) {
+// Build builds confd for Linux on each of the architectures (none named: on all), as
+// dir/ARCHITECTURE/confd.
+func Build(ctx context.Context, tree source.Tree, dir string, architectures ...string) ([]Program, error) {
+	if len(architectures) == 0 {
+		architectures = Architectures()
+	}
 	var built []Program
-	for _, architecture := range Architectures() {
+	for _, architecture := range architectures {
 		p := Program{Architecture: architecture, Path: filepath.Join(dir, architecture, "confd")}
 		if err := p.build(ctx, tree); err != nil {
 			return nil, err
@@ -68,6 +72,9 @@ func (p Program) build(ctx context.Context, tree source.Tree) error {
 	command = append(command[:len(command)-1:len(command)-1], "-o", path, command[len(command)-1])
 	cmd := exec.CommandContext(ctx, command[0], command[1:]...)
 	cmd.Dir, cmd.Env = tree.Dir, append(os.Environ(), Environment(p.Architecture)...)
+	if tree.Cache != "" {
+		cmd.Env = append(cmd.Env, "GOCACHE="+tree.Cache)
+	}
 	if out, err := cmd.CombinedOutput(); err != nil {
 		return fmt.Errorf("building confd for %s: %w\n%s", p.Architecture, err, out)
 	}

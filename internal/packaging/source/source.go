@@ -7,6 +7,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
 	"os/exec"
 	"path/filepath"
 	"strconv"
@@ -20,6 +21,7 @@ type Tree struct {
 	Version string    // such as v1.2.3 or v1.2.3-4-g0123abc, and -dirty where files were changed
 	Commit  string    // the whole hash
 	Time    time.Time // of the commit, in UTC: the one time that what is made has
+	Cache   string    // where Go keeps what it has compiled; empty: where the user has it
 }
 
 // Read asks git about the tree that dir is in. The version is what it says
@@ -54,6 +56,23 @@ func Read(ctx context.Context, dir, version string) (Tree, error) {
 		}
 	}
 	return Tree{Dir: filepath.Clean(top), Version: named(version), Commit: commit, Time: time.Unix(seconds, 0).UTC()}, nil
+}
+
+// Export writes what the commit has into a new folder, which is a tree without git, and
+// without anything that lies in this one besides.
+func (t Tree) Export(ctx context.Context, dir string) (Tree, error) {
+	archive := filepath.Clean(dir) + ".tar"
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		return Tree{}, fmt.Errorf("exporting %s: %w", t.Commit, err)
+	}
+	defer os.Remove(archive)
+	for _, args := range [][]string{{"git", "-C", t.Dir, "archive", "--output=" + archive, t.Commit}, {"tar", "-C", dir, "-xf", archive}} {
+		if _, err := exec.CommandContext(ctx, args[0], args[1:]...).Output(); err != nil {
+			return Tree{}, fmt.Errorf("exporting %s: %s: %w", t.Commit, args[0], said(err))
+		}
+	}
+	t.Dir, t.Version = dir, strings.TrimSuffix(t.Version, "-dirty")
+	return t, nil
 }
 
 // named is a version that sorts below all others where the tree has no tag yet
