@@ -183,8 +183,22 @@ package-tools:
 	@internal/testenv/debianroot.sh $(TESTENV)/debian
 
 .PHONY: test-packages
-test-packages: package-tools ## Install, upgrade and remove packages on Debians with systemd and BIRD (as root on Debian, some minutes)
+test-packages: package-tools test-images ## Install, upgrade and remove packages on Debians with systemd and BIRD (as root on Debian, some minutes)
 	go -C internal/packaging test -timeout 20m ./...
+
+.PHONY: images
+images: ## Make container images for amd64 and arm64, into dist/images, without Docker (PUSH=registry/path: push them, too)
+	go -C internal/packaging run . images --out $(CURDIR)/dist $(if $(VERSION),--version $(VERSION)) $(if $(PUSH),--push $(PUSH))
+
+.PHONY: chart
+chart: ## Pack the Helm chart, into dist/chart
+	go -C internal/packaging run . chart --out $(CURDIR)/dist $(if $(VERSION),--version $(VERSION))
+
+.PHONY: test-images
+test-images: deps kube-apiserver helm ## Run the images by runc, as the chart has them, against a real API server (as root, a minute or two)
+	@internal/testenv/runc.sh $(TESTENV)/runc
+	go -C internal/packaging run . images --out $(TESTENV)/dist
+	go test -timeout 20m -v ./etc -run 'TestTheImages' -images $(TESTENV)/dist/images
 
 # Both are in use.
 HELM3_VERSION := v3.22.0

@@ -77,21 +77,35 @@ func awaitRecovered(l *lab.Lab, h *lab.Host) {
 func TestGracefulRestartAtRouters(t *testing.T) {
 	long(t)
 	t.Parallel()
-	l := lab.New(t)
-	hosts, racks := rackOfAll(t, l)
-
-	for _, h := range hosts {
-		t.Run("killed BIRD "+h.Version, func(t *testing.T) {
-			awaitKept(t, l, h, hosts, racks, h.KillBIRD)
+	for name, end := range map[string]func(*testing.T, *lab.Lab, []*lab.Host, []rack){
+		"killed BIRD": killBIRDs, "graceful restart of BIRD": restartBIRDs, "stopped BIRD": stopBIRDs, "killed confd": killConfd,
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			l := lab.New(t)
+			hosts, racks := rackOfAll(t, l)
+			end(t, l, hosts, racks)
 		})
 	}
+}
+
+func killBIRDs(t *testing.T, l *lab.Lab, hosts []*lab.Host, racks []rack) {
+	for _, h := range hosts {
+		t.Run(h.Version, func(t *testing.T) { awaitKept(t, l, h, hosts, racks, h.KillBIRD) })
+	}
+}
+
+func restartBIRDs(t *testing.T, l *lab.Lab, hosts []*lab.Host, racks []rack) {
 	for _, h := range hosts[1:] { // BIRD 1.6 knows no such command
-		t.Run("graceful restart of BIRD "+h.Version, func(t *testing.T) {
+		t.Run(h.Version, func(t *testing.T) {
 			awaitKept(t, l, h, hosts, racks, func() { h.Birdc("graceful restart") })
 		})
 	}
+}
+
+func stopBIRDs(t *testing.T, l *lab.Lab, hosts []*lab.Host, racks []rack) {
 	for _, h := range hosts {
-		t.Run("stopped BIRD "+h.Version, func(t *testing.T) {
+		t.Run(h.Version, func(t *testing.T) {
 			h.StopBIRD()
 			for _, r := range racks {
 				routers.Await(t, r, blocksOf(slices.DeleteFunc(slices.Clone(hosts), func(o *lab.Host) bool { return o == h }))...)
@@ -103,18 +117,19 @@ func TestGracefulRestartAtRouters(t *testing.T) {
 			awaitRecovered(l, h)
 		})
 	}
-	t.Run("killed confd", func(t *testing.T) {
-		before := l.Moment()
-		for _, h := range hosts {
-			h.Confd.Kill()
-			h.StartConfd()
-		}
-		hosts[1].AddBlock("10.244.100.0/26") // when this is heard, they are all there again
-		for _, r := range racks {
-			routers.Await(t, r, append(blocksOf(hosts), "10.244.100.0/26 via 10.0.1.12 path 64512")...)
-		}
-		before.NoFlap(nil)
-	})
+}
+
+func killConfd(t *testing.T, l *lab.Lab, hosts []*lab.Host, racks []rack) {
+	before := l.Moment()
+	for _, h := range hosts {
+		h.Confd.Kill()
+		h.StartConfd()
+	}
+	hosts[1].AddBlock("10.244.100.0/26") // when this is heard, they are all there again
+	for _, r := range racks {
+		routers.Await(t, r, append(blocksOf(hosts), "10.244.100.0/26 via 10.0.1.12 path 64512")...)
+	}
+	before.NoFlap(nil)
 }
 
 // awaitKept ends a BIRD and starts it again: routers that have a table keep its routes
