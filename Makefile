@@ -95,6 +95,10 @@ bench-golden: build ## Measure golden checks alone (AGAINST=path: and those of a
 bench-changes: build ## Measure what changes cost in a mesh of 5,000 nodes (AGAINST=path: and another build of confd, at the same time)
 	go run ./internal/bench -confd bin/confd -changes $(if $(AGAINST),-against $(AGAINST))
 
+.PHONY: bench-table
+bench-table: build kube-apiserver ## Measure what large clusters cost, in one table (AGAINST=path: beside another build of confd, at the same time)
+	go run ./internal/bench -confd bin/confd -summary -runs $(or $(RUNS),5) $(if $(AGAINST),-against $(AGAINST))
+
 .PHONY: bench-questions
 bench-questions: build ## Measure explain, doctor and plan alone, at 5,000 nodes
 	go run ./internal/bench -confd bin/confd -questions

@@ -66,6 +66,7 @@ type running struct {
 	pod  *pod
 	spec corev1.Container
 	id   string
+	cmd  *exec.Cmd
 	done chan struct{}
 	out  bytes.Buffer // to be read when it has ended
 }
@@ -85,7 +86,7 @@ func (n *nodes) start(node string) *pod {
 				err = os.Chmod(dir, 0o777|os.ModeSetgid) // as the kubelet makes one
 			}
 		case v.HostPath != nil:
-			err = os.Chmod(dir, 0o755)
+			dir = n.folder(node + strings.ReplaceAll(v.HostPath.Path, "/", "-")) // root's, and there when the pod is replaced
 		case v.Projected != nil:
 			dir = n.account
 		default:
@@ -96,15 +97,24 @@ func (n *nodes) start(node string) *pod {
 		}
 		p.volumes[v.Name] = dir
 	}
+	n.t.Cleanup(p.kill)
+	for _, c := range n.spec.InitContainers {
+		r := p.run(c)
+		<-r.done
+		p.running = nil
+		if code := r.cmd.ProcessState.ExitCode(); code != 0 {
+			n.t.Fatalf("%s on %s ends with %d: %s", c.Name, node, code, &r.out)
+		}
+		_ = n.runc("delete", r.id).Run() // fails where it is gone
+	}
 	for _, c := range n.spec.Containers {
 		p.run(c)
 	}
-	n.t.Cleanup(p.kill)
 	return p
 }
 
 // run starts a container, in the pod's network namespace.
-func (p *pod) run(c corev1.Container) {
+func (p *pod) run(c corev1.Container) *running {
 	t := p.nodes.t
 	t.Helper()
 	r := &running{pod: p, spec: c, id: filepath.Base(p.nodes.work) + "-" + p.node + "-" + c.Name, done: make(chan struct{})}
@@ -115,13 +125,14 @@ func (p *pod) run(c corev1.Container) {
 	}
 	write(t, filepath.Join(bundle, "config.json"), string(text))
 	cmd := p.nodes.runc("run", "--bundle", bundle, r.id)
-	cmd.Stdout, cmd.Stderr = &r.out, &r.out
+	cmd.Stdout, cmd.Stderr, r.cmd = &r.out, &r.out, cmd
 	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGTERM} // which runc passes on
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
 	go func() { _ = cmd.Wait(); close(r.done) }() // how it ended is in its output
 	p.running = append(p.running, r)
+	return r
 }
 
 func (n *nodes) runc(args ...string) *exec.Cmd {
@@ -133,7 +144,7 @@ func (n *nodes) runc(args ...string) *exec.Cmd {
 // profile, which is the runtime's own, and the limits.
 func (r *running) config() map[string]any {
 	n, c := r.pod.nodes, r.spec
-	name, _, _ := strings.Cut(filepath.Base(c.Image), ":")
+	name := imageName(c)
 	image := n.images[name]
 	args := slices.Concat(image.Entrypoint, image.Cmd)
 	switch {

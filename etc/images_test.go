@@ -3,12 +3,12 @@ package etc_test
 import (
 	"encoding/json"
 	"flag"
-	"fmt"
 	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strings"
 	"testing"
 
@@ -42,14 +42,17 @@ func TestTheImagesSpeakBGPAsTheChartHasThem(t *testing.T) {
 		t.Skip("no -images: `make test-images` makes them and says where they are")
 	}
 	needRoot(t)
-	helms(t, func(t *testing.T, h helm) {
-		if !strings.Contains(h.program, "helm-v4") {
-			t.Skip("what Helm 3 makes is the same, which other tests see to")
-		}
-		for _, mode := range []string{"sidecar", "one-container"} {
-			t.Run(mode, func(t *testing.T) { speaks(t, newNodes(t, h, mode)) })
-		}
-	})
+	programs, err := helmPrograms(t)
+	if err != nil || len(programs) == 0 {
+		t.Fatalf("no helm in .testenv/bin (%v): `make helm` builds it", err)
+	}
+	for name, values := range map[string]string{
+		"sidecar":                              "mode: sidecar",
+		"one container":                        "mode: one-container",
+		"sidecar whose state outlives the pod": "state: {hostPath: /var/lib/confd-bird}",
+	} {
+		t.Run(name, func(t *testing.T) { speaks(t, newNodes(t, newHelm(t, programs[0]), values)) })
+	}
 }
 
 func speaks(t *testing.T, n *nodes) {
@@ -78,6 +81,8 @@ func speaks(t *testing.T, n *nodes) {
 	one = n.start("n1")
 	testenv.Eventually(t, patience, "the session once more", established)
 	testenv.Eventually(t, patience, "readiness on n1 once more", one.ready)
+	one.stop()
+	two.stop()
 }
 
 // nodes are two machines, an API server that has the chart, and the images.
@@ -93,7 +98,7 @@ type nodes struct {
 	work      string
 }
 
-func newNodes(t *testing.T, h helm, mode string) *nodes {
+func newNodes(t *testing.T, h helm, values string) *nodes {
 	t.Helper()
 	n := &nodes{
 		t: t, namespace: "kube-system", work: testenv.SocketDir(t), roots: map[string]string{}, images: map[string]imageConfig{},
@@ -103,7 +108,7 @@ func newNodes(t *testing.T, h helm, mode string) *nodes {
 	n.kube.InstallCRDs(t, "crd.projectcalico.org/v1")
 	n.kube.Apply(t, []byte(twoNodesOfKubernetes))
 	r := release{t, h, n.kube, filepath.Join(t.TempDir(), "values.yaml")}
-	r.install(fmt.Sprintf("mode: %s\nsettings: {graceful-restart-wait: 10s}\n", mode))
+	r.install("settings: {graceful-restart-wait: 10s}\n" + values + "\n")
 	text, err := yaml.Marshal(r.daemons().Object)
 	if err != nil {
 		t.Fatal(err)
@@ -119,8 +124,11 @@ func newNodes(t *testing.T, h helm, mode string) *nodes {
 	write(t, filepath.Join(n.account, "token"), strings.TrimSpace(n.kube.Kubectl(t, "--namespace", n.namespace, "create", "token", n.spec.ServiceAccountName)))
 	write(t, filepath.Join(n.account, "ca.crt"), string(n.kube.CA()))
 	write(t, filepath.Join(n.account, "namespace"), n.namespace)
-	for _, c := range n.spec.Containers {
-		name, _, _ := strings.Cut(filepath.Base(c.Image), ":")
+	for _, c := range slices.Concat(n.spec.InitContainers, n.spec.Containers) {
+		if n.roots[imageName(c)] != "" {
+			continue
+		}
+		name := imageName(c)
 		n.roots[name] = n.folder("root-" + name)
 		n.images[name] = unpackImage(t, filepath.Join(*imagesFrom, name), n.roots[name])
 	}
@@ -128,6 +136,12 @@ func newNodes(t *testing.T, h helm, mode string) *nodes {
 		forward(t, n.lab.NS(node), n.apiAddress())
 	}
 	return n
+}
+
+// imageName is the name of a container's image, without its registry and tag.
+func imageName(c corev1.Container) string {
+	name, _, _ := strings.Cut(filepath.Base(c.Image), ":")
+	return name
 }
 
 // apiAddress is where the API server listens, and what leads to it on each node.
