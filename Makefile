@@ -195,7 +195,10 @@ package-tools:
 	@internal/testenv/debianroot.sh $(TESTENV)/debian
 
 .PHONY: test-packages
-test-packages: package-tools test-images ## Install, upgrade and remove packages on Debians with systemd and BIRD (as root on Debian, some minutes)
+test-packages: test-debian test-images ## Run all that is released where users do (as root on Debian, some minutes)
+
+.PHONY: test-debian
+test-debian: package-tools ## Install, upgrade and remove packages on Debians with systemd and BIRD (as root on Debian)
 	go -C internal/packaging test -timeout 20m ./...
 
 .PHONY: images
