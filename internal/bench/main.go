@@ -184,8 +184,9 @@ func bench(o options) (err error) {
 		}
 		results = append(results, got...)
 	}
-	if o.against != "" { // all of it in one table
+	if o.against != "" && o.only.String() == "" { // all of it in one table
 		printTables(os.Stdout, o, results)
+		printCalicos(os.Stdout, results)
 		if err := measureSummary(os.Stdout, o, etcd); err != nil {
 			return err
 		}
