@@ -268,6 +268,10 @@ func (c *Checker) Event(kind Kind, name string, data []byte) (Event, bool) {
 	for _, f := range Besides(c.Check(kind, false, object), res, err) {
 		e.Warnings = append(e.Warnings, f.Warning)
 	}
+	if res != nil && name != "" { // which has that name
+		e.Key = res.ResourceKey()
+		return e, true
+	}
 	e.Key, _ = KeyOf(kind, object)
 	if name != "" {
 		e.Key.Name = name

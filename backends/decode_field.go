@@ -22,8 +22,21 @@ const maxProblems = 20
 // is noted.
 type field struct {
 	value any
-	path  string
-	found *problems
+	// path and name say where it is: name is a field of what is at path; empty: path is
+	// all. Most fields hold no others, and nobody asks for their way.
+	path, name string
+	found      *problems
+}
+
+// way is the way to the field, from the object.
+func (f field) way() string {
+	switch {
+	case f.name == "":
+		return f.path
+	case f.path == "":
+		return f.name
+	}
+	return f.path + "." + f.name
 }
 
 type problems struct {
@@ -61,7 +74,7 @@ func (f field) fail(text string) {
 
 // failf notes a problem of this field.
 func (f field) failf(format string, args ...any) {
-	f.fail(f.path + ": " + fmt.Sprintf(format, args...))
+	f.fail(f.way() + ": " + fmt.Sprintf(format, args...))
 }
 
 // bad notes that the value is not what it should be.
@@ -79,13 +92,13 @@ func (f field) missing() bool { return f.value == nil }
 func (f field) empty() bool { return f.value == nil || f.value == "" }
 
 func (f field) get(name string) field {
-	child := field{path: name, found: f.found}
-	if f.path != "" {
-		child.path = f.path + "." + name
-	}
-	object, ok := f.value.(map[string]any)
-	if ok {
+	child := field{path: f.way(), name: name, found: f.found}
+	if object, ok := f.value.(map[string]any); ok {
 		child.value = object[name]
+	}
+	switch child.value.(type) {
+	case map[string]any, []any:
+		child.path, child.name = child.way(), ""
 	}
 	return child
 }
@@ -93,7 +106,7 @@ func (f field) get(name string) field {
 // entry is get for a name that a user chose.
 func (f field) entry(name string) field {
 	e := f.get(name)
-	e.path = f.path + "." + printable(name)
+	e.path, e.name = f.way()+"."+printable(name), ""
 	return e
 }
 
@@ -116,7 +129,7 @@ func (f field) list() []field {
 	}
 	fields := make([]field, len(values))
 	for i, v := range values {
-		fields[i] = field{value: v, path: f.path + "[" + strconv.Itoa(i) + "]", found: f.found}
+		fields[i] = field{value: v, path: f.way() + "[" + strconv.Itoa(i) + "]", found: f.found}
 	}
 	return fields
 }

@@ -45,7 +45,7 @@ func DecodeKubernetesNodeObject(object map[string]any) (*Node, error) {
 	annotations := meta.get("annotations")
 	annotation := func(key string) field {
 		f := annotations.get(key)
-		f.path = "annotation " + key
+		f.path, f.name = "annotation "+key, ""
 		return f
 	}
 	n := &Node{

@@ -113,8 +113,10 @@ type ruleList struct {
 // sessions walks both lists, which are sorted by name.
 func (x comparison) sessions(c *Changes) {
 	old, new := x.old.Sessions, x.new.Sessions
-	if SameList(old, new) && !x.restartAll && !x.refilterAll && len(x.rules) == 0 && x.old.ListenAddress == x.new.ListenAddress {
-		return // the very same
+	// Where all that they have in common is the same, so are sessions that are equal.
+	alike := !x.restartAll && !x.refilterAll && len(x.rules) == 0 && x.old.ListenAddress == x.new.ListenAddress
+	if alike && SameList(old, new) {
+		return
 	}
 	for len(old) > 0 || len(new) > 0 {
 		switch {
@@ -124,6 +126,8 @@ func (x comparison) sessions(c *Changes) {
 		case len(new) == 0 || old[0].Name < new[0].Name:
 			c.Removed = append(c.Removed, old[0].Name)
 			old = old[1:]
+		case alike && old[0].Equal(&new[0]):
+			old, new = old[1:], new[1:]
 		default:
 			switch {
 			case x.restarts(&old[0], &new[0]):

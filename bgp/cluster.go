@@ -5,6 +5,7 @@ import (
 	"maps"
 	"net/netip"
 	"slices"
+	"strings"
 	"sync"
 
 	"confd/backends"
@@ -25,6 +26,8 @@ type Cluster struct {
 	// sharing are the nodes, by name, of addresses that several have: a node that
 	// was replaced often stays in the datastore under its old name.
 	sharing map[netip.Addr][]*backends.Node
+	// ports are those that nodes listen on which have one of their own, by their names.
+	ports map[string]uint16
 
 	mu       sync.Mutex // of selected
 	selected map[string]*selection
@@ -46,7 +49,8 @@ func NewCluster(s *backends.State) *Cluster {
 	c := &Cluster{
 		state:     s,
 		defaults:  configuration(s, "default"),
-		nodes:     slices.SortedFunc(maps.Values(s.Nodes), func(a, b *backends.Node) int { return cmp.Compare(a.Name, b.Name) }),
+		ports:     portsOf(s),
+		nodes:     slices.SortedFunc(maps.Values(s.Nodes), byName),
 		byAddress: make(map[netip.Addr]*backends.Node, 2*len(s.Nodes)),
 		sharing:   map[netip.Addr][]*backends.Node{},
 		selected:  map[string]*selection{},
@@ -57,6 +61,86 @@ func NewCluster(s *backends.State) *Cluster {
 		}
 	}
 	return c
+}
+
+// after is NewCluster(s) at the cost of how its Nodes differ from those of c, which is not
+// used any more.
+func (c *Cluster) after(s *backends.State) *Cluster {
+	gone, fresh := c.differing(s.Nodes)
+	if !c.exchange(gone, fresh) {
+		return NewCluster(s)
+	}
+	out := &Cluster{
+		state: s, defaults: configuration(s, "default"), ports: portsOf(s),
+		nodes: c.nodes, byAddress: c.byAddress, sharing: c.sharing, selected: c.selected,
+	}
+	if len(gone)+len(fresh) > 0 {
+		out.nodes, out.selected = exchanged(c.nodes, gone, fresh), map[string]*selection{}
+	}
+	return out
+}
+
+// differing are the cluster's nodes that a table does not have as they are, and those that
+// only the table has; both by name.
+func (c *Cluster) differing(table map[string]*backends.Node) (gone, fresh []*backends.Node) {
+	for _, n := range c.nodes {
+		if table[n.Name] != n {
+			gone = append(gone, n)
+		}
+	}
+	if len(gone) == 0 && len(table) == len(c.nodes) {
+		return nil, nil
+	}
+	for _, n := range table {
+		if i, found := slices.BinarySearchFunc(c.nodes, n, byName); !found || c.nodes[i] != n {
+			fresh = append(fresh, n)
+		}
+	}
+	slices.SortFunc(fresh, byName)
+	return gone, fresh
+}
+
+// exchange has the addresses of fresh nodes take the place of those that are gone; not
+// where nodes share addresses.
+func (c *Cluster) exchange(gone, fresh []*backends.Node) bool {
+	for _, n := range gone {
+		delete(c.byAddress, n.IPv4.Addr)
+		delete(c.byAddress, n.IPv6.Addr)
+	}
+	for _, n := range fresh {
+		c.note(n, n.IPv4.Addr)
+		c.note(n, n.IPv6.Addr)
+	}
+	return len(gone)+len(fresh) == 0 || len(c.sharing) == 0
+}
+
+// exchanged is a list of nodes with fresh ones in the place of those that are gone. All
+// are by name.
+func exchanged(nodes, gone, fresh []*backends.Node) []*backends.Node {
+	out := make([]*backends.Node, 0, len(nodes)+len(fresh)-len(gone))
+	for _, n := range nodes {
+		for len(fresh) > 0 && fresh[0].Name < n.Name {
+			out, fresh = append(out, fresh[0]), fresh[1:]
+		}
+		if len(gone) > 0 && gone[0] == n {
+			gone = gone[1:]
+			continue
+		}
+		out = append(out, n)
+	}
+	return append(out, fresh...)
+}
+
+func byName(a, b *backends.Node) int { return cmp.Compare(a.Name, b.Name) }
+
+func portsOf(s *backends.State) map[string]uint16 {
+	ports := map[string]uint16{}
+	for name, b := range s.BGPConfigurations {
+		if node, of := strings.CutPrefix(name, "node."); of && b.ListenPort != 0 {
+			ports[node] = b.ListenPort
+		}
+	}
+	return ports
 }
 
 func (c *Cluster) note(n *backends.Node, a netip.Addr) {
@@ -80,6 +164,15 @@ func (c *Cluster) at(a netip.Addr, suits func(*backends.Node) bool) (*backends.N
 	}
 	n, ok := c.byAddress[a]
 	return n, ok
+}
+
+// isFirst says whether c.at finds a node by an address of its own.
+func (c *Cluster) isFirst(n *backends.Node, a netip.Addr, suits func(*backends.Node) bool) bool {
+	if len(c.sharing) == 0 {
+		return true
+	}
+	first, _ := c.at(a, suits)
+	return first == n
 }
 
 func configuration(s *backends.State, name string) *backends.BGPConfiguration {
@@ -112,10 +205,7 @@ func (c *Cluster) defaultAS() uint32 { return cmp.Or(c.defaults.ASNumber, Defaul
 
 // listenPort is the port that a node listens on, or 0 for BGP's own.
 func (c *Cluster) listenPort(n *backends.Node) uint16 {
-	if b, ok := c.state.BGPConfigurations["node."+n.Name]; ok && b.ListenPort != 0 {
-		return b.ListenPort
-	}
-	return c.defaults.ListenPort
+	return cmp.Or(c.ports[n.Name], c.defaults.ListenPort)
 }
 
 // parse reads a selector, once.

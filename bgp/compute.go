@@ -98,11 +98,16 @@ type computer struct {
 	own    *backends.BGPConfiguration
 	config *Config
 	// added are the sessions so far, IPv4 and IPv6; taken has them by neighbor
-	// and port.
-	added [2]sessionList
-	taken map[endpoint]*Session
-	// before is what is remembered of the mesh; the zero value is nothing.
+	// and port, but for those of inMesh.
+	added  [2]sessionList
+	taken  map[endpoint]*Session
+	inMesh []*Session
+	// before is what is remembered of the mesh; the zero value is nothing. same are the
+	// sessions, where they are remembered; nil: they are to be worked out.
 	before meshMemory
+	same   *sessionsMemory
+	// asked is what has come of working them out.
+	asked sessionsMemory
 	// services is what is remembered of the Services.
 	services *serviceMemory
 	// lost are the sessions whose neighbor and port were taken.
@@ -130,7 +135,8 @@ func newComputer(c *Cluster, o Options, me *backends.Node) *computer {
 		me:       me,
 		own:      configuration(c.state, "node."+me.Name),
 		config:   &Config{Node: o.Node, ClusterID: me.ClusterID, PodCIDRs: o.UsePodCIDR},
-		taken:    make(map[endpoint]*Session, 2*len(c.state.Nodes)),
+		taken:    map[endpoint]*Session{},
+		inMesh:   make([]*Session, 0, 2*len(c.nodes)),
 		filters:  map[string]bool{},
 		standIns: map[string]*backends.BGPFilter{},
 		unread:   unreadOf(c.state),
@@ -311,8 +317,11 @@ func (c *computer) input() {
 // node's address alone: they bind per session, to its source address.
 func (c *computer) listenEverywhere() {
 	for _, f := range c.config.Families() {
+		if !f.ListenAddress.IsValid() {
+			continue
+		}
 		for _, s := range f.Sessions {
-			if f.ListenAddress.IsValid() && !s.Source.IsValid() {
+			if !s.Source.IsValid() {
 				c.problem(s.Reason.Object, CodeListensEverywhere, false, "its sessions have no source address, so BIRD 2 and 3 listen on every address for them, whatever bindMode says")
 			}
 		}

@@ -3,13 +3,29 @@ package bgp
 import (
 	"net/netip"
 	"slices"
+
+	"confd/backends"
 )
 
 // needed is an address that this node must be able to reach, and whose it is.
 type needed struct {
 	address   netip.Addr
-	of        string
+	node      *backends.Node // whose it is; nil: it is the session's peer's, or else the datastore's
+	session   *Session
 	datastore bool
+}
+
+// of says whose the address is.
+func (n needed) of() string {
+	switch {
+	case n.node != nil:
+		return "node " + n.node.Name
+	case n.datastore:
+		return "the datastore"
+	case n.session.ReachableBy.IsValid():
+		return "the gateway to the peer of " + n.session.Reason.Object.String()
+	}
+	return "the peer of " + n.session.Reason.Object.String()
 }
 
 // dropCovering leaves out blackhole routes that cover what the node must reach: the
@@ -33,7 +49,7 @@ func (c *computer) dropCovering(f *Family) {
 		}
 		n, ok := covered(f, r.Net, all)
 		if ok {
-			c.problem(r.Reason.Object, CodeBlackhole, true, "the blackhole route for %s is left out: it would cut this node off from %s, %s", r.Net, n.of, n.address)
+			c.problem(r.Reason.Object, CodeBlackhole, true, "the blackhole route for %s is left out: it would cut this node off from %s, %s", r.Net, n.of(), n.address)
 			f.Export.Blocks = slices.DeleteFunc(f.Export.Blocks, func(b netip.Prefix) bool { return b == r.Net })
 		}
 		return ok
@@ -42,24 +58,26 @@ func (c *computer) dropCovering(f *Family) {
 
 // neededAddresses are those of a family, sorted.
 func (c *computer) neededAddresses(f *Family) []needed {
-	var all []needed
+	all := make([]needed, 0, len(c.nodes))
 	for _, n := range c.nodes {
 		if a := addressOf(n, f.Version).Addr; a.IsValid() && n != c.me && a != f.Address {
-			all = append(all, needed{address: a, of: "node " + n.Name})
+			all = append(all, needed{address: a, node: n})
 		}
 	}
-	for _, s := range f.Sessions {
-		a, what := s.Neighbor, "the peer of "
+	for i := range f.Sessions {
+		s := &f.Sessions[i]
+		if s.Kind == LocalWorkloadSession || s.PeerNode != "" {
+			continue
+		}
+		a := s.Neighbor
 		if s.ReachableBy.IsValid() {
-			a, what = s.ReachableBy, "the gateway to the peer of "
+			a = s.ReachableBy
 		}
-		if s.Kind != LocalWorkloadSession && s.PeerNode == "" {
-			all = append(all, needed{address: a, of: what + s.Reason.Object.String()})
-		}
+		all = append(all, needed{address: a, session: s})
 	}
 	for _, a := range c.options.Datastore {
 		if a = a.Unmap(); versionOf(a) == f.Version {
-			all = append(all, needed{a, "the datastore", true})
+			all = append(all, needed{address: a, datastore: true})
 		}
 	}
 	slices.SortStableFunc(all, func(a, b needed) int { return a.address.Compare(b.address) })

@@ -18,6 +18,8 @@ type Memory struct {
 	options   Options
 	state     *backends.State // nil: nothing is remembered
 	last      *Config
+	cluster   *Cluster
+	sessions  sessionsMemory
 	mesh      meshMemory
 	services  serviceMemory
 	selectors map[string]*selector.Selector // by their texts
@@ -37,18 +39,45 @@ func (m *Memory) Compute(s *backends.State, o Options) (*Config, error) {
 		follow(m.state.BlockAffinities, s.BlockAffinities, ignore)
 		return m.last, nil
 	}
-	c := newComputer(NewCluster(s), o, me)
+	c := newComputer(m.clusterOf(s), o, me)
 	c.before, c.services = m.mesh, &m.services
+	if m.sameSessions(s, o) {
+		c.same = &m.sessions
+	}
 	cfg, err := c.compute()
 	if err != nil {
 		*m = Memory{}
 		return nil, err
 	}
-	*m = Memory{options: o, state: s.Clone(), last: cfg, mesh: c.meshMemory(), services: m.services, selectors: map[string]*selector.Selector{}}
+	mesh := m.mesh
+	if c.same == nil {
+		mesh = c.meshMemory()
+	}
+	*m = Memory{
+		options: o, state: s.Clone(), last: cfg, cluster: c.Cluster,
+		sessions: c.asked, mesh: mesh, services: m.services, selectors: map[string]*selector.Selector{},
+	}
 	for text, selected := range c.selected {
 		m.selectors[text] = selected.selector
 	}
 	return cfg, nil
+}
+
+// clusterOf is the cluster of a state.
+func (m *Memory) clusterOf(s *backends.State) *Cluster {
+	if m.state == nil {
+		return NewCluster(s)
+	}
+	return m.cluster.after(s)
+}
+
+// sameSessions says whether all that sessions are made of is the same in s.
+func (m *Memory) sameSessions(s *backends.State, o Options) bool {
+	was := m.state
+	return was != nil && reflect.DeepEqual(m.options, o) &&
+		same(was.Nodes, s.Nodes) && same(was.BGPConfigurations, s.BGPConfigurations) && same(was.BGPPeers, s.BGPPeers) &&
+		same(was.BGPFilters, s.BGPFilters) && same(was.Secrets, s.Secrets) && same(was.EndpointStatuses, s.EndpointStatuses) &&
+		reflect.DeepEqual(was.Invalid, s.Invalid)
 }
 
 // SameList says whether two lists of sessions are the very same one, as Memory gives

@@ -14,16 +14,24 @@ func (c *computer) mesh() {
 	}
 	c.remember(meshTerms{c.state.BGPConfigurations["default"], c.me, password})
 	restart := c.restartTime(c.defaults.ResourceKey(), c.defaults.NodeMeshMaxRestartTime)
-	members := 1
+	members, families := 1, c.config.Families()
 	for _, n := range c.nodes {
 		if n == c.me || !inMesh(n) {
 			continue
 		}
 		members++
-		for _, f := range c.config.Families() {
-			if first, _ := c.at(addressOf(n, f.Version).Addr, inMesh); first == n {
-				c.meshWith(n, f, password, restart)
+		places, port := c.before.places[n], c.listenPort(n)
+		for i, f := range families {
+			if a := addressOf(n, f.Version).Addr; !a.IsValid() || !c.isFirst(n, a, inMesh) {
+				continue
 			}
+			if before := places[i] - 1; before >= 0 && c.before.sessions[i][before].Port == port {
+				if c.take(&c.before.sessions[i][before]) {
+					c.added[i].kept[before] = true
+				}
+				continue
+			}
+			c.meshWith(n, f, password, restart)
 		}
 	}
 	if members > largeMesh {
@@ -36,12 +44,6 @@ func inMesh(n *backends.Node) bool { return !n.ClusterID.IsValid() }
 
 // meshWith adds the session with a node in a family, where they can have one.
 func (c *computer) meshWith(n *backends.Node, f *Family, password string, restart *uint32) {
-	if i, ok := c.before.of(n, f, c.listenPort(n)); ok {
-		if c.take(&c.before.sessions[familyIndex(f)][i]) {
-			c.added[familyIndex(f)].kept[i] = true
-		}
-		return
-	}
 	s, ok := c.withNode(MeshSession, f, n)
 	if !ok {
 		return
@@ -79,12 +81,6 @@ func (c *computer) remember(t meshTerms) {
 	for i, sessions := range c.before.sessions {
 		c.added[i].kept = make([]bool, len(sessions))
 	}
-}
-
-// of is the place of the session with a node in a family, where nothing is different.
-func (m meshMemory) of(n *backends.Node, f *Family, port uint16) (int, bool) {
-	i := m.places[n][familyIndex(f)] - 1
-	return i, i >= 0 && m.sessions[familyIndex(f)][i].Port == port
 }
 
 // meshMemory is what the next computation may know of this one.

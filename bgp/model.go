@@ -301,6 +301,26 @@ func (c *Config) NeedsTunnel() (Pool, bool) {
 	return Pool{}, false
 }
 
+// WithoutTunnels is the configuration for a BIRD that has no krt_tunnel, and the pools
+// whose routes need it: they stay out of the kernel, where Felix may program them, and
+// internal peers are told of no routes over tunl0. It is c itself where there are none.
+func (c *Config) WithoutTunnels() (*Config, []Pool) {
+	if _, needed := c.NeedsTunnel(); !needed {
+		return c, nil
+	}
+	var pools []Pool
+	out := *c
+	out.IPv4.Kernel.Pools = slices.Clone(c.IPv4.Kernel.Pools)
+	for i, p := range out.IPv4.Kernel.Pools {
+		if p.Action == PoolTunnel || p.Action == PoolCrossSubnet {
+			out.IPv4.Kernel.Pools[i].Action = PoolReject
+			pools = append(pools, p.Pool)
+		}
+	}
+	out.IPv4.Export.RejectTunnel = true
+	return &out, pools
+}
+
 // Families returns both families, IPv4 first.
 func (c *Config) Families() []*Family { return []*Family{&c.IPv4, &c.IPv6} }
 

@@ -19,9 +19,36 @@ type endpoint struct {
 	port    uint16
 }
 
-// sessions works out this node's sessions, in the order in which they win over
-// each other: mesh, global, node, reverse, local workload.
+// sessionsMemory is what working out the sessions has come to.
+type sessionsMemory struct {
+	sessions [2][]Session
+	filters  map[string]bool
+	standIns map[string]*backends.BGPFilter
+	lost     []lostSession
+	problems []Problem
+}
+
+// sessions works out this node's sessions, or takes those that are remembered.
 func (c *computer) sessions() {
+	reported := len(c.config.Problems)
+	if c.same == nil {
+		c.workOutSessions()
+		c.asked = sessionsMemory{[2][]Session{c.config.IPv4.Sessions, c.config.IPv6.Sessions}, c.filters, c.standIns, c.lost, slices.Clone(c.config.Problems[reported:])}
+		return
+	}
+	c.asked = *c.same
+	c.filters, c.standIns, c.lost = c.asked.filters, c.asked.standIns, c.asked.lost
+	for i, f := range c.config.Families() {
+		f.Sessions = c.asked.sessions[i]
+	}
+	for _, p := range c.asked.problems {
+		c.report(p)
+	}
+}
+
+// workOutSessions works them out in the order in which they win over each other: mesh,
+// global, node, reverse, local workload.
+func (c *computer) workOutSessions() {
 	c.sharedAddresses()
 	c.mesh()
 	peers := c.usablePeers()
@@ -134,12 +161,24 @@ func (c *computer) add(f *Family, s Session) {
 	}
 }
 
+func endpointOf(s *Session) endpoint { return endpoint{s.Neighbor, cmp.Or(s.Port, bgpPort)} }
+
 // familyIndex is the place of a family in Families.
 func familyIndex(f *Family) int { return (f.Version - 4) / 2 }
 
-// take has a session's neighbor and port for it, and says whether they were free.
+// take has a session's neighbor and port for it, and says whether they were free. Those
+// of the mesh are: they come first, and their neighbors are all others. Where a session
+// follows that is of no mesh, they are noted.
 func (c *computer) take(s *Session) bool {
-	at := endpoint{s.Neighbor, cmp.Or(s.Port, bgpPort)}
+	if s.Kind == MeshSession && c.claimed == nil {
+		c.inMesh = append(c.inMesh, s)
+		return true
+	}
+	for _, m := range c.inMesh {
+		c.taken[endpointOf(m)] = m
+	}
+	c.inMesh = nil
+	at := endpointOf(s)
 	first, taken := c.taken[at]
 	if c.claimed != nil {
 		c.claimed(s, first)

@@ -55,7 +55,7 @@ func (p program) approveFleet(ctx context.Context, flags settings.Layer, f *flee
 	if s.Datastore == settings.DatastoreFile {
 		return settings.Error{Err: errors.New("--all-nodes approves in a live datastore, and --data names files")}
 	}
-	state, err := storedAlone(ctx, s, newLogger(s.Log))
+	state, err := storedAlone(ctx, s, newLogger(ctx, s.Log))
 	if err != nil {
 		return err
 	}

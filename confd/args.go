@@ -65,6 +65,9 @@ func (p program) execute(ctx context.Context, args []string) int {
 	root.SetArgs(watchTime(twoDashes(settings.Table(), args)))
 	root.SetOut(p.stdout)
 	root.SetErr(p.stderr)
+	if terminal.Is(p.stderr, p.around.LookupEnv) {
+		ctx = terminal.WithProgress(ctx, p.stderr)
+	}
 	err := root.ExecuteContext(ctx)
 	if err != nil {
 		fmt.Fprintln(p.stderr, "confd: "+terminal.Lines(err.Error()))

@@ -111,7 +111,7 @@ func sessionsAt(ctx context.Context, sockets []string) []control.SessionState {
 
 // runDiff compares, and prints what has come of it.
 func (p program) runDiff(ctx context.Context, s settings.Settings, o diffOptions) error {
-	log := newLogger(s.Log)
+	log := newLogger(ctx, s.Log)
 	n, err := newNode(s, log)
 	if err != nil {
 		return err
@@ -125,7 +125,9 @@ func (p program) runDiff(ctx context.Context, s settings.Settings, o diffOptions
 		Live: liveState(s, log), Log: log,
 		Sessions: func(ctx context.Context) []control.SessionState { return sessionsAt(ctx, d.Sockets()) },
 	}
+	done := terminal.Waiting(ctx, "comparing")
 	report, err := differ.Compare(ctx, o.Options)
+	done()
 	if err != nil {
 		return err
 	}

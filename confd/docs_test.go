@@ -69,10 +69,16 @@ func TestDocsEveryCodeIsExplained(t *testing.T) {
 	}
 }
 
+// spacedTime is a time that no flag takes as it stands.
+var spacedTime = regexp.MustCompile(`\d+ (ms|s|m|h|seconds?|minutes?)\b|\dm0s`)
+
 func TestDocsEverySettingIsExplained(t *testing.T) {
 	for _, s := range settings.Table() {
 		if s.Help == "" || strings.ContainsAny(s.Help, "\n`") || strings.HasSuffix(s.Help, ".") {
 			t.Errorf("%s needs a help text of one line, without a full stop and backquotes: %q", s.Name, s.Help)
+		}
+		if m := spacedTime.FindString(s.Help + " " + s.DefaultText()); m != "" {
+			t.Errorf("%s says %q: times are as flags have them, such as 5s", s.Name, m)
 		}
 		if !slices.Contains(settings.Groups(), s.Group) {
 			t.Errorf("%s is in no group of help and reference: %q", s.Name, s.Group)

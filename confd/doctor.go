@@ -14,6 +14,7 @@ import (
 	"confd/internal/birds"
 	"confd/internal/doctor"
 	"confd/internal/settings"
+	"confd/internal/terminal"
 	"confd/reload/control"
 )
 
@@ -68,7 +69,7 @@ func verdict(r *doctor.Report, failOn string) error {
 }
 
 func examine(ctx context.Context, s settings.Settings, ignore map[string]bool) (*doctor.Report, error) {
-	log := newLogger(s.Log)
+	log := newLogger(ctx, s.Log)
 	state, err := wholeState(ctx, s, log)
 	if err != nil {
 		return nil, err
@@ -86,6 +87,7 @@ func examine(ctx context.Context, s settings.Settings, ignore map[string]bool) (
 		}
 		q.Usage = readUsage(ctx, s, log)
 	}
+	defer terminal.Waiting(ctx, fmt.Sprintf("looking at %d nodes", len(state.Nodes)))()
 	return doctor.Examine(ctx, q)
 }
 

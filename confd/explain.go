@@ -170,7 +170,7 @@ func (p program) explainFilterCommand() *cobra.Command {
 
 // newAsker reads the cluster's state.
 func newAsker(ctx context.Context, s settings.Settings) (*explain.Asker, error) {
-	state, err := wholeState(ctx, s, newLogger(s.Log))
+	state, err := wholeState(ctx, s, newLogger(ctx, s.Log))
 	if err != nil {
 		return nil, err
 	}

@@ -37,7 +37,7 @@ func (p program) exportCommand() *cobra.Command {
 
 // exportLive writes the live state to stdout, or to the file of --output.
 func exportLive(ctx context.Context, s settings.Settings, o export.Options, stdout io.Writer) error {
-	log := newLogger(s.Log)
+	log := newLogger(ctx, s.Log)
 	state, err := gatherOnce(ctx, s, log)
 	if err != nil {
 		return err

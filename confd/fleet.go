@@ -13,6 +13,7 @@ import (
 	"confd/internal/fleet"
 	"confd/internal/inbox"
 	"confd/internal/settings"
+	"confd/internal/terminal"
 )
 
 // defaultPort is where the programs listen, as the documents have it.
@@ -43,6 +44,9 @@ func (f *fleetFlags) refuse(cmd *cobra.Command, with, without []string) error {
 			return settings.Error{Err: fmt.Errorf("--%s %s --all-nodes", name, word)}
 		}
 	}
+	if f.timeout <= 0 {
+		return settings.Error{Err: fmt.Errorf("--timeout: %s: expected a duration such as 4s, more than 0", f.timeout)}
+	}
 	return nil
 }
 
@@ -66,7 +70,9 @@ func (f *fleetFlags) ask(ctx context.Context, s settings.Settings, targets []fle
 		}
 	}
 	at := time.Now()
+	done := terminal.Waiting(ctx, fmt.Sprintf("asking %d nodes", len(targets)))
 	nodes := asker.Ask(ctx, targets)
+	done()
 	if ctx.Err() != nil {
 		return nil, context.Cause(ctx)
 	}
@@ -82,6 +88,7 @@ func storedAlone(ctx context.Context, s settings.Settings, log *slog.Logger) (*b
 	}
 	o := inboxOptions(s, log)
 	o.Alone = true
+	defer terminal.Waiting(ctx, "reading from "+storeName(s))()
 	state, err := inbox.Gather(ctx, sources, o, s.Timing.SyncTimeout)
 	if err != nil {
 		return nil, fmt.Errorf("reading which nodes there are: %w", withOrigin(s, err))
@@ -135,7 +142,7 @@ func (p program) showFleet(ctx context.Context, flags settings.Layer, f *statusF
 	if err != nil {
 		return err
 	}
-	state, err := storedAlone(ctx, s, newLogger(s.Log))
+	state, err := storedAlone(ctx, s, newLogger(ctx, s.Log))
 	if err != nil {
 		return err
 	}

@@ -79,6 +79,8 @@ func TestFleetFlags(t *testing.T) {
 		{append([]string{"status", "--filter", "colour=red"}, all...), "expected KEY=PATTERN"},
 		{append([]string{"status", "--listen-cert-file", "x"}, all...), "need each other"},
 		{append([]string{"status", "--listen-cert-file", "x", "--listen-key-file", "x"}, all...), "--listen-ca-file"},
+		{append([]string{"status", "--timeout", "0s"}, all...), "--timeout: 0s: expected a duration such as 4s, more than 0"},
+		{append([]string{"approve", "--timeout=-1s"}, all...), "--timeout: -1s: expected"},
 		{[]string{"approve", "--yes"}, "--yes needs --all-nodes"},
 		{[]string{"approve", "--withdraw"}, "--withdraw needs --all-nodes"},
 		{append([]string{"approve"}, all...), "approves in a live datastore"},

@@ -13,6 +13,7 @@ import (
 	"syscall"
 
 	"confd/internal/settings"
+	"confd/internal/terminal"
 	"confd/internal/version"
 )
 
@@ -33,17 +34,18 @@ func main() {
 	os.Exit(code)
 }
 
-// newLogger writes to stderr: stdout is for what commands print.
-func newLogger(s settings.Log) *slog.Logger {
-	log, _ := newLevelLogger(s)
+// newLogger writes to stderr: stdout is for what commands print. ctx says whether
+// there may be something on the terminal that is waited for.
+func newLogger(ctx context.Context, s settings.Log) *slog.Logger {
+	log, _ := newLevelLogger(ctx, s)
 	return log
 }
 
 // newLevelLogger is newLogger with a level that can be changed.
-func newLevelLogger(s settings.Log) (*slog.Logger, *slog.LevelVar) {
+func newLevelLogger(ctx context.Context, s settings.Log) (*slog.Logger, *slog.LevelVar) {
 	level := new(slog.LevelVar)
 	level.Set(s.Level)
-	return slog.New(logHandler(os.Stderr, s.Format, level)), level
+	return slog.New(logHandler(terminal.LogWriter(ctx, os.Stderr), s.Format, level)), level
 }
 
 // logHandler writes to w in a form: text or json.

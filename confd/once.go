@@ -17,6 +17,7 @@ import (
 	"confd/internal/host"
 	"confd/internal/plan"
 	"confd/internal/report"
+	"confd/internal/terminal"
 	"confd/internal/unified"
 	"confd/reload"
 	"confd/templates"
@@ -88,6 +89,7 @@ func judgeOnce(ctx context.Context, q guard.Question, sets []reload.Set, whole b
 // once renders what the datastore says now, and gives it to use. With --strict
 // it fails where there is something to warn of, after use had what there is.
 func (n *node) once(ctx context.Context, use func([]templates.File, rendering) error) error {
+	defer collectLate()()
 	d, err := birds.Find(ctx, n.settings.BIRD)
 	if err != nil {
 		return err
@@ -116,7 +118,9 @@ func applyOnce(ctx context.Context, n *node, sets []reload.Set, log *slog.Logger
 	applier := reload.New(o)
 	var errs []error
 	for _, s := range sets {
+		done := terminal.Waiting(ctx, "waiting for BIRD to take the files of set "+s.Name+" over")
 		r, err := applier.Apply(ctx, s)
+		done()
 		if err == nil && len(r.Commands) > 0 {
 			changed := r.Changed
 			r, err = applier.Ran(ctx, s, reload.RunCommands(ctx, r.Commands, o.ReloadTimeout))

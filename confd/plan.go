@@ -17,6 +17,7 @@ import (
 	"confd/internal/diff"
 	"confd/internal/forecast"
 	"confd/internal/settings"
+	"confd/internal/terminal"
 )
 
 const planHelp = `Say what a change of resources would do across the cluster, before it is made: per
@@ -72,7 +73,7 @@ func foresee(ctx context.Context, s settings.Settings, c proposal) (*forecast.Re
 	if len(c.files)+len(c.deleted) == 0 {
 		return nil, settings.Error{Err: errors.New("there is no change to look at: give -f, --delete, or both")}
 	}
-	log := newLogger(s.Log)
+	log := newLogger(ctx, s.Log)
 	events, err := changeEvents(ctx, c.files, log)
 	if err != nil {
 		return nil, err
@@ -90,6 +91,9 @@ func foresee(ctx context.Context, s settings.Settings, c proposal) (*forecast.Re
 		if err != nil {
 			return nil, settings.Error{Err: fmt.Errorf("--delete: %w", err)}
 		}
+		if slices.ContainsFunc(events, func(e backends.Event) bool { return e.Key == key }) {
+			return nil, settings.Error{Err: fmt.Errorf("%s is in the files of -f and in --delete: it cannot be both", key)}
+		}
 		if _, there := before.Get(key); !there && before.Invalid[key] == nil {
 			return nil, fmt.Errorf("--delete: there is no %s", key)
 		}
@@ -99,6 +103,7 @@ func foresee(ctx context.Context, s settings.Settings, c proposal) (*forecast.Re
 	if d, err := birds.Find(ctx, s.BIRD); err == nil {
 		q.BIRD = d.Version.Major
 	}
+	defer terminal.Waiting(ctx, fmt.Sprintf("comparing %d nodes", len(before.Nodes)))()
 	return forecast.Forecast(ctx, q)
 }
 

@@ -41,6 +41,7 @@ func TestPlan(t *testing.T) {
 		{"--delete bgppeer", exitUsage, "expected KIND/NAME"},
 		{"--delete pear/p", exitUsage, "no kind that confd reads"},
 		{"--delete bgppeer/q", exitFailed, "there is no BGPPeer q"},
+		{"-f " + noMesh + " --delete bgpconfiguration/default", exitUsage, "BGPConfiguration default is in the files of -f and in --delete"},
 		{"-f " + noMesh + " --fail-on war", exitUsage, "--fail-on"},
 		{"-f " + noMesh + " -o xml", exitUsage, "--output"},
 	} {

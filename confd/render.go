@@ -19,7 +19,7 @@ import (
 
 // render writes what the node's BIRD would be given to stdout or a folder.
 func render(ctx context.Context, s settings.Settings, stdout io.Writer) error {
-	n, err := newNode(s, newLogger(s.Log))
+	n, err := newNode(s, newLogger(ctx, s.Log))
 	if err != nil {
 		return err
 	}

@@ -25,7 +25,7 @@ import (
 // run keeps this node's BIRD in step until ctx ends; with --onetime or --noop
 // it works once.
 func run(ctx context.Context, s settings.Settings) error {
-	log, level := newLevelLogger(s.Log)
+	log, level := newLevelLogger(ctx, s.Log)
 	return runLogged(ctx, s, log, level)
 }
 

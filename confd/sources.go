@@ -1,11 +1,13 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"log/slog"
 	"os"
 	"path/filepath"
+	"strings"
 
 	"confd/backends"
 	"confd/backends/etcd"
@@ -15,6 +17,7 @@ import (
 	"confd/internal/diff"
 	"confd/internal/inbox"
 	"confd/internal/settings"
+	"confd/internal/terminal"
 )
 
 // newSources makes the backends that the settings ask for.
@@ -132,13 +135,36 @@ func gather(ctx context.Context, s settings.Settings, o inbox.Options) (*backend
 			return nil, fmt.Errorf("--data: %w", err)
 		}
 	}
+	done := terminal.Waiting(ctx, "reading from "+storeName(s))
 	state, err := inbox.Gather(ctx, sources, o, s.Timing.SyncTimeout)
+	done()
 	return state, withOrigin(s, err)
+}
+
+// storeName is what the cluster's state is read from, for people.
+func storeName(s settings.Settings) string {
+	switch {
+	case s.Datastore == settings.DatastoreFile:
+		return strings.Join(s.Data, ", ")
+	case s.Typha.InUse():
+		return typhaPlace(s.Typha)
+	case s.Datastore == settings.DatastoreKubernetes:
+		return "Kubernetes: the API server is " + apiServer(s).Origin()
+	}
+	return "etcd at " + cmp.Or(strings.Join(s.Etcd.Endpoints, ", "), s.Etcd.DiscoverySRV)
+}
+
+// typhaPlace is which Typha is meant, for people.
+func typhaPlace(t settings.Typha) string {
+	return "Typha at " + cmp.Or(t.Addr, "the endpoints of Service "+t.Service)
 }
 
 // withOrigin says of an error which API server it is about: several files and contexts
 // may be meant.
 func withOrigin(s settings.Settings, err error) error {
+	if err != nil && s.Typha.InUse() && s.Datastore != settings.DatastoreFile {
+		err = fmt.Errorf("%w (%s is asked: does it answer there? Its port is 5473 in most clusters)", err, typhaPlace(s.Typha))
+	}
 	if err == nil || s.Datastore != settings.DatastoreKubernetes {
 		return err
 	}

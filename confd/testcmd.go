@@ -189,7 +189,7 @@ func (p program) initCase(ctx context.Context, o testOptions) error {
 	if err != nil {
 		return err
 	}
-	log := newLogger(s.Log)
+	log := newLogger(ctx, s.Log)
 	d, err := birds.Find(ctx, s.BIRD)
 	if err != nil {
 		return err

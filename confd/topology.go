@@ -14,6 +14,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"confd/internal/settings"
+	"confd/internal/terminal"
 	"confd/internal/topology"
 )
 
@@ -102,7 +103,7 @@ func pathError(err error) error {
 
 // topologyOf reads the cluster, and asks this node's BIRDs.
 func topologyOf(ctx context.Context, s settings.Settings, groupBy string) (*topology.Graph, error) {
-	state, err := wholeState(ctx, s, newLogger(s.Log))
+	state, err := wholeState(ctx, s, newLogger(ctx, s.Log))
 	if err != nil {
 		return nil, err
 	}
@@ -117,5 +118,6 @@ func topologyOf(ctx context.Context, s settings.Settings, groupBy string) (*topo
 			}
 		}
 	}
+	defer terminal.Waiting(ctx, fmt.Sprintf("drawing %d nodes", len(state.Nodes)))()
 	return topology.Of(ctx, state, o)
 }

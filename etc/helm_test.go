@@ -31,13 +31,19 @@ type helm struct {
 // helms runs a test with each helm that was built.
 func helms(t *testing.T, test func(*testing.T, helm)) {
 	t.Helper()
-	programs, err := filepath.Glob(filepath.Join(testenv.Root(t), ".testenv", "bin", "helm-v*"))
+	programs, err := helmPrograms(t)
 	if err != nil || len(programs) == 0 {
 		t.Skip("no helm in .testenv/bin: `make helm` builds it")
 	}
 	for _, program := range programs {
 		t.Run(filepath.Base(program), func(t *testing.T) { test(t, newHelm(t, program)) })
 	}
+}
+
+// helmPrograms are those that were built.
+func helmPrograms(t *testing.T) ([]string, error) {
+	t.Helper()
+	return filepath.Glob(filepath.Join(testenv.Root(t), ".testenv", "bin", "helm-v*"))
 }
 
 // newHelm is a helm that reads and writes none of the user's folders.

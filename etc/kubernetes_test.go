@@ -83,7 +83,7 @@ func container(t *testing.T, pod corev1.PodSpec, name string) corev1.Container {
 	return pod.Containers[i]
 }
 
-// buildConfd makes the program as the Dockerfile does.
+// buildConfd makes the program as it is in the images.
 func buildConfd(t *testing.T) string {
 	t.Helper()
 	program := filepath.Join(t.TempDir(), "confd")

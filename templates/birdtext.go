@@ -26,10 +26,12 @@ func quote(s string) (string, error) {
 	return `"` + s + `"`, nil
 }
 
-// comment makes s fit behind a "#": one line, of at most 300 characters.
+// comment makes s fit behind a "#": one line, of at most 300 characters, in which
+// nothing is hidden or shown elsewhere than it stands, as the marks for the direction of
+// text do.
 func comment(s string) string {
 	s = strings.Map(func(r rune) rune {
-		if unicode.IsControl(r) || r == '\u2028' || r == '\u2029' {
+		if !unicode.IsPrint(r) {
 			return ' '
 		}
 		return r

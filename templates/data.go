@@ -217,10 +217,21 @@ func set[T fmt.Stringer](members []T) string {
 
 // checkVersion refuses a configuration that v cannot carry out.
 func checkVersion(cfg *bgp.Config, v Version) error {
-	if pool, ok := cfg.NeedsTunnel(); ok && v.Major > 1 {
-		return fmt.Errorf("IP pool %q (%s) needs krt_tunnel, which only Calico's BIRD 1.6 has and BIRD %s has not: "+
-			"set programClusterRoutes in the BGPConfiguration \"default\" to EnabledNoEncapOnly or Disabled, so that Felix programs IPIP routes, or run Calico's BIRD",
-			pool.Name, pool.CIDR, v)
+	if pool, ok := cfg.NeedsTunnel(); ok && !v.HasTunnels() {
+		return &NoTunnelError{pool, v}
 	}
 	return nil
+}
+
+// NoTunnelError says that a pool's routes cannot be had with a version of BIRD.
+type NoTunnelError struct {
+	Pool    bgp.Pool
+	Version Version
+}
+
+// Error says why, and what to do.
+func (e *NoTunnelError) Error() string {
+	return fmt.Sprintf("IP pool %q (%s) needs krt_tunnel, which only Calico's BIRD 1.6 has and BIRD %s has not: "+
+		"set programClusterRoutes in the BGPConfiguration \"default\" to EnabledNoEncapOnly or Disabled, so that Felix programs IPIP routes, or run Calico's BIRD",
+		e.Pool.Name, e.Pool.CIDR, e.Version)
 }

@@ -133,6 +133,13 @@ func (b *limitedBuffer) Write(p []byte) (int, error) {
 	return b.buf.Write(p)
 }
 
+// writeText is Write for a text.
+func (b *limitedBuffer) writeText(s string) {
+	if b.full = b.full || b.buf.Len()+len(s) > b.max; !b.full {
+		b.buf.WriteString(s)
+	}
+}
+
 func (b *limitedBuffer) err() error { return fmt.Errorf("makes more than %d bytes", b.max) }
 
 // hiddenError is an error whose text has been cleaned. It still is what it was

@@ -1,6 +1,7 @@
 package templates
 
 import (
+	"fmt"
 	"slices"
 	"text/template"
 	"text/template/parse"
@@ -62,6 +63,10 @@ func (r *run) eachSession(definition string, f Family) error {
 		return nil
 	}
 	now.ends = make([]int32, 0, len(now.sessions))
+	t := r.template.Lookup(definition)
+	if t == nil {
+		return fmt.Errorf("there is no template %q", definition)
+	}
 	for i := range now.sessions {
 		s := &now.sessions[i]
 		for k < len(before.sessions) && before.sessions[k].Name < s.Name {
@@ -69,13 +74,22 @@ func (r *run) eachSession(definition string, f Family) error {
 		}
 		if k < len(before.sessions) && before.sessions[k].Equal(s) {
 			_, _ = r.out.Write(before.of(k)) // never fails
-		} else if err := r.template.ExecuteTemplate(r.out, definition, newSession(s, f.own)); err != nil {
+		} else if err := r.printSession(t, newSession(s, f.own)); err != nil {
 			return err
 		}
 		now.ends = append(now.ends, int32(r.out.buf.Len()-now.begin))
 	}
 	r.made = append(r.made, now)
 	return nil
+}
+
+// printSession executes a template for one session.
+func (r *run) printSession(t *template.Template, s Session) error {
+	if plain(t, &s, r.out) {
+		_, err := r.tick()
+		return err
+	}
+	return t.Execute(r.out, s)
 }
 
 // textsBefore are the texts that were made before by the same template and with the

@@ -79,6 +79,10 @@ func (v Version) AtLeast(major, minor, patch int) bool {
 	return v.Patch >= patch
 }
 
+// HasTunnels says whether there is a BIRD of that version with krt_tunnel: Calico's own,
+// which is a 1.6.
+func (v Version) HasTunnels() bool { return v.Major < 2 }
+
 // NamesAuthentication says whether BIRD wants "authentication md5" beside a
 // password: it warns without since 2.17 and 3.1, and did not know it before.
 func (v Version) NamesAuthentication() bool {

@@ -91,7 +91,7 @@ func TestWhatIsNoTypha(t *testing.T) {
 		"a huge message":        {saying(good, wire.KVs{KVs: []wire.KV{{Key: "/x", Value: []byte(strings.Repeat("x", 3<<20))}}}), errTooLarge.Error()},
 		"keys that are nothing": {saying(good, wire.KVs{KVs: make([]wire.KV, 1<<17)}), wire.ErrMany.Error()},
 		"silence":               {saying(good), "was silent for 1s"},
-		"silence, no hello":     {saying(), "was silent for 1s"},
+		"silence, no hello":     {saying(), "was silent for 1s after it took the connection: is that Typha? Its port is 5473"},
 		"drop by drop": {func(c net.Conn) {
 			for i := range 100 {
 				time.Sleep(200 * time.Millisecond)

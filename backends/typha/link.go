@@ -258,6 +258,8 @@ func (s *session) explain(err error) *failure {
 		return &failure{"certificate", fmt.Errorf("%w: the server refuses our certificate (TYPHACERTFILE): its log says why", err)}
 	case ended(err) && !s.told:
 		return &failure{"hung up", fmt.Errorf("the server hung up before it sent anything (%w): it may want TLS, or be so new that it asks for what this program lacks: its log says why", err)}
+	case errors.As(err, new(errSilent)) && !s.told:
+		return &failure{"silent", fmt.Errorf("%w after it took the connection: is that Typha? Its port is 5473 in most clusters; does it want TLS (TYPHACAFILE and the others), or is it overloaded?", err)}
 	case ended(err):
 		return &failure{"closed", fmt.Errorf("the server has closed the connection: %w", err)}
 	}

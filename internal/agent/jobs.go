@@ -286,5 +286,5 @@ func (j jobs) attempt(ctx context.Context, p plan.Planner, c *plan.Candidate, wi
 		}
 		errs = append(errs, j.lanes.do(ctx, lanes[s.Name], func(t Target) error { return t.Check(ctx, s) }))
 	}
-	return quarantine.Attempt{Config: cfg, Sets: made.Sets}, errors.Join(errs...)
+	return quarantine.Attempt{Config: made.Config, Sets: made.Sets}, errors.Join(errs...)
 }

@@ -56,7 +56,7 @@ func (c *conductor) refused(now time.Time, err error) {
 	if c.oldTemplates(now, err) {
 		return
 	}
-	if c.rollout.Candidate().Quarantined != nil {
+	if c.rollout.Candidate().Searched {
 		c.stop(now, err)
 		return
 	}

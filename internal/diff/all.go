@@ -114,9 +114,9 @@ func (c *comparison) node(ctx context.Context, name string) error {
 	if err != nil {
 		return err
 	}
-	before, errBefore := d.Planner.ComputeIn(states.from)
-	after, errAfter := d.Planner.ComputeIn(states.to)
-	c.note(after)
+	before, _, errBefore := d.compute(states.from)
+	after, problems, errAfter := d.compute(states.to)
+	c.note(problems)
 	kind, err := kindOf(errBefore, errAfter, states.to.State().Invalid[backends.Key{Kind: backends.KindNode, Name: name}] != nil)
 	switch {
 	case err != nil:
@@ -168,13 +168,10 @@ func (c *comparison) same(ctx context.Context, d Differ, before, after *bgp.Conf
 }
 
 // note keeps what is wrong with the state after.
-func (c *comparison) note(cfg *bgp.Config) {
-	if cfg == nil {
-		return
-	}
+func (c *comparison) note(problems []bgp.Problem) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	for _, p := range cfg.Problems {
+	for _, p := range problems {
 		c.problems[p] = true
 	}
 }

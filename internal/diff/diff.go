@@ -6,7 +6,9 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"maps"
 	"net/netip"
+	"slices"
 
 	"confd/backends"
 	"confd/bgp"
@@ -126,7 +128,7 @@ func (d Differ) Compare(ctx context.Context, o Options) (*Report, error) {
 	if err != nil {
 		return nil, err
 	}
-	report.Problems = to.config.Problems
+	report.Problems = to.problems
 	for _, set := range to.sets {
 		report.Files += len(set.Files)
 	}
@@ -178,13 +180,15 @@ type side struct {
 	// config is nil for what is on disk.
 	config *bgp.Config
 	sets   []reload.Set
+	// problems are config's, and what BIRD is known not to have.
+	problems []bgp.Problem
 }
 
 // side renders a state.
 func (d Differ) side(ctx context.Context, name string, cluster *bgp.Cluster) (side, error) {
 	out := side{name: name}
 	var err error
-	if out.config, err = d.Planner.ComputeIn(cluster); err != nil {
+	if out.config, out.problems, err = d.compute(cluster); err != nil {
 		return out, fmt.Errorf("state %s: %w", name, err)
 	}
 	files, err := d.Planner.Render(ctx, out.config, cluster.State(), d.Birds.Version)
@@ -193,6 +197,21 @@ func (d Differ) side(ctx context.Context, name string, cluster *bgp.Cluster) (si
 	}
 	out.sets = d.Planner.Sets(files, d.Birds)
 	return out, nil
+}
+
+// compute gives the node's configuration by a state, as its BIRD will have it, and what
+// is wrong with it.
+func (d Differ) compute(cluster *bgp.Cluster) (*bgp.Config, []bgp.Problem, error) {
+	asked, err := d.Planner.ComputeIn(cluster)
+	if err != nil {
+		return nil, nil, err
+	}
+	config, left := plan.Fit(asked, d.Birds.Version)
+	problems := slices.Clone(config.Problems)
+	for _, key := range slices.SortedFunc(maps.Keys(left), backends.Key.Compare) {
+		problems = append(problems, bgp.Problem{Object: key, Text: left[key], LeftOut: true})
+	}
+	return config, problems, nil
 }
 
 // files are the files that differ. Both sides have the same files: they come from

@@ -58,7 +58,7 @@ func poolCodes() []Code {
 		{
 			ID: id(67), Name: "needs-krt-tunnel", Severity: Error, check: (*patient).needsTunnel,
 			Says:        "routes of an IPIP pool, and BIRD 2 cannot program them",
-			Consequence: "Only Calico's fork of BIRD 1.6 has krt_tunnel: nothing is rendered for this BIRD.",
+			Consequence: "Only Calico's fork of BIRD 1.6 has krt_tunnel: BIRD keeps the pool's routes out of the kernel, and confd render ends with an error.",
 			Cure:        "Set programClusterRoutes to EnabledNoEncapOnly in the BGPConfiguration, and let Felix program IPIP routes.",
 		},
 	}

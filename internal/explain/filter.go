@@ -5,6 +5,7 @@ import (
 	"maps"
 	"net/netip"
 	"slices"
+	"strings"
 
 	"confd/backends"
 	"confd/bgp"
@@ -14,6 +15,10 @@ import (
 // FilterAnswer says whom a BGPFilter concerns and, of a route, what it makes of it.
 type FilterAnswer struct {
 	Filter string `json:"filter"`
+	// Unusable is why it cannot be used as it stands; empty: it can. What it does then is
+	// in Instead.
+	Unusable string `json:"unusable,omitempty"`
+	Instead  string `json:"instead,omitempty"`
 	// Peers are the BGPPeers that name it, and the sides of their sessions.
 	Peers []FilterUse `json:"peers"`
 	// Lists are its rules, by list.
@@ -40,7 +45,9 @@ type FilterList struct {
 // Filter explains a BGPFilter; route is nil where it is asked of none.
 func (a *Asker) Filter(name string, route *bgp.Route) (*FilterAnswer, error) {
 	f := a.state().BGPFilters[name]
-	if f == nil {
+	key := backends.Key{Kind: backends.KindBGPFilter, Name: name}
+	fault := a.state().Invalid[key]
+	if f == nil && fault == nil {
 		hint := ""
 		if meant := backends.Nearest(name, slices.Sorted(maps.Keys(a.state().BGPFilters))); meant != "" {
 			hint = fmt.Sprintf("; did you mean %q?", meant)
@@ -48,6 +55,15 @@ func (a *Asker) Filter(name string, route *bgp.Route) (*FilterAnswer, error) {
 		return nil, &UnknownError{"BGPFilter", name, hint}
 	}
 	out := &FilterAnswer{Filter: name, Peers: []FilterUse{}, Lists: []FilterList{}}
+	if fault != nil {
+		out.Unusable, out.Instead = faultText(fault), "it is closed: what is below stands in its place until it can be read"
+		if f != nil && a.state().Stale[key] {
+			out.Instead = "the version of it that was good before stays in use, which is below"
+		}
+	}
+	if f == nil { // it is closed all the same
+		f = backends.ClosedFilter(name)
+	}
 	for _, peer := range slices.Sorted(maps.Keys(a.state().BGPPeers)) {
 		p := a.state().BGPPeers[peer]
 		if slices.Contains(p.Filters, name) {
@@ -68,6 +84,15 @@ func (a *Asker) Filter(name string, route *bgp.Route) (*FilterAnswer, error) {
 		out.Net, out.Verdicts = &route.Net, filterVerdicts(f, *route)
 	}
 	return out, nil
+}
+
+// faultText is why an object cannot be used, and that it cannot.
+func faultText(err error) string {
+	text := err.Error()
+	if strings.Contains(text, "cannot be used") { // as a backends.Closed says, in the words of its source
+		return text
+	}
+	return "cannot be used: " + text
 }
 
 func filterList(name string, rules []backends.FilterRule) FilterList {
@@ -123,6 +148,10 @@ func filterVerdict(f *backends.BGPFilter, direction string, export, internal boo
 // Text writes the answer for people.
 func (f *FilterAnswer) Text(p *terminal.Page) {
 	p.Text(0, terminal.Title, "BGPFilter "+f.Filter)
+	if f.Unusable != "" {
+		p.Text(2, terminal.Bad, "! "+f.Unusable)
+		p.Text(2, terminal.Bad, f.Instead)
+	}
 	if len(f.Peers) == 0 {
 		p.Text(2, terminal.Odd, "no BGPPeer names it: it filters nothing")
 	}

@@ -26,6 +26,11 @@ type PlaceAnswer struct {
 	Ways []Way `json:"ways"`
 	// Swallowed says where packets to it would be lost, and why.
 	Swallowed []string `json:"swallowed"`
+	// Service says which Service has the address, or which range of service addresses
+	// holds it; empty: none.
+	Service string `json:"service,omitempty"`
+	// Inside are the blocks in a net that is no block itself, nor in one.
+	Inside []PlaceBlock `json:"inside,omitempty"`
 	// Notes say what else matters.
 	Notes []string `json:"notes,omitempty"`
 }
@@ -84,6 +89,9 @@ func (a *Asker) Place(net netip.Prefix) (*PlaceAnswer, error) {
 	pool := a.poolOf(net)
 	if pool != nil {
 		out.Pool = fmt.Sprintf("%s (%s, %s)", pool.Name, pool.CIDR, encapsulation(pool))
+	}
+	if a.placeService(out) || a.placeAround(out) {
+		return out, nil
 	}
 	var own *backends.BlockAffinity
 	for _, b := range a.owners(net) {

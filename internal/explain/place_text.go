@@ -7,6 +7,9 @@ import (
 	"confd/internal/terminal"
 )
 
+// mostInside is how many blocks in a net are listed.
+const mostInside = 20
+
 // Text writes the answer for people.
 func (a *PlaceAnswer) Text(p *terminal.Page) {
 	p.Text(0, terminal.Title, a.Net.String())
@@ -17,6 +20,15 @@ func (a *PlaceAnswer) Text(p *terminal.Page) {
 	rows := []terminal.Row{terminal.Texts("pool", pool)}
 	for _, b := range a.Blocks {
 		rows = append(rows, terminal.Texts("block", fmt.Sprintf("%s of %s, %s", b.CIDR, b.Node, b.State)))
+	}
+	if a.Service != "" {
+		rows = append(rows, terminal.Texts("service", a.Service))
+	}
+	for _, b := range a.Inside[:min(len(a.Inside), mostInside)] {
+		rows = append(rows, terminal.Texts("block inside", fmt.Sprintf("%s of %s, %s", b.CIDR, b.Node, b.State)))
+	}
+	if more := len(a.Inside) - mostInside; more > 0 {
+		rows = append(rows, terminal.Texts("", fmt.Sprintf("and %d more", more)))
 	}
 	if a.Announced != "" {
 		rows = append(rows, terminal.Texts("announced", a.Announced))
@@ -35,7 +47,7 @@ func (a *PlaceAnswer) Text(p *terminal.Page) {
 		p.Text(2, terminal.Plain, "There "+kernel)
 	}
 	p.Blank()
-	if len(a.Swallowed) == 0 {
+	if len(a.Swallowed) == 0 && len(a.Inside) == 0 {
 		p.Text(0, terminal.Good, "Nothing swallows packets to it, as far as the resources say.")
 	}
 	for _, s := range a.Swallowed {

@@ -21,6 +21,10 @@ type SessionAnswer struct {
 	// Absent says, of each node that has no session with the other party, or not in
 	// each family that it could, why.
 	Absent []Absence `json:"absent,omitempty"`
+	// LeftOut are the BGPPeers that are for these two, besides what there is, and of
+	// which nothing is used: something is wrong with them, or they cannot be read, so
+	// that nobody knows whom they are for.
+	LeftOut []Miss `json:"left_out,omitempty"`
 }
 
 // Pair is one session, with one or both of its ends. The end of who is outside of
@@ -115,6 +119,9 @@ func (a *Asker) Session(x, y Party) (*SessionAnswer, error) {
 		out.Sessions = append(out.Sessions, a.pairs(family, ours.list, theirs.list, y.Node != "")...)
 	}
 	a.absences(out, ours, theirs)
+	if len(out.Sessions) > 0 && len(out.Absent) == 0 { // else they are among the misses
+		out.LeftOut = a.leftOutPeers(x, y, ours, theirs)
+	}
 	return out, nil
 }
 
@@ -236,11 +243,7 @@ func (a *Asker) absence(me, peer Party, family int, cfg *bgp.Config) Absence {
 	slices.SortStableFunc(out.Misses, func(x, y Miss) int { return cmp.Compare(y.near, x.near) })
 	keep := min(len(out.Misses), mostMisses)
 	out.More, out.Misses = len(out.Misses)-keep, out.Misses[:keep]
-	for key, err := range a.state().Invalid {
-		if key.Kind == backends.KindBGPPeer {
-			out.Misses = append([]Miss{{Object: key.String(), Why: []string{fmt.Sprintf("it cannot be used: %v", err)}}}, out.Misses...)
-		}
-	}
+	out.Misses = append(a.unusablePeers(), out.Misses...)
 	return out
 }
 

@@ -21,6 +21,14 @@ func (s *SessionAnswer) Text(p *terminal.Page) {
 		p.Blank()
 		absent.text(p)
 	}
+	if len(s.LeftOut) == 0 {
+		return
+	}
+	p.Blank()
+	p.Text(0, terminal.Odd, "Left out, for faults of their own:")
+	for _, m := range s.LeftOut {
+		p.Text(2, terminal.Plain, m.Object+": "+strings.Join(m.Why, "; "))
+	}
 }
 
 func partyText(p Party) string {

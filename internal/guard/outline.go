@@ -93,14 +93,18 @@ func (s Salt) Of(secret string) string {
 func OutlineOf(c *bgp.Config, salt Salt) *Outline {
 	lines := make([]Line, 0, len(c.IPv4.Sessions)+len(c.IPv6.Sessions))
 	passwords := map[string]string{}
+	password, is := "", salt.Of("") // of the session before: mostly the same
 	for _, f := range c.Families() {
 		p := bgp.PoliciesOf(c, f)
 		for j := range f.Sessions {
 			s := &f.Sessions[j]
-			if _, ok := passwords[s.Password]; !ok {
-				passwords[s.Password] = salt.Of(s.Password)
+			if s.Password != password {
+				if _, ok := passwords[s.Password]; !ok {
+					passwords[s.Password] = salt.Of(s.Password)
+				}
+				password, is = s.Password, passwords[s.Password]
 			}
-			l := lineOf(f, s, passwords[s.Password])
+			l := lineOf(f, s, is)
 			l.Closed, l.Silent = p.TakesNothing(s), p.TellsNothing(s)
 			lines = append(lines, l)
 		}

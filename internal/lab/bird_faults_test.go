@@ -386,6 +386,23 @@ func TestKernelFollowsChanges(t *testing.T) {
 		}
 		pings.AwaitAnswers(10)
 		noneLost(t, pings, there, back)
+		// What the kernel gets comes from the peer's route: this node's own setting, which
+		// BIRD 3 would not apply to routes that are there, does not matter.
+		hosts[1].Confd.Freeze()
+		for _, programs := range []string{"Disabled", "Enabled"} {
+			configure("ipv4NormalRoutePriority: 900, programClusterRoutes: " + programs)
+			l.Await("the other's route with programClusterRoutes "+programs, func() error {
+				routes, err := hosts[0].RoutesTo("10.244.2.0/26")
+				if err == nil && (len(routes) == 1) != (programs == "Enabled") {
+					err = fmt.Errorf("%v", routes)
+				}
+				if err == nil && len(routes) == 1 && routes[0].Metric != 1024 {
+					t.Errorf("the peer's route has metric %d", routes[0].Metric)
+				}
+				return err
+			})
+		}
+		hosts[1].Confd.Thaw()
 		configure("programClusterRoutes: Disabled")
 		has("no route", "10.244.%d.0/26", func(r []lab.KernelRoute) bool { return len(r) == 0 })
 		configure("programClusterRoutes: Enabled")

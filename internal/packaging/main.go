@@ -60,6 +60,9 @@ func root() *cobra.Command {
 	c.PersistentFlags().StringVar(&s.version, "version", "", "the `version`, such as v1.2.3 (default what git describe says)")
 	c.AddCommand(
 		programsCommand(&s),
+		imagesCommand(&s),
+		pinsCommand(&s),
+		chartCommand(&s),
 		packagesCommand(&s),
 		releaseCommand(&s),
 	)

@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
+	"maps"
 	"time"
 
 	"confd/backends"
@@ -28,6 +29,8 @@ type Candidate struct {
 	Revision string // the datastore's, of State
 	// Quarantined are objects without which Config was made, each with the reason.
 	Quarantined map[backends.Key]string
+	// Searched: objects that BIRD refuses are among them, which were looked for.
+	Searched bool
 	// Changed are the objects that changed since what runs was made, sorted.
 	Changed []backends.Key
 	// Templates made the sets.
@@ -64,14 +67,32 @@ func (p Planner) Candidate(ctx context.Context, cfg *bgp.Config, state *backends
 	if before != nil {
 		made = before.files
 	}
-	files, err := p.RenderAfter(ctx, cfg, state, d.Version, made)
+	config, left := Fit(cfg, d.Version)
+	files, err := p.RenderAfter(ctx, config, state, d.Version, made)
 	if err != nil {
 		return nil, err
 	}
-	c := &Candidate{Full: cfg, Config: cfg, State: state, Birds: d, Revision: revision, Templates: p.Templates, files: files}
+	c := &Candidate{Full: cfg, Config: config, State: state, Birds: d, Revision: revision, Templates: p.Templates, Quarantined: left, files: files}
 	c.use(p.Sets(files, d))
 	c.Times.Rendered = time.Now()
 	return c, nil
+}
+
+// Fit is a configuration without what a version of BIRD is known not to have, and the
+// objects at fault, each with the reason; nil: there are none.
+func Fit(cfg *bgp.Config, v templates.Version) (*bgp.Config, map[backends.Key]string) {
+	if v.HasTunnels() {
+		return cfg, nil
+	}
+	config, pools := cfg.WithoutTunnels()
+	var left map[backends.Key]string
+	for _, p := range pools {
+		if left == nil {
+			left = map[backends.Key]string{}
+		}
+		left[backends.Key{Kind: backends.KindIPPool, Name: p.Name}] = (&templates.NoTunnelError{Pool: p, Version: v}).Error()
+	}
+	return config, left
 }
 
 // use gives the candidate its sets.
@@ -86,7 +107,9 @@ func (c *Candidate) use(sets []reload.Set) {
 // without: each is there with the reason.
 func (c *Candidate) Without(objects map[backends.Key]string, config *bgp.Config, sets []reload.Set) *Candidate {
 	reduced := *c
-	reduced.Config, reduced.Quarantined = config, objects
+	reduced.Config, reduced.Searched, reduced.Quarantined = config, true, map[backends.Key]string{}
+	maps.Copy(reduced.Quarantined, objects)
+	maps.Copy(reduced.Quarantined, c.Quarantined) // which are known without a check
 	reduced.use(sets)
 	reduced.Times.Rendered = time.Now()
 	return &reduced

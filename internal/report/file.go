@@ -1,6 +1,7 @@
 package report
 
 import (
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -32,7 +33,15 @@ func (r *Report) Write(folder string, group int) error { return new(Writer).Writ
 // zero value has written none.
 type Writer struct {
 	folder   string
-	sessions []Session // that lie there
+	sessions sessionsText // that lie there
+}
+
+// sessionsText is the text of the sessions' file; begins has where each one's begins, and
+// ends where it ends.
+type sessionsText struct {
+	list         []Session
+	text         []byte
+	begins, ends []int32
 }
 
 // Write is Report.Write. The report is not changed, nor what it points to, from now on.
@@ -54,15 +63,45 @@ func (w *Writer) Write(r *Report, folder string, group int) error {
 // writeSessions writes the sessions' file, where there are some, and they are others
 // than those in it.
 func (w *Writer) writeSessions(d *foreign.Folder, list []Session, group int) error {
-	if len(list) == 0 || w.folder == d.Path() && slices.Equal(w.sessions, list) {
+	if len(list) == 0 || w.folder == d.Path() && slices.Equal(w.sessions.list, list) {
 		return nil
 	}
-	w.folder, w.sessions = "", nil
-	if err := write(d, SessionsFile, list, group); err != nil {
+	now, err := w.sessions.of(list)
+	w.folder, w.sessions = "", sessionsText{}
+	if err != nil {
 		return err
 	}
-	w.folder, w.sessions = d.Path(), list
+	if err := replace(d, SessionsFile, now.text, group); err != nil {
+		return err
+	}
+	w.folder, w.sessions = d.Path(), now
 	return nil
+}
+
+// of is the text of a list of sessions, in which those that t has too are as there. Both
+// are by family and name; where one is not it costs more, and is the same.
+func (t sessionsText) of(list []Session) (sessionsText, error) {
+	out := sessionsText{list: list, text: make([]byte, 0, len(t.text)+1024), begins: make([]int32, 0, len(list)), ends: make([]int32, 0, len(list))}
+	before := 0
+	for i, s := range list {
+		out.text = append(out.text, "[,"[min(i, 1)])
+		out.begins = append(out.begins, int32(len(out.text)))
+		for before < len(t.list) && cmp.Or(cmp.Compare(t.list[before].Family, s.Family), cmp.Compare(t.list[before].Name, s.Name)) < 0 {
+			before++
+		}
+		if before < len(t.list) && t.list[before] == s {
+			out.text = append(out.text, t.text[t.begins[before]:t.ends[before]]...)
+		} else {
+			data, err := json.Marshal(s)
+			if err != nil {
+				return sessionsText{}, err
+			}
+			out.text = append(out.text, data...)
+		}
+		out.ends = append(out.ends, int32(len(out.text)))
+	}
+	out.text = append(out.text, "]\n"...)
+	return out, nil
 }
 
 // write writes what value says into a file.

@@ -1,8 +1,11 @@
 package report
 
 import (
+	"encoding/json"
 	"errors"
+	"fmt"
 	"io/fs"
+	"math/rand/v2"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -127,6 +130,33 @@ func TestSessionsApart(t *testing.T) {
 	must(t, os.WriteFile(filepath.Join(folder, File), []byte(`{"format":1,"sessions":[{"name":"one","why":"<a>"}]}`), 0o600))
 	if r, err := Read(folder); err != nil || !slices.Equal(r.Sessions, []Session{one}) {
 		t.Errorf("sessions in the report: %+v, %v", r, err)
+	}
+}
+
+// The text of sessions is the same, whatever was written before.
+func TestSessionsText(t *testing.T) {
+	r := rand.New(rand.NewPCG(1, 2))
+	var before sessionsText
+	for step := range 300 {
+		var list []Session
+		for _, family := range []int{4, 6} {
+			for i := range 10 {
+				if r.IntN(5) > 0 {
+					list = append(list, Session{Name: fmt.Sprint("s", i), Family: family, AS: uint32(64512 + r.IntN(20)/19)})
+				}
+			}
+		}
+		if r.IntN(20) == 0 {
+			r.Shuffle(len(list), func(i, k int) { list[i], list[k] = list[k], list[i] })
+		}
+		now, err := before.of(list)
+		must(t, err)
+		want, err := json.Marshal(list)
+		must(t, err)
+		if got := strings.TrimSpace(string(now.text)); got != string(want) {
+			t.Fatalf("step %d: %s\nwant %s", step, got, want)
+		}
+		before = now
 	}
 }
 

@@ -303,8 +303,8 @@ func bgpSettings() []Setting {
 			bind: func(s *Settings) value { return boolean(&s.BGP.LiveMigration) },
 		},
 		{
-			Name: "graceful-restart-wait", Env: "CONFD_GRACEFUL_RESTART_WAIT", Default: DefaultRestartWait.String(), Group: GroupBGP,
-			Help: "how long a BIRD that was started with -R waits for its sessions before it puts routes into the kernel; 0s is BIRD's own time, 240 s",
+			Name: "graceful-restart-wait", Env: "CONFD_GRACEFUL_RESTART_WAIT", Default: "1m", Group: GroupBGP,
+			Help: "how long a BIRD that was started with -R waits for its sessions before it puts routes into the kernel; 0s is BIRD's own time, 4m",
 			bind: func(s *Settings) value { return restartWait(&s.BGP.RestartWait) },
 		},
 		{
@@ -476,7 +476,7 @@ func safetySettings() []Setting {
 		},
 		{
 			Name: "splay", Env: "CONFD_SPLAY", Default: "auto", Group: GroupSafety, Commands: run,
-			Help: "spread changes that concern all nodes over this time, at random; those of this node alone are not put off; auto: 1 ms for each node of the cluster",
+			Help: "spread changes that concern all nodes over this time, at random; those of this node alone are not put off; auto: 1ms for each node of the cluster",
 			bind: func(s *Settings) value { return pauseOrAuto(&s.Safety.Splay) },
 		},
 		{

@@ -210,7 +210,7 @@ func (r *rig) wantShown() {
 			}
 		}
 	}
-	show(false, "no report here", "node specific", "Node_wrongas")
+	show(false, "no report in BIRD's folder", "node specific", "Node_wrongas")
 	r.report("ok")
 	show(true, "(not from here)", "and what should run", "a test")
 	r.report("ok", "wrongas", "removed")

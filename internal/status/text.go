@@ -69,7 +69,7 @@ func (v *View) summary() []string {
 	case v.warns("report"):
 		lines = append(lines, "confd's report cannot be read: only what BIRD says is known")
 	default:
-		lines = append(lines, "confd has left no report here: only what BIRD says is known")
+		lines = append(lines, "confd has left no report in BIRD's folder: it does not run on this node, or has another --bird-dir. Only what BIRD says is known")
 	}
 	if v.Report != nil {
 		for _, s := range v.Report.Sources {

@@ -29,6 +29,9 @@ func (p *Page) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	html, err := p.page(r.Context())
 	w.Header().Set("Cache-Control", "no-store")
 	w.Header().Set("X-Content-Type-Options", "nosniff")
+	// As in the page itself, which has its script and style inside; and no other page
+	// may show this one.
+	w.Header().Set("Content-Security-Policy", "default-src 'none'; script-src 'unsafe-inline'; style-src 'unsafe-inline'; img-src data:; frame-ancestors 'none'; base-uri 'none'; form-action 'none'")
 	switch {
 	case err != nil:
 		http.Error(w, "drawing the topology: "+err.Error(), http.StatusInternalServerError)

@@ -99,7 +99,7 @@ func ask(ctx context.Context, tree source.Tree, program string, args ...string) 
 // in the tree, so that the links between them lead somewhere.
 func Documentation(tree source.Tree, under string) ([]File, error) {
 	var list []File
-	for _, from := range []string{"README.md", "docs", "etc/examples", "etc/kubernetes", "etc/monitoring", "etc/systemd", "etc/confd"} {
+	for _, from := range []string{"README.md", "docs", "etc/examples", "etc/helm", "etc/kubernetes", "etc/monitoring", "etc/systemd", "etc/confd"} {
 		err := filepath.WalkDir(filepath.Join(tree.Dir, from), func(name string, d fs.DirEntry, err error) error {
 			if err != nil || d.IsDir() || strings.HasSuffix(name, ".go") {
 				return err
@@ -122,18 +122,22 @@ func Documentation(tree source.Tree, under string) ([]File, error) {
 	return list, nil
 }
 
-// Unit is the systemd unit for a program in /usr/sbin.
+// Unit is the systemd unit for a program in /usr/sbin, beside a BIRD that runs as the
+// user and group bird. (In confd.toml the group would be an error on machines without
+// BIRD, where people work with confd's other commands.)
 func Unit(tree source.Tree) ([]byte, error) {
 	data, err := os.ReadFile(filepath.Join(tree.Dir, "etc/systemd/confd.service"))
 	if err != nil {
 		return nil, fmt.Errorf("the systemd unit: %w", err)
 	}
 	_, text, ok := strings.Cut(string(data), "[Unit]\n") // what is above is for those who install it by hand
-	const by, of = "/usr/local/sbin/confd", "/usr/sbin/confd"
-	if !ok || !strings.Contains(text, by) {
-		return nil, fmt.Errorf("the systemd unit: etc/systemd/confd.service has no [Unit], or does not run %s", by)
+	changes := []string{"/usr/local/sbin/confd", "/usr/sbin/confd", "EnvironmentFile=", "Environment=CONFD_GROUP=bird\nEnvironmentFile="}
+	for i := 0; i < len(changes); i += 2 {
+		if !ok || !strings.Contains(text, changes[i]) {
+			return nil, fmt.Errorf("the systemd unit: etc/systemd/confd.service has no [Unit], or no %s", changes[i])
+		}
 	}
-	return []byte("[Unit]\nDocumentation=man:confd(8)\n" + strings.ReplaceAll(text, by, of)), nil
+	return []byte("[Unit]\nDocumentation=man:confd(8)\n" + strings.NewReplacer(changes...).Replace(text)), nil
 }
 
 // Zip compresses as Debian wants it: as small as can be, without name and time.

@@ -18,7 +18,10 @@ import (
 
 	"confd/internal/packaging/archives"
 	"confd/internal/packaging/bill"
+	"confd/internal/packaging/chart"
 	"confd/internal/packaging/contents"
+	"confd/internal/packaging/debian"
+	"confd/internal/packaging/images"
 	"confd/internal/packaging/packages"
 	"confd/internal/packaging/programs"
 	"confd/internal/packaging/source"
@@ -46,7 +49,30 @@ func Makers() []Maker {
 			return err
 		},
 		bills,
+		containers,
+		func(_ context.Context, m Materials, out string) error {
+			_, err := chart.Write(m.Tree, out)
+			return err
+		},
 	}
+}
+
+// containers makes the images, in a folder of their own.
+func containers(ctx context.Context, m Materials, out string) error {
+	store, err := debian.UserStore()
+	if err != nil {
+		return err
+	}
+	made, err := images.Build(ctx, m.Tree, m.Programs, m.Papers, store)
+	if err != nil {
+		return err
+	}
+	for _, image := range made {
+		if err := image.Write(filepath.Join(out, "images")); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // bills writes what each program is made of.
