@@ -184,8 +184,9 @@ func bench(o options) (err error) {
 		}
 		results = append(results, got...)
 	}
-	if o.against != "" { // all of it in one table
+	if o.against != "" && o.only.String() == "" { // all of it in one table
 		printTables(os.Stdout, o, results)
+		printCalicos(os.Stdout, results)
 		if err := measureSummary(os.Stdout, o, etcd); err != nil {
 			return err
 		}
@@ -197,6 +198,7 @@ func bench(o options) (err error) {
 	}
 	results = append(results, got...)
 	printTables(os.Stdout, o, results)
+	printCalicos(os.Stdout, results)
 	if o.only.MatchString(changesName) {
 		if err := measureChanges(os.Stdout, o, etcd); err != nil {
 			return err
@@ -206,6 +208,9 @@ func bench(o options) (err error) {
 		if err := measureStores(os.Stdout, o, etcd); err != nil {
 			return err
 		}
+	}
+	if o.only.String() != "" { // they are no cases
+		return nil
 	}
 	if err := measureQuestions(os.Stdout, o); err != nil {
 		return err
