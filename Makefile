@@ -95,6 +95,18 @@ bench-golden: build ## Measure golden checks alone (AGAINST=path: and those of a
 bench-changes: build ## Measure what changes cost in a mesh of 5,000 nodes (AGAINST=path: and another build of confd, at the same time)
 	go run ./internal/bench -confd bin/confd -changes $(if $(AGAINST),-against $(AGAINST))
 
+.PHONY: bench-kubernetes
+bench-kubernetes: deps build ## Measure 5,000 Nodes, 2,000 Services and 10,000 EndpointSlices in Kubernetes (AGAINST=path: and another build of confd)
+	go run ./internal/bench -confd bin/confd -only '^Kubernetes' $(if $(AGAINST),-against $(AGAINST))
+
+.PHONY: bench-stores
+bench-stores: deps build ## Measure Typha beside etcd, in a mesh of 5,000 nodes
+	go run ./internal/bench -confd bin/confd -stores
+
+.PHONY: bench-table
+bench-table: build kube-apiserver ## Measure what large clusters cost, in one table (AGAINST=path: beside another build of confd, at the same time)
+	go run ./internal/bench -confd bin/confd -summary -runs $(or $(RUNS),5) $(if $(AGAINST),-against $(AGAINST))
+
 .PHONY: bench-questions
 bench-questions: build ## Measure explain, doctor and plan alone, at 5,000 nodes
 	go run ./internal/bench -confd bin/confd -questions
@@ -183,7 +195,10 @@ package-tools:
 	@internal/testenv/debianroot.sh $(TESTENV)/debian
 
 .PHONY: test-packages
-test-packages: package-tools test-images ## Install, upgrade and remove packages on Debians with systemd and BIRD (as root on Debian, some minutes)
+test-packages: test-debian test-images ## Run all that is released where users do (as root on Debian, some minutes)
+
+.PHONY: test-debian
+test-debian: package-tools ## Install, upgrade and remove packages on Debians with systemd and BIRD (as root on Debian)
 	go -C internal/packaging test -timeout 20m ./...
 
 .PHONY: images

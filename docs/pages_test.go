@@ -108,7 +108,7 @@ func markdown(t *testing.T) (paths []string) {
 	t.Helper()
 	err := filepath.WalkDir(top, func(path string, d fs.DirEntry, err error) error {
 		name := d.Name()
-		if d.IsDir() && (name == "testdata" || name == "bin" || path != top && strings.HasPrefix(name, ".")) {
+		if d.IsDir() && (name == "testdata" || name == "bin" || name == "dist" || path != top && strings.HasPrefix(name, ".")) {
 			return filepath.SkipDir
 		}
 		if strings.HasSuffix(name, ".md") {

@@ -201,7 +201,8 @@ func settingsSchema(t *testing.T) map[string]any {
 		}
 	}
 	types := map[settings.Kind]map[string]any{
-		settings.KindText: {"type": "string"}, settings.KindBool: {"type": "boolean"}, settings.KindInt: {"type": "integer"}, settings.KindNumber: {"type": "number"},
+		settings.KindText: {"type": "string"}, settings.KindFile: {"type": "string"}, settings.KindFolder: {"type": "string"}, settings.KindPath: {"type": "string"},
+		settings.KindBool: {"type": "boolean"}, settings.KindInt: {"type": "integer"}, settings.KindNumber: {"type": "number"},
 		settings.KindDuration: {"type": "string", "pattern": `^([0-9]+(\.[0-9]+)?(ns|us|ms|s|m|h))+$|^auto$`},
 		settings.KindList:     {"type": "array", "items": map[string]any{"type": "string", "pattern": `^[^,]+$`}},
 	}

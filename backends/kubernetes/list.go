@@ -32,7 +32,9 @@ func (f *feed) list(ctx context.Context) (*changes, error) {
 	query.Set("limit", strconv.Itoa(pageSize))
 	for {
 		meta, err := f.page(ctx, query, func(o *object) error {
-			present[o.id()] = struct{}{}
+			if len(f.table.entries) > 0 {
+				present[o.id()] = struct{}{}
+			}
 			return c.put(o, f.read)
 		})
 		if codeOf(err) == http.StatusGone && query.Has("continue") {

@@ -2,6 +2,7 @@ package kubernetes
 
 import (
 	"hash/maphash"
+	"maps"
 
 	"confd/backends"
 )
@@ -84,7 +85,7 @@ func (c *changes) remove(id objectID) {
 	}
 }
 
-// removeAllBut notes that only these objects are there.
+// removeAllBut notes that of what was delivered only these objects are there.
 func (c *changes) removeAllBut(present map[objectID]struct{}) {
 	for id := range c.table.entries {
 		if _, ok := present[id]; !ok {
@@ -100,6 +101,11 @@ func (c *changes) withdraw(old entry) {
 
 // commit notes that the events were delivered.
 func (c *changes) commit() {
+	if len(c.table.entries) == 0 { // at first there are many
+		maps.DeleteFunc(c.entries, func(_ objectID, e entry) bool { return !e.delivered() })
+		c.table.entries = c.entries
+		return
+	}
 	for id, e := range c.entries {
 		if e.delivered() {
 			c.table.entries[id] = e

@@ -51,7 +51,9 @@ type stream struct {
 	frames  chan frame
 	broken  error // why there are no more frames; valid once they end
 	changes *changes
-	present map[objectID]struct{} // while the collection is being sent; else nil
+	// present are, while the collection is being sent, the objects that have come, as far
+	// as any were delivered before; nil: it is there.
+	present map[objectID]struct{}
 }
 
 // watch delivers changes after the feed's revision or, where that is empty, the
@@ -196,7 +198,7 @@ func (s *stream) take(fr frame) error {
 	}
 	switch fr.Type {
 	case "ADDED", "MODIFIED":
-		if s.present != nil {
+		if s.present != nil && len(s.table.entries) > 0 {
 			s.present[o.id()] = struct{}{}
 		}
 		return s.changes.put(o, s.read)

@@ -35,9 +35,18 @@ type work struct {
 // those that have nothing to do with its node, and those that have. Where there is
 // another build both run at the same time, and see the same changes.
 func measureChanges(w io.Writer, o options, etcd *etcdServer) error {
+	list, err := changesFromEtcd(o, etcd)
+	if err != nil {
+		return err
+	}
+	printWork(w, o, fmt.Sprintf("%s, from etcd (medians of %d runs)", changesName, o.runs), list)
+	return nil
+}
+
+func changesFromEtcd(o options, etcd *etcdServer) ([]work, error) {
 	cluster := testenv.DualMesh(changesNodes)
 	if err := etcd.replace(cluster.EtcdKeys()); err != nil {
-		return err
+		return nil, err
 	}
 	s := store{name: "etcd", args: []string{"--datastore", "etcdv3", "--etcd-endpoints", etcd.url}}
 	c := benchCase{name: changesName, nodes: changesNodes, node: testenv.NodeName(quietNode)}
@@ -56,13 +65,11 @@ func measureChanges(w io.Writer, o options, etcd *etcdServer) error {
 			return etcd.put(testenv.EtcdKeys(testenv.DualNodeObjects(changesNodes+run, nil)))
 		}},
 	}
-	list, err := compare(o, c, s, cases)
-	if err != nil {
-		return err
-	}
-	printWork(w, o, fmt.Sprintf("%s, from etcd (medians of %d runs)", changesName, o.runs), list)
-	return nil
+	return compare(o, c, s, cases)
 }
+
+// idleName begins the name of what is measured while nothing changes.
+const idleName = "nothing"
 
 // changesName names the cluster of measureChanges.
 const changesName = "changes in a mesh of 5,000 nodes, dual stack: 10,003 sessions"
@@ -113,7 +120,7 @@ func compare(o options, c benchCase, s store, cases []changeCase) ([]work, error
 		return nil, err
 	}
 	list := []work{oneShots, starts, memory}
-	nothing := changeCase{"nothing, for as long as changes are watched (below, without this)", func(int) error { return nil }}
+	nothing := changeCase{idleName + ", for as long as changes are watched (below, without this)", func(int) error { return nil }}
 	for _, change := range append([]changeCase{nothing}, cases...) {
 		fmt.Fprintf(os.Stderr, "bench: %s: %s\n", c.name, change.name)
 		one := work{name: change.name, unit: "ms"}

@@ -60,29 +60,21 @@ func (k *kubeCluster) cases() []struct {
 		{mesh("an endpoint elsewhere", true), func(run int) error {
 			return k.patch(sliceKind, "slice-00100", fmt.Sprintf(`{"endpoints":[%s]}`, endpoint(plainNode+1, run%2 == 1)))
 		}},
-		{mesh("a heartbeat of each node", true), k.heartbeats},
+		{mesh(heartbeats, true), k.heartbeats},
 	}
 }
+
+const heartbeats = "a heartbeat of each node"
 
 // kubeName begins the names of these cases.
 const kubeName = "Kubernetes, 2,000 Services, 10,000 EndpointSlices: "
 
 // measureKubernetes measures the cases whose names are asked for.
-func measureKubernetes(o options) ([]result, error) {
+func measureKubernetes(o options) (results []result, err error) {
 	if !o.only.MatchString(kubeName) {
 		return nil, nil
 	}
-	t := &tb{work: o.work}
-	var results []result
-	err := t.run(func() error {
-		k, err := fillKubernetes(t)
-		if err != nil {
-			return err
-		}
-		config := k.kube.Kubeconfig(t, kubeUser)
-		if o.against != "" {
-			return k.compare(o, config)
-		}
+	err = withKubernetes(o, func(k *kubeCluster, config string) error {
 		for _, c := range k.cases() {
 			fmt.Fprintf(os.Stderr, "bench: %s\n", c.name)
 			s := store{name: "Kubernetes", args: []string{"--datastore", "kubernetes", "--kubeconfig", config},
@@ -101,18 +93,28 @@ func measureKubernetes(o options) ([]result, error) {
 	return results, err
 }
 
-// compare measures the cases with both builds at the same time, and prints that.
-func (k *kubeCluster) compare(o options, config string) error {
+// withKubernetes gives an API server with the cluster to use, and how to get at it.
+func withKubernetes(o options, use func(k *kubeCluster, config string) error) error {
+	t := &tb{work: o.work}
+	return t.run(func() error {
+		k, err := fillKubernetes(t)
+		if err != nil {
+			return err
+		}
+		return use(k, k.kube.Kubeconfig(t, kubeUser))
+	})
+}
+
+// compare measures those of the cases that count, with both builds at the same time.
+func (k *kubeCluster) compare(o options, config string, counts func(benchCase) bool) ([]work, error) {
 	s := store{name: "Kubernetes", args: []string{"--datastore", "kubernetes", "--kubeconfig", config}}
 	var changes []changeCase
 	for _, c := range k.cases() {
-		changes = append(changes, changeCase{strings.TrimPrefix(c.name, kubeName), c.add})
+		if counts(c.benchCase) {
+			changes = append(changes, changeCase{strings.TrimPrefix(c.name, kubeName), c.add})
+		}
 	}
-	list, err := compare(o, k.cases()[0].benchCase, s, changes)
-	if err == nil {
-		printWork(os.Stdout, o, fmt.Sprintf("%s%d Nodes (medians of %d runs)", kubeName, kubeNodes, o.runs), list)
-	}
-	return err
+	return compare(o, k.cases()[0].benchCase, s, changes)
 }
 
 // fillKubernetes starts an API server, and fills it.

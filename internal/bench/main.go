@@ -44,6 +44,8 @@ type options struct {
 	changes bool
 	// fleet has measured what asking all nodes costs, and nothing else.
 	fleet bool
+	// summary has one table measured of what large clusters cost, and nothing else.
+	summary bool
 	// stores has Typha measured beside etcd, and nothing else.
 	stores bool
 	// against is another build of the program, whose golden checks and changes in a
@@ -102,8 +104,9 @@ func parseOptions() (options, error) {
 	flag.BoolVar(&o.questions, "questions", false, "measure questions about a cluster, and nothing else")
 	flag.BoolVar(&o.routes, "routes", false, "measure what looking at routes costs BIRD, and nothing else")
 	flag.BoolVar(&o.fleet, "fleet", false, "measure what asking all nodes costs, and nothing else")
+	flag.BoolVar(&o.summary, "summary", false, "measure one table of what large clusters cost, and nothing else")
 	flag.BoolVar(&o.stores, "stores", false, "measure Typha beside etcd, and nothing else")
-	flag.StringVar(&o.against, "against", "", "another build of the program to compare with: golden checks, and changes in a large mesh")
+	flag.StringVar(&o.against, "against", "", "another build of the program to compare with: one table of what large clusters cost, changes in a large mesh, golden checks")
 	flag.Parse()
 	for _, s := range strings.Split(*sizes, ",") {
 		n, err := strconv.Atoi(s)
@@ -166,6 +169,9 @@ func bench(o options) (err error) {
 	if o.stores {
 		return measureStores(os.Stdout, o, etcd)
 	}
+	if o.summary {
+		return measureSummary(os.Stdout, o, etcd)
+	}
 
 	var results []result
 	for _, c := range cases(o.sizes) {
@@ -178,12 +184,21 @@ func bench(o options) (err error) {
 		}
 		results = append(results, got...)
 	}
+	if o.against != "" && o.only.String() == "" { // all of it in one table
+		printTables(os.Stdout, o, results)
+		printCalicos(os.Stdout, results)
+		if err := measureSummary(os.Stdout, o, etcd); err != nil {
+			return err
+		}
+		return measureGolden(os.Stdout, o)
+	}
 	got, err := measureKubernetes(o)
 	if err != nil {
 		return fmt.Errorf("cluster in Kubernetes: %w", err)
 	}
 	results = append(results, got...)
 	printTables(os.Stdout, o, results)
+	printCalicos(os.Stdout, results)
 	if o.only.MatchString(changesName) {
 		if err := measureChanges(os.Stdout, o, etcd); err != nil {
 			return err
@@ -193,6 +208,9 @@ func bench(o options) (err error) {
 		if err := measureStores(os.Stdout, o, etcd); err != nil {
 			return err
 		}
+	}
+	if o.only.String() != "" { // they are no cases
+		return nil
 	}
 	if err := measureQuestions(os.Stdout, o); err != nil {
 		return err

@@ -29,6 +29,7 @@ func TestDualStack(t *testing.T) {
 	l.Store.Apply(v6Pool)
 	l.Start()
 	awaitWhole(l, hosts, pods)
+	awaitHealthy(l, hosts...)
 	before := l.Moment()
 
 	hosts[2].RemoveBlock("fd00:244:0:3::/122")
@@ -60,6 +61,7 @@ func TestIPv6Only(t *testing.T) {
 			l.Store.Apply(v6Pool)
 			l.Start()
 			awaitWhole(l, hosts, pods)
+			awaitHealthy(l, hosts...)
 		})
 	}
 }

@@ -1,7 +1,9 @@
 package lab_test
 
 import (
+	"fmt"
 	"net/netip"
+	"strings"
 	"testing"
 
 	"confd/internal/lab"
@@ -87,6 +89,19 @@ func TestMesh(t *testing.T) {
 			hosts, pods := build(l, configs...)
 			l.Start()
 			awaitWhole(l, hosts, pods)
+			awaitHealthy(l, hosts...)
+		})
+	}
+}
+
+// awaitHealthy waits until confd doctor finds nothing, on any of the hosts.
+func awaitHealthy(l *lab.Lab, hosts ...*lab.Host) {
+	for _, h := range hosts {
+		l.Await("confd doctor to find nothing on "+h.Name, func() error {
+			if out, code := h.RunConfd("doctor"); code != 0 || !strings.Contains(out, "nothing found") {
+				return fmt.Errorf("it ends with %d: %s", code, out)
+			}
+			return nil
 		})
 	}
 }

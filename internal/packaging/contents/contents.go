@@ -122,18 +122,22 @@ func Documentation(tree source.Tree, under string) ([]File, error) {
 	return list, nil
 }
 
-// Unit is the systemd unit for a program in /usr/sbin.
+// Unit is the systemd unit for a program in /usr/sbin, beside a BIRD that runs as the
+// user and group bird. (In confd.toml the group would be an error on machines without
+// BIRD, where people work with confd's other commands.)
 func Unit(tree source.Tree) ([]byte, error) {
 	data, err := os.ReadFile(filepath.Join(tree.Dir, "etc/systemd/confd.service"))
 	if err != nil {
 		return nil, fmt.Errorf("the systemd unit: %w", err)
 	}
 	_, text, ok := strings.Cut(string(data), "[Unit]\n") // what is above is for those who install it by hand
-	const by, of = "/usr/local/sbin/confd", "/usr/sbin/confd"
-	if !ok || !strings.Contains(text, by) {
-		return nil, fmt.Errorf("the systemd unit: etc/systemd/confd.service has no [Unit], or does not run %s", by)
+	changes := []string{"/usr/local/sbin/confd", "/usr/sbin/confd", "EnvironmentFile=", "Environment=CONFD_GROUP=bird\nEnvironmentFile="}
+	for i := 0; i < len(changes); i += 2 {
+		if !ok || !strings.Contains(text, changes[i]) {
+			return nil, fmt.Errorf("the systemd unit: etc/systemd/confd.service has no [Unit], or no %s", changes[i])
+		}
 	}
-	return []byte("[Unit]\nDocumentation=man:confd(8)\n" + strings.ReplaceAll(text, by, of)), nil
+	return []byte("[Unit]\nDocumentation=man:confd(8)\n" + strings.NewReplacer(changes...).Replace(text)), nil
 }
 
 // Zip compresses as Debian wants it: as small as can be, without name and time.

@@ -76,7 +76,7 @@ func formats() []format {
 			own: rpmFiles, texts: func(source.Tree) map[string][]byte { return nil }, scripts: scriptNames{"post", "preun", "postun"},
 			finish: func(i *nfpm.Info) {
 				i.Recommends = []string{"bird"}
-				i.RPM = nfpm.RPM{BuildHost: "localhost", Summary: summary, Compression: "xz", Packager: maintainer}
+				i.RPM = nfpm.RPM{BuildHost: "localhost", Summary: summary, Compression: "zstd", Packager: maintainer}
 			},
 		},
 	}
