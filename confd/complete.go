@@ -112,9 +112,11 @@ func (p program) completer(s suggester) cobra.CompletionFunc {
 	}
 }
 
-// harmless are words that a shell takes for what they are. What a datastore has may
-// be written by anybody, and is never put into somebody's command line otherwise.
-var harmless = regexp.MustCompile(`^[A-Za-z0-9._:/@%+=!-]+$`)
+// harmless are words that a shell takes for what they are, and this program for no
+// flag. What a datastore has may be written by anybody, and is never put into somebody's
+// command line otherwise: for "!" shells look into their history, zsh for a program where
+// "=" comes first.
+var harmless = regexp.MustCompile(`^[A-Za-z0-9._:/][A-Za-z0-9._:/@%+=-]*$`)
 
 // plainText is text without what shells give a meaning to.
 func plainText(text string) string {

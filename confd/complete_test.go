@@ -164,11 +164,19 @@ func TestCompleteIsHarmless(t *testing.T) {
 {apiVersion: projectcalico.org/v3, kind: Node, metadata: {name: "node-$(reboot)"}, spec: {bgp: {ipv4Address: 10.0.0.2/24}}}
 ---
 {apiVersion: projectcalico.org/v3, kind: BGPFilter, metadata: {name: "x;reboot"}}
+---
+{apiVersion: projectcalico.org/v3, kind: BGPFilter, metadata: {name: "--kubeconfig=/tmp/x"}}
+---
+{apiVersion: projectcalico.org/v3, kind: BGPFilter, metadata: {name: "x!reboot"}}
+---
+{apiVersion: projectcalico.org/v3, kind: BGPFilter, metadata: {name: "=reboot"}}
+---
+{apiVersion: projectcalico.org/v3, kind: BGPFilter, metadata: {name: "good"}}
 `)
 	for _, args := range [][]string{{"render", "--data", path, "--node", ""}, {"explain", "filter", "--data", path, ""}, {"topology", "--data", path, "--group-by", ""}, {"plan", "--data", path, "--delete", "BGPFilter/"}} {
 		words, _ := completed(t, nil, args...)
 		for _, w := range words {
-			if strings.ContainsAny(w, "$;()") {
+			if strings.ContainsAny(w, "$;()!") || strings.HasPrefix(w, "-") || strings.HasPrefix(w, "=") {
 				t.Errorf("%q: %q", args, w)
 			}
 		}
