@@ -1,10 +1,13 @@
 package lab_test
 
 import (
+	"fmt"
+	"slices"
 	"testing"
 	"time"
 
 	"confd/internal/lab"
+	"confd/reload/control"
 )
 
 const (
@@ -60,6 +63,29 @@ func TestReflector(t *testing.T) {
 	}
 }
 
+// awaitReflected waits until clients have each other's blocks from each reflector: that
+// their sessions are up does not say it yet.
+func awaitReflected(l *lab.Lab, reflectors, clients []*lab.Host) {
+	for _, c := range clients {
+		l.Await("the reflectors' routes on "+c.Name, func() error {
+			routes, err := c.BirdRoutes()
+			if err != nil {
+				return err
+			}
+			for _, o := range clients {
+				for _, r := range reflectors {
+					session := lab.SessionName("Node", r.IPv4().String())
+					has := func(route control.Route) bool { return route.Net == o.Blocks[0] && route.Protocol == session }
+					if o != c && !slices.ContainsFunc(routes, has) {
+						return fmt.Errorf("%s has not brought %s", session, o.Blocks[0])
+					}
+				}
+			}
+			return nil
+		})
+	}
+}
+
 // TestReflectorDies: of two reflectors one dies, and no ping is lost; it comes back,
 // and again none is.
 func TestReflectorDies(t *testing.T) {
@@ -71,6 +97,7 @@ func TestReflectorDies(t *testing.T) {
 	reflect(hosts[1], true)
 	l.Start()
 	l.AwaitReflectors(hosts[:2], hosts[2:])
+	awaitReflected(l, hosts[:2], hosts[2:])
 	l.AwaitBlocks(hosts...)
 	l.AwaitPings(pods...)
 	before := l.Moment()
@@ -116,6 +143,7 @@ func TestMeshToReflectorsAndBack(t *testing.T) {
 	mesh.NoFlap(func(h *lab.Host, session string) bool {
 		return with(hosts[0])(h, session) || with(hosts[1])(h, session)
 	})
+	awaitReflected(l, hosts[:2], hosts[2:])
 	l.AwaitBlocks(hosts...)
 	l.Store.Apply(lab.Announced(meshOff))
 	l.AwaitReflectors(hosts[:2], hosts[2:])
