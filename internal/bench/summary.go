@@ -10,28 +10,41 @@ import (
 )
 
 // measureSummary prints, in one table, what changes, starts and single runs cost in
-// large clusters, from each datastore; beside another build where there is one.
+// large clusters, from those datastores whose clusters' names are asked for; beside
+// another build where there is one. What was measured before something failed is printed
+// too.
 func measureSummary(w io.Writer, o options, etcd *etcdServer) error {
-	rows, err := changesFromEtcd(o, etcd)
-	if err != nil {
-		return err
-	}
-	rows = named("etcd, mesh of 5,000 dual stack", rows)
-	starts, err := startsFromTypha(o)
-	if err != nil {
-		return fmt.Errorf("cluster behind Typha: %w", err)
-	}
-	rows = append(rows, named("Typha, the same mesh", starts)...)
-	err = withKubernetes(o, func(k *kubeCluster, config string) error {
-		list, err := k.compare(o, config, func(c benchCase) bool { return !strings.HasSuffix(c.name, heartbeats) })
-		rows = append(rows, named("Kubernetes, mesh of 5,000, 2,000 Services", list)...)
-		return err
-	})
-	if err != nil {
-		return fmt.Errorf("cluster in Kubernetes: %w", err)
+	var rows []work
+	for _, part := range []struct {
+		name    string
+		measure func() ([]work, error)
+	}{
+		{"etcd, mesh of 5,000 dual stack", func() ([]work, error) { return changesFromEtcd(o, etcd) }},
+		{"Typha, the same mesh", func() ([]work, error) { return startsFromTypha(o) }},
+		{"Kubernetes, mesh of 5,000, 2,000 Services", func() ([]work, error) { return changesFromKubernetes(o) }},
+	} {
+		if !o.only.MatchString(part.name) {
+			continue
+		}
+		list, err := part.measure()
+		rows = append(rows, named(part.name, list)...)
+		if err != nil {
+			printWork(w, o, "what large clusters cost, as far as it was measured", rows)
+			return fmt.Errorf("%s: %w", part.name, err)
+		}
 	}
 	printWork(w, o, fmt.Sprintf("what large clusters cost (medians of %d runs)", o.runs), rows)
 	return nil
+}
+
+// changesFromKubernetes measures what changes of the cluster in Kubernetes cost, but for
+// heartbeats.
+func changesFromKubernetes(o options) (list []work, err error) {
+	err = withKubernetes(o, func(k *kubeCluster, config string) error {
+		list, err = k.compare(o, config, func(c benchCase) bool { return !strings.HasSuffix(c.name, heartbeats) })
+		return err
+	})
+	return list, err
 }
 
 // named puts a text before the names of rows, and leaves out what nothing costs.
