@@ -27,6 +27,8 @@ type State struct {
 	Stale map[Key]bool
 	// Warnings are what there is to say about what is there, usable or not.
 	Warnings map[Key][]Warning
+
+	recent recent // what Apply did
 }
 
 // NewState returns an empty state.
@@ -75,33 +77,41 @@ func (s *State) Clone() *State {
 func (s *State) Apply(e Event) bool {
 	saidChanged := s.applyInvalid(e)
 	saidChanged = s.applyWarnings(e) || saidChanged
-	var changed bool
-	name := e.Key.Name
-	switch e.Key.Kind {
-	case KindNode:
-		changed = put(s.Nodes, name, e.Resource)
-	case KindBGPConfiguration:
-		changed = put(s.BGPConfigurations, name, e.Resource)
-	case KindBGPPeer:
-		changed = put(s.BGPPeers, name, e.Resource)
-	case KindBGPFilter:
-		changed = put(s.BGPFilters, name, e.Resource)
-	case KindIPPool:
-		changed = put(s.IPPools, name, e.Resource)
-	case KindBlockAffinity:
-		changed = put(s.BlockAffinities, name, e.Resource)
-	case KindFelixConfiguration:
-		changed = put(s.FelixConfigurations, name, e.Resource)
-	case KindService:
-		changed = put(s.Services, e.Key, e.Resource)
-	case KindEndpointSlice:
-		changed = put(s.EndpointSlices, e.Key, e.Resource)
-	case KindSecret:
-		changed = put(s.Secrets, e.Key, e.Resource)
-	case KindEndpointStatus:
-		changed = put(s.EndpointStatuses, name, e.Resource)
+	changed := s.put(e.Key, e.Resource)
+	if changed {
+		s.recent.add(e.Key)
 	}
 	return changed || saidChanged
+}
+
+// put stores r under a key, or removes what is there where r is nil, and tells whether
+// that is another one.
+func (s *State) put(k Key, r Resource) bool {
+	switch k.Kind {
+	case KindNode:
+		return put(s.Nodes, k.Name, r)
+	case KindBGPConfiguration:
+		return put(s.BGPConfigurations, k.Name, r)
+	case KindBGPPeer:
+		return put(s.BGPPeers, k.Name, r)
+	case KindBGPFilter:
+		return put(s.BGPFilters, k.Name, r)
+	case KindIPPool:
+		return put(s.IPPools, k.Name, r)
+	case KindBlockAffinity:
+		return put(s.BlockAffinities, k.Name, r)
+	case KindFelixConfiguration:
+		return put(s.FelixConfigurations, k.Name, r)
+	case KindService:
+		return put(s.Services, k, r)
+	case KindEndpointSlice:
+		return put(s.EndpointSlices, k, r)
+	case KindSecret:
+		return put(s.Secrets, k, r)
+	case KindEndpointStatus:
+		return put(s.EndpointStatuses, k.Name, r)
+	}
+	return false
 }
 
 func (s *State) applyInvalid(e Event) bool {

@@ -17,6 +17,7 @@ import (
 type Memory struct {
 	options   Options
 	state     *backends.State // nil: nothing is remembered
+	mark      backends.Mark   // when the other one was as state is
 	last      *Config
 	cluster   *Cluster
 	sessions  sessionsMemory
@@ -32,16 +33,15 @@ func (m *Memory) Compute(s *backends.State, o Options) (*Config, error) {
 		*m = Memory{}
 		return nil, unknownNode(s, o.Node)
 	}
-	services := m.state != nil && m.services.follow(m.state, s)
-	if m.state != nil && reflect.DeepEqual(m.options, o) && !services && !m.concerns(s, me) {
-		follow(m.state.Nodes, s.Nodes, ignore)
-		follow(m.state.BGPPeers, s.BGPPeers, ignore)
-		follow(m.state.BlockAffinities, s.BlockAffinities, ignore)
+	d := m.since(s)
+	services := m.state != nil && m.services.follow(d, s.Services)
+	if m.state != nil && reflect.DeepEqual(m.options, o) && !services && !m.concerns(d, s, me) {
+		m.settle(d, s)
 		return m.last, nil
 	}
 	c := newComputer(m.clusterOf(s), o, me)
 	c.before, c.services = m.mesh, &m.services
-	if m.sameSessions(s, o) {
+	if m.sameSessions(d, s, o) {
 		c.same = &m.sessions
 	}
 	cfg, err := c.compute()
@@ -54,7 +54,7 @@ func (m *Memory) Compute(s *backends.State, o Options) (*Config, error) {
 		mesh = c.meshMemory()
 	}
 	*m = Memory{
-		options: o, state: s.Clone(), last: cfg, cluster: c.Cluster,
+		options: o, state: m.copied(d, s), mark: s.Mark(), last: cfg, cluster: c.Cluster,
 		sessions: c.asked, mesh: mesh, services: m.services, selectors: map[string]*selector.Selector{},
 	}
 	for text, selected := range c.selected {
@@ -71,13 +71,55 @@ func (m *Memory) clusterOf(s *backends.State) *Cluster {
 	return m.cluster.after(s)
 }
 
+// difference is between two states: these, or as much of both as can differ.
+type difference struct {
+	was, is *backends.State
+	keys    []backends.Key // of what can differ
+	known   bool           // they are, and was and is have no more; false: they are all there is
+}
+
+// since is how s differs from the state that is remembered, but for what cannot be used
+// and what is said about it. Where it is the same one again, only what was changed is
+// looked at.
+func (m *Memory) since(s *backends.State) difference {
+	keys, known := s.Since(m.mark)
+	if m.state == nil || !known {
+		return difference{was: m.state, is: s}
+	}
+	d := difference{backends.NewState(), backends.NewState(), keys, true}
+	d.was.Follow(m.state, keys)
+	d.is.Follow(s, keys)
+	return d
+}
+
+// settle remembers s, which makes the same configuration.
+func (m *Memory) settle(d difference, s *backends.State) {
+	if m.mark = s.Mark(); d.known {
+		m.state.Follow(s, d.keys)
+		return
+	}
+	follow(m.state.Nodes, s.Nodes, ignore)
+	follow(m.state.BGPPeers, s.BGPPeers, ignore)
+	follow(m.state.BlockAffinities, s.BlockAffinities, ignore)
+}
+
+// copied is a state of one's own that is the same as s.
+func (m *Memory) copied(d difference, s *backends.State) *backends.State {
+	if !d.known {
+		return s.Clone()
+	}
+	m.state.Follow(s, d.keys)
+	m.state.Invalid, m.state.Stale, m.state.Warnings = maps.Clone(s.Invalid), maps.Clone(s.Stale), maps.Clone(s.Warnings)
+	return m.state
+}
+
 // sameSessions says whether all that sessions are made of is the same in s.
-func (m *Memory) sameSessions(s *backends.State, o Options) bool {
-	was := m.state
-	return was != nil && reflect.DeepEqual(m.options, o) &&
-		same(was.Nodes, s.Nodes) && same(was.BGPConfigurations, s.BGPConfigurations) && same(was.BGPPeers, s.BGPPeers) &&
-		same(was.BGPFilters, s.BGPFilters) && same(was.Secrets, s.Secrets) && same(was.EndpointStatuses, s.EndpointStatuses) &&
-		reflect.DeepEqual(was.Invalid, s.Invalid)
+func (m *Memory) sameSessions(d difference, s *backends.State, o Options) bool {
+	was, is := d.was, d.is
+	return m.state != nil && reflect.DeepEqual(m.options, o) &&
+		same(was.Nodes, is.Nodes) && same(was.BGPConfigurations, is.BGPConfigurations) && same(was.BGPPeers, is.BGPPeers) &&
+		same(was.BGPFilters, is.BGPFilters) && same(was.Secrets, is.Secrets) && same(was.EndpointStatuses, is.EndpointStatuses) &&
+		reflect.DeepEqual(m.state.Invalid, s.Invalid)
 }
 
 // SameList says whether two lists of sessions are the very same one, as Memory gives
@@ -117,25 +159,25 @@ func ignore[R any](_, _ *R) {}
 // compute everything.
 const mostLooks = 20_000
 
-// concerns says whether what is different in s, but for Services and their endpoints,
+// concerns says whether what is different in s, by d, but for Services and their endpoints,
 // may make another configuration for the node me. It may err to yes.
-func (m *Memory) concerns(s *backends.State, me *backends.Node) bool {
-	was := m.state
-	if !same(was.BGPConfigurations, s.BGPConfigurations) || !same(was.BGPFilters, s.BGPFilters) || !same(was.IPPools, s.IPPools) ||
-		!same(was.FelixConfigurations, s.FelixConfigurations) || !same(was.Secrets, s.Secrets) ||
-		!same(was.EndpointStatuses, s.EndpointStatuses) || !reflect.DeepEqual(was.Invalid, s.Invalid) ||
-		!maps.Equal(was.Stale, s.Stale) || !reflect.DeepEqual(was.Warnings, s.Warnings) {
+func (m *Memory) concerns(d difference, s *backends.State, me *backends.Node) bool {
+	was, is := d.was, d.is
+	if !same(was.BGPConfigurations, is.BGPConfigurations) || !same(was.BGPFilters, is.BGPFilters) || !same(was.IPPools, is.IPPools) ||
+		!same(was.FelixConfigurations, is.FelixConfigurations) || !same(was.Secrets, is.Secrets) ||
+		!same(was.EndpointStatuses, is.EndpointStatuses) || !reflect.DeepEqual(m.state.Invalid, s.Invalid) ||
+		!maps.Equal(m.state.Stale, s.Stale) || !reflect.DeepEqual(m.state.Warnings, s.Warnings) {
 		return true
 	}
-	if was.Nodes[me.Name] != me {
+	if m.state.Nodes[me.Name] != me {
 		return true
 	}
 	looks := mostLooks
-	return differs(was.BGPPeers, s.BGPPeers, func(old, new *backends.BGPPeer) bool {
+	return differs(was.BGPPeers, is.BGPPeers, func(old, new *backends.BGPPeer) bool {
 		return m.peerConcerns(old, me) || m.peerConcerns(new, me)
-	}) || differs(was.BlockAffinities, s.BlockAffinities, func(old, new *backends.BlockAffinity) bool {
+	}) || differs(was.BlockAffinities, is.BlockAffinities, func(old, new *backends.BlockAffinity) bool {
 		return old != nil && old.Node == me.Name || new != nil && new.Node == me.Name
-	}) || differs(was.Nodes, s.Nodes, func(old, new *backends.Node) bool {
+	}) || differs(was.Nodes, is.Nodes, func(old, new *backends.Node) bool {
 		looks -= 2 * len(s.BGPPeers)
 		return looks < 0 || old == nil || new == nil || !reflect.DeepEqual(asNeighbor(old), asNeighbor(new)) || m.chosenOtherwise(old, new, s.BGPPeers)
 	})

@@ -73,17 +73,17 @@ func (m *serviceMemory) of(rules serviceRules, s *backends.State) map[backends.K
 	return m.said
 }
 
-// follow makes was, the state so far, the same as s in what concerns Services, and
-// tells whether anything else is said of one.
-func (m *serviceMemory) follow(was, s *backends.State) bool {
+// follow makes what d says was the same as what is in what concerns Services, and tells
+// whether anything else is said of one. services are all that there are.
+func (m *serviceMemory) follow(d difference, services map[backends.Key]*backends.Service) bool {
 	touched := map[backends.Key]bool{}
-	follow(was.EndpointSlices, s.EndpointSlices, func(was, is *backends.EndpointSlice) {
+	follow(d.was.EndpointSlices, d.is.EndpointSlices, func(was, is *backends.EndpointSlice) {
 		touched[m.count(was, -1)], touched[m.count(is, 1)] = true, true
 	})
-	follow(was.Services, s.Services, func(was, is *backends.Service) { touched[cmp.Or(was, is).ResourceKey()] = true })
+	follow(d.was.Services, d.is.Services, func(was, is *backends.Service) { touched[cmp.Or(was, is).ResourceKey()] = true })
 	changed := false
 	for key := range touched {
-		changed = m.announce(key, s.Services[key]) || changed
+		changed = m.announce(key, services[key]) || changed
 	}
 	return changed
 }

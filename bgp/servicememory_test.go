@@ -25,6 +25,9 @@ func TestMemoryOfServices(t *testing.T) {
 	}
 	for range 10_000 {
 		change(r, s)
+		if r.IntN(4) == 0 {
+			s = s.Clone()
+		}
 		got, err := m.Compute(s, Options{Node: "a"})
 		if err != nil {
 			t.Fatal(err)

@@ -61,6 +61,9 @@ func (p program) execute(ctx context.Context, args []string) int {
 	root := newRootCommand(p)
 	if len(args) > 0 && strings.HasPrefix(args[0], cobra.ShellCompRequestCmd) {
 		p.setCompletions(root)
+		var restore func()
+		args, p.stdout, restore = completeOneDash(args, p.stdout)
+		defer restore()
 	}
 	root.SetArgs(watchTime(twoDashes(settings.Table(), args)))
 	root.SetOut(p.stdout)
@@ -217,7 +220,7 @@ func addFlag(flags *pflag.FlagSet, value flagText, short, help string) {
 // twoDashes gives long flags with one dash their second one. Both forms are in
 // use: manifests have -confdir, for example.
 func twoDashes(table []settings.Setting, args []string) []string {
-	takesValue, shorts := map[string]bool{"help": false, helpAllFlag: false, "version": false}, "hv"
+	takesValue, shorts := map[string]bool{"help": false, helpAllFlag: false, "version": false, "verbose": false}, "hv"
 	for _, s := range table {
 		takesValue[s.Name] = s.Kind() != settings.KindBool
 		if s.Alias != "" {

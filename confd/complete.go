@@ -1,7 +1,9 @@
 package main
 
 import (
+	"bytes"
 	"context"
+	"io"
 	"log/slog"
 	"maps"
 	"regexp"
@@ -39,6 +41,29 @@ type suggester struct {
 	open  bool // more of the same word follows
 }
 
+// oneDash is the beginning of a long flag with one dash.
+var oneDash = regexp.MustCompile(`^-[a-z][a-z0-9-]+$`)
+
+// completeOneDash has a long flag with one dash at the end of args completed as one
+// with two, and the words lose the other dash again on their way to w: a shell takes
+// those alone that begin with what is typed. restore writes them.
+func completeOneDash(args []string, w io.Writer) (asked []string, out io.Writer, restore func()) {
+	last := len(args) - 1
+	if !oneDash.MatchString(args[last]) {
+		return args, w, func() {}
+	}
+	asked, found := slices.Clone(args), &bytes.Buffer{}
+	asked[last] = "-" + args[last]
+	return asked, found, func() {
+		for line := range strings.Lines(found.String()) {
+			if strings.HasPrefix(line, "--") {
+				line = line[1:]
+			}
+			_, _ = io.WriteString(w, line) // the shell has gone
+		}
+	}
+}
+
 // setCompletions says of all flags and arguments below cmd what they may be.
 func (p program) setCompletions(cmd *cobra.Command) {
 	own, path := ownSuggesters(), cmd.CommandPath()
@@ -51,6 +76,9 @@ func (p program) setCompletions(cmd *cobra.Command) {
 			_ = cmd.RegisterFlagCompletionFunc(f.Name, p.completer(s)) // the flag is there, and this is its only one
 		}
 	})
+	// Of a command that only has others below it, settings may stand before their
+	// name, and are none of its own.
+	cmd.FParseErrWhitelist.UnknownFlags = cmd.HasParent() && cmd.HasSubCommands()
 	if s, known := own[path]; known && len(cmd.ValidArgs) == 0 {
 		cmd.ValidArgsFunction = p.completer(s)
 	}
@@ -84,9 +112,11 @@ func (p program) completer(s suggester) cobra.CompletionFunc {
 	}
 }
 
-// harmless are words that a shell takes for what they are. What a datastore has may
-// be written by anybody, and is never put into somebody's command line otherwise.
-var harmless = regexp.MustCompile(`^[A-Za-z0-9._:/@%+=!-]+$`)
+// harmless are words that a shell takes for what they are, and this program for no
+// flag. What a datastore has may be written by anybody, and is never put into somebody's
+// command line otherwise: for "!" shells look into their history, zsh for a program where
+// "=" comes first.
+var harmless = regexp.MustCompile(`^[A-Za-z0-9._:/][A-Za-z0-9._:/@%+=-]*$`)
 
 // plainText is text without what shells give a meaning to.
 func plainText(text string) string {

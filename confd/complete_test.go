@@ -14,6 +14,7 @@ import (
 	"github.com/spf13/pflag"
 	clientv3 "go.etcd.io/etcd/client/v3"
 
+	"confd/internal/settings"
 	"confd/internal/testenv"
 )
 
@@ -41,34 +42,43 @@ const exampleCluster = "testdata/examples/cluster.yaml"
 func TestComplete(t *testing.T) {
 	const noFile, noSpace, file, dirs = "4", "6", "0", "16"
 	for line, want := range map[string]string{
-		"expl":                                          "explain " + noFile,
-		"explain fi":                                    "filter " + noFile,
-		"--log-level=info di":                           "diff " + noFile,
-		"help pl":                                       "plan " + noFile,
-		"help explain fi":                               "filter " + noFile,
-		"completion ":                                   "bash zsh fish " + noFile,
-		"render --dat":                                  "--datastore --data " + noFile,
-		"--noo":                                         "--noop " + noFile,
-		"render --data DATA --node ":                    "node-1 node-2 " + noFile,
-		"render --data DATA --node=node-2":              "node-2 " + noFile,
-		"render -data DATA -node node-":                 "node-1 node-2 " + noFile,
-		"render --data DATA --data DATA --node ":        "node-1 node-2 " + noFile,
-		"render --data ":                                file,
-		"render --bird-dir ":                            dirs,
-		"render --etcd-ca-cert-file ":                   file,
-		"render --datastore ":                           "etcdv3 kubernetes file " + noFile,
-		"--missing-filters c":                           "closed " + noFile,
-		"--ready ":                                      "recovery sessions routes none " + noSpace,
-		"--ready recovery,s":                            "recovery,sessions " + noSpace,
-		"--pprof=":                                      "true false " + noFile,
-		"--gather ":                                     noFile,
-		"explain session --data DATA ":                  "node-1 node-2 " + noFile,
-		"explain session --data DATA node-1 ":           "node-2 172.18.0.9 " + noFile,
-		"explain session --data DATA node-1 G":          "Global_172_18_0_9 " + noFile,
-		"explain session --data DATA node-1 node-2 ":    noFile,
-		"explain node --data DATA ":                     "node-1 node-2 " + noFile,
-		"explain node --data DATA node-1 ":              noFile,
-		"explain route --data DATA --node node-1 --to ": "172.18.0.9 node-2 " + noFile,
+		"expl":                                   "explain " + noFile,
+		"explain fi":                             "filter " + noFile,
+		"--log-level=info di":                    "diff " + noFile,
+		"help pl":                                "plan " + noFile,
+		"help explain fi":                        "filter " + noFile,
+		"completion ":                            "bash zsh fish " + noFile,
+		"render --dat":                           "--datastore --data " + noFile,
+		"--noo":                                  "--noop " + noFile,
+		"-noo":                                   "-noop " + noFile,
+		"-onet":                                  "-onetime " + noFile,
+		"render -data DATA -nod":                 "-node " + noFile,
+		"render -o":                              "-o " + noFile,
+		"render -node=n":                         noFile,
+		"--data DATA explain fi":                 "filter " + noFile,
+		"explain --data DATA fi":                 "filter " + noFile,
+		"-data DATA explain filter ":             "no-default " + noFile,
+		"--log-level info templates ":            "export " + noFile,
+		"render --data DATA --node ":             "node-1 node-2 " + noFile,
+		"render --data DATA --node=node-2":       "node-2 " + noFile,
+		"render -data DATA -node node-":          "node-1 node-2 " + noFile,
+		"render --data DATA --data DATA --node ": "node-1 node-2 " + noFile,
+		"render --data ":                         file,
+		"render --bird-dir ":                     dirs,
+		"render --etcd-ca-cert-file ":            file,
+		"render --datastore ":                    "etcdv3 kubernetes file " + noFile,
+		"--missing-filters c":                    "closed " + noFile,
+		"--ready ":                               "recovery sessions routes none " + noSpace,
+		"--ready recovery,s":                     "recovery,sessions " + noSpace,
+		"--pprof=":                               "true false " + noFile,
+		"--gather ":                              noFile,
+		"explain session --data DATA ":           "node-1 node-2 " + noFile,
+		"explain session --data DATA node-1 ":    "node-2 172.18.0.9 " + noFile,
+		"explain session --data DATA node-1 G":   "Global_172_18_0_9 " + noFile,
+		"explain session --data DATA node-1 node-2 ":             noFile,
+		"explain node --data DATA ":                              "node-1 node-2 " + noFile,
+		"explain node --data DATA node-1 ":                       noFile,
+		"explain route --data DATA --node node-1 --to ":          "172.18.0.9 node-2 " + noFile,
 		"explain route --data DATA --node node-1 --from Mesh":    "Mesh_172_18_0_2 " + noFile,
 		"explain route --data DATA 10":                           "10.244.0.0/26 10.244.1.0/26 10.244.0.0/22 " + noFile,
 		"explain block --data DATA ":                             "10.244.0.0/26 10.244.1.0/26 " + noFile,
@@ -154,11 +164,19 @@ func TestCompleteIsHarmless(t *testing.T) {
 {apiVersion: projectcalico.org/v3, kind: Node, metadata: {name: "node-$(reboot)"}, spec: {bgp: {ipv4Address: 10.0.0.2/24}}}
 ---
 {apiVersion: projectcalico.org/v3, kind: BGPFilter, metadata: {name: "x;reboot"}}
+---
+{apiVersion: projectcalico.org/v3, kind: BGPFilter, metadata: {name: "--kubeconfig=/tmp/x"}}
+---
+{apiVersion: projectcalico.org/v3, kind: BGPFilter, metadata: {name: "x!reboot"}}
+---
+{apiVersion: projectcalico.org/v3, kind: BGPFilter, metadata: {name: "=reboot"}}
+---
+{apiVersion: projectcalico.org/v3, kind: BGPFilter, metadata: {name: "good"}}
 `)
 	for _, args := range [][]string{{"render", "--data", path, "--node", ""}, {"explain", "filter", "--data", path, ""}, {"topology", "--data", path, "--group-by", ""}, {"plan", "--data", path, "--delete", "BGPFilter/"}} {
 		words, _ := completed(t, nil, args...)
 		for _, w := range words {
-			if strings.ContainsAny(w, "$;()") {
+			if strings.ContainsAny(w, "$;()!") || strings.HasPrefix(w, "-") || strings.HasPrefix(w, "=") {
 				t.Errorf("%q: %q", args, w)
 			}
 		}
@@ -187,6 +205,18 @@ func TestCompleteKnowsEveryFlag(t *testing.T) {
 	delete(own, "confd man")
 	for key := range own {
 		t.Errorf("%s is no flag, and no command", key)
+	}
+}
+
+// TestCompleteOneDash: what is offered with one dash is understood with one.
+func TestCompleteOneDash(t *testing.T) {
+	commands := allCommands()
+	for _, c := range commands {
+		c.Flags().VisitAll(func(f *pflag.Flag) {
+			if len(f.Name) > 1 && !slices.Equal(twoDashes(settings.Table(), []string{"-" + f.Name}), []string{"--" + f.Name}) {
+				t.Errorf("%s -%s is not --%s", c.CommandPath(), f.Name, f.Name)
+			}
+		})
 	}
 }
 
@@ -220,6 +250,7 @@ func TestCompleteInShells(t *testing.T) {
 			for line, want := range map[string][]string{
 				"confd explain session node-1 n": {"node-2"}, "confd explain node node-": {"node-1", "node-2"},
 				"confd render --node ": {"node-1", "node-2"}, "confd render --node=node-2": {"node-2"},
+				"confd render -node n": {"node-1", "node-2"},
 			} {
 				args := []string{"-c", script, "sh", line}
 				if shell == "fish" {

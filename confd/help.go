@@ -26,9 +26,10 @@ const helpWidth = 100
 func (p program) setHelp(root *cobra.Command) {
 	root.SetHelpCommand(helpCommand(root))
 	root.SetHelpFunc(func(cmd *cobra.Command, args []string) {
-		if cmd.Name() == "help" && cmd.Parent() == root {
+		// As "confd help -h run" it is called with that line, and else with none.
+		if line := words(args); cmd.Name() == "help" && cmd.Parent() == root && len(line) > 0 {
 			all := cmd.Flags().Changed(helpAllFlag)
-			if about, _, err := root.Find(words(args)[1:]); err == nil {
+			if about, _, err := root.Find(line[1:]); err == nil {
 				p.writeHelp(about, all)
 				return
 			}
@@ -75,8 +76,11 @@ func (h helpAll) Type() string { return string(settings.KindBool) }
 func helpCommand(root *cobra.Command) *cobra.Command {
 	return &cobra.Command{Use: "help [COMMAND]", Short: "Explain a command", GroupID: "More", RunE: func(_ *cobra.Command, args []string) error {
 		about, rest, err := root.Find(args)
-		if err != nil || len(rest) > 0 {
-			return noArguments(root, args)
+		if err != nil {
+			return settings.Error{Err: err}
+		}
+		if err := noArguments(about, rest); err != nil {
+			return err
 		}
 		return about.Help()
 	}}

@@ -107,6 +107,9 @@ func TestHelpOfHelp(t *testing.T) {
 			}
 		}
 	}
+	if c := call(t, nil, "help", "help"); c.code != exitGood || !strings.Contains(c.stdout, "confd help [COMMAND]") {
+		t.Errorf("%+v", c)
+	}
 	// Arguments that are missing or wrong are no hindrance.
 	if c := call(t, nil, "explain", "session", "--node=/", "--help-all"); c.code != exitGood || !strings.Contains(c.stdout, "ETCD_ENDPOINTS") {
 		t.Errorf("%+v", c)
@@ -118,6 +121,8 @@ func TestDidYouMean(t *testing.T) {
 		"rendr":                          `unknown command "rendr"; did you mean render? (see confd --help)`,
 		"explain sesion a b":             `unknown command "sesion"; did you mean session? (see confd explain --help)`,
 		"help statuss":                   `unknown command "statuss"; did you mean status? (see confd --help)`,
+		"help explain sesion":            `unknown command "sesion"; did you mean session? (see confd explain --help)`,
+		"help status x":                  `"x": confd status takes no arguments besides flags`,
 		"xyzzy":                          `unknown command "xyzzy" (see confd --help)`,
 		"--etcd-endpoint=x":              "unknown flag: --etcd-endpoint; did you mean --etcd-endpoints? (see confd --help)",
 		"-nop":                           "unknown flag: --nop; did you mean --noop? (see confd --help)",

@@ -82,7 +82,9 @@ func runAgent(ctx context.Context, n *node, broken error, fingerprint string, le
 	around := &host.Host{Node: s.Node, BIRD: s.BIRD, Reload: reloadOptions(s, n.log)}
 	defer around.Close()
 	g, ctx := errgroup.WithContext(ctx)
-	g.Go(func() error { host.WatchTemplates(ctx, s.Templates.ConfDir, fingerprint, changed, n.log); return nil })
+	if folder := s.Templates.ConfDir; folder != "" {
+		g.Go(func() error { host.WatchTemplates(ctx, folder, fingerprint, changed, n.log); return nil })
+	}
 	if s.Watch.Routes > 0 {
 		g.Go(func() error { around.Changes.Run(ctx); return nil })
 	}

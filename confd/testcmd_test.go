@@ -346,12 +346,15 @@ func TestInitCase(t *testing.T) {
 {apiVersion: v1, kind: Secret, metadata: {name: s, namespace: kube-system}, stringData: {k: `+secret+`, other: `+secret+`}}
 `)
 	own := files(t, smallCase(goodBird))
+	t.Chdir(filepath.Join(own, "confd"))
+	builtIn := []string{"protocol bgp Global_10_0_0_2 ", `password "hidden";`, "protocol bgp Local_Workload_10_1_0_5 "}
 	for name, c := range map[string]struct {
 		args []string
 		want []string
 	}{
-		"built in": {[]string{"--confdir", "/nowhere"}, []string{"protocol bgp Global_10_0_0_2 ", `password "hidden";`, "protocol bgp Local_Workload_10_1_0_5 "}},
-		"own":      {[]string{"--confdir", filepath.Join(own, "confd"), "--router-id", "hash"}, []string{"router id ", "sub/addresses.conf"}},
+		"no folder": {[]string{"--confdir="}, builtIn},
+		"built in":  {[]string{"--confdir", "/nowhere"}, builtIn},
+		"own":       {[]string{"--confdir", filepath.Join(own, "confd"), "--router-id", "hash"}, []string{"router id ", "sub/addresses.conf"}},
 	} {
 		dir := filepath.Join(t.TempDir(), "case")
 		env := map[string]string{"NODENAME": "a", "CONFD_DATA": data, "CALICO_ENDPOINT_STATUS_PATH_PREFIX": prefix, "CONFD_CONFIG_FILE": write(t, "confd.toml", "")}

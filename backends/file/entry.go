@@ -120,5 +120,18 @@ func (e *entry) placedError(err error) error {
 		return err
 	}
 	w := s.placed(e.piecePlace)
-	return &w
+	if s.cause == nil {
+		return &w
+	}
+	return &placedCause{w, s.cause}
 }
+
+// placedCause is the warning, and what it says of: the decoder's own error, such as a
+// backends.Closed.
+type placedCause struct {
+	backends.Warning
+	cause error
+}
+
+// Unwrap gives both.
+func (p *placedCause) Unwrap() []error { return []error{&p.Warning, p.cause} }

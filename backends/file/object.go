@@ -159,7 +159,8 @@ func (r pieceReader) decode(t typeMeta, tree map[string]any, path []any) object 
 	}
 	if err != nil {
 		s := r.say(backends.Warning{Code: backends.Unusable, Text: err.Error()}, r.fieldOf(err.Error(), path), true)
-		err = &said{s.Warning, s.at}
+		s.cause = err
+		err = &s
 	}
 	for _, text := range backends.Ignored(res) {
 		o.said = append(o.said, r.say(backends.Warning{Code: backends.IgnoredValue, Text: text}, r.fieldOf(text, path), true))

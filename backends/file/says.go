@@ -17,7 +17,8 @@ import (
 // said is a warning about a piece, and where in the piece it belongs.
 type said struct {
 	backends.Warning
-	at document.Position // the zero value: where the piece begins
+	at    document.Position // the zero value: where the piece begins
+	cause error             // what it says, of an error that somebody may look for; nil: the text is all
 }
 
 // placed is the warning with its place in a file, for a piece that begins there.
@@ -37,7 +38,7 @@ func (s said) placed(p piecePlace) backends.Warning {
 // say makes a warning about a place in text.
 func say(w backends.Warning, text []byte, at document.Position) said {
 	w.Excerpt = excerpt(text, at)
-	return said{w, at}
+	return said{Warning: w, at: at}
 }
 
 // secretKind is how a text with a Secret in it looks.

@@ -274,3 +274,30 @@ func isFree(kind string, path []any) bool {
 	}
 	return len(path[len(path)-1].(string)) < 3
 }
+
+// TestClosedStaysTyped: what stands in for a filter or pool that cannot be used says so
+// by its type, and by its place in the file.
+func TestClosedStaysTyped(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "a.yaml")
+	write(t, path, `{apiVersion: projectcalico.org/v3, kind: BGPFilter, metadata: {name: f}, spec: {exportV4: [{action: Perhaps}]}}
+---
+{apiVersion: projectcalico.org/v3, kind: IPPool, metadata: {name: p}, spec: {cidr: 10.0.0.0/8, ipipMode: some}}
+---
+{apiVersion: projectcalico.org/v3, kind: BGPPeer, metadata: {name: q}, spec: {asNumber: many}}
+`)
+	events, err := Load(t.Context(), []string{path}, nil)
+	if err != nil || len(events) != 3 {
+		t.Fatal(events, err)
+	}
+	for _, e := range events {
+		var closed *backends.Closed
+		var warning *backends.Warning
+		is := errors.As(e.Err, &closed)
+		if want := e.Key.Kind != backends.KindBGPPeer; is != want || is && !strings.HasSuffix(e.Err.Error(), ": "+closed.Error()) {
+			t.Errorf("%s: closed is %v, want %v: %v", e.Key, is, want, e.Err)
+		}
+		if !errors.As(e.Err, &warning) || !strings.HasPrefix(warning.Place, path+":") || warning.Excerpt == "" || backends.CodeOf(e.Err, "") != backends.Unusable {
+			t.Errorf("%s: %+v has no place: %v", e.Key, warning, e.Err)
+		}
+	}
+}

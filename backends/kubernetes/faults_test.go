@@ -235,6 +235,13 @@ func oddAnswers(t *testing.T, k *testenv.Kube) {
 		}},
 		{"lists that are none", "is no list", answer(`{}`, http.StatusGone)},
 		{"lists that end early", "EOF", answer(`{"kind":"List","metadata":{"resourceVersion":"7"},"items":[`, http.StatusGone)},
+		{"events without an object", "without an object", func(w http.ResponseWriter, r *http.Request) {
+			if !r.URL.Query().Has("watch") {
+				w.WriteHeader(http.StatusServiceUnavailable)
+				return
+			}
+			_, _ = io.WriteString(w, `{"type":"ADDED"}`)
+		}},
 	} {
 		odd.Store(&c.handler)
 		server.CloseClientConnections()

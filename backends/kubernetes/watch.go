@@ -190,6 +190,9 @@ func (s *stream) take(fr frame) error {
 		return fr.status.err(0)
 	}
 	o := fr.object
+	if o == nil {
+		return errors.New("the server's answer has an event of a watch without an object")
+	}
 	if o.Metadata.ResourceVersion != "" {
 		s.changes.revision = o.Metadata.ResourceVersion
 	}

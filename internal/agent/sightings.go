@@ -1,7 +1,7 @@
 package agent
 
 import (
-	"cmp"
+	"maps"
 	"slices"
 	"time"
 
@@ -11,6 +11,8 @@ import (
 // sightings remember when each session was last seen established, by set.
 type sightings struct {
 	last map[string]map[string]guard.Seen
+	// sorted are the names in last, until one comes or goes: there can be thousands.
+	sorted map[string][]string
 }
 
 // saw notes the sessions of a set that are established at a time, and says whether
@@ -29,15 +31,24 @@ func (k *sightings) saw(now time.Time, set string, established []guard.Seen) (ca
 			s.Counts = of[s.Name].Counts
 		}
 		s.Set, s.Established, s.Last = set, true, now
-		of[s.Name] = s
+		k.put(s)
 	}
 	return cameUp
+}
+
+// put notes a sighting.
+func (k *sightings) put(s guard.Seen) {
+	of := k.of(s.Set)
+	if _, known := of[s.Name]; !known {
+		delete(k.sorted, s.Set)
+	}
+	of[s.Name] = s
 }
 
 // of are the sightings of a set.
 func (k *sightings) of(set string) map[string]guard.Seen {
 	if k.last == nil {
-		k.last = map[string]map[string]guard.Seen{}
+		k.last, k.sorted = map[string]map[string]guard.Seen{}, map[string][]string{}
 	}
 	if k.last[set] == nil {
 		k.last[set] = map[string]guard.Seen{}
@@ -52,7 +63,7 @@ func (k *sightings) lost(now time.Time, set string, names []string) {
 	for _, name := range names {
 		s := of[name]
 		s.Name, s.Set, s.Last = name, set, now
-		of[name] = s
+		k.put(s)
 	}
 }
 
@@ -62,17 +73,18 @@ func (k *sightings) presume(now time.Time, set string, names []string) {
 	of := k.of(set)
 	for _, name := range names {
 		if _, known := of[name]; !known {
-			of[name] = guard.Seen{Name: name, Set: set, Last: now}
+			k.put(guard.Seen{Name: name, Set: set, Last: now})
 		}
 	}
 }
 
 // forget forgets what was last seen before a time.
 func (k *sightings) forget(before time.Time) {
-	for _, set := range k.last {
-		for name, s := range set {
+	for set, of := range k.last {
+		for name, s := range of {
 			if s.Last.Before(before) {
-				delete(set, name)
+				delete(of, name)
+				delete(k.sorted, set)
 			}
 		}
 	}
@@ -93,11 +105,15 @@ func (k *sightings) established() map[string][]string {
 // all are all sightings, sorted by set and name.
 func (k *sightings) all() []guard.Seen {
 	var all []guard.Seen
-	for _, set := range k.last {
-		for _, s := range set {
-			all = append(all, s)
+	for _, set := range slices.Sorted(maps.Keys(k.last)) {
+		of := k.last[set]
+		if k.sorted[set] == nil {
+			k.sorted[set] = slices.Sorted(maps.Keys(of))
+		}
+		all = slices.Grow(all, len(of))
+		for _, name := range k.sorted[set] {
+			all = append(all, of[name])
 		}
 	}
-	slices.SortFunc(all, func(a, b guard.Seen) int { return cmp.Or(cmp.Compare(a.Set, b.Set), cmp.Compare(a.Name, b.Name)) })
 	return all
 }

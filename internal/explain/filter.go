@@ -1,11 +1,11 @@
 package explain
 
 import (
+	"errors"
 	"fmt"
 	"maps"
 	"net/netip"
 	"slices"
-	"strings"
 
 	"confd/backends"
 	"confd/bgp"
@@ -86,13 +86,13 @@ func (a *Asker) Filter(name string, route *bgp.Route) (*FilterAnswer, error) {
 	return out, nil
 }
 
-// faultText is why an object cannot be used, and that it cannot.
+// faultText is why an object cannot be used, and that it cannot, which a
+// backends.Closed says itself.
 func faultText(err error) string {
-	text := err.Error()
-	if strings.Contains(text, "cannot be used") { // as a backends.Closed says, in the words of its source
-		return text
+	if closed := (*backends.Closed)(nil); errors.As(err, &closed) {
+		return err.Error()
 	}
-	return "cannot be used: " + text
+	return "cannot be used: " + err.Error()
 }
 
 func filterList(name string, rules []backends.FilterRule) FilterList {

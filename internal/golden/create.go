@@ -129,9 +129,12 @@ func writeData(dir string, s settings.Settings, state *backends.State, log *slog
 	return os.WriteFile(filepath.Join(dir, "cluster.yaml"), text.Bytes(), 0o644)
 }
 
-// copyTemplates copies conf.d and templates of a configuration folder, where it
-// has them.
+// copyTemplates copies conf.d and templates of a configuration folder, where there
+// is one that has them.
 func copyTemplates(from, to string) (bool, error) {
+	if from == "" {
+		return false, nil
+	}
 	folder := os.DirFS(from)
 	var names []string
 	for _, top := range []string{"conf.d", "templates"} {

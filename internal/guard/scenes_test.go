@@ -200,6 +200,18 @@ func heldScenes() []scene {
 				asNumber(64521)(s)
 			})
 		}, remade3, []string{`BGPConfiguration default: asNumber was not set, is "64521"`, "Node node-1: its IPv4 address is 10.0.0.99 now"}},
+		{"so it does, and the `peerIP` of all BGPPeers is mistyped besides", peered(3), func(w *world) Verdict {
+			w.ask = func(q *Question) { q.Local = addrs("10.0.0.99") }
+			return w.down().wait(time.Minute).try(func(s *backends.State) {
+				renumbered(s)
+				for name := range s.BGPPeers {
+					change(s.BGPPeers, name, func(p *backends.BGPPeer) { p.PeerIP = p.PeerIP.Next().Next().Next() })
+				}
+			})
+		}, remade3, []string{
+			`BGPPeer router-1: peerIP was "192.0.2.1", is "192.0.2.4"`, `BGPPeer router-2: peerIP was "192.0.2.2", is "192.0.2.5"`,
+			`BGPPeer router-3: peerIP was "192.0.2.3", is "192.0.2.6"`, "Node node-1: its IPv4 address is 10.0.0.99 now",
+		}},
 		{"the machine is without the node's address for a while, and the mesh is switched off", mesh4, func(w *world) Verdict {
 			w.ask = func(q *Question) { q.Local = addrs("10.0.0.99") }
 			return w.down().wait(time.Minute).try(off)

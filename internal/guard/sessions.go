@@ -192,15 +192,17 @@ func (j *judgement) fateOf(l *Line) (fate, *Line) {
 func (j *judgement) ends(l *Line) bool { return j.restarted[l.Name] && j.q.Deaf[l.Name] }
 
 // rehomed says whether the candidate gives l, whose source address is on no interface of
-// the machine any more, one that is, and leaves its other terms: to hold that would not
-// bring the session back, and this does.
+// the machine any more, one that is, and leaves its other terms, and who its neighbor is
+// (a node may have another address by now): to hold that would not bring the session
+// back, and this does.
 func (j *judgement) rehomed(l, is *Line) bool {
 	if is == nil || !l.Terms.known() || !j.homeless(l.Terms.Source) || !is.Terms.Source.IsValid() || j.homeless(is.Terms.Source) {
 		return false
 	}
 	terms := l.Terms
 	terms.Source = is.Terms.Source
-	return terms == is.Terms
+	same := is.Neighbor == l.Neighbor || l.Node != "" && is.Node == l.Node
+	return terms == is.Terms && same && is.Port == l.Port
 }
 
 // counts says whether l counts: it is or was established, it is no local

@@ -28,8 +28,8 @@ import (
 type Settings struct {
 	// BGP names the node, and says what of its configuration comes from settings.
 	BGP bgp.Options
-	// ConfDir is the folder that holds conf.d and templates; where it has no
-	// conf.d, the built-in templates are used.
+	// ConfDir is the folder that holds conf.d and templates; where it is empty, or
+	// has no conf.d, the built-in templates are used.
 	ConfDir string
 	// Prefix starts the keys of template resources that give neither a prefix nor
 	// whole keys.
@@ -79,7 +79,7 @@ func (s Settings) sayWhich(builtIn bool, log *slog.Logger) {
 	switch {
 	case !builtIn:
 		log.Info("using the templates of a folder", "confdir", s.ConfDir)
-	case s.ConfDir == usualConfDir:
+	case s.ConfDir == usualConfDir || s.ConfDir == "":
 		log.Info("using the built-in templates", "confdir", s.ConfDir)
 	default:
 		log.Warn("the configuration folder has no conf.d: the built-in templates are used, and their files go to BIRD's folder (--bird-dir)", "confdir", s.ConfDir)
@@ -89,12 +89,14 @@ func (s Settings) sayWhich(builtIn bool, log *slog.Logger) {
 // folder is the user's configuration folder, where it has template resources,
 // or the one inside the program.
 func (s Settings) folder() (folder fs.FS, builtIn bool, err error) {
-	_, err = os.Stat(filepath.Join(s.ConfDir, "conf.d"))
-	if err == nil {
-		return os.DirFS(s.ConfDir), false, nil
-	}
-	if !errors.Is(err, fs.ErrNotExist) {
-		return nil, false, fmt.Errorf("configuration folder: %w", err)
+	if s.ConfDir != "" {
+		_, err = os.Stat(filepath.Join(s.ConfDir, "conf.d"))
+		if err == nil {
+			return os.DirFS(s.ConfDir), false, nil
+		}
+		if !errors.Is(err, fs.ErrNotExist) {
+			return nil, false, fmt.Errorf("configuration folder: %w", err)
+		}
 	}
 	folder, err = fs.Sub(etc.Confd, "confd")
 	return folder, true, err

@@ -25,12 +25,14 @@ func TestLoadSaysWhichTemplates(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
+	t.Chdir(own) // no folder is not the one where somebody stands
 	for _, tt := range []struct {
 		dir, want string
 		builtIn   bool
 	}{
 		{own, "level=INFO msg=\"using the templates of a folder\" confdir=" + own, false},
 		{t.TempDir(), "level=WARN msg=\"the configuration folder has no conf.d: the built-in templates are used", true},
+		{"", "level=INFO msg=\"using the built-in templates\" confdir=\"\"", true},
 		{"/nonexistent", "level=WARN msg=\"the configuration folder has no conf.d: the built-in templates are used", true},
 	} {
 		var log bytes.Buffer

@@ -358,7 +358,7 @@ func fileSettings() []Setting {
 	return []Setting{
 		{
 			Name: "confdir", Env: "CONFD_CONFDIR", Default: "/etc/confd", Group: GroupFiles,
-			Help: "folder that holds conf.d and templates",
+			Help: "folder that holds conf.d and templates; an empty name is for the built-in ones",
 			bind: func(s *Settings) value { return folder(&s.Templates.ConfDir) },
 		},
 		{

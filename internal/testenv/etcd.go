@@ -3,7 +3,6 @@ package testenv
 import (
 	"context"
 	"fmt"
-	"net"
 	"net/http"
 	"os"
 	"os/exec"
@@ -12,6 +11,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"confd/internal/testenv/ports"
 )
 
 // Etcd is a real etcd server of one member, on loopback, for one test. Its
@@ -270,7 +271,7 @@ func (e *Etcd) logTail() string {
 // freePort is a loopback address with a port that was free a moment ago.
 func freePort(tb testing.TB) string {
 	tb.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
+	l, err := ports.Listen()
 	if err != nil {
 		tb.Fatalf("find a free port: %v", err)
 	}

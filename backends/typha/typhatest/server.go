@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"confd/backends/typha/internal/wire"
+	"confd/internal/testenv/ports"
 )
 
 // Options say how a server behaves; the zero value is a current one.
@@ -57,9 +58,6 @@ type Server struct {
 // Start runs a server.
 func Start(o Options) (*Server, error) {
 	wire.Register()
-	if o.Address == "" {
-		o.Address = "127.0.0.1:0"
-	}
 	if o.Syncer == "" {
 		o.Syncer = wire.Syncer
 	}
@@ -75,7 +73,7 @@ func Start(o Options) (*Server, error) {
 
 // Resume listens, at first and again after Stop, at the same address.
 func (s *Server) Resume() error {
-	l, err := net.Listen("tcp", s.opts.Address)
+	l, err := s.listen()
 	if err != nil {
 		return fmt.Errorf("typhatest: %w", err)
 	}
@@ -85,6 +83,13 @@ func (s *Server) Resume() error {
 	s.opts.Address = s.address
 	s.done.Go(func() { s.accept(l) })
 	return nil
+}
+
+func (s *Server) listen() (net.Listener, error) {
+	if s.opts.Address == "" {
+		return ports.Listen()
+	}
+	return net.Listen("tcp", s.opts.Address)
 }
 
 // Address is where it listens, HOST:PORT.
