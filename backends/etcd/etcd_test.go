@@ -14,6 +14,7 @@ import (
 	clientv3 "go.etcd.io/etcd/client/v3"
 
 	"confd/backends"
+	"confd/backends/internal/backendstest"
 	"confd/internal/testenv"
 )
 
@@ -35,10 +36,10 @@ func TestFollowsTheStore(t *testing.T) {
 		clientv3.OpPut("/calico/ipam/v2/host/node-10/ipv4/block/10.0.10.0-26", `{"state":"confirmed"}`),
 		clientv3.OpPut("/calico/ipam/v2/virtual/load-balancer/ipv4/block/10.9.0.0-26", `{"state":"confirmed"}`),
 	)
-	f := follow(t, newBackend(t, Config{Endpoints: server.Endpoints()}))
-	u := f.untilInSync()
+	f := backendstest.Follow(t, newBackend(t, Config{Endpoints: server.Endpoints()}))
+	u := f.UntilInSync()
 
-	st := f.state
+	st := f.State
 	got := []string{
 		keys(st.Nodes), keys(st.BGPConfigurations), keys(st.BGPPeers), keys(st.BGPFilters), keys(st.IPPools),
 		keys(st.FelixConfigurations), keys(st.BlockAffinities), fmt.Sprint(st.Invalid),
@@ -70,8 +71,8 @@ func TestFollowsTheStore(t *testing.T) {
 		clientv3.OpDelete(resourceRoot+"nodes/node-10"),
 		clientv3.OpDelete("/calico/ipam/v2/host/node-1/ipv4/block/10.0.0.0-26"),
 		clientv3.OpPut("/calico/ipam/v2/host/node-11/ipv4/block/10.0.11.0-26", ""))
-	f.untilState("the transaction", func(st *backends.State) bool {
-		return f.nodes() == "map[node-1:65002]" && st.IPPools["p"].CIDR.String() == "10.128.0.0/9" &&
+	f.UntilState("the transaction", func(st *backends.State) bool {
+		return f.Nodes() == "map[node-1:65002]" && st.IPPools["p"].CIDR.String() == "10.128.0.0/9" &&
 			keys(st.BlockAffinities) == "node-1/fd00:1::-122"
 	})
 }
@@ -90,8 +91,8 @@ func TestPagesShowOneRevision(t *testing.T) {
 		}
 		s.do(ops...)
 	}
-	f := follow(t, newBackend(t, Config{Endpoints: server.Endpoints(), PageSize: 10}))
-	first := f.next("the first page")
+	f := backendstest.Follow(t, newBackend(t, Config{Endpoints: server.Endpoints(), PageSize: 10}))
+	first := f.Next("the first page")
 	if len(first.Events) != 10 || first.InSync {
 		t.Fatalf("first page has %d events, InSync %v", len(first.Events), first.InSync)
 	}
@@ -99,12 +100,12 @@ func TestPagesShowOneRevision(t *testing.T) {
 	s.do(clientv3.OpDelete(resourceRoot+"nodes/n1", clientv3.WithPrefix()))
 	s.do(node("n000", 1), node("n204", 2), node("n204x", 3))
 
-	u := f.untilInSync()
-	if u.Revision != first.Revision || len(f.state.Nodes) != count || f.state.Nodes["n204"].ASNumber != 1204 {
+	u := f.UntilInSync()
+	if u.Revision != first.Revision || len(f.State.Nodes) != count || f.State.Nodes["n204"].ASNumber != 1204 {
 		t.Errorf("in step at revision %s with %d nodes, n204 %+v; first page was of revision %s",
-			u.Revision, len(f.state.Nodes), f.state.Nodes["n204"], first.Revision)
+			u.Revision, len(f.State.Nodes), f.State.Nodes["n204"], first.Revision)
 	}
-	f.untilState("the writes made meanwhile", func(st *backends.State) bool {
+	f.UntilState("the writes made meanwhile", func(st *backends.State) bool {
 		return len(st.Nodes) == count-100+1 && st.Nodes["n000"].ASNumber == 1 && st.Nodes["n204"].ASNumber == 2
 	})
 }
@@ -116,9 +117,9 @@ func TestPagesThatAreTooLargeBecomeSmaller(t *testing.T) {
 	}
 	b := newBackend(t, Config{Endpoints: server.Endpoints()})
 	b.maxMessage = 64 << 10
-	f := follow(t, b)
-	if f.untilInSync(); len(f.state.Nodes) != 20 {
-		t.Errorf("%d nodes of 20", len(f.state.Nodes))
+	f := backendstest.Follow(t, b)
+	if f.UntilInSync(); len(f.State.Nodes) != 20 {
+		t.Errorf("%d nodes of 20", len(f.State.Nodes))
 	}
 }
 
@@ -128,11 +129,11 @@ func TestDifferenceAfterAnOutage(t *testing.T) {
 	server, s := startStore(t)
 	s.do(node("same", 1), node("changed", 2), node("deleted", 3))
 	p := startProxy(t, server.Address())
-	f := follow(t, newBackend(t, Config{Endpoints: []string{p.endpoint()}, PageSize: 2}))
-	f.untilInSync()
+	f := backendstest.Follow(t, newBackend(t, Config{Endpoints: []string{p.endpoint()}, PageSize: 2}))
+	f.UntilInSync()
 
 	p.set(func() { p.down = true })
-	if u := f.next("the outage"); u.InSync || u.Err == nil || len(u.Events) != 0 {
+	if u := f.Next("the outage"); u.InSync || u.Err == nil || len(u.Events) != 0 {
 		t.Fatalf("first update of the outage: %+v", u)
 	}
 	s.do(node("changed", 20), node("new", 4), clientv3.OpDelete(resourceRoot+"nodes/deleted"))
@@ -140,7 +141,7 @@ func TestDifferenceAfterAnOutage(t *testing.T) {
 	rev := compact(t, s)
 	p.set(func() { p.down = false })
 
-	u := f.untilInSync()
+	u := f.UntilInSync()
 	var changed []string
 	for _, e := range u.Events {
 		changed = append(changed, fmt.Sprintf("%s %v", e.Key.Name, e.Resource != nil))
@@ -149,14 +150,14 @@ func TestDifferenceAfterAnOutage(t *testing.T) {
 	if want := []string{"changed true", "deleted false", "new true"}; !slices.Equal(changed, want) {
 		t.Errorf("difference %q, want %q", changed, want)
 	}
-	if u.Revision != strconv.FormatInt(rev, 10) || f.nodes() != "map[changed:20 new:5 same:1]" {
-		t.Errorf("revision %s (want %d), nodes %s", u.Revision, rev, f.nodes())
+	if u.Revision != strconv.FormatInt(rev, 10) || f.Nodes() != "map[changed:20 new:5 same:1]" {
+		t.Errorf("revision %s (want %d), nodes %s", u.Revision, rev, f.Nodes())
 	}
 }
 
 func compact(t *testing.T, s store) int64 {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	ctx, cancel := context.WithTimeout(context.Background(), backendstest.Patience)
 	defer cancel()
 	resp, err := s.Get(ctx, "x")
 	if err != nil {
@@ -195,18 +196,18 @@ func TestWatchOfACompactedRevision(t *testing.T) {
 func TestRestartDeliversNothingTwice(t *testing.T) {
 	server, s := startStore(t)
 	s.do(node("a", 1))
-	f := follow(t, newBackend(t, Config{Endpoints: server.Endpoints()}))
-	f.untilInSync()
+	f := backendstest.Follow(t, newBackend(t, Config{Endpoints: server.Endpoints()}))
+	f.UntilInSync()
 	server.Kill()
-	if u := f.next("the outage"); u.InSync || u.Err == nil {
+	if u := f.Next("the outage"); u.InSync || u.Err == nil {
 		t.Fatalf("killed server: %+v", u)
 	}
 	server.Restart()
-	if u := f.untilInSync(); len(u.Events) != 0 {
+	if u := f.UntilInSync(); len(u.Events) != 0 {
 		t.Errorf("%d events after a restart without changes", len(u.Events))
 	}
 	s.do(node("b", 2))
-	f.untilState("a node written after the restart", func(*backends.State) bool { return f.nodes() == "map[a:1 b:2]" })
+	f.UntilState("a node written after the restart", func(*backends.State) bool { return f.Nodes() == "map[a:1 b:2]" })
 }
 
 // A store that was put back to an older state uses revisions again: the same
@@ -216,13 +217,13 @@ func TestStoreThatStartsAnew(t *testing.T) {
 	s.do(node("a", 1))
 	s.do(node("b", 2))
 	s.do(node("c", 3))
-	f := follow(t, newBackend(t, Config{Endpoints: server.Endpoints()}))
-	f.untilInSync()
+	f := backendstest.Follow(t, newBackend(t, Config{Endpoints: server.Endpoints()}))
+	f.UntilInSync()
 	server.Reset()
 	s.do(node("a", 10))
-	f.untilState("the new store's state", func(*backends.State) bool { return f.nodes() == "map[a:10]" })
+	f.UntilState("the new store's state", func(*backends.State) bool { return f.Nodes() == "map[a:10]" })
 	s.do(node("d", 4))
-	f.untilState("a change of the new store", func(*backends.State) bool { return f.nodes() == "map[a:10 d:4]" })
+	f.UntilState("a change of the new store", func(*backends.State) bool { return f.Nodes() == "map[a:10 d:4]" })
 }
 
 func TestHostileValues(t *testing.T) {
@@ -248,31 +249,31 @@ func TestHostileValues(t *testing.T) {
 		big.put(resourceRoot+"ippools/huge", strings.Repeat(" ", backends.MaxObjectBytes+1))
 		s.do(node("good", 7))
 	}
-	check := func(f *follower) {
+	check := func(f *backendstest.Follower) {
 		t.Helper()
-		f.untilState("the last write", func(*backends.State) bool { return f.nodes() == "map[good:7]" })
+		f.UntilState("the last write", func(*backends.State) bool { return f.Nodes() == "map[good:7]" })
 		for key := range bad {
-			if f.state.Invalid[key] == nil {
+			if f.State.Invalid[key] == nil {
 				t.Errorf("no error for %v", key)
 			}
 		}
-		if f.state.Invalid[backends.Key{Kind: backends.KindIPPool, Name: "huge"}] == nil || len(f.state.Invalid) != len(bad)+1 {
-			t.Errorf("invalid: %v", f.state.Invalid)
+		if f.State.Invalid[backends.Key{Kind: backends.KindIPPool, Name: "huge"}] == nil || len(f.State.Invalid) != len(bad)+1 {
+			t.Errorf("invalid: %v", f.State.Invalid)
 		}
-		if keys(f.state.BlockAffinities) != "node-1/10.2.0.0-26" {
-			t.Errorf("affinities %v", f.state.BlockAffinities)
+		if keys(f.State.BlockAffinities) != "node-1/10.2.0.0-26" {
+			t.Errorf("affinities %v", f.State.BlockAffinities)
 		}
 	}
-	watched := follow(t, newBackend(t, Config{Endpoints: server.Endpoints()}))
-	watched.untilInSync()
+	watched := backendstest.Follow(t, newBackend(t, Config{Endpoints: server.Endpoints()}))
+	watched.UntilInSync()
 	write()
 	check(watched)
-	listed := follow(t, newBackend(t, Config{Endpoints: server.Endpoints()}))
-	listed.untilInSync()
+	listed := backendstest.Follow(t, newBackend(t, Config{Endpoints: server.Endpoints()}))
+	listed.UntilInSync()
 	check(listed)
 
 	s.do(clientv3.OpDelete("/calico/", clientv3.WithPrefix()))
-	watched.untilState("nothing left", func(st *backends.State) bool {
+	watched.UntilState("nothing left", func(st *backends.State) bool {
 		return len(st.Invalid) == 0 && len(st.Nodes) == 0 && len(st.BlockAffinities) == 0
 	})
 }
@@ -293,17 +294,17 @@ func TestSilence(t *testing.T) {
 			server, s := startStore(t)
 			s.do(node("a", 1))
 			p := startProxy(t, server.Address())
-			f := follow(t, newBackend(t, Config{Endpoints: []string{p.endpoint()},
+			f := backendstest.Follow(t, newBackend(t, Config{Endpoints: []string{p.endpoint()},
 				RequestTimeout: 300 * time.Millisecond, ProgressInterval: 50 * time.Millisecond, StaleAfter: 300 * time.Millisecond}))
-			f.untilInSync()
+			f.UntilInSync()
 			silence(server, p, true)
-			if u := f.untilOutOfStep(); u.InSync || len(u.Events) > 0 {
+			if u := f.UntilOutOfStep(); u.InSync || len(u.Events) > 0 {
 				t.Errorf("silence: %+v", u)
 			}
 			silence(server, p, false)
-			f.untilInSync()
+			f.UntilInSync()
 			s.do(node("a", 2))
-			f.untilState("a change after the silence", func(*backends.State) bool { return f.nodes() == "map[a:2]" })
+			f.UntilState("a change after the silence", func(*backends.State) bool { return f.Nodes() == "map[a:2]" })
 		})
 	}
 }
@@ -316,27 +317,27 @@ func TestOutageIsToldOnce(t *testing.T) {
 		s.do(node(fmt.Sprintf("n%02d", i), i+1))
 	}
 	p := startProxy(t, server.Address())
-	f := follow(t, newBackend(t, Config{Endpoints: []string{p.endpoint()}, PageSize: 10}))
-	f.next("the first page")
+	f := backendstest.Follow(t, newBackend(t, Config{Endpoints: []string{p.endpoint()}, PageSize: 10}))
+	f.Next("the first page")
 	p.set(func() { p.down = true })
-	u := f.until("the outage", func(u backends.Update) bool {
+	u := f.Until("the outage", func(u backends.Update) bool {
 		if u.InSync {
 			t.Error("half a list was called complete")
 		}
 		return u.Err != nil
 	})
-	if errors.Is(u.Err, context.Canceled) || len(u.Events) > 0 || len(f.state.Nodes) == 30 {
-		t.Errorf("outage: %+v, %d nodes", u, len(f.state.Nodes))
+	if errors.Is(u.Err, context.Canceled) || len(u.Events) > 0 || len(f.State.Nodes) == 30 {
+		t.Errorf("outage: %+v, %d nodes", u, len(f.State.Nodes))
 	}
 	select {
-	case u := <-f.out:
+	case u := <-f.Updates:
 		t.Errorf("second update of the same outage: %+v", u)
 	case <-time.After(1500 * time.Millisecond): // several attempts
 	}
 	s.do(clientv3.OpDelete(resourceRoot + "nodes/n00"))
 	p.set(func() { p.down = false })
-	if f.untilInSync(); len(f.state.Nodes) != 29 || f.state.Nodes["n00"] != nil {
-		t.Errorf("%d nodes, n00 %v", len(f.state.Nodes), f.state.Nodes["n00"])
+	if f.UntilInSync(); len(f.State.Nodes) != 29 || f.State.Nodes["n00"] != nil {
+		t.Errorf("%d nodes, n00 %v", len(f.State.Nodes), f.State.Nodes["n00"])
 	}
 }
 
@@ -348,9 +349,9 @@ func TestFelixConfigurationsAlone(t *testing.T) {
 		return clientv3.OpPut(resourceRoot+strings.ToLower(kind)+"s/"+name, resource(kind, name, ""))
 	}
 	s.do(node("a", 1), put("FelixConfiguration", "default"), put("FelixConfiguration", "node.node-1"), put("FelixConfiguration", "node.other"))
-	f := follow(t, newBackend(t, Config{Endpoints: server.Endpoints(), FelixConfigurations: true}))
-	f.untilInSync()
-	if got := keys(f.state.FelixConfigurations) + "|" + keys(f.state.Nodes); got != "default node.node-1|" {
+	f := backendstest.Follow(t, newBackend(t, Config{Endpoints: server.Endpoints(), FelixConfigurations: true}))
+	f.UntilInSync()
+	if got := keys(f.State.FelixConfigurations) + "|" + keys(f.State.Nodes); got != "default node.node-1|" {
 		t.Errorf("read were %s", got)
 	}
 }

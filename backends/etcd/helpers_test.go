@@ -14,87 +14,11 @@ import (
 	"go.uber.org/goleak"
 	"go.uber.org/zap"
 
-	"confd/backends"
+	"confd/backends/internal/backendstest"
 	"confd/internal/testenv"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
-
-// patience is how long a test waits for what must come.
-const patience = 30 * time.Second
-
-// follower applies what a backend sends, one Update at a time, on the test's
-// own goroutine: the backend waits while the test does not look.
-type follower struct {
-	tb    testing.TB
-	out   chan backends.Update
-	state *backends.State
-}
-
-func follow(t testing.TB, b *Backend) *follower {
-	ctx, cancel := context.WithCancel(context.Background())
-	f := &follower{tb: t, out: make(chan backends.Update), state: backends.NewState()}
-	ended := make(chan error)
-	go func() { ended <- b.Run(ctx, f.out) }()
-	t.Cleanup(func() {
-		cancel()
-		if err := <-ended; err != nil {
-			t.Errorf("Run returned %v on a cancelled context", err)
-		}
-	})
-	return f
-}
-
-// next applies the next Update.
-func (f *follower) next(what string) backends.Update {
-	f.tb.Helper()
-	select {
-	case u := <-f.out:
-		for _, e := range u.Events {
-			f.state.Apply(e)
-		}
-		return u
-	case <-time.After(patience):
-		f.tb.Fatalf("no update while waiting for %s", what)
-		panic("unreachable")
-	}
-}
-
-// until applies updates up to the first for which cond holds.
-func (f *follower) until(what string, cond func(backends.Update) bool) backends.Update {
-	f.tb.Helper()
-	for {
-		if u := f.next(what); cond(u) {
-			return u
-		}
-	}
-}
-
-func (f *follower) untilInSync() backends.Update {
-	f.tb.Helper()
-	return f.until("being in step", func(u backends.Update) bool { return u.InSync })
-}
-
-func (f *follower) untilOutOfStep() backends.Update {
-	f.tb.Helper()
-	return f.until("being out of step", func(u backends.Update) bool { return u.Err != nil })
-}
-
-// untilState applies updates until cond holds for the state.
-func (f *follower) untilState(what string, cond func(*backends.State) bool) {
-	f.tb.Helper()
-	for !cond(f.state) {
-		f.next(what)
-	}
-}
-
-func (f *follower) nodes() string {
-	s := make(map[string]uint32)
-	for name, n := range f.state.Nodes {
-		s[name] = n.ASNumber
-	}
-	return fmt.Sprint(s) // sorted by name
-}
 
 func newBackend(tb testing.TB, cfg Config) *Backend {
 	tb.Helper()
@@ -137,8 +61,8 @@ func startStore(tb testing.TB, opts ...testenv.EtcdOption) (*testenv.Etcd, store
 func (s store) do(ops ...clientv3.Op) {
 	s.tb.Helper()
 	var err error
-	for end := time.Now().Add(patience); time.Now().Before(end); {
-		ctx, cancel := context.WithTimeout(context.Background(), patience/3)
+	for end := time.Now().Add(backendstest.Patience); time.Now().Before(end); {
+		ctx, cancel := context.WithTimeout(context.Background(), backendstest.Patience/3)
 		_, err = s.Txn(ctx).Then(ops...).Commit()
 		cancel()
 		if err == nil {

@@ -20,6 +20,7 @@ import (
 	"golang.org/x/net/dns/dnsmessage"
 
 	"confd/backends"
+	"confd/backends/internal/backendstest"
 	"confd/internal/testenv"
 )
 
@@ -108,31 +109,31 @@ func TestCertificatesMayRotate(t *testing.T) {
 	first.write(serverFiles, "127.0.0.1")
 	first.write(clientFiles, "node-1")
 	server := testenv.StartEtcd(t, testenv.EtcdTLS(serverFiles.ca, serverFiles.cert, serverFiles.key))
-	f := follow(t, newBackend(t, Config{Endpoints: server.Endpoints(),
+	f := backendstest.Follow(t, newBackend(t, Config{Endpoints: server.Endpoints(),
 		CACertFile: clientFiles.ca, CertFile: clientFiles.cert, KeyFile: clientFiles.key}))
-	f.untilInSync()
+	f.UntilInSync()
 
 	// The server and what it trusts change first, then this side's files.
 	server.Kill()
 	second.write(serverFiles, "127.0.0.1")
 	server.Restart()
-	f.untilOutOfStep()
+	f.UntilOutOfStep()
 	second.write(clientFiles, "node-1")
-	f.untilInSync()
+	f.UntilInSync()
 
 	// A certificate of the right authority for another host does not do.
 	server.Kill()
 	second.write(serverFiles, "other.example.org")
 	server.Restart()
-	f.untilOutOfStep()
+	f.UntilOutOfStep()
 	b := newBackend(t, Config{Endpoints: server.Endpoints(), CACertFile: clientFiles.ca, CertFile: clientFiles.cert, KeyFile: clientFiles.key})
-	if u := follow(t, b).next("refusal"); u.Err == nil || !strings.Contains(u.Err.Error(), "certificate") {
+	if u := backendstest.Follow(t, b).Next("refusal"); u.Err == nil || !strings.Contains(u.Err.Error(), "certificate") {
 		t.Errorf("certificate for another host: %+v", u)
 	}
 	server.Kill()
 	second.write(serverFiles, "127.0.0.1")
 	server.Restart()
-	f.untilInSync()
+	f.UntilInSync()
 }
 
 // A client without the certificate that the server asks for, or that does not
@@ -155,7 +156,7 @@ func TestCertificatesAreChecked(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			c.cfg.Endpoints = server.Endpoints()
-			u := follow(t, newBackend(t, c.cfg)).next("refusal")
+			u := backendstest.Follow(t, newBackend(t, c.cfg)).Next("refusal")
 			if u.Err == nil || u.InSync || !strings.Contains(u.Err.Error(), c.want) {
 				t.Errorf("update %+v, want an error with %q", u, c.want)
 			}
@@ -185,11 +186,11 @@ func TestAuthentication(t *testing.T) {
 		return openStore(t, clientv3.Config{Endpoints: server.Endpoints(), Username: "root", Password: "secret"})
 	}
 
-	refused := func(cfg Config, want string) *follower {
+	refused := func(cfg Config, want string) *backendstest.Follower {
 		t.Helper()
 		cfg.Endpoints = server.Endpoints()
-		f := follow(t, newBackend(t, cfg))
-		if u := f.next("refusal"); u.Err == nil || !strings.Contains(u.Err.Error(), want) {
+		f := backendstest.Follow(t, newBackend(t, cfg))
+		if u := f.Next("refusal"); u.Err == nil || !strings.Contains(u.Err.Error(), want) {
 			t.Errorf("update %+v, want an error with %q", u, want)
 		}
 		return f
@@ -199,15 +200,15 @@ func TestAuthentication(t *testing.T) {
 	f := refused(Config{Username: "calico", Password: "pass"}, "grant-permission")
 
 	must(root().RoleGrantPermission(ctx, "reader", "/calico/", clientv3.GetPrefixRangeEnd("/calico/"), clientv3.PermissionType(clientv3.PermRead)))
-	f.untilInSync()
+	f.UntilInSync()
 	root().do(node("a", 2))
-	f.untilState("a change", func(*backends.State) bool { return f.nodes() == "map[a:2]" })
+	f.UntilState("a change", func(*backends.State) bool { return f.Nodes() == "map[a:2]" })
 	time.Sleep(2 * time.Second) // the token expires
 	root().do(node("a", 3))
-	f.untilState("a change after the token's end", func(*backends.State) bool { return f.nodes() == "map[a:3]" })
+	f.UntilState("a change after the token's end", func(*backends.State) bool { return f.Nodes() == "map[a:3]" })
 	server.Restart()
 	root().do(node("a", 4))
-	f.untilState("a change after a restart", func(*backends.State) bool { return f.nodes() == "map[a:4]" })
+	f.UntilState("a change after a restart", func(*backends.State) bool { return f.Nodes() == "map[a:4]" })
 }
 
 func TestEndpointsFromDNS(t *testing.T) {
@@ -215,9 +216,9 @@ func TestEndpointsFromDNS(t *testing.T) {
 	s.do(node("a", 1))
 	b := newBackend(t, Config{DiscoverySRV: "example.test"})
 	b.resolver = &net.Resolver{PreferGo: true, Dial: dnsServer(t, server.Address())}
-	f := follow(t, b)
-	if f.untilInSync(); f.nodes() != "map[a:1]" {
-		t.Errorf("nodes %s", f.nodes())
+	f := backendstest.Follow(t, b)
+	if f.UntilInSync(); f.Nodes() != "map[a:1]" {
+		t.Errorf("nodes %s", f.Nodes())
 	}
 }
 

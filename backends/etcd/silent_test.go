@@ -10,6 +10,7 @@ import (
 	"testing"
 
 	"confd/backends"
+	"confd/backends/internal/backendstest"
 	"confd/internal/testenv"
 )
 
@@ -39,7 +40,7 @@ func TestLostWithoutAWord(t *testing.T) {
 			s.do(node("a", 1))
 			relay(t, listener, server.Address())
 			lose, find := lose(lab, server)
-			client := testenv.StartSteps(t, lab, "TestLostWithoutAWord", 4*patience, silentEndpoint+"=http://"+listener.Addr().String())
+			client := testenv.StartSteps(t, lab, "TestLostWithoutAWord", 4*backendstest.Patience, silentEndpoint+"=http://"+listener.Addr().String())
 			client.Until(t, "in step")
 			client.Noticed(t, lose, find)
 		})

@@ -111,7 +111,8 @@ func findConfig(cfg Config) (*rest.Config, error) {
 // kubeconfig is what the kubeconfig files say, where there are some.
 func kubeconfig(cfg Config) clientcmd.ClientConfig {
 	rules := &clientcmd.ClientConfigLoadingRules{ExplicitPath: cfg.Kubeconfig}
-	if list := filepath.SplitList(cfg.Kubeconfig); len(list) > 1 && !exists(cfg.Kubeconfig) {
+	if list := filepath.SplitList(cfg.Kubeconfig); len(list) > 1 && !exists(cfg.Kubeconfig) && slices.ContainsFunc(list, exists) {
+		// Without any of them the credentials of a pod would be used, without a word.
 		rules = &clientcmd.ClientConfigLoadingRules{Precedence: list}
 	}
 	return clientcmd.NewNonInteractiveDeferredLoadingClientConfig(rules, &clientcmd.ConfigOverrides{

@@ -46,6 +46,7 @@ func TestKubeconfigAsKubectlReadsIt(t *testing.T) {
 		"one is missing":  {Config{Kubeconfig: none + ":" + other}, "https://c.example.org", `that of context "c" of ` + none + ":" + other},
 		"no such context": {Config{Kubeconfig: one, Context: "z"}, `context "z" does not exist`, `that of context "z" of ` + one},
 		"no such file":    {Config{Kubeconfig: none}, "no such file", `that of context "" of ` + none},
+		"no such files":   {Config{Kubeconfig: none + ":" + none}, "no such file", `that of context "" of ` + none + ":" + none},
 		"address":         {Config{Kubeconfig: one, APIEndpoint: "https://d"}, "https://d", "https://d, with the credentials of " + one},
 		"address alone":   {Config{APIEndpoint: "https://d"}, "https://d", "https://d"},
 		"pod":             {Config{}, "this is no pod", "the one of this pod's cluster"},

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"confd/backends"
+	"confd/backends/internal/backendstest"
 	"confd/backends/typha/typhatest"
 	"confd/internal/testenv"
 )
@@ -59,7 +60,7 @@ func TestManyClients(t *testing.T) {
 	}
 	measure := func(what string, done func() bool) {
 		t.Helper()
-		testenv.Eventually(t, 10*patience, what, done)
+		testenv.Eventually(t, 10*backendstest.Patience, what, done)
 		n := time.Duration(*clients)
 		t.Logf("%s: %s, and of each client %s of CPU and %d bytes", what, time.Since(began).Round(time.Millisecond),
 			((cpuTime() - cpu) / n).Round(time.Microsecond), (sent.Load()-bytes)/int64(n))

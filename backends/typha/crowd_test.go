@@ -10,6 +10,8 @@ import (
 	"testing"
 	"time"
 
+	"confd/backends/internal/backendstest"
+
 	"confd/backends/typha/internal/wire"
 	"confd/backends/typha/typhatest"
 	"confd/internal/testenv"
@@ -94,14 +96,14 @@ func TestCrowd(t *testing.T) {
 		}
 		return n
 	}
-	testenv.Eventually(t, 10*patience, "all to have the state", func() bool { return server.Clients() == *crowd && together() > 10_000 })
+	testenv.Eventually(t, 10*backendstest.Patience, "all to have the state", func() bool { return server.Clients() == *crowd && together() > 10_000 })
 	measure("the whole state", 1)
 	changes := 0
 	for end := time.Now().Add(*crowdFor); time.Now().Before(end); time.Sleep(time.Second) {
 		before := onlookers[0].read.Load()
 		server.Set(nodeKey(crowdNode(0)), node(crowdNode(0), 2+changes%200))
 		changes++
-		testenv.Eventually(t, patience, "all to be told", func() bool { return together() > before })
+		testenv.Eventually(t, backendstest.Patience, "all to be told", func() bool { return together() > before })
 	}
 	measure("a change", changes)
 	if n := server.Clients(); n != *crowd {

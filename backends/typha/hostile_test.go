@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"confd/backends"
+	"confd/backends/internal/backendstest"
 	"confd/backends/typha/internal/wire"
 	"confd/backends/typha/typhatest"
 )
@@ -107,8 +108,8 @@ func TestWhatIsNoTypha(t *testing.T) {
 			b.limits = limits{bytes: 2 << 20, items: 1 << 16}
 			address := answer(t, c.serve)
 			b.cfg.Find = find(address)
-			f := followAs(t, b)
-			u := f.next("an error")
+			f := backendstest.Follow(t, b)
+			u := f.Next("an error")
 			if u.InSync || u.Err == nil || !strings.Contains(u.Err.Error(), c.want) || !strings.Contains(u.Err.Error(), address) || strings.Contains(u.Err.Error(), "\n") {
 				t.Errorf("told was %v, which should have %q in it", u.Err, c.want)
 			}
@@ -132,10 +133,10 @@ func TestAnotherServerIsAsked(t *testing.T) {
 	none := startServer(t, typhatest.Options{Syncer: typhatest.None}, "x")
 	good := startServer(t, typhatest.Options{}, "a")
 	f := follow(t, Config{}, bad.Address(), none.Address(), good.Address(), "127.0.0.1:1")
-	if u := f.untilInSync(); u.Server.Address != good.Address() {
+	if u := f.UntilInSync(); u.Server.Address != good.Address() {
 		t.Errorf("in step by %+v", u.Server)
 	}
-	f.wantNodes("map[a:1]")
+	f.WantNodes("map[a:1]")
 	if n := bad.Hellos() + none.Hellos(); n > 2 {
 		t.Errorf("the others were asked %d times before all had been", n)
 	}

@@ -23,7 +23,7 @@ func TestAnyHistory(t *testing.T) {
 	g := rand.New(rand.NewPCG(7, 7))
 	servers := []*typhatest.Server{startServer(t, typhatest.Options{Ping: 20 * time.Millisecond}), startServer(t, typhatest.Options{Plain: true})}
 	f := follow(t, Config{Grace: time.Hour}, servers[0].Address(), servers[1].Address())
-	f.untilInSync()
+	f.UntilInSync()
 	for i := range rounds {
 		for range 1 + g.IntN(20) {
 			happens(t, g, servers)
@@ -33,16 +33,16 @@ func TestAnyHistory(t *testing.T) {
 			s.Stand(2)
 			s.Set(nodeKey("last"), node("last", i+1))
 		}
-		f.until(fmt.Sprintf("round %d", i), func(u backends.Update) bool {
+		f.Until(fmt.Sprintf("round %d", i), func(u backends.Update) bool {
 			if !u.InSync && len(u.Events) > 0 {
 				t.Fatalf("round %d: %d events while out of step", i, len(u.Events))
 			}
-			n := f.state.Nodes["last"]
+			n := f.State.Nodes["last"]
 			return u.InSync && n != nil && n.ASNumber == uint32(i+1)
 		})
 		fresh := follow(t, Config{}, servers[g.IntN(2)].Address())
-		fresh.untilInSync()
-		if diff := cmp.Diff(fresh.state, f.state, compare()...); diff != "" {
+		fresh.UntilInSync()
+		if diff := cmp.Diff(fresh.State, f.State, compare()...); diff != "" {
 			t.Fatalf("round %d (-fresh +followed):\n%s", i, diff)
 		}
 	}

@@ -2,7 +2,6 @@ package typha
 
 import (
 	"bytes"
-	"context"
 	"encoding/gob"
 	"net"
 	"net/netip"
@@ -18,6 +17,7 @@ import (
 
 	"confd/backends"
 	"confd/backends/etcd"
+	"confd/backends/internal/backendstest"
 	"confd/backends/typha/internal/wire"
 	"confd/internal/testenv"
 )
@@ -51,7 +51,7 @@ func play(t testing.TB, data []byte, l limits) ([]any, *failure) {
 	b.limits = l
 	k := newLink(b)
 	ended := make(chan *failure)
-	s := session{link: k, stream: newStream(&tape{Reader: bytes.NewReader(data)}, patience, patience, l), address: "recorded"}
+	s := session{link: k, stream: newStream(&tape{Reader: bytes.NewReader(data)}, backendstest.Patience, backendstest.Patience, l), address: "recorded"}
 	go func() { ended <- s.run(t.Context(), func(error) {}) }()
 	var reports []any
 	for {
@@ -148,16 +148,9 @@ func stateOfEtcd(t *testing.T, server *testenv.Etcd) *backends.State {
 	if err != nil {
 		t.Fatal(err)
 	}
-	f := &follower{tb: t, out: make(chan backends.Update, 100), state: backends.NewState()}
-	done := make(chan error)
-	ctx, cancel := context.WithCancel(t.Context())
-	go func() { done <- b.Run(ctx, f.out) }()
-	f.untilInSync()
-	cancel()
-	if err := <-done; err != nil {
-		t.Fatal(err)
-	}
-	return f.state
+	f := backendstest.Follow(t, b)
+	f.UntilInSync()
+	return f.State
 }
 
 // TestRecordedChanges: each of a real server's changes does what it should.
@@ -266,7 +259,7 @@ func FuzzStream(f *testing.F) {
 	f.Add(small.Bytes())
 	checker := backends.NewChecker()
 	f.Fuzz(func(t *testing.T, data []byte) {
-		s := newStream(&tape{Reader: bytes.NewReader(data)}, patience, patience, limits{bytes: 1 << 20, items: 1 << 14})
+		s := newStream(&tape{Reader: bytes.NewReader(data)}, backendstest.Patience, backendstest.Patience, limits{bytes: 1 << 20, items: 1 << 14})
 		table := newTable(reader{node: "node-1", checker: checker})
 		table.begin()
 		for {

@@ -149,7 +149,7 @@ func TestWhoAServerIs(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			s := startServer(t, typhatest.Options{TLS: c.server}, "a")
 			b := follow(t, c.files.with(c.cfg), s.Address())
-			u := b.next("an answer")
+			u := b.Next("an answer")
 			switch {
 			case c.want == "" && !u.InSync:
 				t.Errorf("refused: %v", u.Err)
@@ -159,7 +159,7 @@ func TestWhoAServerIs(t *testing.T) {
 		})
 	}
 	s := startServer(t, typhatest.Options{TLS: ours.server(certificate("typha-server"))}, "a")
-	if u := follow(t, Config{}, s.Address()).next("an error"); u.Err == nil || !strings.Contains(u.Err.Error(), "TLS") {
+	if u := follow(t, Config{}, s.Address()).Next("an error"); u.Err == nil || !strings.Contains(u.Err.Error(), "TLS") {
 		t.Errorf("without TLS here: %v", u.Err)
 	}
 }
@@ -171,11 +171,11 @@ func TestCertificatesRotate(t *testing.T) {
 	first.write(f, first)
 	s := startServer(t, typhatest.Options{TLS: second.server(certificate("typha"))}, "a")
 	b := follow(t, f.with(Config{CN: "typha"}), s.Address())
-	if u := b.next("an error"); u.Err == nil {
+	if u := b.Next("an error"); u.Err == nil {
 		t.Fatalf("told was %+v", u)
 	}
 	second.write(f, second)
-	b.until("being in step", func(u backends.Update) bool { return u.InSync })
+	b.Until("being in step", func(u backends.Update) bool { return u.InSync })
 }
 
 // TestSettingsByHalves: what can never work is said at once.

@@ -62,7 +62,18 @@
 {{- define "confd.state" -}}
 - name: state
   {{- include "confd.image" (list . "bird") | nindent 2 }}
-  command: [sh, -c, "chown 0:65532 /etc/bird && chmod 2770 /etc/bird"]
+  command:
+    - sh
+    - -ec
+    # One that somebody else has files in, such as /etc, stays as it is.
+    - |
+      files=$(ls -A /etc/bird)
+      if echo "$files" | grep -qvx -e lost+found -e '' && ! echo "$files" | grep -qx -e '\.confd-.*' -e 'bird\.conf' -e 'refused\.conf'; then
+        echo 'state.hostPath is a folder with files of others in it: name one that is new, or empty' >&2
+        exit 1
+      fi
+      chown 0:65532 /etc/bird
+      chmod 2770 /etc/bird
   securityContext:
     runAsUser: 0
     allowPrivilegeEscalation: false
