@@ -68,9 +68,6 @@ func changesFromEtcd(o options, etcd *etcdServer) ([]work, error) {
 	return compare(o, c, s, cases)
 }
 
-// idleName begins the name of what is measured while nothing changes.
-const idleName = "nothing"
-
 // changesName names the cluster of measureChanges.
 const changesName = "changes in a mesh of 5,000 nodes, dual stack: 10,003 sessions"
 
@@ -120,25 +117,25 @@ func compare(o options, c benchCase, s store, cases []changeCase) ([]work, error
 		return nil, err
 	}
 	list := []work{oneShots, starts, memory}
-	nothing := changeCase{idleName + ", for as long as changes are watched (below, without this)", func(int) error { return nil }}
-	for _, change := range append([]changeCase{nothing}, cases...) {
+	for _, change := range cases {
 		fmt.Fprintf(os.Stderr, "bench: %s: %s\n", c.name, change.name)
-		one := work{name: change.name, unit: "ms"}
-		for run := range o.runs {
+		one, idle := work{name: change.name, unit: "ms"}, work{}
+		for run := range o.runs { // what is done besides is not the same before and after other changes
+			if err := idle.measure(daemons, func() error { return nil }); err != nil {
+				return nil, err
+			}
 			if err := one.measure(daemons, func() error { return change.make(run) }); err != nil {
 				return nil, fmt.Errorf("%s: %w", change.name, err)
 			}
 		}
+		one.less(idle)
 		list = append(list, one)
-	}
-	for i := range list[4:] {
-		list[4+i].less(list[3])
 	}
 	err := after.addMemory(daemons)
 	return append(list, after), err
 }
 
-// less takes off what idle costs.
+// less takes off what was spent where nothing changed.
 func (w *work) less(idle work) {
 	for i, costs := range w.costs {
 		for k := range costs {

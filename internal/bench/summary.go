@@ -47,16 +47,12 @@ func changesFromKubernetes(o options) (list []work, err error) {
 	return list, err
 }
 
-// named puts a text before the names of rows, and leaves out what nothing costs.
+// named puts a text before the names of rows.
 func named(before string, rows []work) []work {
-	var out []work
-	for _, r := range rows {
-		if !strings.HasPrefix(r.name, idleName) {
-			r.name = before + ": " + r.name
-			out = append(out, r)
-		}
+	for i := range rows {
+		rows[i].name = before + ": " + rows[i].name
 	}
-	return out
+	return rows
 }
 
 // startsFromTypha measures starts from a Typha server of the tests', and the memory at
