@@ -13,6 +13,7 @@ import (
 
 	"confd/backends"
 	"confd/backends/file"
+	"confd/bgp"
 	"confd/internal/birds"
 	"confd/internal/diff"
 	"confd/internal/forecast"
@@ -102,9 +103,30 @@ func foresee(ctx context.Context, s settings.Settings, c proposal) (*forecast.Re
 	q := forecast.Question{Before: before, After: after, Options: s.Plan().BGP, BIRD: 2, Now: time.Now()}
 	if d, err := birds.Find(ctx, s.BIRD); err == nil {
 		q.BIRD = d.Version.Major
+		q.Deaf = deafNeighbors(ctx, s, q, d.Sockets(), log)
 	}
 	defer terminal.Waiting(ctx, fmt.Sprintf("comparing %d nodes", len(before.Nodes)))()
 	return forecast.Forecast(ctx, q)
+}
+
+// deafNeighbors asks this machine's BIRD, where import filters change and the templates
+// are the built-in ones, which neighbors of the node cannot send their routes again; nil:
+// that is not known.
+func deafNeighbors(ctx context.Context, s settings.Settings, q forecast.Question, sockets []string, log *slog.Logger) map[string]bool {
+	if len(q.Reasked()) == 0 {
+		return nil
+	}
+	if n, err := newNode(s, log); err != nil || !n.Templates.BuiltIn {
+		return nil
+	}
+	cfg, err := bgp.Compute(q.Before, q.Options)
+	if err != nil {
+		return nil
+	}
+	if deaf := diff.Deaf(cfg, sessionsAt(ctx, sockets)); len(deaf) > 0 {
+		return deaf
+	}
+	return nil
 }
 
 // changeEvents reads the change. A document that cannot be read is an error.

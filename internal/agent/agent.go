@@ -217,7 +217,7 @@ func (a *Agent) look(ctx context.Context, now time.Time) {
 	a.care.verify(now)
 	a.upkeep.look(now)
 	if a.conduct.isTimeToSurvey(now, a.conduct.after.watch.Watching()) {
-		a.jobs.survey(a.runs.InUse(), false)
+		a.jobs.survey(a.runs.InUse(), false, nil)
 	}
 	a.patrol.look(now)
 }

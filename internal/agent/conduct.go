@@ -120,7 +120,7 @@ func (c *conductor) survey(now time.Time, candidate *plan.Candidate) {
 	case held != nil && !same:
 		c.keep(now, c.tried, *held, rollout.WithoutFailed, c.restOfFailed(candidate))
 	case c.mustSurvey(candidate):
-		c.jobs.survey(candidate.Sets, false)
+		c.jobs.survey(candidate.Sets, false, nil)
 	default:
 		c.pass(now)
 	}
@@ -142,6 +142,9 @@ func (c *conductor) surveyed(now time.Time, seen surveyed) {
 	if seen.whole && seen.unknown != nil {
 		c.log.Warn("a change is judged without BIRD's routes: they are not known", "error", seen.unknown)
 	}
+	if seen.unheard != nil {
+		c.log.Warn("a change of import filters is judged without knowing which neighbors can send their routes again", "error", seen.unheard)
+	}
 	candidate := c.rollout.Candidate()
 	if err := c.presume(now, candidate, seen); err != nil && c.settings.Safety.Hold {
 		c.stop(now, err)
@@ -152,8 +155,8 @@ func (c *conductor) surveyed(now time.Time, seen surveyed) {
 	v := guard.Judge(q)
 	c.memory.judged(candidate, v)
 	switch {
-	case v.NeedRoutes && !seen.whole:
-		c.jobs.survey(candidate.Sets, true)
+	case v.NeedRoutes && !seen.whole || len(v.Ask) > 0 && !seen.asked:
+		c.jobs.survey(candidate.Sets, v.NeedRoutes || seen.whole, v.Ask)
 		return
 	case v.Held && c.settings.Safety.Hold && c.rollout.Part() == rollout.WithoutHeld:
 		c.restDone(now) // it is held already
@@ -163,6 +166,7 @@ func (c *conductor) surveyed(now time.Time, seen surveyed) {
 		c.keep(now, c.hold, report.Held{Hash: v.ID, Why: v.Why, Lost: v.Lost, Objects: v.Objects}, rollout.WithoutHeld, c.restOf(q))
 		return
 	}
+	candidate.Ended = v.Ended
 	c.journal.passes(v)
 	c.watched(candidate, v)
 	if c.rollout.Part() != rollout.WithoutHeld && c.hold.State() == hold.Held { // what was held is not asked for any more

@@ -40,6 +40,7 @@ type fakeWorld struct {
 	addresses []netip.Addr
 	routes    []bgp.Route
 	downPeers map[string]bool
+	deaf      []string          // sessions whose neighbors cannot send their routes again
 	breaks    map[string]string // a session is down while this is in the text
 	noBird    bool
 	look      func(*routes.Look) // what a look at routes shows; nil: nothing wrong
@@ -172,6 +173,23 @@ func (w *fakeWorld) Survey(ctx context.Context, socket string, whole bool) ([]gu
 		return seen, nil, nil
 	}
 	return seen, w.routes, nil
+}
+
+// Deaf says so of the sessions that a script has made so.
+func (w *fakeWorld) Deaf(ctx context.Context, socket string, sessions []string) (map[string]bool, error) {
+	if err := w.faults.step(ctx, "ask", setOfSocket(socket)); err != nil {
+		return nil, err
+	}
+	w.say("%s: asked what the neighbors can of %s", setOfSocket(socket), strings.Join(sessions, " "))
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	deaf := map[string]bool{}
+	for _, name := range w.birds[socket].status().established() {
+		if slices.Contains(sessions, name) {
+			deaf[name] = slices.Contains(w.deaf, name)
+		}
+	}
+	return deaf, nil
 }
 
 func (w *fakeWorld) Networks(context.Context, string, []string) ([]onlink.Change, error) {

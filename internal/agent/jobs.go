@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"net/netip"
 	"slices"
 	"sync"
@@ -47,11 +48,14 @@ type surveyed struct {
 	// sessions are those that are established, by set. Of a set that is missing they
 	// are not known.
 	sessions map[string][]guard.Seen
-	whole    bool         // with their routes
-	routes   []bgp.Route  // nil: not known, at least of one of the BIRDs
-	unknown  error        // why sessions are not known, or routes that were asked for
-	local    []netip.Addr // of this machine's interfaces; nil: not known
-	same     bool         // BIRD sees none but these
+	whole    bool            // with their routes
+	routes   []bgp.Route     // nil: not known, at least of one of the BIRDs
+	asked    bool            // about neighbors
+	deaf     map[string]bool // as guard.Question.Deaf
+	unknown  error           // why sessions are not known, or routes that were asked for
+	unheard  error           // why something about neighbors is not
+	local    []netip.Addr    // of this machine's interfaces; nil: not known
+	same     bool            // BIRD sees none but these
 }
 
 // saw notes what the BIRD of a set has said.
@@ -126,9 +130,18 @@ func (j jobs) plan(p plan.Planner, cfg *bgp.Config, state *backends.State, d bir
 	})
 }
 
+// heard notes what the BIRD of a set has said of neighbors.
+func (s *surveyed) heard(set string, deaf map[string]bool, err error) {
+	maps.Copy(s.deaf, deaf)
+	if err != nil {
+		s.unheard = errors.Join(s.unheard, fmt.Errorf("set %s: %w", set, err))
+	}
+}
+
 // survey asks the BIRDs of sets which sessions are established, all at once; with
-// their routes where whole is set.
-func (j jobs) survey(sets []reload.Set, whole bool) {
+// their routes where whole is set; and which neighbors of the sessions in ask cannot
+// send their routes again.
+func (j jobs) survey(sets []reload.Set, whole bool, ask []string) {
 	sets = slices.DeleteFunc(slices.Clone(sets), func(s reload.Set) bool { return !hasDaemon(s) })
 	limit := surveyLimit
 	if whole {
@@ -139,7 +152,7 @@ func (j jobs) survey(sets []reload.Set, whole bool) {
 		defer cancel()
 		var mu sync.Mutex
 		var wg sync.WaitGroup
-		out := surveyed{sessions: map[string][]guard.Seen{}, whole: whole}
+		out := surveyed{sessions: map[string][]guard.Seen{}, whole: whole, asked: len(ask) > 0, deaf: map[string]bool{}}
 		var sockets []string
 		for _, s := range sets {
 			sockets = append(sockets, s.Daemon.Socket)
@@ -148,9 +161,15 @@ func (j jobs) survey(sets []reload.Set, whole bool) {
 		for _, s := range sets {
 			wg.Go(func() {
 				seen, routes, err := j.world.Survey(ctx, s.Daemon.Socket, whole)
+				var deaf map[string]bool
+				var unheard error
+				if len(ask) > 0 && err == nil {
+					deaf, unheard = j.world.Deaf(ctx, s.Daemon.Socket, ask)
+				}
 				mu.Lock()
 				defer mu.Unlock()
 				out.saw(s.Name, seen, routes, err)
+				out.heard(s.Name, deaf, unheard)
 			})
 		}
 		wg.Wait()

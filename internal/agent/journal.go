@@ -154,6 +154,7 @@ func (j *journal) applied(c *plan.Candidate, of *rollout.Rollout, running *plan.
 		}
 		if !compared {
 			changes, compared = bgp.Compare(running.ConfigOrNil(), c.Config, c.Birds.Version.Major), true
+			changes.WithoutRefresh(func(session string) bool { return slices.Contains(c.Ended, session) })
 		}
 		j.line(c, s, r, changes)
 	}

@@ -86,20 +86,19 @@ func (m *memory) judged(c *plan.Candidate, v guard.Verdict) { m.verdict, m.of = 
 // live notes that a candidate is live in the place of another, nil where nothing is
 // known of what that was.
 func (m *memory) live(now time.Time, c, was *plan.Candidate, recalled *guard.Recalled) {
-	var pardoned []string
-	before, outline := m.outline, (*guard.Outline)(nil)
+	before, verdict := m.outline, guard.Verdict{}
 	if before == nil && was != nil {
 		before = guard.OutlineOf(was.Config, m.salt)
 	}
 	if m.of == c.Hash {
-		pardoned, outline = m.verdict.Pardoned, m.verdict.Outline
+		verdict = m.verdict
 	}
 	if recalled != nil {
 		m.history, before = recalled.History, recalled.Running.Outline
 	}
 	if was == nil || was.Hash != c.Hash {
-		m.history = m.history.Replaced(before, now, 0, pardoned)
-		m.outline = outline
+		m.history = m.history.Replaced(before, now, 0, verdict)
+		m.outline = verdict.Outline
 	}
 	m.left = nil
 	m.writeSoon()

@@ -53,6 +53,9 @@ type World interface {
 	// is set with their counts of routes, and the routes that BIRD has. Where only the
 	// routes cannot be had the sessions come with the error.
 	Survey(ctx context.Context, socket string, whole bool) ([]guard.Seen, []bgp.Route, error)
+	// Deaf says which of these sessions, those that are established at a control socket,
+	// have a neighbor that cannot send its routes again (true), and which one that can.
+	Deaf(ctx context.Context, socket string, sessions []string) (map[string]bool, error)
 	// Explain is what the BIRD of a control socket says of why a session is not up.
 	Explain(ctx context.Context, socket, session string) (string, error)
 	// Routes looks at the routes of the BIRD of a control socket, and at the kernel's.

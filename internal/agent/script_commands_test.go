@@ -48,6 +48,7 @@ func (s *script) commands() map[string]func(args []string, body string) {
 		// BIRD, and what is around it.
 		"bird":    func(args []string, body string) { s.bird(args, body) },
 		"peers":   func(args []string, _ string) { s.peers(args) },
+		"deaf":    func(args []string, _ string) { s.deaf(args) },
 		"machine": func(args []string, _ string) { s.machine(args) },
 		"breaks":  func(args []string, _ string) { s.breaks(args) },
 		"keeps":   func(args []string, _ string) { s.keeps(args) },
@@ -266,6 +267,13 @@ func (s *script) peers(args []string) {
 	}
 	s.world.mu.Unlock()
 	s.world.peersChanged()
+}
+
+// deaf SESSION... says which neighbors cannot send their routes again.
+func (s *script) deaf(names []string) {
+	s.world.mu.Lock()
+	defer s.world.mu.Unlock()
+	s.world.deaf = names
 }
 
 // machine ADDRESS... says which addresses the machine's interfaces have.

@@ -160,18 +160,28 @@ func (d Differ) withoutRefresh(ctx context.Context, c *bgp.Changes, to *bgp.Conf
 	if len(c.Reasked) == 0 || d.Sessions == nil || !d.Planner.Templates.BuiltIn {
 		return
 	}
+	deaf := Deaf(to, d.Sessions(ctx))
+	c.WithoutRefresh(func(session string) bool { return deaf[session] })
+}
+
+// Deaf says of which sessions of a configuration the neighbor cannot send its routes again
+// (true), or can, as a BIRD has them: those that have the same ends there, and are up. So
+// the sessions of another node's BIRD are none.
+func Deaf(c *bgp.Config, has []control.SessionState) map[string]bool {
 	type ends struct{ neighbor, source netip.Addr }
 	is := map[string]ends{}
-	for _, f := range to.Families() {
+	for _, f := range c.Families() {
 		for _, s := range f.Sessions {
 			is[s.Name] = ends{s.Neighbor, f.Address}
 		}
 	}
 	deaf := map[string]bool{}
-	for _, s := range d.Sessions(ctx) {
-		deaf[s.Name] = s.NoRefresh && is[s.Name] == ends{s.Neighbor.WithZone(""), s.Source}
+	for _, s := range has {
+		if s.Established() && is[s.Name] == (ends{s.Neighbor.WithZone(""), s.Source}) {
+			deaf[s.Name] = s.NoRefresh
+		}
 	}
-	c.WithoutRefresh(func(session string) bool { return deaf[session] })
+	return deaf
 }
 
 // side is one of the two states, as a node's files.

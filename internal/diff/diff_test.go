@@ -156,7 +156,7 @@ func TestWithoutRefresh(t *testing.T) {
 		return write(t, fmt.Sprintf(nodeA, "10.0.0.1")+fmt.Sprintf(objects, action))
 	}
 	session := func(source string, deaf bool) []control.SessionState {
-		return []control.SessionState{{Name: "Global_10_0_0_9", Neighbor: netip.MustParseAddr("10.0.0.9"), Source: netip.MustParseAddr(source), NoRefresh: deaf}}
+		return []control.SessionState{{Name: "Global_10_0_0_9", BGPState: "Established", Neighbor: netip.MustParseAddr("10.0.0.9"), Source: netip.MustParseAddr(source), NoRefresh: deaf}}
 	}
 	for name, test := range map[string]struct {
 		sessions []control.SessionState

@@ -30,6 +30,20 @@ type Question struct {
 	Options bgp.Options
 	BIRD    int // major version
 	Now     time.Time
+	// Deaf says of which sessions of the node that asks the neighbor is known to be
+	// unable to send its routes again (true), or able; nil: nothing is known.
+	Deaf map[string]bool
+}
+
+// Reasked are the sessions of the node that asks whose import filter would be another:
+// the Report is better with Deaf of these.
+func (q Question) Reasked() []string {
+	was, errWas := bgp.Compute(q.Before, q.Options)
+	is, errIs := bgp.Compute(q.After, q.Options)
+	if errWas != nil || errIs != nil { // it is on one side alone
+		return nil
+	}
+	return bgp.Compare(was, is, q.BIRD).Reasked
 }
 
 // Report is what the change would do.
@@ -87,6 +101,10 @@ type Sessions struct {
 	Names  []string `json:"names"` // the first ones
 	// Gone: of those that are removed, how many lead to nodes that would be gone.
 	Gone int `json:"gone,omitempty"`
+	// Reasked: of those that are refiltered, how many neighbors are asked for their
+	// routes again, of which it is not known whether they can send them: the sessions of
+	// those that cannot are remade.
+	Reasked int `json:"reasked,omitempty"`
 }
 
 // What Sessions.How can be.
@@ -202,7 +220,7 @@ func (g Group) count(how string) int {
 func (g Group) key() string {
 	text := fmt.Sprint(g.Kind, g.Isolated, g.Held, g.Settings, g.Kernel, len(g.RoutesLost) > 0)
 	for _, s := range g.Sessions {
-		text += fmt.Sprint("|", s.How, s.Object, s.Count, s.Gone)
+		text += fmt.Sprint("|", s.How, s.Object, s.Count, s.Gone, s.Reasked)
 	}
 	return text
 }

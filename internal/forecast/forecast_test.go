@@ -296,3 +296,59 @@ func TestOneOfTwoRoutersHearsNothing(t *testing.T) {
 		t.Errorf("got %+v\n%s", r.Totals, p)
 	}
 }
+
+// Where import filters change, sessions are remade whose neighbor is known to be unable to
+// send its routes again; of others it is said that they are where it is.
+func TestForecastWithoutRefresh(t *testing.T) {
+	before := backends.NewState()
+	put := func(s *backends.State, r backends.Resource) {
+		s.Apply(backends.Event{Key: r.ResourceKey(), Resource: r})
+	}
+	for i := range 3 {
+		a := netip.MustParsePrefix(fmt.Sprintf("10.0.0.%d/24", i+1))
+		put(before, &backends.Node{Name: fmt.Sprintf("node-%d", i), IPv4: backends.NodeAddress{Addr: a.Addr(), Subnet: a.Masked()}})
+	}
+	put(before, &backends.BGPConfiguration{Name: "default", NodeToNodeMesh: new(bool)})
+	put(before, &backends.BGPFilter{Name: "f"})
+	for i := range 3 {
+		put(before, &backends.BGPPeer{Name: fmt.Sprintf("peer-%d", i), PeerIP: netip.MustParseAddr(fmt.Sprintf("192.0.2.%d", i+1)), ASNumber: 65001, Filters: []string{"f"}})
+	}
+	after := before.Clone()
+	put(after, &backends.BGPFilter{Name: "f", ImportV4: []backends.FilterRule{{CIDR: netip.MustParsePrefix("203.0.113.0/24"), Match: backends.MatchIn}}})
+	q := Question{Before: before, After: after, Options: bgp.Options{Node: "node-0"}, BIRD: 2, Now: time.Unix(1, 0)}
+	if got, want := q.Reasked(), []string{"Global_192_0_2_1", "Global_192_0_2_2", "Global_192_0_2_3"}; !slices.Equal(got, want) {
+		t.Errorf("asked for %q, want %q", got, want)
+	}
+	for name, test := range map[string]struct {
+		deaf map[string]bool
+		want Totals
+		text []string
+	}{
+		"nothing is known": {nil, Totals{Refiltered: 9}, []string{"3 nodes: node-0, node-1, node-2", "each restarts where the neighbor cannot send its routes again"}},
+		"one cannot": {
+			map[string]bool{"Global_192_0_2_1": true, "Global_192_0_2_2": false}, Totals{Remade: 1, Refiltered: 8},
+			[]string{"1 node: node-0", "1 session remade", "Global_192_0_2_1", "2 nodes: node-1, node-2", "each restarts where"},
+		},
+		"most cannot": {
+			map[string]bool{"Global_192_0_2_1": true, "Global_192_0_2_2": true, "Global_192_0_2_3": false}, Totals{Remade: 2, Refiltered: 7, Held: 1},
+			[]string{"1 node: node-0", "HELD by the guard", "it would remake 2 of 3 established sessions"},
+		},
+	} {
+		q.Deaf = test.deaf
+		report, err := Forecast(t.Context(), q)
+		if err != nil {
+			t.Fatal(err)
+		}
+		p := &terminal.Page{}
+		report.Text(p)
+		text := strings.Join(strings.Fields(fmt.Sprint(p)), " ")
+		if report.Totals != test.want {
+			t.Errorf("%s: %+v, want %+v", name, report.Totals, test.want)
+		}
+		for _, part := range test.text {
+			if !strings.Contains(text, part) {
+				t.Errorf("%s: no %q in\n%s", name, part, p)
+			}
+		}
+	}
+}

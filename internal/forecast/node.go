@@ -75,12 +75,13 @@ func blocksOf(s *backends.State, o bgp.Options) map[string][]*backends.BlockAffi
 }
 
 // sort puts the nodes into kinds: those that are of one before and of one after, and
-// of whose own addresses, blocks and services the same becomes.
+// of whose own addresses, blocks and services the same becomes. The node that asks is
+// one by itself where more is known of its neighbors.
 func (f *forecaster) sort() {
 	before, after := f.before.Alike(), f.after.Alike()
 	index := map[string]int{}
 	for _, name := range f.names {
-		key := fmt.Sprint(before.KindOf(name), after.KindOf(name), f.moved(name), f.ownDiffer(name), f.has(name))
+		key := fmt.Sprint(before.KindOf(name), after.KindOf(name), f.moved(name), f.ownDiffer(name), f.has(name), f.Deaf != nil && name == f.Options.Node)
 		i, ok := index[key]
 		if !ok {
 			i = len(f.kinds)
@@ -139,6 +140,9 @@ func (f *forecaster) look(k kind) *effect {
 		return e
 	}
 	changes := bgp.Compare(e.was, e.is, f.BIRD)
+	deaf := f.deaf(name)
+	changes.WithoutRefresh(func(session string) bool { return deaf[session] })
+	changes.Reasked = slices.DeleteFunc(changes.Reasked, func(session string) bool { _, known := deaf[session]; return known })
 	e.group.Sessions = append(e.group.Sessions, f.sessions(changes, e)...)
 	if e.was == nil {
 		return e
@@ -154,13 +158,21 @@ func (f *forecaster) look(k kind) *effect {
 	return e
 }
 
+// deaf is what is known of the neighbors of a node.
+func (f *forecaster) deaf(node string) map[string]bool {
+	if node == f.Options.Node {
+		return f.Deaf
+	}
+	return nil
+}
+
 func sessionsIn(c *bgp.Config) int { return len(c.IPv4.Sessions) + len(c.IPv6.Sessions) }
 
 // judged is what the guard of the example would be asked, if all of its sessions were
 // established.
 func (f *forecaster) judged(e *effect, o bgp.Options) guard.Question {
 	q := guard.Question{
-		Options: o, Now: f.Now, BIRD: f.BIRD,
+		Options: o, Now: f.Now, BIRD: f.BIRD, Deaf: f.deaf(o.Node),
 		Running:   &guard.Side{Config: e.was, State: f.Before, Hash: "before"},
 		Candidate: guard.Side{Config: e.is, State: f.After, Hash: "after"},
 	}
@@ -182,7 +194,7 @@ func (f *forecaster) sessions(c bgp.Changes, e *effect) []Sessions {
 		from  *bgp.Config
 	}{{Removed, c.Removed, e.was}, {Remade, c.Restarted, e.is}, {Added, c.Added, e.is}, {Refiltered, c.Refiltered, e.is}} {
 		byObject := map[string]*Sessions{}
-		known := sessionsOf(l.from, l.names)
+		known, reasked := sessionsOf(l.from, l.names), nameSet(c.Reasked)
 		for _, name := range l.names {
 			s := known[name]
 			object := s.Reason.Object.String()
@@ -196,12 +208,23 @@ func (f *forecaster) sessions(c bgp.Changes, e *effect) []Sessions {
 			if l.how == Removed && s.PeerNode != "" && f.After.Nodes[s.PeerNode] == nil {
 				x.Gone++
 			}
+			if l.how == Refiltered && reasked[name] {
+				x.Reasked++
+			}
 		}
 		for _, object := range slices.Sorted(maps.Keys(byObject)) {
 			out = append(out, *byObject[object])
 		}
 	}
 	return out
+}
+
+func nameSet(names []string) map[string]bool {
+	set := make(map[string]bool, len(names))
+	for _, name := range names {
+		set[name] = true
+	}
+	return set
 }
 
 // mostNames is how many sessions are named.

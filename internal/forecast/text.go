@@ -71,6 +71,12 @@ func (s Sessions) row() terminal.Row {
 	if s.Gone > 0 {
 		names += fmt.Sprintf("; %d with nodes that are gone", s.Gone)
 	}
+	switch {
+	case s.Reasked > 0 && s.Reasked < s.Count:
+		names += fmt.Sprintf("; %d of them restart where the neighbor cannot send its routes again", s.Reasked)
+	case s.Reasked > 0:
+		names += "; each restarts where the neighbor cannot send its routes again"
+	}
 	return terminal.Row{{Text: fmt.Sprintf("%s %s", count(s.Count, "session"), s.How), Look: look}, {Text: s.Object}, {Text: names}}
 }
 

@@ -39,7 +39,7 @@ func BenchmarkJudge(b *testing.B) {
 			q := question(b, before, x.change)
 			q.Salt = salt()
 			q.Running.Outline = OutlineOf(q.Running.Config, q.Salt)
-			q.History = History{}.Replaced(q.Running.Outline, ago(0), 0, nil)
+			q.History = History{}.Replaced(q.Running.Outline, ago(0), 0, Verdict{})
 			for i := range 10000 {
 				a := netip.AddrFrom4([4]byte{10, 0 + byte(i>>14), byte(i >> 6), byte(i << 2)})
 				q.Routes = append(q.Routes, bgp.Route{Net: netip.PrefixFrom(a, 30), Session: q.Seen[i%len(q.Seen)].Name, Path: []uint32{65000}})

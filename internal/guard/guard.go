@@ -53,6 +53,9 @@ type Question struct {
 	Routes []bgp.Route
 	// Local are the addresses of this machine's interfaces; nil: not known.
 	Local []netip.Addr
+	// Deaf says of which sessions the neighbor is known to be unable to send its routes
+	// again (true), or able. Where the Verdict says Ask it matters of these.
+	Deaf map[string]bool
 	// Doubt says, in words, why the datastore's content is doubtful as a whole: its
 	// revision went back, or it is another cluster's. Then whatever is removed is
 	// held. Empty: it is not.
@@ -149,13 +152,18 @@ type Verdict struct {
 	// NeedRoutes: with Question.Routes, and the counts and neighbors of sessions, which
 	// cost as much, the judgement may be another one. Ask again.
 	NeedRoutes bool
+	// Ask are established sessions whose import filter becomes another: BIRD makes them
+	// anew where Question.Deaf says that the neighbor cannot send its routes again.
+	Ask []string
+	// Ended are those of them that it makes anew.
+	Ended []string
 	// Notes are what the operator should know besides, a line each.
 	Notes []string
 	// Outline is the candidate's, to be kept with it; nil where it is what runs and
 	// that has none.
 	Outline *Outline
-	// Changes are what the candidate does differently, Known whether that is known
-	// of all sets.
+	// Changes are what the candidate does differently, as far as Question.Deaf tells;
+	// Known says whether that is known of all sets.
 	Changes bgp.Changes
 	Known   bool
 	// Watch says, by set, what a trial of the candidate goes by. A set that is

@@ -19,6 +19,9 @@ type Past struct {
 	Until time.Time `json:"until"`
 	// Pardoned are sessions and routes of it whose loss was approved or announced.
 	Pardoned []string `json:"pardoned,omitempty"`
+	// Ended are sessions that BIRD has made anew since, although they are the same ones
+	// (Verdict.Ended).
+	Ended []string `json:"ended,omitempty"`
 }
 
 // slots is how many parts the window has for this: of configurations that were
@@ -27,8 +30,8 @@ type Past struct {
 const slots = 5
 
 // Replaced is the history once something else runs than was: was is nil where that
-// is not known. pardoned is the Verdict's on what runs now, window the Question's.
-func (h History) Replaced(was *Outline, now time.Time, window time.Duration, pardoned []string) History {
+// is not known. v is the Verdict on what runs now, window the Question's.
+func (h History) Replaced(was *Outline, now time.Time, window time.Duration, v Verdict) History {
 	if window <= 0 {
 		window = DefaultWindow
 	}
@@ -42,7 +45,8 @@ func (h History) Replaced(was *Outline, now time.Time, window time.Duration, par
 		past = append(past, Past{Outline: was, Until: now})
 	}
 	for i := range past {
-		past[i].Pardoned = merged(past[i].Pardoned, pardoned)
+		past[i].Pardoned = merged(past[i].Pardoned, v.Pardoned)
+		past[i].Ended = merged(past[i].Ended, v.Ended)
 	}
 	return History{past}
 }

@@ -82,7 +82,9 @@ func (q Question) compare(c *bgp.Config) bgp.Changes {
 	if q.Running == nil || q.Running.Config == nil {
 		return bgp.Changes{}
 	}
-	return bgp.Compare(q.Running.Config, c, q.BIRD)
+	changes := bgp.Compare(q.Running.Config, c, q.BIRD)
+	q.refreshing(&changes)
+	return changes
 }
 
 // pardoned are the sessions and routes of list that are not in left.

@@ -174,7 +174,7 @@ func TestHistory(t *testing.T) {
 	at := now()
 	for i := range outlines {
 		outlines[i] = &Outline{}
-		h = h.Replaced(outlines[i], at, 0, nil)
+		h = h.Replaced(outlines[i], at, 0, Verdict{})
 		at = at.Add(10 * time.Second)
 	}
 	if len(h.Past) > slots+1 || h.Past[0].Outline != outlines[0] {
@@ -188,7 +188,7 @@ func TestHistory(t *testing.T) {
 	if _, ok := h.oldest(q); ok {
 		t.Error("what ran long ago counts")
 	}
-	h = h.Replaced(nil, at, 0, []string{"b", "a"}).Replaced(nil, at, 0, []string{"a"})
+	h = h.Replaced(nil, at, 0, Verdict{Pardoned: []string{"b", "a"}}).Replaced(nil, at, 0, Verdict{Pardoned: []string{"a"}})
 	if diff := cmp.Diff([]string{"a", "b"}, h.Past[0].Pardoned); diff != "" {
 		t.Error(diff)
 	}

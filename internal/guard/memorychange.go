@@ -35,6 +35,7 @@ type pastChange struct {
 	Outline  outlineChange `json:"outline"`
 	Until    time.Time     `json:"until"`
 	Pardoned []string      `json:"pardoned,omitempty"`
+	Ended    []string      `json:"ended,omitempty"`
 }
 
 type objectsChange struct {
@@ -63,7 +64,7 @@ func (m *Memory) Since(base *Memory) MemoryChange {
 		},
 	}
 	for _, p := range m.History.Past {
-		c.Past = append(c.Past, pastChange{p.Outline.since(base.Outline), p.Until, p.Pardoned})
+		c.Past = append(c.Past, pastChange{p.Outline.since(base.Outline), p.Until, p.Pardoned, p.Ended})
 	}
 	return c
 }
@@ -84,7 +85,7 @@ func (m *Memory) With(c MemoryChange) (*Memory, error) {
 	}
 	out.Outline = outline(c.Outline)
 	for _, p := range c.Past {
-		out.History.Past = append(out.History.Past, Past{Outline: outline(p.Outline), Until: p.Until, Pardoned: p.Pardoned})
+		out.History.Past = append(out.History.Past, Past{Outline: outline(p.Outline), Until: p.Until, Pardoned: p.Pardoned, Ended: p.Ended})
 	}
 	var e error
 	out.Seen, e = c.Seen.of(m.Seen, compareSeen)

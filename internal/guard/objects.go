@@ -22,6 +22,7 @@ const (
 	ofSessions aspect = iota // what decides on sessions and their terms
 	ofLabels                 // the same of a Node, where labels choose it
 	ofRoutes                 // what decides on which routes are taken and told
+	ofImports                // on what import filters do
 )
 
 // essenceOf is a text of what an object says in one aspect: the same as long as
@@ -91,7 +92,10 @@ func reduced(r backends.Resource, about aspect) any {
 }
 
 func reducedConfiguration(c *backends.BGPConfiguration, about aspect) any {
-	if about == ofSessions {
+	switch about {
+	case ofImports:
+		return struct{ V4, V6 any }{c.IPv4NormalPriority, c.IPv6NormalPriority}
+	case ofSessions:
 		return struct{ AS, Mesh, Port, Password any }{c.ASNumber, meshOn(c), c.ListenPort, c.NodeMeshPassword}
 	}
 	return struct{ Cluster, External, LoadBalancer, Aggregation any }{
@@ -199,6 +203,23 @@ func (s *suspects) line(l *Line) {
 	s.asking(l.Object)
 	if is != nil {
 		s.asking(is.Object)
+	}
+	if s.j.ends(l) {
+		s.filters(l.Object)
+	}
+}
+
+// filters looks at what decides on the routes that a session takes, for which an object
+// asks.
+func (s *suspects) filters(key backends.Key) {
+	s.changed(key, ofImports)
+	s.changed(backends.Key{Kind: backends.KindBGPConfiguration, Name: "default"}, ofImports)
+	for _, state := range []*backends.State{s.before, s.after} {
+		if p := state.BGPPeers[key.Name]; key.Kind == backends.KindBGPPeer && p != nil {
+			for _, name := range p.Filters {
+				s.changed(backends.Key{Kind: backends.KindBGPFilter, Name: name}, ofImports)
+			}
+		}
 	}
 }
 

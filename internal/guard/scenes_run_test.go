@@ -57,11 +57,11 @@ func TestScenesInDocs(t *testing.T) {
 func scenesTable() string {
 	var b strings.Builder
 	b.WriteString("\n| held | why, as it is said |\n| --- | --- |\n")
-	for _, s := range heldScenes() {
+	for _, s := range allHeld() {
 		b.WriteString("| " + s.what + " | " + s.want + " |\n")
 	}
 	b.WriteString("\n| not held |\n| --- |\n")
-	for _, s := range freeScenes() {
+	for _, s := range allFree() {
 		b.WriteString("| " + s.what + " |\n")
 	}
 	b.WriteString("\n")

@@ -149,8 +149,12 @@ const inAnHour = "2024-05-01T13:00:00Z"
 
 // scenes are all of them: first what is held, then what is not.
 func scenes() []scene {
-	return append(heldScenes(), freeScenes()...)
+	return append(allHeld(), allFree()...)
 }
+
+// allHeld are the scenes of what is held, allFree those of what is not.
+func allHeld() []scene { return append(heldScenes(), heldForRefresh()...) }
+func allFree() []scene { return append(freeScenes(), freeOfRefresh()...) }
 
 func heldScenes() []scene {
 	const three = "it would take away 3 of 3 established sessions"

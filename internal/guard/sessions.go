@@ -15,6 +15,9 @@ type judgement struct {
 	state   *backends.State
 	was, is *Outline
 	changes bgp.Changes
+	// restarted are those of the changes, where it matters which neighbors cannot send
+	// their routes again.
+	restarted map[string]bool
 	// heldLost are sessions that count as established since what is held would take
 	// them away.
 	heldLost map[string]bool
@@ -49,7 +52,7 @@ type session struct {
 	step bool
 	// up: it is established at this moment.
 	up bool
-	// renamed: it is remade under another name, and on the same terms.
+	// renamed: it is remade on the same terms, mostly under another name.
 	renamed bool
 	// is is the candidate's session; nil: there is none.
 	is *Line
@@ -67,6 +70,9 @@ func (q Question) judgement(config *bgp.Config, state *backends.State, is *Outli
 	}
 	for i, f := range config.Families() {
 		j.policies[i] = bgp.PoliciesOf(config, f)
+	}
+	if len(q.Deaf) > 0 {
+		j.restarted = setOf(changes.Restarted)
 	}
 	if j.was == nil {
 		j.was = &Outline{}
@@ -91,7 +97,7 @@ func (j *judgement) look() {
 	j.sessions = make([]session, 0, len(j.then.lines))
 	base := make([]bool, len(j.then.lines)) // what runs of it
 	if past, ok := j.q.History.oldest(j.q); ok {
-		pardoned := setOf(past.Pardoned)
+		pardoned, ended := setOf(past.Pardoned), setOf(past.Ended)
 		for i := range past.Outline.Lines {
 			l := &past.Outline.Lines[i]
 			if pardoned[l.Name] {
@@ -103,12 +109,12 @@ func (j *judgement) look() {
 			if found := j.then.find(l); found != nowhere {
 				base[found] = true
 			}
-			j.add(l, past.Outline)
+			j.add(l, past.Outline, ended[l.Name])
 		}
 	}
 	for i := range j.then.lines {
 		if !base[i] {
-			j.add(&j.then.lines[i], j.was)
+			j.add(&j.then.lines[i], j.was, false)
 		}
 	}
 	j.addOthers()
@@ -139,13 +145,16 @@ func (j *judgement) addOthers() {
 	}
 }
 
-// add adds l, which is of outline from, where it counts.
-func (j *judgement) add(l *Line, from *Outline) {
+// add adds l, which is of outline from, where it counts. ended: BIRD has made it anew
+// since.
+func (j *judgement) add(l *Line, from *Outline, ended bool) {
 	if l.Kind == "" || !j.counts(l, from) {
 		return
 	}
 	s := session{Line: l, up: j.seen.of(l.Name).Established, imported: j.imported(l.Name)}
-	s.fate, s.is = j.fateOf(l)
+	if s.fate, s.is = j.fateOf(l); s.fate == kept && ended {
+		s.fate = remade
+	}
 	s.renamed = s.fate == remade && s.is.Terms == l.Terms && s.is.Neighbor == l.Neighbor && s.is.Port == l.Port
 	if running := j.then.line(j.then.find(l)); running != nil {
 		step, _ := j.fateOf(running)
@@ -164,11 +173,12 @@ func (j *judgement) add(l *Line, from *Outline) {
 }
 
 // fateOf is what the candidate makes of l: a source address that no interface has
-// does for no session that is up, and changed templates may have left one out.
+// does for no session that is up, changed templates may have left one out, and one whose
+// import filter is another goes where the neighbor cannot send its routes again.
 func (j *judgement) fateOf(l *Line) (fate, *Line) {
 	f, is := j.now.fateOf(l)
 	switch {
-	case f == kept && !l.Terms.known() && j.homeless(is.Terms.Source):
+	case f == kept && (j.ends(l) || !l.Terms.known() && j.homeless(is.Terms.Source)):
 		return remade, is
 	case f != removed && j.q.OtherTemplates && len(j.q.Candidate.Sets) > 0 && !j.written[is.Name]:
 		j.unwritten = true
@@ -176,6 +186,10 @@ func (j *judgement) fateOf(l *Line) (fate, *Line) {
 	}
 	return f, is
 }
+
+// ends says whether BIRD makes l anew as its import filter is another, and its neighbor
+// cannot send its routes again.
+func (j *judgement) ends(l *Line) bool { return j.restarted[l.Name] && j.q.Deaf[l.Name] }
 
 // rehomed says whether the candidate gives l, whose source address is on no interface of
 // the machine any more, one that is, and leaves its other terms, and who its neighbor is

@@ -16,6 +16,7 @@ func (q Question) changes(v *Verdict) {
 	case q.Running == nil:
 	case q.Running.Config != nil && !q.OtherTemplates:
 		v.Known, v.Changes = true, bgp.Compare(q.Running.Config, q.Candidate.Config, q.BIRD)
+		q.ask(v)
 		w := q.watched(v.Changes)
 		for _, set := range q.Candidate.Sets {
 			v.Watch[set.Name] = w.of(set.Name, q.Seen)
@@ -40,9 +41,45 @@ func (q Question) textChanges(v *Verdict) {
 		}
 		old, new = append(old, q.Running.Sets[i]), append(new, set)
 		c := birdtext.Compare(old[len(old)-1:], new[len(new)-1:], q.BIRD)
+		q.refreshing(&c)
 		v.Watch[set.Name] = q.watched(c).of(set.Name, q.Seen)
 	}
 	v.Known, v.Changes = len(new) > 0 && len(new) == len(q.Candidate.Sets), birdtext.Compare(old, new, q.BIRD)
+	q.ask(v)
+}
+
+// ask says of which neighbors it matters whether they can send their routes again, and
+// what is known of that.
+func (q Question) ask(v *Verdict) {
+	v.Ask = q.reasked(v.Changes)
+	v.Ended = slices.DeleteFunc(slices.Clone(v.Ask), func(name string) bool { return !q.Deaf[name] })
+	q.refreshing(&v.Changes)
+}
+
+// reasked are the established sessions whose neighbors would be asked for their routes
+// again; none with templates of a user's: BIRD need not ask where they have it keep what
+// it has received.
+func (q Question) reasked(c bgp.Changes) []string {
+	if q.OtherTemplates || len(c.Reasked) == 0 {
+		return nil
+	}
+	var names []string
+	asked := setOf(c.Reasked)
+	for _, s := range q.Seen {
+		if s.Established && asked[s.Name] {
+			names = append(names, s.Name)
+		}
+	}
+	slices.Sort(names)
+	return slices.Compact(names)
+}
+
+// refreshing has those of the sessions restart whose neighbor cannot.
+func (q Question) refreshing(c *bgp.Changes) {
+	if names := q.reasked(*c); len(names) > 0 {
+		up := setOf(names)
+		c.WithoutRefresh(func(session string) bool { return up[session] && q.Deaf[session] })
+	}
 }
 
 // excuse takes sessions off the list of those that must return whose loss is

@@ -2,6 +2,7 @@ package guard
 
 import (
 	"encoding/json"
+	"slices"
 	"testing"
 	"time"
 
@@ -22,6 +23,8 @@ type world struct {
 	held      *Held
 	// first is what was remembered first; nil: nothing was.
 	first *Memory
+	// unable are sessions whose neighbors cannot send their routes again.
+	unable []string
 	// ask changes each question.
 	ask func(*Question)
 }
@@ -75,6 +78,12 @@ func (w *world) wait(d time.Duration) *world {
 	return w
 }
 
+// deaf has neighbors that cannot send their routes again.
+func (w *world) deaf(names ...string) *world {
+	w.unable = names
+	return w
+}
+
 // routes gives each session that is up that many routes from its peer.
 func (w *world) routes(n int) *world {
 	for name, s := range w.seen {
@@ -93,6 +102,12 @@ func (w *world) question() Question {
 	}
 	for _, s := range w.seen {
 		q.Seen = append(q.Seen, s)
+	}
+	if len(w.unable) > 0 {
+		q.Deaf = map[string]bool{}
+		for _, s := range q.Seen {
+			q.Deaf[s.Name] = slices.Contains(w.unable, s.Name)
+		}
 	}
 	if w.ask != nil {
 		w.ask(&q)
@@ -134,7 +149,7 @@ func (w *world) live(q Question, v Verdict) {
 		w.running.Outline = &Outline{}
 	}
 	then := bookOf(w.running.Outline)
-	w.history = w.history.Replaced(w.running.Outline, w.now, q.Window, v.Pardoned)
+	w.history = w.history.Replaced(w.running.Outline, w.now, q.Window, v)
 	w.running = q.Candidate
 	w.running.Outline = v.Outline
 	now := bookOf(v.Outline)

@@ -145,6 +145,46 @@ func established(sessions []control.SessionState) []guard.Seen {
 	return seen
 }
 
+// mostAsked is of how many sessions BIRD is asked one by one: to list thousands for the
+// sake of a few costs it more.
+const mostAsked = 20
+
+// Deaf says which of these sessions, those that are established at a control socket,
+// have a neighbor that cannot send its routes again (true), and which one that can. A
+// BIRD that is not there has none.
+func (h *Host) Deaf(ctx context.Context, socket string, sessions []string) (map[string]bool, error) {
+	deaf := map[string]bool{}
+	err := talk(ctx, socket, func(c *control.Client) error {
+		found, err := named(ctx, c, sessions)
+		for _, s := range found {
+			if s.Established() && slices.Contains(sessions, s.Name) {
+				deaf[s.Name] = s.NoRefresh
+			}
+		}
+		return err
+	})
+	if errors.Is(err, control.ErrNotRunning) {
+		err = nil
+	}
+	return deaf, err
+}
+
+// named are sessions of these names, and perhaps others.
+func named(ctx context.Context, c *control.Client, names []string) ([]control.SessionState, error) {
+	if len(names) > mostAsked {
+		return c.Sessions(ctx)
+	}
+	var list []control.SessionState
+	for _, name := range names {
+		found, err := c.SessionsLike(ctx, name)
+		if err != nil {
+			return list, err
+		}
+		list = append(list, found...)
+	}
+	return list, nil
+}
+
 // Explain is what BIRD says of why a session is not up; empty where it does not say.
 func (h *Host) Explain(ctx context.Context, socket, session string) (string, error) {
 	c, err := control.Dial(ctx, socket)

@@ -61,6 +61,7 @@ func TestImportFilterAndRouteRefresh(t *testing.T) {
 				}
 				return err
 			})
+			h.Confd.AwaitLog("restarted=\"1 [" + deaf + "]\" refiltered=\"1 [" + other + "]\"")
 			before.NoFlap(func(_ *lab.Host, session string) bool { return session == deaf })
 		})
 	}

@@ -33,6 +33,9 @@ type Candidate struct {
 	Searched bool
 	// Changed are the objects that changed since what runs was made, sorted.
 	Changed []backends.Key
+	// Ended are sessions whose import filter changes and whose neighbor cannot send its
+	// routes again, as far as was asked: BIRD makes them anew.
+	Ended []string
 	// Templates made the sets.
 	Templates Templates
 	Times     Times

@@ -2,6 +2,7 @@ package control
 
 import (
 	"context"
+	"fmt"
 	"net/netip"
 	"slices"
 	"strconv"
@@ -84,6 +85,15 @@ type RouteCount struct {
 // of Do, and that BIRD refuses the command.
 func (c *Client) Sessions(ctx context.Context) ([]SessionState, error) {
 	return c.sessions(ctx, "show protocols all")
+}
+
+// SessionsLike is Sessions of the protocols whose names match a pattern of BIRD's (*
+// and ?); none is no error. A name of the model's, which has neither, is that protocol's.
+func (c *Client) SessionsLike(ctx context.Context, pattern string) ([]SessionState, error) {
+	if strings.ContainsAny(pattern, "\"\r\n") {
+		return nil, fmt.Errorf("listing sessions: %q is no pattern", pattern)
+	}
+	return c.sessions(ctx, `show protocols all "`+pattern+`"`)
 }
 
 // SessionsBrief is Sessions at a tenth of the cost, for thousands of sessions:
