@@ -104,8 +104,8 @@ bench-stores: deps build ## Measure Typha beside etcd, in a mesh of 5,000 nodes
 	go run ./internal/bench -confd bin/confd -stores
 
 .PHONY: bench-table
-bench-table: build kube-apiserver ## Measure what large clusters cost, in one table (AGAINST=path: beside another build of confd, at the same time)
-	go run ./internal/bench -confd bin/confd -summary -runs $(or $(RUNS),5) $(if $(AGAINST),-against $(AGAINST))
+bench-table: build kube-apiserver ## Measure what large clusters cost, in one table (AGAINST=path: beside another build of confd, at the same time; RUNS=5; ONLY=etcd: that part alone)
+	go run ./internal/bench -confd bin/confd -summary -runs $(or $(RUNS),5) $(if $(ONLY),-only "$(ONLY)") $(if $(AGAINST),-against $(AGAINST))
 
 .PHONY: bench-questions
 bench-questions: build ## Measure explain, doctor and plan alone, at 5,000 nodes

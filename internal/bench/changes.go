@@ -211,7 +211,10 @@ func printBeside(out io.Writer, title string, heads []string, list []work) {
 	fmt.Fprintf(out, "\n%s:\n\n| %s |\n|%s\n", title, strings.Join(heads, " | "), strings.Repeat(" --- |", len(heads)))
 	for _, w := range list {
 		fmt.Fprintf(out, "| %s | %.1f %s |", w.name, medianOf(w.costs[0]), w.unit)
-		if len(heads) > 2 {
+		switch {
+		case len(heads) > 2 && len(w.costs[1]) == 0:
+			fmt.Fprint(out, " - | |")
+		case len(heads) > 2:
 			fmt.Fprintf(out, " %.1f %s | %.2f (1/%.1f) |", medianOf(w.costs[1]), w.unit, medianOf(w.costs[0])/medianOf(w.costs[1]), medianOf(w.costs[1])/medianOf(w.costs[0]))
 		}
 		fmt.Fprintln(out)

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"golang.org/x/sync/errgroup"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime/schema"
@@ -211,11 +212,19 @@ func (k *kubeCluster) create(text string) error {
 	if err := o.UnmarshalJSON([]byte(text)); err != nil {
 		return err
 	}
-	if _, err := k.at(strings.ToLower(o.GetKind())+"s").Create(context.Background(), o, metav1.CreateOptions{}); err != nil {
-		return fmt.Errorf("create %s %s: %w", o.GetKind(), o.GetName(), err)
+	var err error
+	for range createTries {
+		if _, err = k.at(strings.ToLower(o.GetKind())+"s").Create(context.Background(), o, metav1.CreateOptions{}); err == nil || apierrors.IsAlreadyExists(err) {
+			return nil
+		}
+		time.Sleep(time.Second)
 	}
-	return nil
+	return fmt.Errorf("create %s %s: %w", o.GetKind(), o.GetName(), err)
 }
+
+// createTries is how often an object is created: on a slow disk etcd times out, and may
+// have it all the same.
+const createTries = 10
 
 func (k *kubeCluster) patch(plural, name, text string) error {
 	if _, err := k.at(plural).Patch(context.Background(), name, types.MergePatchType, []byte(text), metav1.PatchOptions{}); err != nil {

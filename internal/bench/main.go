@@ -97,7 +97,7 @@ func parseOptions() (options, error) {
 	flag.StringVar(&o.confd, "confd", "bin/confd", "the program to measure")
 	flag.StringVar(&o.bird, "bird", "bird", "BIRD 2")
 	flag.IntVar(&o.runs, "runs", 5, "runs of each measurement; the median counts")
-	only := flag.String("only", "", "a regular expression: measure only the cases whose names match")
+	only := flag.String("only", "", "a regular expression: measure only the cases, or parts of the one table, whose names match")
 	flag.BoolVar(&o.faults, "faults", false, "measure how long faults last, and nothing else (as root)")
 	flag.BoolVar(&o.golden, "golden", false, "measure golden checks, and nothing else")
 	flag.BoolVar(&o.changes, "changes", false, "measure what changes cost in a large mesh, and nothing else")
