@@ -41,6 +41,11 @@ func TestImportFilterAndRouteRefresh(t *testing.T) {
 			if code != 0 || !strings.Contains(out, "sessions restarted: "+deaf+"\n") || !strings.Contains(out, "sessions refiltered: "+other+"\n") {
 				t.Errorf("confd diff ends with %d, and says %s", code, out)
 			}
+			out, code = h.RunConfd("plan", "-f", to)
+			if text := strings.Join(strings.Fields(out), " "); code != 0 || !strings.Contains(text, "1 session remade BGPPeer exabgp "+deaf+" ") ||
+				!strings.Contains(text, "1 session refiltered BGPPeer gobgp "+other+" ") || strings.Contains(text, "restarts where") {
+				t.Errorf("confd plan ends with %d, and says %s", code, out)
+			}
 			l.Store.Apply(changed)
 			l.Await("the session to be another one", func() error {
 				another, err := before.IsAnother(h, deaf)
