@@ -184,6 +184,7 @@ programs: ## Build what is released for amd64 and arm64, into dist/programs (VER
 
 .PHONY: packages
 packages: ## Make deb and rpm for amd64 and arm64, into dist/packages (no root, no Docker)
+	rm -rf dist/packages # a glob finds this version alone
 	go -C internal/packaging run . packages --out $(CURDIR)/dist $(if $(VERSION),--version $(VERSION))
 
 .PHONY: release

@@ -10,7 +10,9 @@ type Mark struct {
 
 // Mark is the moment that it is now. From the first one on changes are remembered.
 func (s *State) Mark() Mark {
-	s.recent.wanted = true
+	if s.recent.of != s {
+		s.recent = recent{of: s}
+	}
 	return Mark{s, s.recent.count}
 }
 
@@ -41,15 +43,14 @@ const mostRecent = 1024
 
 // recent are the keys that were changed last.
 type recent struct {
-	wanted bool // somebody asks
-	keys   []Key
-	count  int // of all that ever were
+	// of is whose they are, once somebody asks; a copy of that state has none, and must
+	// leave these alone.
+	of    *State
+	keys  []Key
+	count int // of all that ever were
 }
 
 func (r *recent) add(k Key) {
-	if !r.wanted {
-		return
-	}
 	if len(r.keys) == mostRecent {
 		r.keys = append(r.keys[:0], r.keys[mostRecent/2:]...)
 	}

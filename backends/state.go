@@ -78,7 +78,7 @@ func (s *State) Apply(e Event) bool {
 	saidChanged := s.applyInvalid(e)
 	saidChanged = s.applyWarnings(e) || saidChanged
 	changed := s.put(e.Key, e.Resource)
-	if changed {
+	if changed && s.recent.of == s {
 		s.recent.add(e.Key)
 	}
 	return changed || saidChanged

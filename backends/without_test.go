@@ -2,6 +2,7 @@ package backends
 
 import (
 	"errors"
+	"fmt"
 	"maps"
 	"reflect"
 	"testing"
@@ -64,6 +65,30 @@ func TestGet(t *testing.T) {
 		}
 		if got, ok := s.Get(key); !ok || got != r {
 			t.Errorf("%s is gone from the state itself", key)
+		}
+	}
+}
+
+// TestWithoutLeavesWhatIsRemembered: of the state itself it stays known what was changed,
+// however much that is.
+func TestWithoutLeavesWhatIsRemembered(t *testing.T) {
+	const changes = 1024
+	s := NewState()
+	m := s.Mark()
+	name := func(i int) Key {
+		return Key{Kind: KindNode, Name: fmt.Sprint("node-", i)}
+	}
+	for i := range changes {
+		s.Apply(Event{Key: name(i), Resource: &Node{Name: name(i).Name}})
+	}
+	s.Without(map[Key]string{name(3): "no"})
+	keys, known := s.Since(m)
+	if !known || len(keys) != changes {
+		t.Fatalf("%d of %d changes are known (%t)", len(keys), changes, known)
+	}
+	for i, k := range keys {
+		if k != name(i) {
+			t.Fatalf("change %d is %v, not %v", i, k, name(i))
 		}
 	}
 }

@@ -284,14 +284,18 @@ func (c *computer) ignored(object backends.Key, text string) {
 // input reports what there is to say about the input itself.
 func (c *computer) input() {
 	for key, err := range c.state.Invalid {
-		p := Problem{Object: key, Code: backends.Unusable, Text: err.Error(), LeftOut: true}
+		why := err
 		var closed *backends.Closed
 		if errors.As(err, &closed) {
-			p.Text = closed.Err.Error()
+			why = closed.Err // what it means is said below
 		}
+		p := Problem{Object: key, Code: backends.Unusable, Text: why.Error(), LeftOut: true}
 		var w *backends.Warning
 		if errors.As(err, &w) {
-			p.Code, p.Text, p.Place, p.Excerpt = w.Code, w.Text, w.Place, w.Excerpt
+			p.Code, p.Place, p.Excerpt = w.Code, w.Place, w.Excerpt
+		}
+		if errors.As(why, &w) {
+			p.Text = w.Text
 		}
 		switch {
 		case c.state.Stale[key]:

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -217,6 +218,12 @@ func addFlag(flags *pflag.FlagSet, value flagText, short, help string) {
 	}
 }
 
+// ownShorts are the letters of flags that are no settings: of -f, say, whose value may
+// follow at once (-f/tmp/x.yaml, -w2s) where that is no name of a flag.
+const ownShorts = "fowy"
+
+var longName = regexp.MustCompile(`^[a-z]{2}[a-z0-9-]*$`)
+
 // twoDashes gives long flags with one dash their second one. Both forms are in
 // use: manifests have -confdir, for example.
 func twoDashes(table []settings.Setting, args []string) []string {
@@ -239,7 +246,8 @@ func twoDashes(table []settings.Setting, args []string) []string {
 		name, _, hasValue := strings.Cut(strings.TrimLeft(args[i], "-"), "=")
 		value, known := takesValue[name]
 		dashes := len(args[i]) - len(strings.TrimLeft(args[i], "-"))
-		if dashes == 1 && len(name) > 1 && (known || !strings.Contains(shorts, name[:1])) {
+		glued := len(name) > 1 && strings.Contains(ownShorts, name[:1]) && !longName.MatchString(name)
+		if dashes == 1 && len(name) > 1 && (known || !glued && !strings.Contains(shorts, name[:1])) {
 			args[i] = "-" + args[i]
 		}
 		if dashes > 0 && known && value && !hasValue {

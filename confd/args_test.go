@@ -9,8 +9,11 @@ import (
 	"os"
 	"path/filepath"
 	"reflect"
+	"slices"
 	"strings"
 	"testing"
+
+	"github.com/spf13/pflag"
 
 	"confd/internal/settings"
 	"confd/internal/version"
@@ -77,12 +80,27 @@ func TestArgsTwoDashes(t *testing.T) {
 		"-nosuch -etcd-password -x -onetime": "--nosuch --etcd-password -x --onetime",
 		"-onetime -- -onetime -":             "--onetime -- -onetime -",
 		"-":                                  "-",
+		"plan -f/tmp/x.yaml -fx.yaml -f-":    "plan -f/tmp/x.yaml -fx.yaml -f-",
+		"plan -filename /x -fail-on=y":       "plan --filename /x --fail-on=y",
+		"status -w2s -owide -watch 2s":       "status -w2s -owide --watch 2s",
 	} {
 		args := strings.Fields(in)
 		got := strings.Join(twoDashes(settings.Table(), args), " ")
 		if got != want || strings.Join(args, " ") != in {
 			t.Errorf("%s: got %s, want %s", in, got, want)
 		}
+	}
+}
+
+// TestArgsShorts: the letters of all flags may have their values behind them.
+func TestArgsShorts(t *testing.T) {
+	for _, c := range allCommands() {
+		c.Flags().VisitAll(func(f *pflag.Flag) {
+			arg := "-" + f.Shorthand + "2.x"
+			if f.Shorthand != "" && !slices.Equal(twoDashes(settings.Table(), []string{arg}), []string{arg}) {
+				t.Errorf("%s: %s is taken for a long flag", c.CommandPath(), arg)
+			}
+		})
 	}
 }
 

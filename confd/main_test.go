@@ -37,6 +37,7 @@ func TestStatusWatch(t *testing.T) {
 		"status --watch=3s":                  "status --watch=3s",
 		"status --watch soon":                "status --watch=soon",
 		"status -w":                          "status -w",
+		"status -w2s -owide":                 "status --watch=2s -owide",
 		"render --node -w x":                 "render --node -w x",
 		"--bird-dir /x status --watch 500ms": "--bird-dir /x status --watch=500ms",
 	} {

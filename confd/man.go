@@ -1,15 +1,19 @@
 package main
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"os"
+	"path/filepath"
+	"regexp"
 	"strconv"
 	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/cobra/doc"
+	"github.com/spf13/pflag"
 
 	"confd/internal/settings"
 )
@@ -31,13 +35,39 @@ func (p program) manCommand() *cobra.Command {
 			}
 			cmd.Root().DisableAutoGenTag = true // it would have today's date
 			forMan(cmd.Root())
-			return doc.GenManTree(cmd.Root(), &doc.GenManHeader{Section: manSection, Date: &date, Source: "confd " + p.about.Version, Manual: "confd"}, args[0])
+			return writePages(cmd.Root(), doc.GenManHeader{Section: manSection, Date: &date, Source: "confd " + p.about.Version, Manual: "confd"}, args[0])
 		},
 	}
 }
 
+// writePages writes the page of a command, and of those below it, into a folder.
+func writePages(cmd *cobra.Command, header doc.GenManHeader, dir string) error {
+	var page bytes.Buffer
+	if err := doc.GenMan(cmd, &header, &page); err != nil {
+		return fmt.Errorf("man page of %s: %w", cmd.CommandPath(), err)
+	}
+	name := strings.ReplaceAll(cmd.CommandPath(), " ", "-") + "." + manSection
+	if err := os.WriteFile(filepath.Join(dir, name), flagLine.ReplaceAll(page.Bytes(), []byte(".TP\n$1\n")), 0o644); err != nil {
+		return err
+	}
+	for _, c := range cmd.Commands() {
+		if !c.IsAvailableCommand() {
+			continue
+		}
+		header.Title = "" // each has its own
+		if err := writePages(c, header, dir); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// flagLine is a flag, and the tab of what there is to say of it, as cobra writes them:
+// as one paragraph, and not in two columns.
+var flagLine = regexp.MustCompile(`(?m)^(?:\.PP\n)?(\\fB-.*)\n\t`)
+
 // forMan makes the texts of commands Markdown, which pages are made of: lines that are
-// indented stay as they are.
+// indented stay as they are. Of a setting's flag it names the kind of its value.
 func forMan(cmd *cobra.Command) {
 	var lines []string
 	indented := false
@@ -52,6 +82,11 @@ func forMan(cmd *cobra.Command) {
 		lines = append(lines, line)
 	}
 	cmd.Long = strings.Join(lines, "\n")
+	cmd.Flags().VisitAll(func(f *pflag.Flag) {
+		if v, ok := f.Value.(flagText); ok {
+			f.DefValue = v.Type()
+		}
+	})
 	for _, c := range cmd.Commands() {
 		forMan(c)
 	}

@@ -205,7 +205,7 @@ func (s *soak) wrongDaemon(d daemonFiles, want string) string {
 	if pids := processesWith(socket); len(pids) != 1 {
 		return fmt.Sprintf("%d BIRDs run: %v", len(pids), pids)
 	}
-	status, err := birdc(socket, "show status")
+	status, err := birdc(socket, "show status", patience)
 	if err != nil {
 		return err.Error()
 	}
@@ -213,7 +213,7 @@ func (s *soak) wrongDaemon(d daemonFiles, want string) string {
 	if fileAge := time.Since(info.ModTime()); !known || age > fileAge+2*time.Second {
 		return fmt.Sprintf("BIRD's configuration is %v old (%v), the file %v", age, known, fileAge)
 	}
-	protocols, err := birdc(socket, "show protocols")
+	protocols, err := birdc(socket, "show protocols", patience)
 	if err != nil {
 		return err.Error()
 	}

@@ -160,10 +160,10 @@ func (s *soak) configureOther(socket string) {
 	if s.rng.IntN(2) == 0 {
 		command = s.otherFile()
 	}
-	answer, err := birdc(socket, command)
+	answer, err := birdc(socket, command, impatience)
 	s.note("configure by somebody else", command, strings.TrimSpace(answer), err)
 	if now, known := ageAt(socket); known && (now-before).Abs() < 4*time.Second {
-		answer, err = birdc(socket, s.otherFile())
+		answer, err = birdc(socket, s.otherFile(), impatience)
 		s.note("configure by somebody else, too", strings.TrimSpace(answer), err)
 	}
 }
@@ -177,7 +177,7 @@ func (s *soak) otherFile() string {
 
 // ageAt is the age of the configuration of the BIRD that answers on a socket.
 func ageAt(socket string) (age time.Duration, known bool) {
-	status, err := birdc(socket, "show status")
+	status, err := birdc(socket, "show status", impatience)
 	if err != nil {
 		return 0, false
 	}
@@ -282,14 +282,17 @@ func processesWith(argument string) []int {
 	return pids
 }
 
-// birdc is testenv's Birdc for a BIRD that may hang.
-func birdc(socket, command string) (string, error) {
+// impatience is how long a BIRD that may hang is waited for.
+const impatience = 2 * time.Second
+
+// birdc is testenv's Birdc, for no longer than that.
+func birdc(socket, command string, within time.Duration) (string, error) {
 	conn, err := net.Dial("unix", socket)
 	if err != nil {
 		return "", err
 	}
 	defer conn.Close()
-	if err := conn.SetDeadline(time.Now().Add(2 * time.Second)); err != nil {
+	if err := conn.SetDeadline(time.Now().Add(within)); err != nil {
 		return "", err
 	}
 	if _, err := fmt.Fprintln(conn, command); err != nil {

@@ -325,7 +325,7 @@ func (s *soak) settle(socket string) {
 		return
 	}
 	for end := time.Now().Add(2 * time.Second); time.Now().Before(end); time.Sleep(20 * time.Millisecond) {
-		if _, err := birdc(socket, "show status"); err == nil {
+		if _, err := birdc(socket, "show status", impatience); err == nil {
 			return
 		}
 	}

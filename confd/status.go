@@ -80,6 +80,10 @@ func watchTime(args []string) []string {
 	}
 	var out []string
 	for i := 0; i < len(args); i++ {
+		if after, ok := strings.CutPrefix(args[i], "-w"); ok && after != "" && after[0] >= '0' && after[0] <= '9' {
+			out = append(out, "--watch="+after)
+			continue
+		}
 		if (args[i] == "--watch" || args[i] == "-w") && i+1 < len(args) && !strings.HasPrefix(args[i+1], "-") {
 			out = append(out, "--watch="+args[i+1])
 			i++

@@ -104,6 +104,17 @@ func TestMan(t *testing.T) {
 		if !strings.Contains(first["confd-explain-route.8"], "\n10.0.0.0/26,peer,community=65000:1,path=65000 65001,priority=512\n") {
 			t.Errorf("%s: lines are run together:\n%s", name, first["confd-explain-route.8"])
 		}
+		for page, wants := range map[string][]string{
+			"confd.8":        {"\n.TP\n\\fB--node\\fP=text\nname of this node", "\n.TP\n\\fB--onetime\\fP[=bool]\nrender and apply once"},
+			"confd-render.8": {"\n.TP\n\\fB-o\\fP, \\fB--output\\fP=path\n"},
+			"confd-test.8":   {"\n.TP\n\\fB--format\\fP=\"text\"\nform of the report"},
+		} {
+			for _, want := range wants {
+				if !strings.Contains(first[page], want) || strings.Contains(first[page], "\n\t") {
+					t.Errorf("%s: flags are not in two columns: %q is not in %s:\n%s", name, want, page, first[page])
+				}
+			}
+		}
 		if first["confd-man.8"]+first["confd-docs.8"] != "" {
 			t.Errorf("%s: there are pages of hidden commands", name)
 		}

@@ -48,6 +48,17 @@ func TestLaboratory(t *testing.T) {
 		l.Hosts[0].Undrop()
 	})
 	start.NoFlap(nil)
+	t.Run("a session is another one after a restart", func(*testing.T) {
+		session, before := lab.SessionName("Mesh", l.Hosts[1].IPv4().String()), l.Moment()
+		l.Hosts[0].Birdc("restart " + session)
+		l.Await("another session", func() error {
+			another, err := before.IsAnother(l.Hosts[0], session)
+			if err == nil && !another {
+				err = errors.New("it is the same, or not up yet")
+			}
+			return err
+		})
+	})
 	t.Run("a partition", func(t *testing.T) {
 		pings := pods[0].StartPings(pods[1], 20*time.Millisecond)
 		pings.AwaitAnswers(1)

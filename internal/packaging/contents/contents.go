@@ -99,7 +99,7 @@ func ask(ctx context.Context, tree source.Tree, program string, args ...string) 
 // in the tree, so that the links between them lead somewhere.
 func Documentation(tree source.Tree, under string) ([]File, error) {
 	var list []File
-	for _, from := range []string{"README.md", "docs", "etc/examples", "etc/helm", "etc/kubernetes", "etc/monitoring", "etc/systemd", "etc/confd"} {
+	for _, from := range []string{"README.md", "docs", "etc/examples", "etc/helm", "etc/kubernetes", "etc/monitoring", "etc/systemd", "etc/confd", "etc/ci", "etc/run-bird"} {
 		err := filepath.WalkDir(filepath.Join(tree.Dir, from), func(name string, d fs.DirEntry, err error) error {
 			if err != nil || d.IsDir() || strings.HasSuffix(name, ".go") {
 				return err
