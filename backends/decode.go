@@ -9,6 +9,8 @@ import (
 	"io"
 	"maps"
 
+	"confd/backends/internal/jsonvalue"
+
 	"github.com/go-json-experiment/json/jsontext"
 )
 
@@ -226,53 +228,12 @@ func parseSlowly(data []byte) (v any, err error) {
 // what is no text is replaced.
 func parseQuickly(data []byte) (any, bool) {
 	dec := jsontext.NewDecoder(bytes.NewBuffer(data), jsontext.AllowDuplicateNames(true), jsontext.AllowInvalidUTF8(true))
-	v, err := parseValue(dec)
+	v, err := jsonvalue.Read(dec, MaxObjectDepth)
 	if err != nil {
 		return nil, false
 	}
 	_, err = dec.ReadToken()
 	return v, errors.Is(err, io.EOF)
-}
-
-func parseValue(dec *jsontext.Decoder) (any, error) {
-	t, err := dec.ReadToken()
-	if err != nil {
-		return nil, err
-	}
-	switch t.Kind() {
-	case '{':
-		object := map[string]any{}
-		for dec.PeekKind() != '}' {
-			name, err := dec.ReadToken()
-			if err != nil {
-				return nil, err
-			}
-			key := name.String()
-			if object[key], err = parseValue(dec); err != nil {
-				return nil, err
-			}
-		}
-		_, err = dec.ReadToken()
-		return object, err
-	case '[':
-		list := []any{}
-		for dec.PeekKind() != ']' {
-			v, err := parseValue(dec)
-			if err != nil {
-				return nil, err
-			}
-			list = append(list, v)
-		}
-		_, err = dec.ReadToken()
-		return list, err
-	case '"':
-		return t.String(), nil
-	case '0':
-		return json.Number(t.String()), nil
-	case 't', 'f':
-		return t.Kind() == 't', nil
-	}
-	return nil, nil
 }
 
 // checkDepth counts brackets outside strings, before anything recursive does.

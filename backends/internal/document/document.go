@@ -11,6 +11,8 @@ import (
 	"regexp"
 	"strings"
 
+	"confd/backends/internal/jsonvalue"
+
 	"github.com/go-json-experiment/json/jsontext"
 	"go.yaml.in/yaml/v4"
 )
@@ -125,9 +127,9 @@ func readLaxJSON(data []byte) (v any, ok bool) {
 // is an Error where the value is nested too deep.
 func readJSON(data []byte, depth int) (any, error) {
 	dec := jsontext.NewDecoder(bytes.NewBuffer(data))
-	v, err := readValue(dec, depth+around)
+	v, err := jsonvalue.Read(dec, depth+around)
 	switch {
-	case errors.Is(err, errDepth):
+	case errors.Is(err, jsonvalue.ErrDepth):
 		return nil, tooDeep(depth)
 	case err != nil:
 		return nil, err
@@ -136,52 +138,6 @@ func readJSON(data []byte, depth int) (any, error) {
 		return nil, errors.New("something follows")
 	}
 	return v, nil
-}
-
-var errDepth = errors.New("too deep")
-
-func readValue(dec *jsontext.Decoder, depth int) (any, error) {
-	if depth < 0 {
-		return nil, errDepth
-	}
-	token, err := dec.ReadToken()
-	if err != nil {
-		return nil, err
-	}
-	switch token.Kind() {
-	case '{':
-		object := map[string]any{}
-		for dec.PeekKind() != '}' {
-			name, err := dec.ReadToken()
-			if err != nil {
-				return nil, err
-			}
-			key := name.String()
-			if object[key], err = readValue(dec, depth-1); err != nil {
-				return nil, err
-			}
-		}
-		_, err = dec.ReadToken()
-		return object, err
-	case '[':
-		list := []any{}
-		for dec.PeekKind() != ']' {
-			e, err := readValue(dec, depth-1)
-			if err != nil {
-				return nil, err
-			}
-			list = append(list, e)
-		}
-		_, err = dec.ReadToken()
-		return list, err
-	case '"':
-		return token.String(), nil
-	case '0':
-		return json.Number(token.String()), nil
-	case 't', 'f':
-		return token.Bool(), nil
-	}
-	return nil, nil
 }
 
 // parseYAML returns the value of the one document in data; nil: there is nothing.
