@@ -8,7 +8,6 @@ import (
 	"github.com/spf13/cobra"
 
 	"confd/internal/packaging/chart"
-	"confd/internal/packaging/contents"
 	"confd/internal/packaging/debian"
 	"confd/internal/packaging/images"
 	"confd/internal/packaging/programs"
@@ -20,15 +19,7 @@ func imagesCommand(s *settings) *cobra.Command {
 	c := &cobra.Command{
 		Use: "images", Short: "Make container images for all architectures, as FOLDER/images/*", Args: cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
-			tree, out, err := s.tree(c.Context())
-			if err != nil {
-				return err
-			}
-			built, err := programs.Build(c.Context(), tree, filepath.Join(out, "programs"))
-			if err != nil {
-				return err
-			}
-			papers, err := contents.Read(c.Context(), tree, built)
+			tree, out, built, papers, err := s.build(c.Context())
 			if err != nil {
 				return err
 			}

@@ -53,6 +53,18 @@ func (s *settings) tree(ctx context.Context) (source.Tree, string, error) {
 	return t, out, nil
 }
 
+// build is tree, with the programs built in the folder, and what is packed with them.
+func (s *settings) build(ctx context.Context) (tree source.Tree, out string, built []programs.Program, papers contents.Papers, err error) {
+	if tree, out, err = s.tree(ctx); err != nil {
+		return
+	}
+	if built, err = programs.Build(ctx, tree, filepath.Join(out, "programs")); err != nil {
+		return
+	}
+	papers, err = contents.Read(ctx, tree, built)
+	return
+}
+
 func root() *cobra.Command {
 	var s settings
 	c := &cobra.Command{Use: "packaging", Short: "Make what confd is released as", SilenceUsage: true, SilenceErrors: true, Args: cobra.NoArgs}
@@ -89,15 +101,7 @@ func packagesCommand(s *settings) *cobra.Command {
 	return &cobra.Command{
 		Use: "packages", Short: "Make deb and rpm for all architectures, as FOLDER/packages/*", Args: cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
-			tree, out, err := s.tree(c.Context())
-			if err != nil {
-				return err
-			}
-			built, err := programs.Build(c.Context(), tree, filepath.Join(out, "programs"))
-			if err != nil {
-				return err
-			}
-			papers, err := contents.Read(c.Context(), tree, built)
+			tree, out, built, papers, err := s.build(c.Context())
 			if err != nil {
 				return err
 			}
