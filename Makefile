@@ -50,7 +50,7 @@ demo-recording: deps build ## Run the demo and write docs/demo.txt and docs/demo
 
 .PHONY: test
 # Most tests wait for BIRD's timers, so more run at once than there are cores.
-test: deps shells birds routers kube-apiserver ## Run all tests, against real servers
+test: deps shells birds faketime routers kube-apiserver ## Run all tests, against real servers
 	go test -parallel 4 -timeout 20m ./...
 	@if command -v gcc >/dev/null; then echo 'once more, with the race detector'; \
 		CGO_ENABLED=1 go test -race -short -timeout 20m ./backends/... ./reload/... ./internal/... ./confd/...; \
@@ -66,7 +66,7 @@ soak: deps birds ## Change the cluster and break things at random for SOAK (10m)
 	go test -timeout 0 -v ./confd -run TestSoak -soak $(or $(SOAK),10m) -seed $(or $(SEED),$(shell date +%s))
 
 .PHONY: lab
-lab: deps birds routers kube-apiserver ## Run whole clusters in namespaces, all scenarios and BIRDs (as root; RUN=name: some; REPORT=file, - prints: measure)
+lab: deps birds faketime routers kube-apiserver ## Run whole clusters in namespaces, all scenarios and BIRDs (as root; RUN=name: some; REPORT=file, - prints: measure)
 	go test -timeout 60m -v ./internal/lab -all -run '$(or $(RUN),$(if $(REPORT),TestConvergenceReport,.))' $(if $(REPORT),-report $(if $(filter -,$(REPORT)),-,$(abspath $(REPORT))))
 
 .PHONY: lint
@@ -154,6 +154,10 @@ shells: ## Install the shells that completions are tested in: bash with its comp
 .PHONY: birds
 birds: ## Fetch BIRD 1.6, 2.0, 2.17 and 3.1 for the tests into .testenv, without installing them
 	@internal/testenv/birds.sh $(TESTENV)/bird
+
+.PHONY: faketime
+faketime: ## Fetch libfaketime for the tests into .testenv, without installing it
+	@internal/testenv/faketime.sh $(TESTENV)/faketime
 
 GOBGP_VERSION := v3.37.0
 

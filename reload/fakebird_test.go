@@ -22,8 +22,12 @@ type fakeBIRD struct {
 	socket, main string
 	real         bool // its clock is the machine's
 
-	mu       sync.Mutex
-	now      time.Time
+	mu  sync.Mutex
+	now time.Time
+	set time.Duration // by how much its clock was set, in all
+	// zone is by how much its clock shows another hour from a moment on.
+	zone     time.Duration
+	zoneFrom time.Time
 	listener net.Listener
 	conns    map[net.Conn]bool
 	serving  sync.WaitGroup
@@ -72,6 +76,15 @@ func (b *fakeBIRD) time() time.Time {
 		return time.Now()
 	}
 	return b.now
+}
+
+// shown is a moment as its clock says it now.
+func (b *fakeBIRD) shown(t time.Time) time.Time {
+	t = t.Add(b.set)
+	if !t.Before(b.zoneFrom) {
+		t = t.Add(b.zone)
+	}
+	return t
 }
 
 // pass lets time go by.
@@ -269,8 +282,8 @@ func (b *fakeBIRD) agree() {
 
 func (b *fakeBIRD) status() string {
 	const layout = "2006-01-02 15:04:05.000"
-	return "1000-BIRD 2.0.12\n1011-Router ID is 10.0.0.1\n Current server time is " + b.time().Format(layout) +
-		"\n Last reboot on " + b.booted.Format(layout) + "\n Last reconfiguration on " + b.uses.at.Format(layout) + "\n0013 Daemon is up and running"
+	return "1000-BIRD 2.0.12\n1011-Router ID is 10.0.0.1\n Current server time is " + b.shown(b.time()).Format(layout) +
+		"\n Last reboot on " + b.shown(b.booted).Format(layout) + "\n Last reconfiguration on " + b.shown(b.uses.at).Format(layout) + "\n0013 Daemon is up and running"
 }
 
 func (b *fakeBIRD) protocols() string {
@@ -283,7 +296,7 @@ func (b *fakeBIRD) protocols() string {
 	slices.Sort(names)
 	for _, name := range names {
 		s := b.sessions[name]
-		state, since := "up Established", s.since.Format("15:04:05.000")
+		state, since := "up Established", b.shown(s.since).Format("15:04:05.000")
 		if !s.up {
 			state = "start Idle"
 		}

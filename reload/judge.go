@@ -36,6 +36,7 @@ type trial struct {
 	back     []string                        // those that must be up at the end
 	looked   time.Time                       // when the last look ended
 	silent   time.Time                       // since when BIRD was asked and has not answered; zero: it has
+	stepped  time.Duration                   // by how much BIRD's clock was set since stay was noted, until BIRD's word for the set
 	blind    bool                            // a look came too late for a session whose time says nothing
 }
 
@@ -153,7 +154,7 @@ func (t *trial) judgeBIRD(l look, proof *observation, late bool) verdict {
 	if proof.replaced(l.bird) {
 		return t.lateOr(late, verdict{outcome: lapsed, reason: "somebody else has had BIRD use another configuration"})
 	}
-	if fallen := t.fallen(l.sessions, proof.stepped(l.bird)); len(fallen) > 0 {
+	if fallen := t.fallen(l.sessions, t.stepped+proof.stepped(l.bird)); len(fallen) > 0 {
 		return t.lateOr(late, verdict{outcome: failed, reason: "sessions that it should not have touched went down", sessions: fallen})
 	}
 	return verdict{}

@@ -20,9 +20,7 @@ func birdAt(at time.Time, booted, loaded time.Duration) observation {
 }
 
 func sessionAt(name string, since time.Duration) control.SessionState {
-	s := control.SessionState{Name: name, State: "up", BGPState: "Established", SinceTime: toldAt.Add(since)}
-	s.Since = s.SinceTime.Format("15:04:05.000")
-	return s
+	return control.SessionState{Name: name, State: "up", BGPState: "Established", Since: toldAt.Add(since).Format("15:04:05.000")}
 }
 
 // aTrial is one with a session that must stay up and one that must come back, and

@@ -155,7 +155,7 @@ func (k *known) trialResult(res Result) Result {
 func (k *known) proven(res Result) Result {
 	res.Version = k.version
 	if k.proof != nil {
-		res.Reconfigured, res.Rebooted = k.proof.status.LastReconfiguration, k.proof.status.LastReboot
+		res.Reconfigured, res.Rebooted, res.Booted = k.proof.status.LastReconfiguration, k.proof.status.LastReboot, k.proof.booted()
 	}
 	return res
 }

@@ -23,18 +23,19 @@ func (t *trial) recorded(proof *observation) *RecordedTrial {
 func (r RecordedTrial) resumed(l look) (*trial, string) {
 	status := l.bird.status
 	age, known := status.ConfigAge()
+	stepped, same := r.stepped(status)
 	switch {
 	case !known || r.Reconfigured.IsZero():
 		return nil, "nobody knows what BIRD uses"
-	case !near(status.LastReboot, r.Rebooted):
+	case !same:
 		return nil, "BIRD was restarted"
-	case age >= r.Deadline.Sub(r.Told), !near(status.LastReconfiguration, r.Reconfigured):
+	case age >= r.Deadline.Sub(r.Told), !near(status.LastReconfiguration, r.Reconfigured.Add(stepped)):
 		return nil, "BIRD went back by itself, or somebody else has had it use another configuration"
 	}
 	began := l.bird.from.Add(-age)
 	t := &trial{
 		hash: r.Hash, told: began, looked: began, ends: began.Add(r.Ends.Sub(r.Told)), deadline: began.Add(r.Deadline.Sub(r.Told)),
-		stay: map[string]control.SessionState{}, back: r.Return,
+		stay: map[string]control.SessionState{}, back: r.Return, stepped: stepped,
 	}
 	for name, since := range r.Stay {
 		t.stay[name] = control.SessionState{Name: name, Since: since}
@@ -42,11 +43,14 @@ func (r RecordedTrial) resumed(l look) (*trial, string) {
 	return t, ""
 }
 
-// near says that two of BIRD's times are the same: those of later BIRDs waver.
-func near(a, b time.Time) bool {
-	d := a.Sub(b).Abs()
-	if a.Year() == 0 && b.Year() == 0 { // times of the day
-		d = min(d, 24*time.Hour-d)
+// stepped is by how much BIRD's clock was set since the record was written; false where
+// BIRD was restarted. One whose clock was set has taken its configuration as long after
+// its start as it had; of one that had done so at once that says nothing.
+func (r RecordedTrial) stepped(status control.Status) (time.Duration, bool) {
+	if near(status.LastReboot, r.Rebooted) {
+		return 0, true
 	}
-	return d <= proofSlack
+	was, is := r.Reconfigured.Sub(r.Rebooted), status.LastReconfiguration.Sub(status.LastReboot)
+	same := r.Rebooted.Year() > 0 && was > 2*proofSlack && (is-was).Abs() <= proofSlack
+	return status.LastReboot.Sub(r.Rebooted), same
 }

@@ -198,6 +198,16 @@ func (s *script) world(event string, args []string) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	switch {
+	case event == "clock", event == "zone":
+		d, err := time.ParseDuration(args[0])
+		if err != nil {
+			s.t.Fatal(err)
+		}
+		if event == "clock" {
+			b.set += d
+		} else {
+			b.zone, b.zoneFrom = d, b.now.Add(b.set)
+		}
 	case event == "session":
 		b.sessions[args[0]] = session{args[1] == "up", b.now}
 	case event == "bird" && args[0] == "dies":

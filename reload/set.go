@@ -106,6 +106,8 @@ type Result struct {
 	// configuration that it uses, and when it started, by its clock: the proof
 	// that it uses the set. Zero where BIRD prints times in a format of its own.
 	Reconfigured, Rebooted time.Time
+	// Booted is when it started, by this program's clock.
+	Booted time.Time
 }
 
 func (s Set) socket() string {

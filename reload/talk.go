@@ -100,7 +100,8 @@ func letSettle(ctx context.Context, c *control.Client) error {
 	if !known || up >= bird3Settles {
 		return nil
 	}
-	if err := sleep(ctx, bird3Settles-up); err != nil {
+	// Less than no time is an hour that comes twice.
+	if err := sleep(ctx, bird3Settles-max(0, up)); err != nil {
 		return context.Cause(ctx)
 	}
 	return nil

@@ -3,6 +3,7 @@ package reload
 import (
 	"context"
 	"strings"
+	"time"
 
 	"confd/reload/control"
 )
@@ -14,7 +15,12 @@ type Drift struct {
 	Reconfigured bool     // somebody else has had BIRD take another configuration
 	BIRD         control.Health
 	Version      string // of the BIRD that answers
+	// Clock is set where BIRD's clock was: what it says now of what has not changed.
+	Clock *Clock
 }
+
+// Clock is what Result has of the same names, by a clock that was set since.
+type Clock struct{ Reconfigured, Rebooted time.Time }
 
 // Any says that there is something to repair.
 func (d Drift) Any() bool { return len(d.Files) > 0 || d.Restarted || d.Reconfigured }
@@ -62,6 +68,10 @@ func (k *keeper) verify(ctx context.Context, s Set) (Drift, error) {
 	if k.proof != nil {
 		d.Restarted = d.Restarted || k.proof.restarted(now)
 		d.Reconfigured = !d.Restarted && d.BIRD == control.Up && k.proof.replaced(now)
+	}
+	if k.phase == confirmed && k.proof != nil && d.BIRD == control.Up && !d.Restarted && !d.Reconfigured && k.proof.stepped(now).Abs() > proofSlack {
+		k.proof = &now
+		d.Clock = &Clock{now.status.LastReconfiguration, now.status.LastReboot}
 	}
 	return d, nil
 }

@@ -125,6 +125,11 @@ func (c *care) noteHealth(now time.Time, s reload.Set, drift reload.Drift) {
 	if !hasDaemon(s) {
 		return
 	}
+	if drift.Clock != nil {
+		c.log.Info("BIRD's clock was set", "set", s.Name)
+		c.of(s).BIRD.ClockSet(*drift.Clock)
+		c.news = true
+	}
 	was := c.of(s).BIRD.Answers(drift.BIRD, drift.Version)
 	if was == drift.BIRD {
 		return

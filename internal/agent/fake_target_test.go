@@ -301,7 +301,7 @@ func (t *fakeTarget) confirm(s reload.Set, r reload.Result) reload.Result {
 }
 
 func (t *fakeTarget) proven(r reload.Result) reload.Result {
-	r.Version, r.Reconfigured, r.Rebooted = t.proof.version, t.proof.reconfigured, t.proof.rebooted
+	r.Version, r.Reconfigured, r.Rebooted, r.Booted = t.proof.version, t.proof.reconfigured, t.proof.rebooted, t.proof.rebooted
 	return r
 }
 

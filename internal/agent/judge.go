@@ -86,7 +86,7 @@ func (j *judge) mustSurvey(c *plan.Candidate) bool {
 func (j *judge) question(now time.Time, c *plan.Candidate, s surveyed) guard.Question {
 	q := guard.Question{
 		Options: j.options, Now: now, Salt: j.memory.salt, BIRD: j.birds.daemon.Version.Major, History: j.memory.history,
-		Seen: append(j.unseen(j.before()), j.sessions.all()...), Booted: j.known.Of("bird").BIRD.Rebooted(), Routes: s.routes, Local: j.local(s),
+		Seen: append(j.unseen(j.before()), j.sessions.all()...), Booted: j.known.Of("bird").BIRD.Booted(), Routes: s.routes, Local: j.local(s),
 		Deaf: s.deaf, Doubt: j.inbox.Trust.Doubt(), Held: j.held(), Approved: approved(j.hold), Announced: j.memory.announced, Running: j.running(),
 	}
 	if c != nil {

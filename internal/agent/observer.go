@@ -43,7 +43,7 @@ type observer struct {
 	group     int // of the report's file; -1: this process's
 	last      atomic.Pointer[report.Report]
 	file      report.Writer
-	beat      atomic.Int64 // when the loop turned last, in Unix nanoseconds
+	beat      atomic.Pointer[time.Time] // when the loop turned last; nil: never
 	written   time.Time
 	page      *page
 	// failed is why a file could not be written last, by what was said of it.
@@ -73,7 +73,7 @@ func (o *observer) start(ctx context.Context, g *errgroup.Group, s settings.Watc
 	}
 	handlers := serve.Handlers{
 		Page: o.topology(s), Metrics: o.metrics.Handler(), Report: o.last.Load, PProf: s.PProf, Log: o.log, MaxBeat: maxBeat,
-		Beat: func() time.Time { return time.Unix(0, o.beat.Load()) },
+		Beat: o.turnedAt,
 	}
 	handlers.Status = fleet.Handler(fleet.Source{Node: o.node, Program: o.program, Report: o.last.Load, Still: handlers.Still})
 	if s.Certificates.InUse() {
@@ -98,8 +98,17 @@ func (o *observer) topology(s settings.Watch) http.Handler {
 
 // turned notes that the loop turns.
 func (o *observer) turned() {
-	o.beat.Store(time.Now().UnixNano())
+	now := time.Now() // which holds where the clock is set
+	o.beat.Store(&now)
 	o.notifier.Beat()
+}
+
+// turnedAt is when the loop turned last; zero: never.
+func (o *observer) turnedAt() time.Time {
+	if at := o.beat.Load(); at != nil {
+		return *at
+	}
+	return time.Time{}
 }
 
 // stop says that the program ends: it is not ready any more.

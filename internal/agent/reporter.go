@@ -10,6 +10,7 @@ import (
 
 	"confd/backends"
 	"confd/bgp"
+	"confd/internal/clock"
 	"confd/internal/hold"
 	"confd/internal/plan"
 	"confd/internal/report"
@@ -40,6 +41,7 @@ func (p *reporter) report(now time.Time) *report.Report {
 		Problems: problems(p.journal.problems), Quarantined: p.quarantined(), Sets: p.sets(),
 	}
 	r.Held, r.Tried = p.held()
+	byClock(r, now)
 	r.Routes = p.patrol.report()
 	if p.birds.everKnown() {
 		r.BIRD = p.birds.daemon.Version.String()
@@ -52,6 +54,23 @@ func (p *reporter) report(now time.Time) *report.Report {
 	r.NotReady = p.notReady(r)
 	r.Ready = len(r.NotReady) == 0
 	return r
+}
+
+// byClock has the times of a report be those of the clock as it is now: it may have been
+// set since.
+func byClock(r *report.Report, now time.Time) {
+	times := []*time.Time{&r.Started, &r.Pending}
+	for _, h := range []*report.Held{r.Held, r.Tried} {
+		if h != nil {
+			times = append(times, &h.Since, &h.Until)
+		}
+	}
+	for i := range r.Sets {
+		times = append(times, &r.Sets[i].ConfirmedAt, &r.Sets[i].TrialEnds)
+	}
+	for _, t := range times {
+		*t = clock.At(*t, now)
+	}
 }
 
 // held are what is held back, of which the first is to be shown; until something is

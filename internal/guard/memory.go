@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"confd/backends"
+	"confd/internal/clock"
 )
 
 // Memory is what a program that starts must know of the one before, to judge
@@ -46,6 +47,7 @@ func Remember(q Question) *Memory {
 	m := &Memory{Node: q.Options.Node, At: q.Now, Hash: q.Running.Hash, Outline: outline, Announced: q.Announced}
 	m.Objects = objectsOf(q.Running.State, q.Options.Node, q.Salt)
 	if past, ok := q.History.oldest(q); ok {
+		past.Until = clock.At(past.Until, q.Now)
 		m.History.Past = []Past{past}
 	}
 	for _, s := range q.Seen {
@@ -53,6 +55,7 @@ func Remember(q Question) *Memory {
 			s.Last = time.Time{} // which is At
 		}
 		if s.Established || q.within(s.Last) {
+			s.Last = clock.At(s.Last, q.Now)
 			m.Seen = append(m.Seen, s)
 		}
 	}
@@ -97,16 +100,16 @@ func (m *Memory) Recall(node string, now *backends.State, began time.Time, salt 
 		return Recalled{}, false
 	}
 	r := Recalled{Running: Side{Outline: m.Outline, Hash: m.Hash, State: m.Objects.state(now, salt)}, Announced: m.Announced}
-	passed := began.Sub(m.At)
+	then := func(t time.Time) time.Time { return began.Add(t.Sub(m.At)) }
 	for _, p := range m.History.Past {
-		p.Until = p.Until.Add(passed)
+		p.Until = then(p.Until)
 		r.History.Past = append(r.History.Past, p)
 	}
 	for _, s := range m.Seen {
 		if s.Established {
 			s.Last = m.At
 		}
-		s.Established, s.Last = false, s.Last.Add(passed)
+		s.Established, s.Last = false, then(s.Last)
 		r.Seen = append(r.Seen, s)
 	}
 	return r, true

@@ -10,6 +10,7 @@ import (
 	"github.com/google/go-cmp/cmp/cmpopts"
 
 	"confd/backends"
+	"confd/internal/clock/clocktest"
 )
 
 // TestMemoryKeepsNoSecret looks for passwords in what lies on disk.
@@ -85,6 +86,40 @@ func TestRecall(t *testing.T) {
 	r, ok := m.Recall("node-1", w.store, now().Add(time.Hour), salt())
 	if !ok || r.Running.State.Nodes["node-2"] != w.store.Nodes["node-2"] {
 		t.Error("what is the same is not")
+	}
+}
+
+// TestMemoryWhereTheClockIsSet has the clock be set before the memory is written, and after
+// it was read: what was counts for as long as ever.
+func TestMemoryWhereTheClockIsSet(t *testing.T) {
+	w := newWorld(t, mesh4())
+	for _, before := range []time.Duration{0, 2 * time.Hour, -30 * time.Hour} {
+		for _, after := range []time.Duration{0, 9 * time.Hour, -9 * time.Hour} {
+			down := time.Now()
+			q := w.question()
+			q.Now = clocktest.Set(down.Add(10*time.Second), before)
+			q.Seen = []Seen{{Name: "Mesh_10_0_0_2", Set: "bird", Last: down}}
+			q.History = History{[]Past{{Outline: q.Running.Outline, Until: down}}}
+			data, err := json.Marshal(Remember(q))
+			var m Memory
+			if err == nil {
+				err = json.Unmarshal(data, &m)
+			}
+			if err != nil {
+				t.Fatal(err)
+			}
+			began := time.Now()
+			r, ok := m.Recall("node-1", w.store, began, salt())
+			if !ok || len(r.Seen) != 1 || len(r.History.Past) != 1 {
+				t.Fatalf("set by %v, and %v: %+v", before, after, r)
+			}
+			now := clocktest.Set(began.Add(time.Minute), after)
+			for _, ago := range []time.Duration{now.Sub(r.Seen[0].Last), now.Sub(r.History.Past[0].Until)} {
+				if ago.Round(time.Second) != 70*time.Second {
+					t.Errorf("set by %v, and %v: what was 70 s ago was %v ago", before, after, ago)
+				}
+			}
+		}
 	}
 }
 

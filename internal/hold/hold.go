@@ -16,6 +16,7 @@ package hold
 import (
 	"time"
 
+	"confd/internal/clock"
 	"confd/internal/report"
 )
 
@@ -84,7 +85,7 @@ func (h *Hold) Keep(now time.Time, held report.Held) bool {
 // begin has something be held from now on, or since the program before did.
 func (h *Hold) begin(now time.Time, held *report.Held) {
 	if h.before != nil && h.before.Hash == held.Hash {
-		held.Since, held.Until, held.Token = h.before.Since, h.before.Until, h.before.Token
+		held.Since, held.Until, held.Token = clock.At(h.before.Since, now), clock.At(h.before.Until, now), h.before.Token
 	} else {
 		held.Since, held.Until = now, time.Time{}
 	}

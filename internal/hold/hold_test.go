@@ -4,6 +4,7 @@ import (
 	"testing"
 	"time"
 
+	"confd/internal/clock/clocktest"
 	"confd/internal/report"
 	"confd/internal/testenv/statetable"
 )
@@ -104,5 +105,26 @@ func TestClock(t *testing.T) {
 	h = holding("a")
 	if h.Keep(start.Add(-time.Hour), report.Held{Hash: "a"}); !h.Current().Since.Equal(start) {
 		t.Error("a clock that was set back has it begin anew")
+	}
+}
+
+// TestClockWhileHeld has the clock be set: what has a limit goes on after as long as ever,
+// also where the program before this one held it.
+func TestClockWhileHeld(t *testing.T) {
+	for _, by := range []time.Duration{0, 20 * time.Hour, -20 * time.Hour} {
+		began := time.Now()
+		at := func(d time.Duration) time.Time { return clocktest.Set(began.Add(d), by) }
+		before := report.Held{Hash: "a", Since: began.Round(0).Add(-time.Minute), Until: began.Round(0).Add(limit - time.Minute)}
+		h, inherited := New(limit), New(limit)
+		inherited.Inherit(&before)
+		for _, h := range []*Hold{h, inherited} {
+			h.Keep(began, report.Held{Hash: "a"})
+			if h.Expire(at(limit - time.Minute - time.Second)) {
+				t.Errorf("set by %v: it goes on early", by)
+			}
+			if !h.Expire(at(limit)) {
+				t.Errorf("set by %v: it goes on late", by)
+			}
+		}
 	}
 }

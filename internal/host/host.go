@@ -33,7 +33,7 @@ type Host struct {
 	// Reload are the options of what is done to each set.
 	Reload reload.Options
 	// networks, anew and freed are used by one job at a time. freed is when the BIRD was
-	// started whose recovery was ended last.
+	// started, by this program's clock, whose recovery was ended last.
 	networks *onlink.Keeper
 	anew     anew
 	freed    time.Time

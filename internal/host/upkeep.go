@@ -8,6 +8,7 @@ import (
 	"net/netip"
 	"slices"
 	"strings"
+	"time"
 
 	"golang.org/x/sys/unix"
 
@@ -125,15 +126,24 @@ func (h *Host) Listen(ctx context.Context, socket string, siblings []string, at 
 func (h *Host) endRecovery(ctx context.Context, c *control.Client) (bool, error) {
 	s, err := c.Status(ctx)
 	stuck := s.Recovery.InProgress && s.Recovery.Whole > 0 && s.Recovery.Left == 0
-	if err != nil || !stuck || !strings.HasPrefix(c.Version(), "3.") || h.freed.Equal(s.LastReboot) {
+	if err != nil || !stuck || !strings.HasPrefix(c.Version(), "3.") {
 		return false, err
+	}
+	up, _ := s.UpFor()
+	booted := time.Now().Add(-up)
+	if booted.Sub(h.freed).Abs() < sameStart {
+		return false, nil
 	}
 	if err := c.Restart(ctx, control.Kernel); err != nil {
 		return false, err
 	}
-	h.freed = s.LastReboot
+	h.freed = booted
 	return true, nil
 }
+
+// sameStart is by how much the moment of one start of BIRD's may waver. One that ends and
+// is started again recovers for longer before it is stuck.
+const sameStart = 5 * time.Second
 
 // inTheWay are the processes that are seen to have a port, but for our BIRDs. It is not
 // sure that they are in the way where all they have is the port of the other address

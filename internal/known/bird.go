@@ -31,6 +31,7 @@ type BIRD struct {
 	cameUp, mustRead bool
 	// rebooted and reconfigured are BIRD's own times.
 	rebooted, reconfigured time.Time
+	booted                 time.Time // when it started, by this program's clock
 	// started is what it was started with, as far as it takes that only then; nil:
 	// not known. needs is what it must be restarted for, as was said last.
 	started *bgp.Config
@@ -110,9 +111,12 @@ func (b *BIRD) Told(r reload.Result) {
 		b.version, b.health = r.Version, control.Up
 	}
 	if r.State == reload.Confirmed || r.State == reload.Unchanged {
-		b.reconfigured, b.rebooted = r.Reconfigured, r.Rebooted
+		b.reconfigured, b.rebooted, b.booted = r.Reconfigured, r.Rebooted, r.Booted
 	}
 }
+
+// ClockSet notes what its clock, which was set, says of the same moments.
+func (b *BIRD) ClockSet(c reload.Clock) { b.reconfigured, b.rebooted = c.Reconfigured, c.Rebooted }
 
 // Failing notes what an error says about it.
 func (b *BIRD) Failing(err error) {
@@ -124,8 +128,11 @@ func (b *BIRD) Failing(err error) {
 // StartedWith notes what it was started with.
 func (b *BIRD) StartedWith(c *bgp.Config) { b.started = c }
 
-// Rebooted is when it started, by its own word; zero: it has not said.
+// Rebooted is when it started, by its own clock; zero: it has not said.
 func (b *BIRD) Rebooted() time.Time { return b.rebooted }
+
+// Booted is when it started, by this program's clock; zero: it has not said.
+func (b *BIRD) Booted() time.Time { return b.booted }
 
 // Needs notes what it must be restarted for, in words, and says whether that is
 // news.

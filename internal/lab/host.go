@@ -35,6 +35,9 @@ type HostConfig struct {
 	Env []string
 	// BirdFlags are BIRD's, besides files and sockets; nil: -R, as in the manifests.
 	BirdFlags []string
+	// OwnClock gives the host's BIRDs a clock that SetClock sets, in a time zone, as TZ
+	// has it; empty: they have the machine's clock.
+	OwnClock string
 }
 
 // Host is a node of the cluster: a machine with confd and BIRD.
@@ -47,6 +50,7 @@ type Host struct {
 	Env       []string
 	BirdFlags []string
 	Blocks    []netip.Prefix
+	ownClock  string
 	// Confd and Birds are what runs; BIRD 1 is two daemons, IPv4's first.
 	Confd *Process
 	Birds []*Bird
@@ -67,7 +71,7 @@ const defaultBIRD = "2.0.12"
 // Nothing runs on it yet.
 func (l *Lab) AddHost(c HostConfig) *Host {
 	l.tb.Helper()
-	h := &Host{Machine: l.AddMachine(c.Name, c.Subnet, c.Addresses...), Version: c.BIRD, Env: c.Env, BirdFlags: c.BirdFlags}
+	h := &Host{Machine: l.AddMachine(c.Name, c.Subnet, c.Addresses...), Version: c.BIRD, Env: c.Env, BirdFlags: c.BirdFlags, ownClock: c.OwnClock}
 	if h.Version == "" {
 		h.Version = defaultBIRD
 	}
@@ -252,7 +256,7 @@ func (h *Host) launchBIRD() {
 			return nil
 		})
 		args := append([]string{program, "-d", "-c", conf, "-s", socket, "-P", socket + ".pid"}, h.BirdFlags...)
-		b := &Bird{h.Machine.Start(d.program, nil, args...), socket}
+		b := &Bird{h.Machine.Start(d.program, h.clockEnvironment(), args...), socket}
 		h.Birds = append(h.Birds, b)
 	}
 }

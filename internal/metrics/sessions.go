@@ -45,6 +45,7 @@ type session struct {
 	control.SessionState
 	family, kind, state string
 	peer, peerNode, as  string
+	since               time.Time // when its state became so; zero: not known
 }
 
 // labels are those of a session's own metrics.
@@ -81,8 +82,8 @@ func (s *sessions) Collect(ch chan<- prometheus.Metric) {
 // session sends what is known of one session.
 func (send send) session(b session) {
 	send("confd_session_up", number(b.Established()), b.labels()...)
-	if !b.SinceTime.IsZero() {
-		send("confd_session_state_changed_timestamp_seconds", float64(b.SinceTime.UnixMilli())/1000, b.labels()...)
+	if !b.since.IsZero() {
+		send("confd_session_state_changed_timestamp_seconds", float64(b.since.UnixMilli())/1000, b.labels()...)
 	}
 	if !b.Established() {
 		return
@@ -147,29 +148,40 @@ func needed(set string, r *report.Report) bool {
 }
 
 func (s *sessions) ask(ctx context.Context, set report.Set, known map[string]report.Session) answer {
-	states, err := askBIRD(ctx, set.Socket, s.perSession)
+	states, status, err := askBIRD(ctx, set.Socket, s.perSession)
 	if err != nil {
 		s.log.Debug("BIRD was asked for its sessions, for metrics", "set", set.Name, "error", err)
 		return answer{set: set.Name}
 	}
-	a := answer{set: set.Name, up: true}
+	a, now := answer{set: set.Name, up: true}, time.Now()
 	for _, state := range states {
-		a.bird = append(a.bird, describe(state, known))
+		b := describe(state, known)
+		if s.perSession {
+			b.since = status.Moment(state.Since, now)
+		}
+		a.bird = append(a.bird, b)
 	}
 	return a
 }
 
-// askBIRD asks for the sessions; details cost BIRD ten times as much.
-func askBIRD(ctx context.Context, socket string, details bool) ([]control.SessionState, error) {
+// askBIRD asks for the sessions. With details, and with BIRD's status, which says what its
+// clock shows, that costs BIRD ten times as much.
+func askBIRD(ctx context.Context, socket string, details bool) ([]control.SessionState, control.Status, error) {
 	c, err := control.Dial(ctx, socket)
 	if err != nil {
-		return nil, err
+		return nil, control.Status{}, err
 	}
 	defer c.Close()
-	if details {
-		return c.Sessions(ctx)
+	if !details {
+		sessions, err := c.SessionsBrief(ctx)
+		return sessions, control.Status{}, err
 	}
-	return c.SessionsBrief(ctx)
+	sessions, err := c.Sessions(ctx)
+	if err != nil {
+		return nil, control.Status{}, err
+	}
+	status, err := c.Status(ctx)
+	return sessions, status, err
 }
 
 // describe says what a session is: as the report knows it, or else as its name

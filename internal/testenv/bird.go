@@ -44,6 +44,17 @@ func birdProgram(tb testing.TB, version, name string) string {
 	return path
 }
 
+// FakeTime is the path of the library that, preloaded, sets the clock of one program.
+// Where it is not there the test is skipped.
+func FakeTime(tb testing.TB) string {
+	tb.Helper()
+	path := filepath.Join(Root(tb), ".testenv", "faketime", "libfaketime.so.1")
+	if _, err := os.Stat(path); err != nil {
+		tb.Skipf("libfaketime is missing (%s): `make faketime` fetches it", path)
+	}
+	return path
+}
+
 // CheckConfig fails the test where the bird program of that version does not
 // accept file, or accepts it with a warning.
 func CheckConfig(tb testing.TB, version, file string) {

@@ -4,7 +4,6 @@ import (
 	"context"
 	"net/netip"
 	"strings"
-	"time"
 )
 
 // Overview is what BIRD says of all its protocols.
@@ -34,7 +33,7 @@ func (c *Client) Overview(ctx context.Context) (Overview, error) {
 	if err != nil {
 		return Overview{}, err
 	}
-	return Overview{Sessions: parseSessions(reply, time.Now()), Others: parseOthers(reply)}, nil
+	return Overview{Sessions: parseSessions(reply), Others: parseOthers(reply)}, nil
 }
 
 // parseOthers reads the rows of protocols that are not BGP's, and their counts.

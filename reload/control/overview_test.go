@@ -68,7 +68,7 @@ func TestOverviewRecorded(t *testing.T) {
 	if got := parseOthers(reply); !reflect.DeepEqual(got, want) {
 		t.Errorf("got\n%+v\nwant\n%+v", got, want)
 	}
-	if s := parseSessions(reply, time.Now()); len(s) != 1 || !s[0].Awaited {
+	if s := parseSessions(reply); len(s) != 1 || !s[0].Awaited {
 		t.Errorf("%+v", s)
 	}
 }

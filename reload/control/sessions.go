@@ -28,10 +28,8 @@ type SessionState struct {
 	// BGPState is Idle, Connect, Active, OpenSent, OpenConfirm, Established,
 	// Close, Passive (waits for the peer to connect), or Down.
 	BGPState string
-	// Since is when State became so, as BIRD prints it; SinceTime is the same,
-	// zero where BIRD was given a format that we do not know.
-	Since     string
-	SinceTime time.Time
+	// Since is when State became so, as BIRD prints it (Status.Moment).
+	Since string
 	// Info is the row's last column: the BGP state, and the last error.
 	Info string
 	// LastError is why the session ended, or does not come up, such as "BGP
@@ -125,7 +123,7 @@ func (c *Client) sessions(ctx context.Context, command string) ([]SessionState, 
 	if err != nil {
 		return nil, err
 	}
-	return parseSessions(reply, time.Now()), nil
+	return parseSessions(reply), nil
 }
 
 // protocols is what BIRD answers to a command that lists protocols.
@@ -137,14 +135,13 @@ func (c *Client) protocols(ctx context.Context, command string) (Reply, error) {
 	return reply, err
 }
 
-// parseSessions reads the rows of BGP protocols, and their details. now is when
-// the reply came.
-func parseSessions(reply Reply, now time.Time) []SessionState {
+// parseSessions reads the rows of BGP protocols, and their details.
+func parseSessions(reply Reply) []SessionState {
 	list := make([]SessionState, 0, reply.rows())
 	var session *sessionParser // of the row that details belong to; nil: no BGP
 	finish := func() {
 		if session != nil {
-			list = append(list, session.finished(now))
+			list = append(list, session.finished())
 		}
 	}
 	for _, line := range reply.Lines {
@@ -270,8 +267,8 @@ func (s *sessionParser) detail(line string) {
 }
 
 // finished is the session after all its lines.
-func (s *sessionParser) finished(now time.Time) SessionState {
-	s.SinceTime, s.NoRefresh = sinceTime(s.Since, now), s.opened && !s.refresh
+func (s *sessionParser) finished() SessionState {
+	s.NoRefresh = s.opened && !s.refresh
 	for i := range s.Routes {
 		if s.Routes[i].Family == "" && s.Neighbor.IsValid() {
 			s.Routes[i].Family = familyOf(s.Neighbor)
@@ -329,21 +326,6 @@ func routeCount(channel, text string) RouteCount {
 		}
 	}
 	return r
-}
-
-// sinceTime reads a time as BIRD prints it in its rows: with a date, or for the
-// last day a time of the day alone.
-func sinceTime(text string, now time.Time) time.Time {
-	t := parseTime(text)
-	if t.IsZero() || t.Year() != 0 {
-		return t
-	}
-	year, month, day := now.Date()
-	at := time.Date(year, month, day, t.Hour(), t.Minute(), t.Second(), t.Nanosecond(), now.Location())
-	if at.After(now) {
-		at = at.AddDate(0, 0, -1)
-	}
-	return at
 }
 
 // Row is one row of "show protocols". Since is as BIRD prints it.

@@ -119,3 +119,29 @@ func (s Status) Stepped(later Status) time.Duration {
 	}
 	return is.Sub(was)
 }
+
+// zones are what the clocks of time zones differ by, or parts of it.
+const zones = 15 * time.Minute
+
+// Moment is the moment that BIRD prints in its rows as text, with a date, or for the last
+// day as a time of the day alone: by this program's clock, which showed now when BIRD
+// told its status. (BIRD may run in another time zone.) It is zero where BIRD was given a
+// format that we do not know.
+func (s Status) Moment(text string, now time.Time) time.Time {
+	t := parseTime(text)
+	if t.IsZero() {
+		return t
+	}
+	theirs, ahead := now, time.Duration(0)
+	if !s.Current.IsZero() && s.Current.Year() != 0 && !isDate(s.Current) {
+		theirs, ahead = s.Current, s.Current.Sub(now).Round(zones)
+	}
+	if t.Year() == 0 {
+		year, month, day := theirs.Date()
+		t = time.Date(year, month, day, t.Hour(), t.Minute(), t.Second(), t.Nanosecond(), theirs.Location())
+		if t.After(theirs) {
+			t = t.AddDate(0, 0, -1)
+		}
+	}
+	return t.Add(-ahead)
+}
