@@ -156,7 +156,11 @@ func (s *script) do(event string, args []string) string {
 		return s.result(s.a.Resume(ctx, records[0], d))
 	case "verify":
 		drift, err := s.a.Verify(ctx, s.set(args[0]))
-		return fmt.Sprintf("BIRD is %v, found %q%s", drift.BIRD, drift, failure(err))
+		text := fmt.Sprintf("BIRD is %v, found %q%s", drift.BIRD, drift, failure(err))
+		if drift.Clock != nil {
+			text += ", its clock was set"
+		}
+		return text
 	case "kill":
 		s.begin()
 	case "edit":

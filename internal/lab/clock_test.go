@@ -42,13 +42,12 @@ func TestClockIsSet(t *testing.T) {
 	set(-26 * time.Hour)
 
 	l.Store.Apply("kind: IPPool\nmetadata: {name: more}\nspec: {cidr: 10.245.0.0/16, ipipMode: Never, vxlanMode: Never}")
-	const trial, passed = "on trial: watching", "confirmed: the sessions stayed up"
 	for _, h := range l.Hosts {
-		h.Confd.AwaitLog(trial)
+		l.Await(h.Name+" to try the change", func() error { return logged(h, "[IPPool more]", `state="on trial"`) })
 	}
 	set(40 * time.Minute)
 	for _, h := range l.Hosts {
-		h.Confd.AwaitLog(passed)
+		l.Await(h.Name+" to stay with the change", func() error { return logged(h, "[IPPool more]", "confirmed: the sessions stayed up") })
 	}
 	set(0)
 	before.NoFlap(nil)
@@ -59,6 +58,18 @@ func TestClockIsSet(t *testing.T) {
 			}
 		}
 	}
+}
+
+// logged says that a host's log does not have text in a line with after, or below one.
+func logged(h *lab.Host, after, text string) error {
+	found := false
+	for line := range strings.Lines(h.Confd.Log()) {
+		found = found || strings.Contains(line, after)
+		if found && strings.Contains(line, text) {
+			return nil
+		}
+	}
+	return fmt.Errorf("no %s after %s", text, after)
 }
 
 // clockNoticed says what keeps a host's report from having the times that BIRD's clock,
