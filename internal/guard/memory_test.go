@@ -95,7 +95,7 @@ func TestMemoryWhereTheClockIsSet(t *testing.T) {
 	w := newWorld(t, mesh4())
 	for _, before := range []time.Duration{0, 2 * time.Hour, -30 * time.Hour} {
 		for _, after := range []time.Duration{0, 9 * time.Hour, -9 * time.Hour} {
-			down := time.Now()
+			down := clocktest.Now()
 			q := w.question()
 			q.Now = clocktest.Set(down.Add(10*time.Second), before)
 			q.Seen = []Seen{{Name: "Mesh_10_0_0_2", Set: "bird", Last: down}}
@@ -108,7 +108,7 @@ func TestMemoryWhereTheClockIsSet(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			began := time.Now()
+			began := clocktest.Now()
 			r, ok := m.Recall("node-1", w.store, began, salt())
 			if !ok || len(r.Seen) != 1 || len(r.History.Past) != 1 {
 				t.Fatalf("set by %v, and %v: %+v", before, after, r)

@@ -112,7 +112,7 @@ func TestClock(t *testing.T) {
 // also where the program before this one held it.
 func TestClockWhileHeld(t *testing.T) {
 	for _, by := range []time.Duration{0, 20 * time.Hour, -20 * time.Hour} {
-		began := time.Now()
+		began := clocktest.Now()
 		at := func(d time.Duration) time.Time { return clocktest.Set(began.Add(d), by) }
 		before := report.Held{Hash: "a", Since: began.Round(0).Add(-time.Minute), Until: began.Round(0).Add(limit - time.Minute)}
 		h, inherited := New(limit), New(limit)

@@ -6,15 +6,18 @@ import (
 	"unsafe"
 )
 
+// Now is what the clock tells.
+func Now() time.Time { return time.Now() }
+
 // Set is what the clock had told instead of t, which it has told, if it had been set by
 // whole seconds before: its time is another one, and what runs beside it is the same.
 func Set(t time.Time, by time.Duration) time.Time {
-	if t == t.Round(0) {
-		return t.Add(by) // nothing runs beside it
-	}
-	// A time that the clock has told has its seconds in bits 30 to 62 of its first word,
-	// and what runs beside it in the second one (see time.Time).
+	// A time that the clock has told has the highest bit of its first word set and its
+	// seconds in the 33 below, and what runs beside it in the second word (see time.Time).
 	wall := (*uint64)(unsafe.Pointer(&t))
+	if *wall>>63 == 0 {
+		return t.Add(by)
+	}
 	*wall += uint64(by/time.Second) << 30
 	return t
 }
