@@ -43,10 +43,25 @@ type PoolUsage struct {
 	// AddressesUsed are those that something has in these blocks.
 	AddressesUsed  int
 	AddressesTotal float64
+	// Disabled: IPAM takes no new block of it.
+	Disabled bool
 }
 
 // BlocksFree is how many blocks nobody has.
 func (p PoolUsage) BlocksFree() float64 { return max(0, p.BlocksTotal-float64(p.BlocksUsed)) }
+
+// nearlyFull is the part of its blocks from which on a pool counts as nearly full.
+const nearlyFull = 0.9
+
+// NearlyFull says that a pool that is used has nearly no blocks left.
+func (p PoolUsage) NearlyFull() bool {
+	return !p.Disabled && p.BlocksUsed > 1 && float64(p.BlocksUsed) >= nearlyFull*p.BlocksTotal
+}
+
+// Taken says how much of its blocks is taken.
+func (p PoolUsage) Taken() string {
+	return fmt.Sprintf("%d of its %.0f blocks are taken", p.BlocksUsed, p.BlocksTotal)
+}
 
 // MaxCountedBlocks is the number of blocks up to which Usage looks into them.
 // Of more it reads the names only: with one block of 64 addresses to a node,
@@ -143,7 +158,7 @@ func NewUsageCounter(node string, pools []*IPPool, addresses bool) *UsageCounter
 		c.usage.Pools = append(c.usage.Pools, PoolUsage{
 			Name: p.Name, CIDR: p.CIDR, BlockSize: size,
 			BlocksTotal:    math.Ldexp(1, max(0, size-p.CIDR.Bits())),
-			AddressesTotal: math.Ldexp(1, bits-p.CIDR.Bits()),
+			AddressesTotal: math.Ldexp(1, bits-p.CIDR.Bits()), Disabled: p.Disabled,
 		})
 	}
 	return c

@@ -42,6 +42,9 @@ func (p *reporter) report(now time.Time) *report.Report {
 	}
 	r.Held, r.Tried = p.held()
 	byClock(r, now)
+	if usage := p.metrics.IPAM(); usage != nil {
+		r.Full, r.Borrowed = full(usage.Pools), usage.Borrowed
+	}
 	r.Routes = p.patrol.report()
 	if p.birds.everKnown() {
 		r.BIRD = p.birds.daemon.Version.String()
@@ -54,6 +57,17 @@ func (p *reporter) report(now time.Time) *report.Report {
 	r.NotReady = p.notReady(r)
 	r.Ready = len(r.NotReady) == 0
 	return r
+}
+
+// full are the pools that run out of blocks.
+func full(pools []backends.PoolUsage) []report.Pool {
+	var list []report.Pool
+	for _, p := range pools {
+		if p.NearlyFull() {
+			list = append(list, report.Pool{Name: p.Name, Taken: p.Taken()})
+		}
+	}
+	return list
 }
 
 // byClock has the times of a report be those of the clock as it is now: it may have been

@@ -81,9 +81,6 @@ func (p *patient) poolsOverlap() []complaint {
 	return out
 }
 
-// nearlyFullFrom is the part of its blocks from which on a pool counts as nearly full.
-const nearlyFullFrom = 0.9
-
 func (p *patient) nearlyFull() []complaint {
 	used := map[string]map[netip.Prefix]bool{}
 	for _, b := range p.State.BlockAffinities {
@@ -96,10 +93,9 @@ func (p *patient) nearlyFull() []complaint {
 	}
 	var out []complaint
 	for _, pool := range p.pools() {
-		total := math.Ldexp(1, max(0, pool.BlockBits()-pool.CIDR.Bits()))
-		n := float64(len(used[pool.Name]))
-		if !pool.Disabled && n > 1 && n >= nearlyFullFrom*total {
-			out = append(out, complaint{object: pool.ResourceKey().String(), text: fmt.Sprintf("%.0f of its %.0f blocks are taken", n, total)})
+		u := backends.PoolUsage{BlocksUsed: len(used[pool.Name]), BlocksTotal: math.Ldexp(1, max(0, pool.BlockBits()-pool.CIDR.Bits())), Disabled: pool.Disabled}
+		if u.NearlyFull() {
+			out = append(out, complaint{object: pool.ResourceKey().String(), text: u.Taken()})
 		}
 	}
 	return out

@@ -2,6 +2,7 @@ package lab_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -44,6 +45,13 @@ func TestPoolRunsOut(t *testing.T) {
 	awaitMetrics(l, hosts[0], "confd_ipam_pool_blocks_used"+pool+"15", "confd_ipam_pool_blocks_free"+pool+"1",
 		"confd_ipam_lent_addresses 1", "confd_ipam_borrowed_addresses 0")
 	awaitMetrics(l, hosts[1], "confd_ipam_lent_addresses 0", "confd_ipam_borrowed_addresses 1")
+	l.Await("confd status to say it", func() error {
+		text, _ := hosts[1].RunConfd("status")
+		if !strings.Contains(text, "IPPool pods runs out: 15 of its 16 blocks are taken") || !strings.Contains(text, "a workload of this node has an address in a block of another node") {
+			return errors.New(text)
+		}
+		return nil
+	})
 }
 
 // takeBlock gives block i of the pool to a node, as IPAM does, with one address of it

@@ -73,6 +73,14 @@ func (i *ipam) refresh(ctx context.Context) time.Duration {
 	return ipamPause
 }
 
+// IPAM is what was read last of the pools' use; nil: nothing.
+func (m *Metrics) IPAM() *backends.Usage {
+	if m.ipam == nil {
+		return nil
+	}
+	return m.ipam.last.Load()
+}
+
 // Collect is the other half of a prometheus.Collector.
 func (i *ipam) Collect(ch chan<- prometheus.Metric) {
 	usage := i.last.Load()

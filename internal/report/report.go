@@ -66,6 +66,17 @@ type Report struct {
 	SessionsApart bool `json:"sessions_apart,omitempty"`
 	// Blocks are the IPAM blocks of this node.
 	Blocks []string `json:"blocks,omitempty"`
+	// Full are the pools that run out of blocks, and Borrowed how many addresses this
+	// node's workloads have in blocks of other nodes, where the program reads the use of
+	// pools.
+	Full     []Pool `json:"full,omitempty"`
+	Borrowed int    `json:"borrowed,omitempty"`
+}
+
+// Pool is an IPPool that runs out of blocks: Taken says how much of it is taken.
+type Pool struct {
+	Name  string `json:"name"`
+	Taken string `json:"taken"`
 }
 
 // Source is where a source of the cluster's state stands.

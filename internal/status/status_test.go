@@ -126,6 +126,13 @@ func heldReport() *report.Report {
 	return r
 }
 
+// fullReport is of a cluster that runs out of blocks.
+func fullReport() *report.Report {
+	r := recordedReport()
+	r.Full, r.Borrowed = []report.Pool{{Name: "pods", Taken: "15 of its 16 blocks are taken"}}, 3
+	return r
+}
+
 func heldOver() *report.Report {
 	r := heldReport()
 	r.Held.Until, r.Failure = at(1, 9, 30), "set bird: BIRD refuses it"
@@ -192,6 +199,7 @@ func TestGolden(t *testing.T) {
 		{"shown", shownReport(), "2.17.6", []string{Table}, true, nil, false},
 		{"troubled", troubledReport(), "3.1.8", []string{Table}, false, nil, false},
 		{"held", heldReport(), "2.17.6", []string{Table}, true, nil, false},
+		{"pool-full", fullReport(), "2.17.6", []string{Table}, true, nil, false},
 		{"held-over", heldOver(), "2.17.6", []string{Table}, true, nil, false},
 		{"two-sets", twoSets(), "1.6.8", []string{Table, JSON}, true, []daemon{{name: "bird6", socket: "/run/bird6.ctl", err: control.ErrNotRunning}}, true},
 		{"routes-wrong", routesReport(), "2.17.6", []string{Wide, JSON}, true, nil, false},

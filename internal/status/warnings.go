@@ -58,6 +58,7 @@ func (o observed) warnings(v *View) []Warning {
 	}
 	w.held(o.report.Held)
 	w.report(o.report)
+	w.pools(o.report)
 	return w.list
 }
 
@@ -212,6 +213,20 @@ func (w *warner) report(r *report.Report) {
 		for _, text := range r.NotReady {
 			w.add("not_ready", "%s", text)
 		}
+	}
+}
+
+// pools says which run out of blocks, and what comes of it.
+func (w *warner) pools(r *report.Report) {
+	for _, p := range r.Full {
+		w.add("pool_nearly_full", "IPPool %s runs out: %s. Without a free block workloads borrow addresses from blocks of other nodes", p.Name, p.Taken)
+	}
+	switch r.Borrowed {
+	case 0:
+	case 1:
+		w.add("borrowed", "a workload of this node has an address in a block of another node")
+	default:
+		w.add("borrowed", "workloads of this node have %d addresses in blocks of other nodes", r.Borrowed)
 	}
 }
 
