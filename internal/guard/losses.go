@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"net/netip"
 
+	"confd/internal/guard/outline"
+
 	"confd/bgp"
 )
 
@@ -58,7 +60,7 @@ func (l *sessionLosses) tally(member func(session) bool) tally {
 		}
 		t.lost = append(t.lost, s.Name)
 		t.renamed = s.renamed && len(t.lost) == 1
-		if s.fate == remade {
+		if s.fate == outline.Remade {
 			t.remade = append(t.remade, s.Name)
 		}
 		t.step, t.before = t.step || s.step, t.before || !s.step
@@ -112,13 +114,13 @@ func (l *sessionLosses) coming(member func(session) bool) int {
 
 // staying are the sessions that are not established, and that the candidate keeps.
 func (l *sessionLosses) staying() []session {
-	list := make([]session, 0, len(l.then.lines))
-	for i := range l.then.lines {
-		line := &l.then.lines[i]
+	list := make([]session, 0, len(l.then.Lines))
+	for i := range l.then.Lines {
+		line := &l.then.Lines[i]
 		if l.established(line.Name) || line.Kind == "" || line.Kind == bgp.LocalWorkloadSession {
 			continue
 		}
-		if f, _ := l.fateOf(line); f == kept && !l.gone(line) {
+		if f, _ := l.fateOf(line); f == outline.Kept && !l.gone(line) {
 			list = append(list, session{Line: line})
 		}
 	}

@@ -8,6 +8,8 @@ import (
 	"strings"
 	"time"
 
+	"confd/internal/guard/outline"
+
 	"confd/backends"
 )
 
@@ -17,13 +19,13 @@ import (
 type Memory struct {
 	Node string `json:"node"`
 	// At is until when it was so.
-	At        time.Time     `json:"at"`
-	Hash      string        `json:"hash"` // of the files that ran
-	Outline   *Outline      `json:"outline"`
-	History   History       `json:"history,omitzero"`
-	Seen      []Seen        `json:"seen,omitempty"`
-	Announced Announcements `json:"announced,omitempty"`
-	Objects   Objects       `json:"objects,omitzero"`
+	At        time.Time        `json:"at"`
+	Hash      string           `json:"hash"` // of the files that ran
+	Outline   *outline.Outline `json:"outline"`
+	History   History          `json:"history,omitzero"`
+	Seen      []Seen           `json:"seen,omitempty"`
+	Announced Announcements    `json:"announced,omitempty"`
+	Objects   Objects          `json:"objects,omitzero"`
 }
 
 // Objects are those of a state that a judgement asks about, sorted by name. The
@@ -62,14 +64,14 @@ func Remember(q Question) *Memory {
 	return m
 }
 
-func objectsOf(s *backends.State, node string, salt Salt) Objects {
+func objectsOf(s *backends.State, node string, salt outline.Salt) Objects {
 	o := Objects{
 		Nodes: sorted(s.Nodes), BGPConfigurations: sorted(s.BGPConfigurations), BGPPeers: sorted(s.BGPPeers),
 		BGPFilters: sorted(s.BGPFilters), IPPools: sorted(s.IPPools),
 	}
 	o.BlockAffinities = slices.DeleteFunc(sorted(s.BlockAffinities), func(a *backends.BlockAffinity) bool { return a.Node != node })
 	for _, key := range slices.SortedFunc(maps.Keys(s.Secrets), backends.Key.Compare) {
-		o.Secrets = append(o.Secrets, salted(s.Secrets[key], salt))
+		o.Secrets = append(o.Secrets, salt.Secret(s.Secrets[key]))
 	}
 	return o
 }
@@ -94,7 +96,7 @@ type Recalled struct {
 // Recall is what was remembered, at the time when the program began to watch BIRD:
 // the time in which nobody did does not count. What is the same in the state of
 // now is the same resource there. A Memory of another node is none: false.
-func (m *Memory) Recall(node string, now *backends.State, began time.Time, salt Salt) (Recalled, bool) {
+func (m *Memory) Recall(node string, now *backends.State, began time.Time, salt outline.Salt) (Recalled, bool) {
 	if m == nil || m.Node != node || m.Outline == nil {
 		return Recalled{}, false
 	}
@@ -115,7 +117,7 @@ func (m *Memory) Recall(node string, now *backends.State, began time.Time, salt 
 }
 
 // state makes a state of the objects.
-func (o Objects) state(now *backends.State, salt Salt) *backends.State {
+func (o Objects) state(now *backends.State, salt outline.Salt) *backends.State {
 	s := backends.NewState()
 	take(s, now, o.Nodes)
 	take(s, now, o.BGPConfigurations)
@@ -125,7 +127,7 @@ func (o Objects) state(now *backends.State, salt Salt) *backends.State {
 	take(s, now, o.BlockAffinities)
 	for _, secret := range o.Secrets {
 		is, ok := now.Secrets[secret.ResourceKey()]
-		if ok && maps.Equal(salted(is, salt).Data, secret.Data) {
+		if ok && maps.Equal(salt.Secret(is).Data, secret.Data) {
 			secret = is
 		}
 		s.Apply(backends.Event{Key: secret.ResourceKey(), Resource: secret})

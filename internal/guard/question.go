@@ -4,6 +4,8 @@ import (
 	"net/netip"
 	"time"
 
+	"confd/internal/guard/outline"
+
 	"confd/backends"
 	"confd/bgp"
 	"confd/internal/birdtext"
@@ -16,7 +18,7 @@ type Question struct {
 	Now     time.Time
 	BIRD    int           // its major version
 	Window  time.Duration // 0: DefaultWindow
-	Salt    Salt
+	Salt    outline.Salt
 	// Running is what BIRD has confirmed; nil: not known. Where only its text is
 	// (it was there before this program), its other fields are zero.
 	Running *Side
@@ -79,12 +81,12 @@ func (q Question) stateBefore() *backends.State {
 
 // outlineOf is the candidate's outline. Its lines are those of what runs where all that
 // they come from is the same.
-func (q Question) outlineOf() *Outline {
+func (q Question) outlineOf() *outline.Outline {
 	is, was := q.Candidate, q.Running
-	if is.Outline != nil || was == nil || was.Outline == nil || was.Config == nil || !sameLines(was.Config, is.Config) {
+	if is.Outline != nil || was == nil || was.Outline == nil || was.Config == nil {
 		return is.outline(q.Salt)
 	}
-	return outlineWith(is.Config, was.Outline.Lines)
+	return was.Outline.Next(was.Config, is.Config, q.Salt)
 }
 
 // oldest is the oldest configuration that still counts; false: none does.
@@ -105,7 +107,7 @@ type Side struct {
 	// make the same, the last one.
 	State *backends.State
 	// Outline is Config's; nil: not made yet.
-	Outline *Outline
+	Outline *outline.Outline
 	// Hash names the files: where it is the same, they are.
 	Hash string
 	// Sets are the files' text. It is looked at only where nothing else tells what
@@ -114,12 +116,12 @@ type Side struct {
 }
 
 // outline is the side's, made where it is not yet; nil: nothing is known.
-func (s *Side) outline(salt Salt) *Outline {
+func (s *Side) outline(salt outline.Salt) *outline.Outline {
 	switch {
 	case s == nil || s.Outline == nil && s.Config == nil:
 		return nil
 	case s.Outline == nil:
-		return OutlineOf(s.Config, salt)
+		return outline.Of(s.Config, salt)
 	}
 	return s.Outline
 }

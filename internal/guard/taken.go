@@ -3,6 +3,8 @@ package guard
 import (
 	"fmt"
 
+	"confd/internal/guard/outline"
+
 	"confd/bgp"
 )
 
@@ -68,7 +70,7 @@ func (r *routeLosses) left(s session, other map[string]bool) (routes int, change
 		return 0, false
 	}
 	changed = other[s.is.Name]
-	if was := r.then.line(r.then.named(s.Family, s.is.Name)); was != nil {
+	if was := r.then.Line(r.then.Named(s.Family, s.is.Name)); was != nil {
 		changed = changed || was.Closed != s.is.Closed
 	}
 	switch {
@@ -96,7 +98,7 @@ func (r *routeLosses) from(session string) []bgp.Route {
 
 // taking is how many of the routes that BIRD has from a session the candidate
 // takes.
-func (r *routeLosses) taking(l Line) int {
+func (r *routeLosses) taking(l outline.Line) int {
 	f, n := (l.Family-4)/2, 0
 	s := bgp.SessionNamed(r.config.Families()[f], l.Name)
 	if s == nil {
