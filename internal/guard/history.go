@@ -5,6 +5,10 @@ import (
 	"time"
 )
 
+// DefaultWindow is for how long what was counts: sessions that were established,
+// and configurations that ran.
+const DefaultWindow = 5 * time.Minute
+
 // History are configurations that ran until a short while ago, the oldest first:
 // what a row of changes does is judged against the oldest that still counts. It is
 // a value: what changes it returns another one. The zero value is empty.
@@ -49,21 +53,4 @@ func (h History) Replaced(was *Outline, now time.Time, window time.Duration, v V
 		past[i].Ended = merged(past[i].Ended, v.Ended)
 	}
 	return History{past}
-}
-
-// merged are the texts of both lists, sorted, each once.
-func merged(a, b []string) []string {
-	all := slices.Concat(a, b)
-	slices.Sort(all)
-	return slices.Compact(all)
-}
-
-// oldest is the oldest configuration that still counts; false: none does.
-func (h History) oldest(q Question) (Past, bool) {
-	for _, p := range h.Past {
-		if q.within(p.Until) {
-			return p, true
-		}
-	}
-	return Past{}, false
 }

@@ -77,16 +77,6 @@ func standingAnnounced(v *Verdict, j *judgement, list []finding, keys []backends
 	return j, nil
 }
 
-// compare says what a configuration does differently from what runs.
-func (q Question) compare(c *bgp.Config) bgp.Changes {
-	if q.Running == nil || q.Running.Config == nil {
-		return bgp.Changes{}
-	}
-	changes := bgp.Compare(q.Running.Config, c, q.BIRD)
-	q.refreshing(&changes)
-	return changes
-}
-
 // pardoned are the sessions and routes of list that are not in left.
 func pardoned(list, left []finding) []string {
 	stays := map[string]bool{}
@@ -127,4 +117,31 @@ func (q Question) approvedByAnnotation(id string, reasons map[backends.Key]aspec
 		r, _ := q.Candidate.State.Get(k)
 		return slices.Contains(backends.IntentOf(r).ApprovedIDs(), id)
 	})
+}
+
+// findings are the reasons to hold the candidate, the most general one first.
+func (j *judgement) findings() []finding {
+	j.look()
+	sessions, routes := &sessionLosses{judgement: j}, routeLossesOf(j)
+	var list []finding
+	add := func(f finding, ok bool) {
+		if ok {
+			list = append(list, f)
+		}
+	}
+	add(sessions.doubtful(routes.untold()))
+	for i := range 2 {
+		add(sessions.homelessFamily(i))
+	}
+	for _, g := range groups() {
+		add(sessions.tooMuch(g))
+	}
+	for _, family := range []int{4, 6} {
+		add(sessions.allThatAreUp(family))
+	}
+	for _, family := range []int{4, 6} {
+		add(routes.nothingTold(family))
+		add(routes.nothingTaken(family))
+	}
+	return list
 }

@@ -1,9 +1,11 @@
 package guard
 
 import (
+	"cmp"
 	"maps"
 	"reflect"
 	"slices"
+	"strings"
 	"time"
 
 	"confd/backends"
@@ -45,7 +47,7 @@ func Remember(q Question) *Memory {
 	}
 	m := &Memory{Node: q.Options.Node, At: q.Now, Hash: q.Running.Hash, Outline: outline, Announced: q.Announced}
 	m.Objects = objectsOf(q.Running.State, q.Options.Node, q.Salt)
-	if past, ok := q.History.oldest(q); ok {
+	if past, ok := q.oldest(); ok {
 		m.History.Past = []Past{past}
 	}
 	for _, s := range q.Seen {
@@ -145,8 +147,8 @@ func take[R backends.Resource](s, now *backends.State, list []R) {
 // Since are the objects that differ between what ran and another state, of the kinds
 // that are remembered, sorted.
 func (r Recalled) Since(node string, now *backends.State) []backends.Key {
-	q := Question{Running: &r.Running, Candidate: Side{State: now}}
-	keys := differing(q.changedObjects(), r.Running.State.BlockAffinities, ownAffinities(now, node))
+	was := r.Running.State
+	keys := differing(changedObjects(was, now), was.BlockAffinities, ownAffinities(now, node))
 	slices.SortFunc(keys, backends.Key.Compare)
 	return keys
 }
@@ -157,30 +159,7 @@ func ownAffinities(s *backends.State, node string) map[string]*backends.BlockAff
 	return own
 }
 
-// Rest is the candidate's state with all that changed and can have to do with
-// sessions as it was: what is left of a change that is held, and need not wait. It
-// is nil where that is not known, or where a Secret would have to be as it was of
-// which nobody knows more than a salted value.
-func Rest(q Question) *backends.State {
-	before := q.stateBefore()
-	if before == nil {
-		return nil
-	}
-	keys := q.changedObjects()
-	for _, k := range keys {
-		if was, ok := before.Secrets[k]; ok && q.unreadable(was) {
-			return nil
-		}
-	}
-	return q.without(keys)
-}
-
-// unreadable says that a Secret has salted values.
-func (q Question) unreadable(s *backends.Secret) bool {
-	for _, v := range s.Data {
-		if v != "" && q.Salt.Of(v) == v {
-			return true
-		}
-	}
-	return false
+// compareSeen orders what was seen by set and name.
+func compareSeen(a, b *Seen) int {
+	return cmp.Or(strings.Compare(a.Set, b.Set), strings.Compare(a.Name, b.Name))
 }

@@ -180,12 +180,12 @@ func TestHistory(t *testing.T) {
 	if len(h.Past) > slots+1 || h.Past[0].Outline != outlines[0] {
 		t.Errorf("%d are kept, the first is not the oldest", len(h.Past))
 	}
-	q := Question{Now: now().Add(6*time.Minute - time.Second)}
-	if p, ok := h.oldest(q); !ok || p.Outline == outlines[0] {
+	q := Question{Now: now().Add(6*time.Minute - time.Second), History: h}
+	if p, ok := q.oldest(); !ok || p.Outline == outlines[0] {
 		t.Error("what ran long ago counts")
 	}
 	q.Now = at.Add(DefaultWindow)
-	if _, ok := h.oldest(q); ok {
+	if _, ok := q.oldest(); ok {
 		t.Error("what ran long ago counts")
 	}
 	h = h.Replaced(nil, at, 0, Verdict{Pardoned: []string{"b", "a"}}).Replaced(nil, at, 0, Verdict{Pardoned: []string{"a"}})

@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"errors"
 	"net/netip"
-	"strings"
 	"time"
 
 	"confd/backends"
@@ -115,11 +114,6 @@ func (c outlineChange) of(base *Outline) (*Outline, error) {
 
 // compareLines orders sessions as outlines have them.
 func compareLines(a, b *Line) int { return lineKey{b.Family, b.Name}.compare(a) }
-
-// compareSeen orders what was seen by set and name.
-func compareSeen(a, b *Seen) int {
-	return cmp.Or(strings.Compare(a.Set, b.Set), strings.Compare(a.Name, b.Name))
-}
 
 func sameSeen(a, b *Seen) bool {
 	return a.Established == b.Established && a.Last.Equal(b.Last) && a.Neighbor == b.Neighbor &&

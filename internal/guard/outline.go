@@ -122,16 +122,6 @@ func outlineWith(c *bgp.Config, lines []Line) *Outline {
 	return out
 }
 
-// outlineOf is the candidate's outline. Its lines are those of what runs where all that
-// they come from is the same.
-func (q Question) outlineOf() *Outline {
-	is, was := q.Candidate, q.Running
-	if is.Outline != nil || was == nil || was.Outline == nil || was.Config == nil || !sameLines(was.Config, is.Config) {
-		return is.outline(q.Salt)
-	}
-	return outlineWith(is.Config, was.Outline.Lines)
-}
-
 // sameLines says whether two configurations have the very same sessions, filters and
 // ports, and so the same lines. It may err to no.
 func sameLines(was, is *bgp.Config) bool {
@@ -188,19 +178,6 @@ func policies(f *bgp.Family) []*bgp.Session {
 
 // known says whether the terms are.
 func (t Terms) known() bool { return t.LocalAS != 0 }
-
-// lineOfSeen is a session of which nothing is known but what was seen of it. Its
-// name tells more, where it is one of the model's.
-func lineOfSeen(s Seen) Line {
-	l := Line{Name: s.Name, Neighbor: s.Neighbor}
-	if kind, neighbor, port, ok := bgp.ParseSessionName(s.Name); ok {
-		l.Kind, l.Neighbor, l.Port = kind, neighbor, port
-	}
-	if l.Neighbor.IsValid() {
-		l.Family = familyOf(l.Neighbor)
-	}
-	return l
-}
 
 func familyOf(a netip.Addr) int {
 	if a.Is4() {

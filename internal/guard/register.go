@@ -3,6 +3,8 @@ package guard
 import (
 	"slices"
 	"strings"
+
+	"confd/bgp"
 )
 
 // register finds what was seen of a session.
@@ -76,4 +78,17 @@ func (r *register) without(books ...*book) []Seen {
 		}
 	}
 	return out
+}
+
+// lineOfSeen is a session of which nothing is known but what was seen of it. Its
+// name tells more, where it is one of the model's.
+func lineOfSeen(s Seen) Line {
+	l := Line{Name: s.Name, Neighbor: s.Neighbor}
+	if kind, neighbor, port, ok := bgp.ParseSessionName(s.Name); ok {
+		l.Kind, l.Neighbor, l.Port = kind, neighbor, port
+	}
+	if l.Neighbor.IsValid() {
+		l.Family = familyOf(l.Neighbor)
+	}
+	return l
 }

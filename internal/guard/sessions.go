@@ -6,97 +6,11 @@ import (
 	"confd/internal/birdtext"
 )
 
-// judgement is one look at a candidate.
-type judgement struct {
-	q Question
-	// config and state are the candidate's, is its outline; was is what runs, as far
-	// as it is known.
-	config  *bgp.Config
-	state   *backends.State
-	was, is *Outline
-	changes bgp.Changes
-	// restarted are those of the changes, where it matters which neighbors cannot send
-	// their routes again.
-	restarted map[string]bool
-	// heldLost are sessions that count as established since what is held would take
-	// them away.
-	heldLost map[string]bool
-
-	then, now *book // of was, and of is
-	seen      *register
-	// routes counts the routes that BIRD has by session; nil: not known.
-	routes   map[string]int
-	policies [2]bgp.Policies // of config, by family
-	// bySession has the routes themselves, once somebody asked for them.
-	bySession map[string][]bgp.Route
-	// written are the sessions in the candidate's files, where the templates are
-	// others or somebody asked; nil: not known.
-	written map[string]bool
-	// unwritten: the templates leave sessions out that the candidate asks for.
-	unwritten bool
-	cluster   *cluster
-	differ    map[keyAspect]bool // objects that were looked at: whether they changed
-	sessions  []session
-	// comingUp are those that are about to, where a BIRD was started a moment ago; nil:
-	// nobody has asked yet.
-	comingUp []session
-	// needRoutes: with BIRD's routes the judgement may be another one.
-	needRoutes bool
-}
-
-// session is one that counts, and what becomes of it.
-type session struct {
-	*Line
-	fate fate
-	// step: it is this candidate that does it, not what went live before.
-	step bool
-	// up: it is established at this moment.
-	up bool
-	// renamed: it is remade on the same terms, mostly under another name.
-	renamed bool
-	// is is the candidate's session; nil: there is none.
-	is *Line
-	// imported are the routes that it has from its peer; -1: not known.
-	imported int
-}
-
-// lost says whether the session is gone or made anew.
-func (s session) lost() bool { return s.fate != kept }
-
-func (q Question) judgement(config *bgp.Config, state *backends.State, is *Outline, changes bgp.Changes) *judgement {
-	j := &judgement{
-		q: q, config: config, state: state, is: is, was: q.Running.outline(q.Salt), changes: changes,
-		now: bookOf(is), seen: registerOf(q.Seen), routes: q.countRoutes(), cluster: newCluster(state), differ: map[keyAspect]bool{},
-	}
-	for i, f := range config.Families() {
-		j.policies[i] = bgp.PoliciesOf(config, f)
-	}
-	if len(q.Deaf) > 0 {
-		j.restarted = setOf(changes.Restarted)
-	}
-	if j.was == nil {
-		j.was = &Outline{}
-		for _, s := range j.seen.list {
-			j.was.Lines = append(j.was.Lines, lineOfSeen(s))
-		}
-	}
-	if q.Held != nil {
-		j.heldLost = setOf(q.Held.Lost)
-	}
-	if q.OtherTemplates {
-		j.written = birdtext.Sessions(q.Candidate.Sets)
-	}
-	if j.then = j.now; len(j.was.Lines) != len(is.Lines) || len(is.Lines) > 0 && &j.was.Lines[0] != &is.Lines[0] {
-		j.then = bookOf(j.was)
-	}
-	return j
-}
-
 // look finds the sessions that count, and what becomes of each.
 func (j *judgement) look() {
 	j.sessions = make([]session, 0, len(j.then.lines))
 	base := make([]bool, len(j.then.lines)) // what runs of it
-	if past, ok := j.q.History.oldest(j.q); ok {
+	if past, ok := j.q.oldest(); ok {
 		pardoned, ended := setOf(past.Pardoned), setOf(past.Ended)
 		for i := range past.Outline.Lines {
 			l := &past.Outline.Lines[i]
@@ -247,10 +161,6 @@ func (j *judgement) leftForReflecting(l *Line, from *Outline) bool {
 	return !from.Reflector && j.is.Reflector || peer != nil && peer.ClusterID.IsValid()
 }
 
-func meshOn(c *backends.BGPConfiguration) bool {
-	return c == nil || c.NodeToNodeMesh == nil || *c.NodeToNodeMesh
-}
-
 // replaced says whether a route reflector has what the session of the mesh, l,
 // was for: this node has an internal session with it that is up and stays.
 func (j *judgement) replaced(l *Line) bool {
@@ -284,19 +194,4 @@ func (j *judgement) imported(name string) int {
 		return s.Counts.Imported
 	}
 	return -1
-}
-
-// countRoutes counts the routes that BIRD has from peers, by session; nil: they are
-// not known.
-func (q Question) countRoutes() map[string]int {
-	if q.Routes == nil {
-		return nil
-	}
-	counts := map[string]int{}
-	for _, r := range q.Routes {
-		if r.Session != "" {
-			counts[r.Session]++
-		}
-	}
-	return counts
 }

@@ -137,7 +137,7 @@ func (w *world) try(change func(*backends.State)) Verdict {
 func (w *world) write(change func(*backends.State)) {
 	before := w.store.Clone()
 	change(w.store)
-	for _, k := range (Question{Running: &Side{State: before}, Candidate: Side{State: w.store}}).changedObjects() {
+	for _, k := range changedObjects(before, w.store) {
 		if r, ok := w.store.Get(k); ok {
 			w.announced = w.announced.Noted(r, w.now)
 		}
