@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"syscall"
 	"time"
@@ -29,6 +30,7 @@ type changeCost struct {
 // daemon is a running confd with its BIRD.
 type daemon struct {
 	dir    string
+	within []string // the command that runs others where it is; empty: here
 	confd  *exec.Cmd
 	bird   *exec.Cmd
 	output bytes.Buffer // of both; read only after they ended
@@ -53,7 +55,7 @@ func measureDaemon(o options, c benchCase, s store, r *result) error {
 }
 
 func startDaemon(o options, c benchCase, s store, r *result) (*daemon, error) {
-	d := &daemon{}
+	d := &daemon{within: o.within}
 	var err error
 	if d.dir, err = os.MkdirTemp(o.work, "bird"); err != nil {
 		return d, err
@@ -79,8 +81,10 @@ func startDaemon(o options, c benchCase, s store, r *result) (*daemon, error) {
 	return d, err
 }
 
+// command is one that ends with this program.
 func (d *daemon) command(program string, args ...string) *exec.Cmd {
-	cmd := exec.Command(program, args...)
+	line := slices.Concat(d.within, []string{program}, args)
+	cmd := exec.Command(line[0], line[1:]...)
 	cmd.Stderr = &d.output
 	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
 	return cmd
