@@ -70,14 +70,18 @@ const (
 // measureChanges measures what changes cost programs that run and are at rest, and what
 // a minute without any does. All of them see each change at the same time.
 func measureChanges(runs int, daemons []*daemon, cases []changeCase) ([]work, error) {
-	nothing := work{name: "a minute in which nothing changes", unit: "ms"}
-	var list []work
-	made := make([]int, len(cases))
-	for _, c := range cases {
-		list = append(list, work{name: c.name, unit: "ms"})
+	idling := make([][]spent, len(daemons)) // windows in which nothing changes
+	idle := func() ([]spent, error) {
+		list, err := spentBy(daemons, func() error { time.Sleep(window); return nil })
+		for i, s := range list {
+			idling[i] = append(idling[i], s)
+		}
+		return list, err
 	}
+	windows := make([][2][]changing, len(cases)) // by case, then daemon
+	made := make([]int, len(cases))
 	for range runs {
-		before, err := nothing.idle(daemons)
+		before, err := idle()
 		if err != nil {
 			return nil, err
 		}
@@ -88,20 +92,39 @@ func measureChanges(runs int, daemons []*daemon, cases []changeCase) ([]work, er
 				return nil, fmt.Errorf("%s: %w", c.name, err)
 			}
 			time.Sleep(c.rest())
-			after, err := nothing.idle(daemons)
+			after, err := idle()
 			if err != nil {
 				return nil, err
 			}
+			fmt.Fprintf(os.Stderr, "bench: %s: %d changes\n", c.name, made[k]-first)
 			for i := range daemons {
-				s := perChange(busy[i], made[k]-first, before[i], after[i])
-				list[k].samples[i] = append(list[k].samples[i], s)
-				fmt.Fprintf(os.Stderr, "bench: %s: %d changes, %.2f ms each, of 1 s %.1f ms; idle before %.1f ms, after %.1f ms\n",
-					c.name, made[k]-first, s.value, 1000*busy[i].share(), 1000*before[i].share(), 1000*after[i].share())
+				windows[k][i] = append(windows[k][i], changing{busy[i], before[i], after[i], made[k] - first})
 			}
 			before = after
 		}
 	}
-	return append(list, nothing), nil
+	return worksOf(cases, windows, idling), nil
+}
+
+// worksOf is what each case cost each program, and a minute of idling.
+func worksOf(cases []changeCase, windows [][2][]changing, idling [][]spent) []work {
+	var list []work
+	nothing := work{name: "a minute in which nothing changes", unit: "ms"}
+	for k, c := range cases {
+		w := work{name: c.name, unit: "ms"}
+		for i, all := range idling {
+			for _, each := range windows[k][i] {
+				w.samples[i] = append(w.samples[i], each.each(wavering(all)))
+			}
+		}
+		list = append(list, w)
+	}
+	for i, all := range idling {
+		for _, s := range all {
+			nothing.add(i, s.share()*ms(time.Minute))
+		}
+	}
+	return append(list, nothing)
 }
 
 func (c changeCase) rest() time.Duration {
@@ -109,15 +132,6 @@ func (c changeCase) rest() time.Duration {
 		return appliedRest
 	}
 	return passedRest
-}
-
-// idle is what programs take in a window in which nothing changes; w has that of a minute.
-func (w *work) idle(daemons []*daemon) ([]spent, error) {
-	list, err := spentBy(daemons, func() error { time.Sleep(window); return nil })
-	for i, s := range list {
-		w.add(i, s.share()*ms(time.Minute))
-	}
-	return list, err
 }
 
 // spentBy is what programs take while f runs.

@@ -19,6 +19,11 @@ import (
 // patience is how long any single step may take.
 const patience = 3 * time.Minute
 
+// startRest is how long a program that starts is left alone when its BIRD answers: it
+// confirms, and writes down what it knows. On a busy machine it may seem to be at rest
+// sooner.
+const startRest = 4 * time.Second
+
 // changeCost is what one change cost a running confd.
 type changeCost struct {
 	written      time.Duration // until the new bird.conf was in place
@@ -77,6 +82,7 @@ func startDaemon(o options, c benchCase, s store, r *result) (*daemon, error) {
 	if err := await("BIRD to answer", func() bool { _, ready := d.lastReconfiguration(); return ready }); err != nil {
 		return d, err
 	}
+	time.Sleep(startRest)
 	r.start.cpu, _, err = d.settled()
 	return d, err
 }

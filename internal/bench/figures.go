@@ -30,8 +30,12 @@ func (s summary) print(w io.Writer) {
 
 // how says how it was measured.
 func (s summary) how() string {
-	return fmt.Sprintf("Medians of %d runs, on %d cores (load %s when it began); ±: half of what lies between the lowest and the highest, or what the program's idling wavers by.",
-		s.o.runs, runtime.NumCPU(), s.load)
+	runs := "One run"
+	if s.o.runs > 1 {
+		runs = fmt.Sprintf("Medians of %d runs", s.o.runs)
+	}
+	return fmt.Sprintf("%s, on %d cores (load %s when it began); ±: half of what lies between the lowest and the highest, or what the program's idling wavers by.",
+		runs, runtime.NumCPU(), s.load)
 }
 
 func (s summary) changes() string {

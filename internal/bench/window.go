@@ -13,25 +13,46 @@ type spent struct{ cpu, window time.Duration }
 // share is how much of one CPU that is.
 func (s spent) share() float64 { return float64(s.cpu) / float64(s.window) }
 
-// sample is one measurement, and how far off it can be at least: half of what stood
-// between two measurements of what should be the same.
+// sample is one measurement, and how far off it can be.
 type sample struct{ value, doubt float64 }
 
-// perChange is what one of n changes took, in ms, that were made in a window: what
-// is left of it without what the program takes anyway, as it did in the idle windows
-// before and after. Their difference is what the sample can be off by.
-func perChange(busy spent, n int, before, after spent) sample {
-	if n == 0 {
+// changing is a window in which changes were made, between two idle ones.
+type changing struct {
+	busy, before, after spent
+	changes             int
+}
+
+// each is what one of the changes took, in ms: what is left without what the program
+// takes anyway, as it did before and after. wavering is by how much of one CPU that is
+// more or less from one window to the next: the sample can be off by it.
+func (c changing) each(wavering float64) sample {
+	if c.changes == 0 {
 		return sample{}
 	}
-	idle := (before.share() + after.share()) / 2 * float64(busy.window)
-	apart := math.Abs(before.share()-after.share()) / 2 * float64(busy.window)
-	return sample{(float64(busy.cpu) - idle) / 1e6 / float64(n), apart / 1e6 / float64(n)}
+	of := func(share float64) float64 { return share * ms(c.busy.window) / float64(c.changes) }
+	idle := (c.before.share() + c.after.share()) / 2
+	return sample{of(c.busy.share() - idle), of(max(wavering, math.Abs(c.before.share()-c.after.share())/2))}
+}
+
+// wavering is the standard deviation of the shares of windows that should be alike.
+func wavering(windows []spent) float64 {
+	if len(windows) < 2 {
+		return 0
+	}
+	var sum, squares float64
+	for _, s := range windows {
+		sum += s.share()
+	}
+	mean := sum / float64(len(windows))
+	for _, s := range windows {
+		squares += (s.share() - mean) * (s.share() - mean)
+	}
+	return math.Sqrt(squares / float64(len(windows)-1))
 }
 
 // figure is what the samples of one thing say: their median, and how far off it can
 // be, which is half of the way from the least to the most, and no less than the samples'
-// own doubt (their median).
+// own doubt, of which the more of them the less is left.
 type figure struct{ value, spread float64 }
 
 func figureOf(samples []sample) figure {
@@ -42,7 +63,7 @@ func figureOf(samples []sample) figure {
 	if len(values) == 0 {
 		return figure{}
 	}
-	return figure{medianOf(values), max((slices.Max(values)-slices.Min(values))/2, medianOf(doubts))}
+	return figure{medianOf(values), max((slices.Max(values)-slices.Min(values))/2, medianOf(doubts)/math.Sqrt(float64(len(doubts))))}
 }
 
 // isNoise is set where the figure cannot be told from nothing.

@@ -10,20 +10,38 @@ func TestWhatAChangeTook(t *testing.T) {
 		return spent{time.Duration(cpu) * time.Millisecond, time.Duration(window) * time.Second}
 	}
 	for _, c := range []struct {
-		name                string
-		busy, before, after spent
-		n                   int
-		want                sample
+		name     string
+		changing changing
+		wavering float64
+		want     sample
 	}{
-		{"idle windows alike", in(300, 10), in(100, 10), in(100, 10), 20, sample{10, 0}},
-		{"idle windows apart", in(300, 10), in(80, 10), in(120, 10), 20, sample{10, 1}},
-		{"idle windows of another length", in(300, 10), in(200, 20), in(50, 5), 20, sample{10, 0}},
-		{"nothing but what is taken anyway", in(100, 10), in(90, 10), in(110, 10), 10, sample{0, 1}},
-		{"less than what is taken anyway", in(80, 10), in(100, 10), in(100, 10), 10, sample{-2, 0}},
-		{"no change was made", in(80, 10), in(100, 10), in(100, 10), 0, sample{}},
+		{"idle windows alike", changing{in(300, 10), in(100, 10), in(100, 10), 20}, 0, sample{10, 0}},
+		{"idle windows apart", changing{in(300, 10), in(80, 10), in(120, 10), 20}, 0, sample{10, 1}},
+		{"idle windows of another length", changing{in(300, 10), in(200, 20), in(50, 5), 20}, 0, sample{10, 0}},
+		{"idle windows that waver more than these", changing{in(300, 10), in(80, 10), in(120, 10), 20}, 0.004, sample{10, 2}},
+		{"nothing but what is taken anyway", changing{in(100, 10), in(90, 10), in(110, 10), 10}, 0, sample{0, 1}},
+		{"less than what is taken anyway", changing{in(80, 10), in(100, 10), in(100, 10), 10}, 0, sample{-2, 0}},
+		{"no change was made", changing{in(80, 10), in(100, 10), in(100, 10), 0}, 0.1, sample{}},
 	} {
-		if got := perChange(c.busy, c.n, c.before, c.after); !near(got.value, c.want.value) || !near(got.doubt, c.want.doubt) {
+		if got := c.changing.each(c.wavering); !near(got.value, c.want.value) || !near(got.doubt, c.want.doubt) {
 			t.Errorf("%s: %+v, want %+v", c.name, got, c.want)
+		}
+	}
+}
+
+func TestHowMuchWindowsWaver(t *testing.T) {
+	at := func(ms ...int) (windows []spent) {
+		for _, n := range ms {
+			windows = append(windows, spent{time.Duration(n) * time.Millisecond, time.Second})
+		}
+		return windows
+	}
+	for _, c := range []struct {
+		windows []spent
+		want    float64
+	}{{nil, 0}, {at(5), 0}, {at(5, 5, 5), 0}, {at(4, 6, 5, 5, 3, 7), 0.001414213562}} {
+		if got := wavering(c.windows); got-c.want > 1e-9 || c.want-got > 1e-9 {
+			t.Errorf("%v: %v, want %v", c.windows, got, c.want)
 		}
 	}
 }
@@ -38,7 +56,7 @@ func TestFiguresOfSamples(t *testing.T) {
 		{"one: its doubt is all that is known", []sample{{5, 2}}, figure{5, 2}},
 		{"two", []sample{{4, 0}, {8, 0}}, figure{6, 2}},
 		{"half of the way from least to most", []sample{{9, 0.1}, {5, 0.1}, {6, 0.1}}, figure{6, 2}},
-		{"no less than their doubt", []sample{{5, 3}, {5, 3}, {5, 3}}, figure{5, 3}},
+		{"no less than their doubt", []sample{{5, 3}, {5, 3}, {5, 3}, {5, 3}}, figure{5, 1.5}},
 	} {
 		if got := figureOf(c.samples); !near(got.value, c.want.value) || !near(got.spread, c.want.spread) {
 			t.Errorf("%s: %+v, want %+v", c.name, got, c.want)
