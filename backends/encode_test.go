@@ -222,7 +222,7 @@ func (r random) makers() map[Kind]func() Resource {
 		KindBGPFilter:          func() Resource { return r.filter() },
 		KindIPPool:             func() Resource { return r.pool() },
 		KindBlockAffinity:      func() Resource { return r.affinity() },
-		KindFelixConfiguration: func() Resource { return &FelixConfiguration{Name: "default", ProgramClusterRoutes: some(r, r.word())} },
+		KindFelixConfiguration: func() Resource { return &FelixConfiguration{Name: "default", ProgramClusterRoutes: pick(r, "", RoutesEnabled, RoutesDisabled)} },
 		KindService:            func() Resource { return r.service() },
 		KindEndpointSlice:      func() Resource { return r.slice() },
 		KindSecret:             func() Resource { return r.secret() },

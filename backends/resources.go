@@ -357,7 +357,7 @@ type BlockAffinity struct {
 // FelixConfiguration is read only to compare programClusterRoutes.
 type FelixConfiguration struct {
 	Name                 string
-	ProgramClusterRoutes string
+	ProgramClusterRoutes ClusterRoutes
 }
 
 // Service is a Kubernetes Service.
