@@ -17,6 +17,8 @@ import (
 	"os"
 	"time"
 
+	"confd/internal/guard/outline"
+
 	"confd/bgp"
 	"confd/internal/birds"
 	"confd/internal/guard"
@@ -113,7 +115,7 @@ type Left struct {
 // Knowledge is what a program knows that the next one must.
 type Knowledge struct {
 	Memory *guard.Memory          `json:"memory"` // nil: none
-	Salt   guard.Salt             `json:"salt"`   // of Memory
+	Salt   outline.Salt           `json:"salt"`   // of Memory
 	Stores map[string]inbox.Store `json:"stores,omitempty"`
 	Disk   string                 `json:"disk"` // names the sets that lie on disk for BIRDs, of which Memory is
 }

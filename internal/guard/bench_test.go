@@ -7,6 +7,8 @@ import (
 	"testing"
 	"time"
 
+	"confd/internal/guard/outline"
+
 	"confd/backends"
 	"confd/bgp"
 )
@@ -38,7 +40,7 @@ func BenchmarkJudge(b *testing.B) {
 			before := x.before()
 			q := question(b, before, x.change)
 			q.Salt = salt()
-			q.Running.Outline = OutlineOf(q.Running.Config, q.Salt)
+			q.Running.Outline = outline.Of(q.Running.Config, q.Salt)
 			q.History = History{}.Replaced(q.Running.Outline, ago(0), 0, Verdict{})
 			for i := range 10000 {
 				a := netip.AddrFrom4([4]byte{10, 0 + byte(i>>14), byte(i >> 6), byte(i << 2)})

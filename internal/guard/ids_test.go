@@ -6,6 +6,8 @@ import (
 	"strings"
 	"testing"
 
+	"confd/internal/guard/outline"
+
 	"confd/backends"
 	"confd/bgp"
 )
@@ -23,7 +25,7 @@ func judgedOn(t *testing.T, node string, before, after *backends.State) Verdict 
 	}
 	running := compute(before)
 	return Judge(Question{
-		Options: o, Now: now(), BIRD: 2, Salt: Salt("of " + node), Running: &running, Candidate: compute(after), Seen: upNow(running.Config),
+		Options: o, Now: now(), BIRD: 2, Salt: outline.Salt("of " + node), Running: &running, Candidate: compute(after), Seen: upNow(running.Config),
 	})
 }
 

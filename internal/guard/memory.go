@@ -6,7 +6,10 @@ import (
 	"maps"
 	"reflect"
 	"slices"
+	"strings"
 	"time"
+
+	"confd/internal/guard/outline"
 
 	"confd/backends"
 )
@@ -17,13 +20,13 @@ import (
 type Memory struct {
 	Node string `json:"node"`
 	// At is until when it was so.
-	At        time.Time     `json:"at"`
-	Hash      string        `json:"hash"` // of the files that ran
-	Outline   *Outline      `json:"outline"`
-	History   History       `json:"history,omitzero"`
-	Seen      []Seen        `json:"seen,omitempty"`
-	Announced Announcements `json:"announced,omitempty"`
-	Objects   Objects       `json:"objects,omitzero"`
+	At        time.Time        `json:"at"`
+	Hash      string           `json:"hash"` // of the files that ran
+	Outline   *outline.Outline `json:"outline"`
+	History   History          `json:"history,omitzero"`
+	Seen      []Seen           `json:"seen,omitempty"`
+	Announced Announcements    `json:"announced,omitempty"`
+	Objects   Objects          `json:"objects,omitzero"`
 }
 
 // Objects are those of a state that a judgement asks about, sorted by name. The
@@ -47,7 +50,7 @@ func Remember(q Question) *Memory {
 	}
 	m := &Memory{Node: q.Options.Node, At: q.Now, Hash: q.Running.Hash, Outline: outline, Announced: q.Announced}
 	m.Objects = objectsOf(q.Running.State, q.Options.Node, q.Salt)
-	if past, ok := q.History.oldest(q); ok {
+	if past, ok := q.oldest(); ok {
 		m.History.Past = []Past{past}
 	}
 	for _, s := range q.Seen {
@@ -62,14 +65,14 @@ func Remember(q Question) *Memory {
 	return m
 }
 
-func objectsOf(s *backends.State, node string, salt Salt) Objects {
+func objectsOf(s *backends.State, node string, salt outline.Salt) Objects {
 	o := Objects{
 		Nodes: sorted(s.Nodes), BGPConfigurations: sorted(s.BGPConfigurations), BGPPeers: sorted(s.BGPPeers),
 		BGPFilters: sorted(s.BGPFilters), IPPools: sorted(s.IPPools),
 	}
 	o.BlockAffinities = slices.DeleteFunc(sorted(s.BlockAffinities), func(a *backends.BlockAffinity) bool { return a.Node != node })
 	for _, key := range slices.SortedFunc(maps.Keys(s.Secrets), backends.Key.Compare) {
-		o.Secrets = append(o.Secrets, salted(s.Secrets[key], salt))
+		o.Secrets = append(o.Secrets, salt.Secret(s.Secrets[key]))
 	}
 	return o
 }
@@ -118,7 +121,7 @@ type Recalled struct {
 // Recall is what was remembered, at the time when the program began to watch BIRD:
 // the time in which nobody did does not count. What is the same in the state of
 // now is the same resource there. A Memory of another node is none: false.
-func (m *Memory) Recall(node string, now *backends.State, began time.Time, salt Salt) (Recalled, bool) {
+func (m *Memory) Recall(node string, now *backends.State, began time.Time, salt outline.Salt) (Recalled, bool) {
 	if m == nil || m.Node != node || m.Outline == nil {
 		return Recalled{}, false
 	}
@@ -139,7 +142,7 @@ func (m *Memory) Recall(node string, now *backends.State, began time.Time, salt 
 }
 
 // state makes a state of the objects.
-func (o Objects) state(now *backends.State, salt Salt) *backends.State {
+func (o Objects) state(now *backends.State, salt outline.Salt) *backends.State {
 	s := backends.NewState()
 	take(s, now, o.Nodes)
 	take(s, now, o.BGPConfigurations)
@@ -149,7 +152,7 @@ func (o Objects) state(now *backends.State, salt Salt) *backends.State {
 	take(s, now, o.BlockAffinities)
 	for _, secret := range o.Secrets {
 		is, ok := now.Secrets[secret.ResourceKey()]
-		if ok && maps.Equal(salted(is, salt).Data, secret.Data) {
+		if ok && maps.Equal(salt.Secret(is).Data, secret.Data) {
 			secret = is
 		}
 		s.Apply(backends.Event{Key: secret.ResourceKey(), Resource: secret})
@@ -171,8 +174,8 @@ func take[R backends.Resource](s, now *backends.State, list []R) {
 // Since are the objects that differ between what ran and another state, of the kinds
 // that are remembered, sorted.
 func (r Recalled) Since(node string, now *backends.State) []backends.Key {
-	q := Question{Running: &r.Running, Candidate: Side{State: now}}
-	keys := differing(q.changedObjects(), r.Running.State.BlockAffinities, ownAffinities(now, node))
+	was := r.Running.State
+	keys := differing(changedObjects(was, now), was.BlockAffinities, ownAffinities(now, node))
 	slices.SortFunc(keys, backends.Key.Compare)
 	return keys
 }
@@ -183,30 +186,7 @@ func ownAffinities(s *backends.State, node string) map[string]*backends.BlockAff
 	return own
 }
 
-// Rest is the candidate's state with all that changed and can have to do with
-// sessions as it was: what is left of a change that is held, and need not wait. It
-// is nil where that is not known, or where a Secret would have to be as it was of
-// which nobody knows more than a salted value.
-func Rest(q Question) *backends.State {
-	before := q.stateBefore()
-	if before == nil {
-		return nil
-	}
-	keys := q.changedObjects()
-	for _, k := range keys {
-		if was, ok := before.Secrets[k]; ok && q.unreadable(was) {
-			return nil
-		}
-	}
-	return q.without(keys)
-}
-
-// unreadable says that a Secret has salted values.
-func (q Question) unreadable(s *backends.Secret) bool {
-	for _, v := range s.Data {
-		if v != "" && q.Salt.Of(v) == v {
-			return true
-		}
-	}
-	return false
+// compareSeen orders what was seen by set and name.
+func compareSeen(a, b *Seen) int {
+	return cmp.Or(strings.Compare(a.Set, b.Set), strings.Compare(a.Name, b.Name))
 }

@@ -6,6 +6,8 @@ import (
 	"testing"
 	"time"
 
+	"confd/internal/guard/outline"
+
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
 
@@ -25,7 +27,7 @@ func TestMemoryKeepsNoSecret(t *testing.T) {
 	if strings.Contains(string(data), secret) || !strings.Contains(string(data), salt().Of(secret)) {
 		t.Errorf("%s", data)
 	}
-	if salt().Of(secret) == Salt("another").Of(secret) || salt().Of(secret) == salt().Of(secret+"s") {
+	if salt().Of(secret) == outline.Salt("another").Of(secret) || salt().Of(secret) == salt().Of(secret+"s") {
 		t.Error("what is made of a secret says nothing, or too much")
 	}
 	for _, odd := range []string{"", "new\nline", strings.Repeat("x", 81), `quo"te`} {
@@ -169,23 +171,23 @@ func TestAnnouncements(t *testing.T) {
 }
 
 func TestHistory(t *testing.T) {
-	outlines := make([]*Outline, 20)
+	outlines := make([]*outline.Outline, 20)
 	var h History
 	at := now()
 	for i := range outlines {
-		outlines[i] = &Outline{}
+		outlines[i] = &outline.Outline{}
 		h = h.Replaced(outlines[i], at, 0, Verdict{})
 		at = at.Add(10 * time.Second)
 	}
 	if len(h.Past) > slots+1 || h.Past[0].Outline != outlines[0] {
 		t.Errorf("%d are kept, the first is not the oldest", len(h.Past))
 	}
-	q := Question{Now: now().Add(6*time.Minute - time.Second)}
-	if p, ok := h.oldest(q); !ok || p.Outline == outlines[0] {
+	q := Question{Now: now().Add(6*time.Minute - time.Second), History: h}
+	if p, ok := q.oldest(); !ok || p.Outline == outlines[0] {
 		t.Error("what ran long ago counts")
 	}
 	q.Now = at.Add(DefaultWindow)
-	if _, ok := h.oldest(q); ok {
+	if _, ok := q.oldest(); ok {
 		t.Error("what ran long ago counts")
 	}
 	h = h.Replaced(nil, at, 0, Verdict{Pardoned: []string{"b", "a"}}).Replaced(nil, at, 0, Verdict{Pardoned: []string{"a"}})

@@ -4,8 +4,9 @@ import (
 	"cmp"
 	"errors"
 	"net/netip"
-	"strings"
 	"time"
+
+	"confd/internal/guard/outline"
 
 	"confd/backends"
 )
@@ -24,10 +25,10 @@ type MemoryChange struct {
 
 // outlineChange makes an Outline of another one.
 type outlineChange struct {
-	Lines     edits[Line]   `json:"lines,omitzero"`
-	Told      []Told        `json:"told,omitempty"`
-	Addresses [2]netip.Addr `json:"addresses"`
-	Reflector bool          `json:"reflector,omitempty"`
+	Lines     edits[outline.Line] `json:"lines,omitzero"`
+	Told      []outline.Told      `json:"told,omitempty"`
+	Addresses [2]netip.Addr       `json:"addresses"`
+	Reflector bool                `json:"reflector,omitempty"`
 }
 
 // pastChange is a Past whose Outline is made of that of what runs.
@@ -51,7 +52,7 @@ type objectsChange struct {
 // Since is what makes m of another Memory of the same node.
 func (m *Memory) Since(base *Memory) MemoryChange {
 	c := MemoryChange{
-		At: m.At, Hash: m.Hash, Announced: m.Announced, Outline: m.Outline.since(base.Outline),
+		At: m.At, Hash: m.Hash, Announced: m.Announced, Outline: outlineSince(base.Outline, m.Outline),
 		Seen: editsOf(base.Seen, m.Seen, compareSeen, sameSeen),
 		Objects: objectsChange{
 			Nodes:             resourceEdits(base.Objects.Nodes, m.Objects.Nodes),
@@ -64,7 +65,7 @@ func (m *Memory) Since(base *Memory) MemoryChange {
 		},
 	}
 	for _, p := range m.History.Past {
-		c.Past = append(c.Past, pastChange{p.Outline.since(base.Outline), p.Until, p.Pardoned, p.Ended})
+		c.Past = append(c.Past, pastChange{outlineSince(base.Outline, p.Outline), p.Until, p.Pardoned, p.Ended})
 	}
 	return c
 }
@@ -81,14 +82,14 @@ func (m *Memory) With(c MemoryChange) (*Memory, error) {
 	out := &Memory{Node: m.Node, At: c.At, Hash: c.Hash, Announced: c.Announced}
 	var err error
 	note := func(e error) { err = cmp.Or(err, e) }
-	outline := func(c outlineChange) *Outline {
+	changed := func(c outlineChange) *outline.Outline {
 		o, e := c.of(m.Outline)
 		note(e)
 		return o
 	}
-	out.Outline = outline(c.Outline)
+	out.Outline = changed(c.Outline)
 	for _, p := range c.Past {
-		out.History.Past = append(out.History.Past, Past{Outline: outline(p.Outline), Until: p.Until, Pardoned: p.Pardoned, Ended: p.Ended})
+		out.History.Past = append(out.History.Past, Past{Outline: changed(p.Outline), Until: p.Until, Pardoned: p.Pardoned, Ended: p.Ended})
 	}
 	var e error
 	out.Seen, e = c.Seen.of(m.Seen, compareSeen)
@@ -116,21 +117,14 @@ func (c objectsChange) check() error {
 	)
 }
 
-func (o *Outline) since(base *Outline) outlineChange {
-	return outlineChange{editsOf(base.Lines, o.Lines, compareLines, func(a, b *Line) bool { return *a == *b }), o.Told, o.Addresses, o.Reflector}
+func outlineSince(base, o *outline.Outline) outlineChange {
+	lines := editsOf(base.Lines, o.Lines, outline.Compare, func(a, b *outline.Line) bool { return *a == *b })
+	return outlineChange{lines, o.Told, o.Addresses, o.Reflector}
 }
 
-func (c outlineChange) of(base *Outline) (*Outline, error) {
-	lines, err := c.Lines.of(base.Lines, compareLines)
-	return &Outline{Lines: lines, Told: c.Told, Addresses: c.Addresses, Reflector: c.Reflector}, err
-}
-
-// compareLines orders sessions as outlines have them.
-func compareLines(a, b *Line) int { return lineKey{b.Family, b.Name}.compare(a) }
-
-// compareSeen orders what was seen by set and name.
-func compareSeen(a, b *Seen) int {
-	return cmp.Or(strings.Compare(a.Set, b.Set), strings.Compare(a.Name, b.Name))
+func (c outlineChange) of(base *outline.Outline) (*outline.Outline, error) {
+	lines, err := c.Lines.of(base.Lines, outline.Compare)
+	return &outline.Outline{Lines: lines, Told: c.Told, Addresses: c.Addresses, Reflector: c.Reflector}, err
 }
 
 func sameSeen(a, b *Seen) bool {

@@ -6,6 +6,8 @@ import (
 	"testing"
 	"time"
 
+	"confd/internal/guard/outline"
+
 	"confd/backends"
 	"confd/bgp"
 )
@@ -33,12 +35,12 @@ type world struct {
 func newWorld(t testing.TB, store *backends.State) *world {
 	t.Helper()
 	w := &world{t: t, now: now(), store: store.Clone(), running: side(t, store), seen: map[string]Seen{}}
-	w.running.Outline = OutlineOf(w.running.Config, salt())
+	w.running.Outline = outline.Of(w.running.Config, salt())
 	w.settle()
 	return w
 }
 
-func salt() Salt { return Salt("of one node") }
+func salt() outline.Salt { return outline.Salt("of one node") }
 
 // settle brings all sessions up that BIRD has, and those down that it has not.
 func (w *world) settle() *world {
@@ -137,7 +139,7 @@ func (w *world) try(change func(*backends.State)) Verdict {
 func (w *world) write(change func(*backends.State)) {
 	before := w.store.Clone()
 	change(w.store)
-	for _, k := range (Question{Running: &Side{State: before}, Candidate: Side{State: w.store}}).changedObjects() {
+	for _, k := range changedObjects(before, w.store) {
 		if r, ok := w.store.Get(k); ok {
 			w.announced = w.announced.Noted(r, w.now)
 		}
@@ -146,16 +148,16 @@ func (w *world) write(change func(*backends.State)) {
 
 func (w *world) live(q Question, v Verdict) {
 	if w.running.Outline == nil {
-		w.running.Outline = &Outline{}
+		w.running.Outline = &outline.Outline{}
 	}
-	then := bookOf(w.running.Outline)
+	then := outline.BookOf(w.running.Outline)
 	w.history = w.history.Replaced(w.running.Outline, w.now, q.Window, v)
 	w.running = q.Candidate
 	w.running.Outline = v.Outline
-	now := bookOf(v.Outline)
-	for i := range then.lines {
-		l := &then.lines[i]
-		if f, _ := now.fateOf(l); f != kept {
+	now := outline.BookOf(v.Outline)
+	for i := range then.Lines {
+		l := &then.Lines[i]
+		if f, _ := now.FateOf(l); f != outline.Kept {
 			w.down(l.Name)
 		}
 	}
