@@ -228,14 +228,16 @@ func groupID(name string) (string, error) {
 // types.
 var wrongType = regexp.MustCompile(`^toml: line (\d+) \(last key "([^"]+)"\): (?:type mismatch for|incompatible types: .* destination has type) (struct|slice|string|integer)`)
 
-// typeNames are what TOML calls types.
-var typeNames = map[string]string{"struct": "table, such as [template]", "slice": "list", "string": "text, in quotes", "integer": "number"}
+// inTOML is what TOML calls a type of wrongType.
+func inTOML(name string) string {
+	return map[string]string{"struct": "table, such as [template]", "slice": "list", "string": "text, in quotes", "integer": "number"}[name]
+}
 
 // tomlError puts err as "FILE:LINE: what".
 func tomlError(file string, err error) error {
 	var p toml.ParseError
 	if m := wrongType.FindStringSubmatch(err.Error()); m != nil {
-		return fmt.Errorf("%s:%s: %s: is of a wrong type; it must be a %s", file, m[1], m[2], typeNames[m[3]])
+		return fmt.Errorf("%s:%s: %s: is of a wrong type; it must be a %s", file, m[1], m[2], inTOML(m[3]))
 	}
 	if !errors.As(err, &p) {
 		return fmt.Errorf("%s: %w", file, err)
