@@ -10,13 +10,13 @@ import (
 	"testing"
 	"time"
 
-	"confd/internal/guard/outline"
-
 	"github.com/google/go-cmp/cmp"
 
 	"confd/backends"
 	"confd/internal/agent"
 	"confd/internal/guard"
+	"confd/internal/guard/outline"
+	"confd/internal/guard/recall"
 	"confd/internal/inbox"
 )
 
@@ -38,7 +38,7 @@ func (c cluster) node(n node) *backends.Node {
 // known is what a program knows of a cluster of some nodes, at a time.
 func (c cluster) known(nodes, minute int) agent.Knowledge {
 	at := time.Date(2024, 5, 1, 12, minute, 0, 0, time.UTC)
-	m := &guard.Memory{Node: "node-1", At: at, Hash: fmt.Sprint("hash", minute), Outline: &outline.Outline{}}
+	m := &recall.Memory{Node: "node-1", At: at, Hash: fmt.Sprint("hash", minute), Outline: &outline.Outline{}}
 	for i := range nodes {
 		name, a := fmt.Sprintf("node-%05d", i), netip.AddrFrom4([4]byte{10, 0, byte(i >> 8), byte(i)})
 		m.Outline.Lines = append(m.Outline.Lines, outline.Line{Name: "Mesh_" + name, Family: 4, Neighbor: a, Node: name})
