@@ -98,9 +98,7 @@ func (m *Memory) settle(d difference, s *backends.State) {
 		m.state.Follow(s, d.keys)
 		return
 	}
-	follow(m.state.Nodes, s.Nodes, ignore)
-	follow(m.state.BGPPeers, s.BGPPeers, ignore)
-	follow(m.state.BlockAffinities, s.BlockAffinities, ignore)
+	m.state = s.Clone()
 }
 
 // copied is a state of one's own that is the same as s.
@@ -127,33 +125,6 @@ func (m *Memory) sameSessions(d difference, s *backends.State, o Options) bool {
 func SameList(a, b []Session) bool {
 	return len(a) == len(b) && (len(a) == 0 || &a[0] == &b[0])
 }
-
-// follow makes old the same as new, and tells of each difference; nil is where there is
-// no such resource.
-func follow[K comparable, R any](old, new map[K]*R, differs func(was, is *R)) {
-	gone := len(old)
-	for k, is := range new {
-		was, had := old[k]
-		if had {
-			gone--
-		}
-		if was != is {
-			differs(was, is)
-			old[k] = is
-		}
-	}
-	if gone == 0 {
-		return
-	}
-	for k, was := range old {
-		if _, still := new[k]; !still {
-			differs(was, nil)
-			delete(old, k)
-		}
-	}
-}
-
-func ignore[R any](_, _ *R) {}
 
 // mostLooks is how often selectors are tried on changed nodes before it is cheaper to
 // compute everything.
