@@ -25,14 +25,14 @@ func (j *judgement) describe(reasons map[backends.Key]aspect, lost []string) []s
 		return j.describeStanding(lost)
 	}
 	asked, names := map[backends.Key]bool{}, setOf(lost)
-	for _, l := range j.then.lines {
+	for _, l := range j.then.Lines {
 		if names[l.Name] {
 			asked[l.Object] = true
 		}
 	}
 	if j.q.Doubt != "" {
-		for i := range j.then.lines {
-			l := &j.then.lines[i]
+		for i := range j.then.Lines {
+			l := &j.then.Lines[i]
 			if k := (backends.Key{Kind: backends.KindNode, Name: l.Node}); names[l.Name] && j.gone(l) {
 				reasons[k] = ofSessions
 			}

@@ -7,6 +7,7 @@ import (
 	"strconv"
 
 	"confd/backends"
+	"confd/internal/guard/outline"
 )
 
 // aspect is what of an object is looked at.
@@ -28,14 +29,14 @@ type keyAspect struct {
 // essenceOf is a text of what an object says in one aspect: the same as long as
 // that is the same, and empty where there is no usable one. Secrets are not in the
 // clear.
-func essenceOf(s *backends.State, key backends.Key, about aspect, salt Salt) string {
+func essenceOf(s *backends.State, key backends.Key, about aspect, salt outline.Salt) string {
 	r, ok := s.Get(key)
 	if !ok {
 		return ""
 	}
 	switch r := r.(type) {
 	case *backends.Secret:
-		return fmt.Sprint(salted(r, salt).Data)
+		return fmt.Sprint(salt.Secret(r).Data)
 	case *backends.Node:
 		return nodeEssence(r, about)
 	}

@@ -28,7 +28,7 @@ func (q Question) excuse(v *Verdict, j *judgement) {
 // the machine has, in the place of one that it has no more.
 func (j *judgement) movesOn(name string) bool {
 	for _, family := range []int{4, 6} {
-		if l := j.then.line(j.then.named(family, name)); l != nil {
+		if l := j.then.Line(j.then.Named(family, name)); l != nil {
 			_, is := j.fateOf(l)
 			return j.rehomed(l, is)
 		}
@@ -43,7 +43,7 @@ func (j *judgement) announced(session string, keys []backends.Key) bool {
 		return false
 	}
 	for _, family := range []int{4, 6} {
-		if l := j.then.line(j.then.named(family, session)); l != nil {
+		if l := j.then.Line(j.then.Named(family, session)); l != nil {
 			s := suspects{j: j, before: j.q.stateBefore(), after: j.state, keys: map[backends.Key]aspect{}}
 			s.line(l)
 			return slices.ContainsFunc(keys, func(k backends.Key) bool { _, is := s.keys[k]; return is })

@@ -3,6 +3,8 @@ package guard
 import (
 	"slices"
 	"time"
+
+	"confd/internal/guard/outline"
 )
 
 // DefaultWindow is for how long what was counts: sessions that were established,
@@ -18,7 +20,7 @@ type History struct {
 
 // Past is a configuration that ran.
 type Past struct {
-	Outline *Outline `json:"outline"`
+	Outline *outline.Outline `json:"outline"`
 	// Until is when something else was confirmed.
 	Until time.Time `json:"until"`
 	// Pardoned are sessions and routes of it whose loss was approved or announced.
@@ -35,7 +37,7 @@ const slots = 5
 
 // Replaced is the history once something else runs than was: was is nil where that
 // is not known. v is the Verdict on what runs now, window the Question's.
-func (h History) Replaced(was *Outline, now time.Time, window time.Duration, v Verdict) History {
+func (h History) Replaced(was *outline.Outline, now time.Time, window time.Duration, v Verdict) History {
 	if window <= 0 {
 		window = DefaultWindow
 	}

@@ -7,6 +7,7 @@ import (
 
 	"confd/backends"
 	"confd/bgp"
+	"confd/internal/guard/outline"
 )
 
 // hold says whether the candidate may go live.
@@ -50,7 +51,7 @@ func (q Question) unannounced(v *Verdict, j *judgement, list []finding) (*judgem
 		v.Announced = keys
 		return j, nil
 	}
-	rest := q.judgement(config, state, OutlineOf(config, q.Salt), q.compare(config))
+	rest := q.judgement(config, state, outline.Of(config, q.Salt), q.compare(config))
 	left := rest.findings()
 	if len(left) < len(list) || len(left) == 0 {
 		v.Announced = keys

@@ -7,6 +7,7 @@ import (
 	"confd/backends"
 	"confd/bgp"
 	"confd/internal/birdtext"
+	"confd/internal/guard/outline"
 )
 
 // judgement is one look at a candidate.
@@ -16,7 +17,7 @@ type judgement struct {
 	// as it is known.
 	config  *bgp.Config
 	state   *backends.State
-	was, is *Outline
+	was, is *outline.Outline
 	changes bgp.Changes
 	// restarted are those of the changes, where it matters which neighbors cannot send
 	// their routes again.
@@ -25,7 +26,7 @@ type judgement struct {
 	// them away.
 	heldLost map[string]bool
 
-	then, now *book // of was, and of is
+	then, now *outline.Book // of was, and of is
 	seen      *register
 	// routes counts the routes that BIRD has by session; nil: not known.
 	routes map[string]int
@@ -43,8 +44,8 @@ type judgement struct {
 
 // session is one that counts, and what becomes of it.
 type session struct {
-	*Line
-	fate fate
+	*outline.Line
+	fate outline.Fate
 	// step: it is this candidate that does it, not what went live before.
 	step bool
 	// up: it is established at this moment.
@@ -52,24 +53,24 @@ type session struct {
 	// renamed: it is remade on the same terms, mostly under another name.
 	renamed bool
 	// is is the candidate's session; nil: there is none.
-	is *Line
+	is *outline.Line
 	// imported are the routes that it has from its peer; -1: not known.
 	imported int
 }
 
 // lost says whether the session is gone or made anew.
-func (s session) lost() bool { return s.fate != kept }
+func (s session) lost() bool { return s.fate != outline.Kept }
 
-func (q Question) judgement(config *bgp.Config, state *backends.State, is *Outline, changes bgp.Changes) *judgement {
+func (q Question) judgement(config *bgp.Config, state *backends.State, is *outline.Outline, changes bgp.Changes) *judgement {
 	j := &judgement{
-		q: q, config: config, state: state, is: is, was: q.Running.outline(q.Salt), changes: changes,
-		now: bookOf(is), seen: registerOf(q.Seen), routes: q.countRoutes(), cluster: newCluster(state), differ: map[keyAspect]bool{},
+		q: q, config: config, state: state, is: is, was: q.Running.OutlineWith(q.Salt), changes: changes,
+		now: outline.BookOf(is), seen: registerOf(q.Seen), routes: q.countRoutes(), cluster: newCluster(state), differ: map[keyAspect]bool{},
 	}
 	if len(q.Deaf) > 0 {
 		j.restarted = setOf(changes.Restarted)
 	}
 	if j.was == nil {
-		j.was = &Outline{}
+		j.was = &outline.Outline{}
 		for _, s := range j.seen.list {
 			j.was.Lines = append(j.was.Lines, lineOfSeen(s))
 		}
@@ -81,7 +82,7 @@ func (q Question) judgement(config *bgp.Config, state *backends.State, is *Outli
 		j.written = birdtext.Sessions(q.Candidate.Sets)
 	}
 	if j.then = j.now; len(j.was.Lines) != len(is.Lines) || len(is.Lines) > 0 && &j.was.Lines[0] != &is.Lines[0] {
-		j.then = bookOf(j.was)
+		j.then = outline.BookOf(j.was)
 	}
 	return j
 }

@@ -5,6 +5,7 @@ import (
 	"net/netip"
 
 	"confd/bgp"
+	"confd/internal/guard/outline"
 )
 
 // sessionLosses finds what a candidate takes away of sessions.
@@ -58,7 +59,7 @@ func (l *sessionLosses) tally(member func(session) bool) tally {
 		}
 		t.lost = append(t.lost, s.Name)
 		t.renamed = s.renamed && len(t.lost) == 1
-		if s.fate == remade {
+		if s.fate == outline.Remade {
 			t.remade = append(t.remade, s.Name)
 		}
 		t.step, t.before = t.step || s.step, t.before || !s.step
@@ -95,7 +96,7 @@ func (l *sessionLosses) allThatAreUp(family int) (finding, bool) {
 // coming counts sessions that stay and are about to come up, as a BIRD was started
 // a moment ago.
 func (l *sessionLosses) coming(member func(session) bool) int {
-	if !l.q.within(l.q.Booted) {
+	if !l.q.Within(l.q.Booted) {
 		return 0
 	}
 	if l.comingUp == nil {
@@ -112,13 +113,13 @@ func (l *sessionLosses) coming(member func(session) bool) int {
 
 // staying are the sessions that are not established, and that the candidate keeps.
 func (l *sessionLosses) staying() []session {
-	list := make([]session, 0, len(l.then.lines))
-	for i := range l.then.lines {
-		line := &l.then.lines[i]
+	list := make([]session, 0, len(l.then.Lines))
+	for i := range l.then.Lines {
+		line := &l.then.Lines[i]
 		if l.established(line.Name) || line.Kind == "" || line.Kind == bgp.LocalWorkloadSession {
 			continue
 		}
-		if f, _ := l.fateOf(line); f == kept && !l.gone(line) {
+		if f, _ := l.fateOf(line); f == outline.Kept && !l.gone(line) {
 			list = append(list, session{Line: line})
 		}
 	}

@@ -7,6 +7,7 @@ import (
 	"confd/backends"
 	"confd/bgp"
 	"confd/internal/birdtext"
+	"confd/internal/guard/outline"
 )
 
 // Question is what the judgement goes by.
@@ -16,7 +17,7 @@ type Question struct {
 	Now     time.Time
 	BIRD    int           // its major version
 	Window  time.Duration // 0: DefaultWindow
-	Salt    Salt
+	Salt    outline.Salt
 	// Running is what BIRD has confirmed; nil: not known. Where only its text is
 	// (it was there before this program), its other fields are zero.
 	Running *Side
@@ -64,8 +65,8 @@ func (q Question) window() time.Duration {
 	return DefaultWindow
 }
 
-// within says whether something counts that was so last at a time.
-func (q Question) within(last time.Time) bool {
+// Within says whether something counts that was so last at a time.
+func (q Question) Within(last time.Time) bool {
 	return !last.IsZero() && q.Now.Sub(last) < q.window()
 }
 
@@ -79,18 +80,18 @@ func (q Question) stateBefore() *backends.State {
 
 // outlineOf is the candidate's outline. Its lines are those of what runs where all that
 // they come from is the same.
-func (q Question) outlineOf() *Outline {
+func (q Question) outlineOf() *outline.Outline {
 	is, was := q.Candidate, q.Running
-	if is.Outline != nil || was == nil || was.Outline == nil || was.Config == nil || !sameLines(was.Config, is.Config) {
-		return is.outline(q.Salt)
+	if is.Outline != nil || was == nil || was.Outline == nil || was.Config == nil {
+		return is.OutlineWith(q.Salt)
 	}
-	return outlineWith(is.Config, was.Outline.Lines)
+	return was.Outline.Next(was.Config, is.Config, q.Salt)
 }
 
-// oldest is the oldest configuration that still counts; false: none does.
-func (q Question) oldest() (Past, bool) {
+// Oldest is the oldest configuration that still counts; false: none does.
+func (q Question) Oldest() (Past, bool) {
 	for _, p := range q.History.Past {
-		if q.within(p.Until) {
+		if q.Within(p.Until) {
 			return p, true
 		}
 	}
@@ -105,7 +106,7 @@ type Side struct {
 	// make the same, the last one.
 	State *backends.State
 	// Outline is Config's; nil: not made yet.
-	Outline *Outline
+	Outline *outline.Outline
 	// Hash names the files: where it is the same, they are.
 	Hash string
 	// Sets are the files' text. It is looked at only where nothing else tells what
@@ -113,13 +114,13 @@ type Side struct {
 	Sets []birdtext.Set
 }
 
-// outline is the side's, made where it is not yet; nil: nothing is known.
-func (s *Side) outline(salt Salt) *Outline {
+// OutlineWith is the side's outline, made where it is not yet; nil: nothing is known.
+func (s *Side) OutlineWith(salt outline.Salt) *outline.Outline {
 	switch {
 	case s == nil || s.Outline == nil && s.Config == nil:
 		return nil
 	case s.Outline == nil:
-		return OutlineOf(s.Config, salt)
+		return outline.Of(s.Config, salt)
 	}
 	return s.Outline
 }

@@ -6,6 +6,7 @@ import (
 
 	"confd/backends"
 	"confd/bgp"
+	"confd/internal/guard/outline"
 )
 
 // suspects finds the objects that are the reason for what a judgement has found.
@@ -30,8 +31,8 @@ func (j *judgement) reasons(list []finding) map[backends.Key]aspect {
 			maps.Copy(withSessions, setOf(f.lost))
 		}
 	}
-	for i := range j.then.lines {
-		if l := &j.then.lines[i]; lost[l.Name] {
+	for i := range j.then.Lines {
+		if l := &j.then.Lines[i]; lost[l.Name] {
 			s.line(l)
 		}
 	}
@@ -74,7 +75,7 @@ func (s *suspects) differs(key backends.Key, about aspect) bool {
 }
 
 // line looks at what can have taken away one session, or remade it.
-func (s *suspects) line(l *Line) {
+func (s *suspects) line(l *outline.Line) {
 	node := func(name string) backends.Key { return backends.Key{Kind: backends.KindNode, Name: name} }
 	configuration := func(name string) backends.Key {
 		return backends.Key{Kind: backends.KindBGPConfiguration, Name: name}

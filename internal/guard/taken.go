@@ -4,6 +4,7 @@ import (
 	"fmt"
 
 	"confd/bgp"
+	"confd/internal/guard/outline"
 )
 
 // nothingTaken holds a candidate with which no route of a family is left that came
@@ -68,7 +69,7 @@ func (r *routeLosses) left(s session, other map[string]bool) (routes int, change
 		return 0, false
 	}
 	changed = other[s.is.Name]
-	if was := r.then.line(r.then.named(s.Family, s.is.Name)); was != nil {
+	if was := r.then.Line(r.then.Named(s.Family, s.is.Name)); was != nil {
 		changed = changed || was.Closed != s.is.Closed
 	}
 	switch {
@@ -96,7 +97,7 @@ func (r *routeLosses) from(session string) []bgp.Route {
 
 // taking is how many of the routes that BIRD has from a session the candidate
 // takes.
-func (r *routeLosses) taking(l Line) int {
+func (r *routeLosses) taking(l outline.Line) int {
 	f, n := (l.Family-4)/2, 0
 	s := bgp.SessionNamed(r.config.Families()[f], l.Name)
 	if s == nil {

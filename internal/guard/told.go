@@ -7,6 +7,7 @@ import (
 
 	"confd/backends"
 	"confd/bgp"
+	"confd/internal/guard/outline"
 )
 
 // nothingTold holds a candidate with which the peers of a family are told nothing
@@ -16,7 +17,7 @@ func (r *routeLosses) nothingTold(family int) (finding, bool) {
 		return finding{}, false
 	}
 	base := r.was
-	if past, ok := r.q.oldest(); ok {
+	if past, ok := r.q.Oldest(); ok {
 		base = past.Outline
 	}
 	before, lost := r.toldBy(base, family)
@@ -32,7 +33,7 @@ func (r *routeLosses) nothingTold(family int) (finding, bool) {
 	return finding{ofRoutes: true, why: noneLeft(len(lost), family, "that peers are told"), routes: netTexts(lost)}, true
 }
 
-func netTexts(list []Told) []string {
+func netTexts(list []outline.Told) []string {
 	texts := make([]string, len(list))
 	for i, t := range list {
 		texts[i] = t.Net.String()
@@ -57,7 +58,7 @@ func (r *routeLosses) untold() []string {
 
 // toldBy are the routes of an outline that count, and those of them that the
 // candidate does not tell of.
-func (r *routeLosses) toldBy(o *Outline, family int) (counted, lost []Told) {
+func (r *routeLosses) toldBy(o *outline.Outline, family int) (counted, lost []outline.Told) {
 	stays := map[netip.Prefix]bool{}
 	for _, t := range r.is.Told {
 		stays[t.Net] = true
@@ -70,7 +71,7 @@ func (r *routeLosses) toldBy(o *Outline, family int) (counted, lost []Told) {
 	}
 	for _, t := range o.Told {
 		switch {
-		case familyOf(t.Net.Addr()) != family || pardoned[t.Net.String()]:
+		case bgp.VersionOf(t.Net.Addr()) != family || pardoned[t.Net.String()]:
 		case stays[t.Net]:
 			counted = append(counted, t)
 		case !r.mayGo(t):
@@ -82,7 +83,7 @@ func (r *routeLosses) toldBy(o *Outline, family int) (counted, lost []Told) {
 
 // mayGo says whether a route of this node's goes as routes do: with the workloads,
 // the Service or the endpoints that it was for.
-func (r *routeLosses) mayGo(t Told) bool {
+func (r *routeLosses) mayGo(t outline.Told) bool {
 	if r.q.Doubt != "" {
 		return false
 	}
@@ -98,7 +99,7 @@ func (r *routeLosses) mayGo(t Told) bool {
 // released says whether IPAM gave a block back, or to another node: it says so
 // before the affinity goes. It keeps a node's last block for as long as there is the
 // node.
-func (r *routeLosses) released(t Told) bool {
+func (r *routeLosses) released(t outline.Told) bool {
 	a := r.state.BlockAffinities[t.Object.Name]
 	if before := r.q.stateBefore(); a == nil && before != nil {
 		a = before.BlockAffinities[t.Object.Name]
@@ -108,7 +109,7 @@ func (r *routeLosses) released(t Told) bool {
 
 // stillAsked says whether the candidate has a route for a Service, and only does
 // not tell it.
-func (r *routeLosses) stillAsked(t Told) bool {
+func (r *routeLosses) stillAsked(t outline.Told) bool {
 	for _, f := range r.config.Families() {
 		if slices.ContainsFunc(f.Export.Services, func(s bgp.StaticRoute) bool { return s.Net == t.Net }) {
 			return true
@@ -148,7 +149,7 @@ func (r *routeLosses) stillTells(family int) bool {
 // nothingPassedOn holds what has a node that tells only of the routes of others, a
 // route reflector, tell nothing any more.
 func (r *routeLosses) nothingPassedOn(family int) (finding, bool) {
-	if slices.ContainsFunc(r.is.Told, func(t Told) bool { return familyOf(t.Net.Addr()) == family }) {
+	if slices.ContainsFunc(r.is.Told, func(t outline.Told) bool { return bgp.VersionOf(t.Net.Addr()) == family }) {
 		return finding{}, false
 	}
 	open, silenced, exported, unknown := 0, 0, 0, false
@@ -156,7 +157,7 @@ func (r *routeLosses) nothingPassedOn(family int) (finding, bool) {
 		if s.Family != family || s.lost() || s.is == nil {
 			continue
 		}
-		was := r.then.line(r.then.named(family, s.is.Name))
+		was := r.then.Line(r.then.Named(family, s.is.Name))
 		switch {
 		case !s.is.Silent:
 			open++
@@ -196,9 +197,9 @@ func (r *routeLosses) refiltered(family int) bool {
 func (r *routeLosses) tells(c *bgp.Config, family int) bool {
 	f := c.Families()[(family-4)/2]
 	p := bgp.PoliciesOf(c, f)
-	for _, s := range policies(f) {
+	for _, s := range outline.Tellers(f) {
 		if slices.ContainsFunc(r.q.Routes, func(known bgp.Route) bool {
-			return familyOf(known.Net.Addr()) == family && p.Tells(s, known, bgp.SessionNamed(f, known.Session))
+			return bgp.VersionOf(known.Net.Addr()) == family && p.Tells(s, known, bgp.SessionNamed(f, known.Session))
 		}) {
 			return true
 		}

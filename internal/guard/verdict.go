@@ -3,6 +3,7 @@ package guard
 import (
 	"confd/backends"
 	"confd/bgp"
+	"confd/internal/guard/outline"
 )
 
 // Verdict is the judgement.
@@ -41,7 +42,7 @@ type Verdict struct {
 	Notes []string
 	// Outline is the candidate's, to be kept with it; nil where it is what runs and
 	// that has none.
-	Outline *Outline
+	Outline *outline.Outline
 	// Changes are what the candidate does differently, as far as Question.Deaf tells;
 	// Known says whether that is known of all sets.
 	Changes bgp.Changes
