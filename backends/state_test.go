@@ -58,12 +58,12 @@ func TestSnapshots(t *testing.T) {
 	states := []pair{{NewState(), NewState()}}
 	for step := range 1500 {
 		i := r.IntN(len(states))
-		switch n := r.IntN(20); {
-		case n == 0:
+		switch r.IntN(20) {
+		case 0:
 			states = append(states, pair{states[i].is.Snapshot(), fresh(states[i].is)})
-		case n == 1:
+		case 1:
 			states = append(states, pair{states[i].is.Clone(), fresh(states[i].is)})
-		case n == 2:
+		case 2:
 			key := keyOf(tables()[r.IntN(len(tables()))], r.IntN(12))
 			without := states[i].is.Without(map[Key]string{key: "no"})
 			states = append(states, pair{without.Clone(), fresh(without)})
