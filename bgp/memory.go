@@ -20,6 +20,7 @@ type Memory struct {
 	mark      backends.Mark   // when the other one was as state is
 	last      *Config
 	cluster   *Cluster
+	moved     moved // since cluster was made
 	sessions  sessionsMemory
 	mesh      meshMemory
 	services  serviceMemory
@@ -39,6 +40,7 @@ func (m *Memory) Compute(s *backends.State, o Options) (*Config, error) {
 		m.settle(d, s)
 		return m.last, nil
 	}
+	m.moved.note(d)
 	c := newComputer(m.clusterOf(s), o, me)
 	c.before, c.services = m.mesh, &m.services
 	if m.sameSessions(d, s, o) {
@@ -68,7 +70,36 @@ func (m *Memory) clusterOf(s *backends.State) *Cluster {
 	if m.state == nil {
 		return NewCluster(s)
 	}
-	return m.cluster.after(s)
+	if m.moved.any {
+		gone, fresh := m.cluster.differing(s.Nodes)
+		return m.cluster.after(s, gone, fresh)
+	}
+	gone, fresh := m.cluster.differingAmong(m.moved.names, s.Nodes)
+	return m.cluster.after(s, gone, fresh)
+}
+
+// moved are the names of Nodes that may be others.
+type moved struct {
+	names map[string]bool
+	any   bool // any may be
+}
+
+// mostMoved is how many names are noted.
+const mostMoved = 1024
+
+// note notes those of a difference.
+func (m *moved) note(d difference) {
+	m.any = m.any || !d.known
+	for _, k := range d.keys {
+		if k.Kind != backends.KindNode || m.any {
+			continue
+		}
+		if m.names == nil {
+			m.names = map[string]bool{}
+		}
+		m.names[k.Name] = true
+		m.any = len(m.names) > mostMoved
+	}
 }
 
 // difference is between two states: these, or as much of both as can differ.
@@ -94,6 +125,7 @@ func (m *Memory) since(s *backends.State) difference {
 
 // settle remembers s, which makes the same configuration.
 func (m *Memory) settle(d difference, s *backends.State) {
+	m.moved.note(d)
 	if m.mark = s.Mark(); d.known {
 		m.state.Follow(s, d.keys)
 		return
