@@ -3,6 +3,7 @@ package backends
 import (
 	"fmt"
 	"math/rand/v2"
+	"strings"
 	"testing"
 )
 
@@ -112,7 +113,7 @@ func resourceAt(k Key, other bool) Resource {
 	case KindBlockAffinity:
 		return &BlockAffinity{Name: k.Name, Deleted: other}
 	case KindFelixConfiguration:
-		return &FelixConfiguration{Name: k.Name, ProgramClusterRoutes: fmt.Sprint(other)}
+		return &FelixConfiguration{Name: k.Name, ProgramClusterRoutes: ClusterRoutes(fmt.Sprint(other))}
 	case KindService:
 		return &Service{Namespace: k.Namespace, Name: k.Name, Local: other}
 	case KindEndpointSlice:
@@ -159,5 +160,22 @@ func TestTable(t *testing.T) {
 	}
 	for range table.All() {
 		return // one can stop
+	}
+}
+
+// TestLongNames: messages show no more of a name than a name may have.
+func TestLongNames(t *testing.T) {
+	for name, want := range map[string]string{
+		strings.Repeat("x", 300):        "BGPPeer " + strings.Repeat("x", 300),
+		strings.Repeat("x", 100_000):    "BGPPeer " + strings.Repeat("x", 300) + "...",
+		strings.Repeat("é", 1000) + "x": "BGPPeer " + strings.Repeat("é", 150) + "...",
+		"x" + strings.Repeat("é", 1000): "BGPPeer x" + strings.Repeat("é", 149) + "...",
+	} {
+		if got := (Key{Kind: KindBGPPeer, Name: name}).String(); got != want {
+			t.Errorf("got %d bytes, %.20q..., want %d", len(got), got, len(want))
+		}
+	}
+	if got := (Key{Kind: KindBGPPeer, Name: strings.Repeat("\n", 1000)}).String(); len(got) > 330 || strings.Contains(got, "\n") {
+		t.Errorf("got %q", got)
 	}
 }

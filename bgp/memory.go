@@ -27,7 +27,7 @@ type Memory struct {
 	selectors map[string]*selector.Selector // by their texts
 }
 
-// Compute is the function Compute.
+// Compute is the function Compute. It is for who changes s, as State.Snapshot is.
 func (m *Memory) Compute(s *backends.State, o Options) (*Config, error) {
 	me, ok := s.Nodes[o.Node]
 	if !ok {
@@ -130,13 +130,13 @@ func (m *Memory) settle(d difference, s *backends.State) {
 		m.state.Follow(s, d.keys)
 		return
 	}
-	m.state = s.Clone()
+	m.state = s.Snapshot()
 }
 
 // copied is a state of one's own that is the same as s.
 func (m *Memory) copied(d difference, s *backends.State) *backends.State {
 	if !d.known {
-		return s.Clone()
+		return s.Snapshot()
 	}
 	m.state.Follow(s, d.keys)
 	m.state.Invalid, m.state.Stale, m.state.Warnings = maps.Clone(s.Invalid), maps.Clone(s.Stale), maps.Clone(s.Warnings)
