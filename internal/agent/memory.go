@@ -6,10 +6,10 @@ import (
 	"strings"
 	"time"
 
-	"confd/internal/guard/outline"
-
 	"confd/backends"
 	"confd/internal/guard"
+	"confd/internal/guard/outline"
+	"confd/internal/guard/recall"
 	"confd/internal/plan"
 	"confd/reload"
 )
@@ -35,8 +35,8 @@ type memory struct {
 	node      string
 	began     time.Time
 	salt      outline.Salt
-	left      *guard.Memory // of the program before; nil: nothing, or it is over
-	exact     bool          // left is of what lies on disk
+	left      *recall.Memory // of the program before; nil: nothing, or it is over
+	exact     bool           // left is of what lies on disk
 	history   guard.History
 	announced guard.Announcements
 	// outline is that of what runs, made once; nil: not made.
@@ -78,7 +78,7 @@ func (m *memory) note(now time.Time, events []backends.Event) {
 
 // recall is what the program before knew, as the state of now has it; false:
 // nothing.
-func (m *memory) recall(state *backends.State) (guard.Recalled, bool) {
+func (m *memory) recall(state *backends.State) (recall.Recalled, bool) {
 	return m.left.Recall(m.node, state, m.began, m.salt)
 }
 
@@ -87,7 +87,7 @@ func (m *memory) judged(c *plan.Candidate, v guard.Verdict) { m.verdict, m.of = 
 
 // live notes that a candidate is live in the place of another, nil where nothing is
 // known of what that was.
-func (m *memory) live(now time.Time, c, was *plan.Candidate, recalled *guard.Recalled) {
+func (m *memory) live(now time.Time, c, was *plan.Candidate, recalled *recall.Recalled) {
 	before, verdict := m.outline, guard.Verdict{}
 	if before == nil && was != nil {
 		before = outline.Of(was.Config, m.salt)

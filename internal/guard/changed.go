@@ -14,7 +14,7 @@ func (q Question) announcedChanges() (keys []backends.Key, notes []string) {
 	for _, a := range q.Announced {
 		said[a.Object] = q.Now.Before(a.Until)
 	}
-	for _, key := range changedObjects(q.stateBefore(), q.Candidate.State) {
+	for _, key := range ChangedObjects(q.stateBefore(), q.Candidate.State) {
 		ok := said[key]
 		for _, s := range []*backends.State{q.Candidate.State, q.stateBefore()} {
 			if s == nil {
@@ -34,26 +34,26 @@ func (q Question) announcedChanges() (keys []backends.Key, notes []string) {
 	return keys, notes
 }
 
-// changedObjects are the objects of those kinds that announcements are for that differ
+// ChangedObjects are the objects of those kinds that announcements are for that differ
 // between two states, sorted; where before is nil, all.
-func changedObjects(before, after *backends.State) []backends.Key {
+func ChangedObjects(before, after *backends.State) []backends.Key {
 	if before == nil {
 		before = &backends.State{}
 	}
 	var keys []backends.Key
-	keys = differing(keys, before.Nodes, after.Nodes)
-	keys = differing(keys, before.BGPConfigurations, after.BGPConfigurations)
-	keys = differing(keys, before.BGPPeers, after.BGPPeers)
-	keys = differing(keys, before.BGPFilters, after.BGPFilters)
-	keys = differing(keys, before.IPPools, after.IPPools)
-	keys = differing(keys, before.Secrets, after.Secrets)
+	keys = Differing(keys, before.Nodes, after.Nodes)
+	keys = Differing(keys, before.BGPConfigurations, after.BGPConfigurations)
+	keys = Differing(keys, before.BGPPeers, after.BGPPeers)
+	keys = Differing(keys, before.BGPFilters, after.BGPFilters)
+	keys = Differing(keys, before.IPPools, after.IPPools)
+	keys = Differing(keys, before.Secrets, after.Secrets)
 	slices.SortFunc(keys, backends.Key.Compare)
 	return keys
 }
 
-// differing adds the keys of what differs: resources are never changed in place,
+// Differing adds the keys of what differs: resources are never changed in place,
 // so that it is enough to compare pointers.
-func differing[K comparable, R interface {
+func Differing[K comparable, R interface {
 	comparable
 	backends.Resource
 }](keys []backends.Key, before, after map[K]R) []backends.Key {
@@ -89,7 +89,7 @@ func Rest(q Question) *backends.State {
 	if before == nil {
 		return nil
 	}
-	keys := changedObjects(before, q.Candidate.State)
+	keys := ChangedObjects(before, q.Candidate.State)
 	for _, k := range keys {
 		if was, ok := before.Secrets[k]; ok && q.unreadable(was) {
 			return nil

@@ -6,9 +6,8 @@ import (
 	"net/netip"
 	"strconv"
 
-	"confd/internal/guard/outline"
-
 	"confd/backends"
+	"confd/internal/guard/outline"
 )
 
 // aspect is what of an object is looked at.

@@ -5,10 +5,9 @@ import (
 	"slices"
 	"strings"
 
-	"confd/internal/guard/outline"
-
 	"confd/backends"
 	"confd/bgp"
+	"confd/internal/guard/outline"
 )
 
 // hold says whether the candidate may go live.

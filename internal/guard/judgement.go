@@ -4,11 +4,10 @@ import (
 	"net/netip"
 	"slices"
 
-	"confd/internal/guard/outline"
-
 	"confd/backends"
 	"confd/bgp"
 	"confd/internal/birdtext"
+	"confd/internal/guard/outline"
 )
 
 // judgement is one look at a candidate.
@@ -64,7 +63,7 @@ func (s session) lost() bool { return s.fate != outline.Kept }
 
 func (q Question) judgement(config *bgp.Config, state *backends.State, is *outline.Outline, changes bgp.Changes) *judgement {
 	j := &judgement{
-		q: q, config: config, state: state, is: is, was: q.Running.outline(q.Salt), changes: changes,
+		q: q, config: config, state: state, is: is, was: q.Running.OutlineWith(q.Salt), changes: changes,
 		now: outline.BookOf(is), seen: registerOf(q.Seen), routes: q.countRoutes(), cluster: newCluster(state), differ: map[keyAspect]bool{},
 	}
 	if len(q.Deaf) > 0 {

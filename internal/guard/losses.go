@@ -4,9 +4,8 @@ import (
 	"fmt"
 	"net/netip"
 
-	"confd/internal/guard/outline"
-
 	"confd/bgp"
+	"confd/internal/guard/outline"
 )
 
 // sessionLosses finds what a candidate takes away of sessions.
@@ -97,7 +96,7 @@ func (l *sessionLosses) allThatAreUp(family int) (finding, bool) {
 // coming counts sessions that stay and are about to come up, as a BIRD was started
 // a moment ago.
 func (l *sessionLosses) coming(member func(session) bool) int {
-	if !l.q.within(l.q.Booted) {
+	if !l.q.Within(l.q.Booted) {
 		return 0
 	}
 	if l.comingUp == nil {

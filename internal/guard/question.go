@@ -4,11 +4,10 @@ import (
 	"net/netip"
 	"time"
 
-	"confd/internal/guard/outline"
-
 	"confd/backends"
 	"confd/bgp"
 	"confd/internal/birdtext"
+	"confd/internal/guard/outline"
 )
 
 // Question is what the judgement goes by.
@@ -66,8 +65,8 @@ func (q Question) window() time.Duration {
 	return DefaultWindow
 }
 
-// within says whether something counts that was so last at a time.
-func (q Question) within(last time.Time) bool {
+// Within says whether something counts that was so last at a time.
+func (q Question) Within(last time.Time) bool {
 	return !last.IsZero() && q.Now.Sub(last) < q.window()
 }
 
@@ -84,15 +83,15 @@ func (q Question) stateBefore() *backends.State {
 func (q Question) outlineOf() *outline.Outline {
 	is, was := q.Candidate, q.Running
 	if is.Outline != nil || was == nil || was.Outline == nil || was.Config == nil {
-		return is.outline(q.Salt)
+		return is.OutlineWith(q.Salt)
 	}
 	return was.Outline.Next(was.Config, is.Config, q.Salt)
 }
 
-// oldest is the oldest configuration that still counts; false: none does.
-func (q Question) oldest() (Past, bool) {
+// Oldest is the oldest configuration that still counts; false: none does.
+func (q Question) Oldest() (Past, bool) {
 	for _, p := range q.History.Past {
-		if q.within(p.Until) {
+		if q.Within(p.Until) {
 			return p, true
 		}
 	}
@@ -115,8 +114,8 @@ type Side struct {
 	Sets []birdtext.Set
 }
 
-// outline is the side's, made where it is not yet; nil: nothing is known.
-func (s *Side) outline(salt outline.Salt) *outline.Outline {
+// OutlineWith is the side's outline, made where it is not yet; nil: nothing is known.
+func (s *Side) OutlineWith(salt outline.Salt) *outline.Outline {
 	switch {
 	case s == nil || s.Outline == nil && s.Config == nil:
 		return nil

@@ -4,10 +4,9 @@ import (
 	"maps"
 	"slices"
 
-	"confd/internal/guard/outline"
-
 	"confd/backends"
 	"confd/bgp"
+	"confd/internal/guard/outline"
 )
 
 // suspects finds the objects that are the reason for what a judgement has found.

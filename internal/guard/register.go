@@ -4,9 +4,8 @@ import (
 	"slices"
 	"strings"
 
-	"confd/internal/guard/outline"
-
 	"confd/bgp"
+	"confd/internal/guard/outline"
 )
 
 // register finds what was seen of a session.

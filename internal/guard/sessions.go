@@ -11,7 +11,7 @@ import (
 func (j *judgement) look() {
 	j.sessions = make([]session, 0, len(j.then.Lines))
 	base := make([]bool, len(j.then.Lines)) // what runs of it
-	if past, ok := j.q.oldest(); ok {
+	if past, ok := j.q.Oldest(); ok {
 		pardoned, ended := setOf(past.Pardoned), setOf(past.Ended)
 		for i := range past.Outline.Lines {
 			l := &past.Outline.Lines[i]
@@ -132,7 +132,7 @@ func (j *judgement) counts(l *outline.Line, from *outline.Outline) bool {
 // established says whether a session counts as such.
 func (j *judgement) established(name string) bool {
 	s := j.seen.of(name)
-	return s.Established || j.q.within(s.Last)
+	return s.Established || j.q.Within(s.Last)
 }
 
 // onlyHeld says whether a session counts for no other reason than that what is held

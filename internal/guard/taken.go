@@ -3,9 +3,8 @@ package guard
 import (
 	"fmt"
 
-	"confd/internal/guard/outline"
-
 	"confd/bgp"
+	"confd/internal/guard/outline"
 )
 
 // nothingTaken holds a candidate with which no route of a family is left that came

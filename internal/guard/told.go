@@ -5,10 +5,9 @@ import (
 	"net/netip"
 	"slices"
 
-	"confd/internal/guard/outline"
-
 	"confd/backends"
 	"confd/bgp"
+	"confd/internal/guard/outline"
 )
 
 // nothingTold holds a candidate with which the peers of a family are told nothing
@@ -18,7 +17,7 @@ func (r *routeLosses) nothingTold(family int) (finding, bool) {
 		return finding{}, false
 	}
 	base := r.was
-	if past, ok := r.q.oldest(); ok {
+	if past, ok := r.q.Oldest(); ok {
 		base = past.Outline
 	}
 	before, lost := r.toldBy(base, family)

@@ -1,4 +1,4 @@
-package guard
+package recall
 
 import (
 	"cmp"
@@ -6,21 +6,21 @@ import (
 	"net/netip"
 	"time"
 
-	"confd/internal/guard/outline"
-
 	"confd/backends"
+	"confd/internal/guard"
+	"confd/internal/guard/outline"
 )
 
-// MemoryChange makes one Memory of another one. Nearly all of a Memory are sessions and
+// Change makes one Memory of another one. Nearly all of a Memory are sessions and
 // Nodes, which stay as they are where a cluster is large. It is written as JSON.
-type MemoryChange struct {
-	At        time.Time     `json:"at"`
-	Hash      string        `json:"hash"`
-	Outline   outlineChange `json:"outline"`
-	Past      []pastChange  `json:"past,omitempty"`
-	Seen      edits[Seen]   `json:"seen,omitzero"`
-	Announced Announcements `json:"announced,omitempty"`
-	Objects   objectsChange `json:"objects,omitzero"`
+type Change struct {
+	At        time.Time           `json:"at"`
+	Hash      string              `json:"hash"`
+	Outline   outlineChange       `json:"outline"`
+	Past      []pastChange        `json:"past,omitempty"`
+	Seen      edits[guard.Seen]   `json:"seen,omitzero"`
+	Announced guard.Announcements `json:"announced,omitempty"`
+	Objects   objectsChange       `json:"objects,omitzero"`
 }
 
 // outlineChange makes an Outline of another one.
@@ -50,8 +50,8 @@ type objectsChange struct {
 }
 
 // Since is what makes m of another Memory of the same node.
-func (m *Memory) Since(base *Memory) MemoryChange {
-	c := MemoryChange{
+func (m *Memory) Since(base *Memory) Change {
+	c := Change{
 		At: m.At, Hash: m.Hash, Announced: m.Announced, Outline: outlineSince(base.Outline, m.Outline),
 		Seen: editsOf(base.Seen, m.Seen, compareSeen, sameSeen),
 		Objects: objectsChange{
@@ -72,9 +72,12 @@ func (m *Memory) Since(base *Memory) MemoryChange {
 
 // With is the Memory that a change makes of m. The error says that the change is not one
 // of m.
-func (m *Memory) With(c MemoryChange) (*Memory, error) {
+func (m *Memory) With(c Change) (*Memory, error) {
 	if m.Outline == nil {
 		return nil, errors.New("there is nothing to change")
+	}
+	if err := c.Objects.check(); err != nil {
+		return nil, err
 	}
 	out := &Memory{Node: m.Node, At: c.At, Hash: c.Hash, Announced: c.Announced}
 	var err error
@@ -86,7 +89,7 @@ func (m *Memory) With(c MemoryChange) (*Memory, error) {
 	}
 	out.Outline = changed(c.Outline)
 	for _, p := range c.Past {
-		out.History.Past = append(out.History.Past, Past{Outline: changed(p.Outline), Until: p.Until, Pardoned: p.Pardoned, Ended: p.Ended})
+		out.History.Past = append(out.History.Past, guard.Past{Outline: changed(p.Outline), Until: p.Until, Pardoned: p.Pardoned, Ended: p.Ended})
 	}
 	var e error
 	out.Seen, e = c.Seen.of(m.Seen, compareSeen)
@@ -105,6 +108,15 @@ func (m *Memory) With(c MemoryChange) (*Memory, error) {
 	return out, nil
 }
 
+// check says what was read is null where something must be.
+func (c objectsChange) check() error {
+	return cmp.Or(
+		noNull("nodes", c.Nodes.Put), noNull("bgp_configurations", c.BGPConfigurations.Put), noNull("bgp_peers", c.BGPPeers.Put),
+		noNull("bgp_filters", c.BGPFilters.Put), noNull("ip_pools", c.IPPools.Put), noNull("block_affinities", c.BlockAffinities.Put),
+		noNull("secrets", c.Secrets.Put),
+	)
+}
+
 func outlineSince(base, o *outline.Outline) outlineChange {
 	lines := editsOf(base.Lines, o.Lines, outline.Compare, func(a, b *outline.Line) bool { return *a == *b })
 	return outlineChange{lines, o.Told, o.Addresses, o.Reflector}
@@ -115,7 +127,7 @@ func (c outlineChange) of(base *outline.Outline) (*outline.Outline, error) {
 	return &outline.Outline{Lines: lines, Told: c.Told, Addresses: c.Addresses, Reflector: c.Reflector}, err
 }
 
-func sameSeen(a, b *Seen) bool {
+func sameSeen(a, b *guard.Seen) bool {
 	return a.Established == b.Established && a.Last.Equal(b.Last) && a.Neighbor == b.Neighbor &&
 		(a.Counts == b.Counts || a.Counts != nil && b.Counts != nil && *a.Counts == *b.Counts)
 }

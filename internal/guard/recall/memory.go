@@ -1,16 +1,20 @@
-package guard
+// Package recall has what the judgement goes by last from the end of one program to the
+// start of the next: what ran, what it was made from, and what was established. It makes
+// one Memory of another by what changed, so that little is written.
+package recall
 
 import (
 	"cmp"
+	"fmt"
 	"maps"
 	"reflect"
 	"slices"
 	"strings"
 	"time"
 
-	"confd/internal/guard/outline"
-
 	"confd/backends"
+	"confd/internal/guard"
+	"confd/internal/guard/outline"
 )
 
 // Memory is what a program that starts must know of the one before, to judge
@@ -19,13 +23,13 @@ import (
 type Memory struct {
 	Node string `json:"node"`
 	// At is until when it was so.
-	At        time.Time        `json:"at"`
-	Hash      string           `json:"hash"` // of the files that ran
-	Outline   *outline.Outline `json:"outline"`
-	History   History          `json:"history,omitzero"`
-	Seen      []Seen           `json:"seen,omitempty"`
-	Announced Announcements    `json:"announced,omitempty"`
-	Objects   Objects          `json:"objects,omitzero"`
+	At        time.Time           `json:"at"`
+	Hash      string              `json:"hash"` // of the files that ran
+	Outline   *outline.Outline    `json:"outline"`
+	History   guard.History       `json:"history,omitzero"`
+	Seen      []guard.Seen        `json:"seen,omitempty"`
+	Announced guard.Announcements `json:"announced,omitempty"`
+	Objects   Objects             `json:"objects,omitzero"`
 }
 
 // Objects are those of a state that a judgement asks about, sorted by name. The
@@ -42,25 +46,25 @@ type Objects struct {
 
 // Remember is what is to be remembered while q.Running runs: nil where that is not
 // known.
-func Remember(q Question) *Memory {
-	outline := q.Running.outline(q.Salt)
+func Remember(q guard.Question) *Memory {
+	outline := q.Running.OutlineWith(q.Salt)
 	if outline == nil || q.Running.State == nil {
 		return nil
 	}
 	m := &Memory{Node: q.Options.Node, At: q.Now, Hash: q.Running.Hash, Outline: outline, Announced: q.Announced}
 	m.Objects = objectsOf(q.Running.State, q.Options.Node, q.Salt)
-	if past, ok := q.oldest(); ok {
-		m.History.Past = []Past{past}
+	if past, ok := q.Oldest(); ok {
+		m.History.Past = []guard.Past{past}
 	}
 	for _, s := range q.Seen {
 		if s.Established {
 			s.Last = time.Time{} // which is At
 		}
-		if s.Established || q.within(s.Last) {
+		if s.Established || q.Within(s.Last) {
 			m.Seen = append(m.Seen, s)
 		}
 	}
-	slices.SortStableFunc(m.Seen, func(a, b Seen) int { return compareSeen(&a, &b) })
+	slices.SortStableFunc(m.Seen, func(a, b guard.Seen) int { return compareSeen(&a, &b) })
 	return m
 }
 
@@ -85,12 +89,36 @@ func sorted[R backends.Resource](table map[string]R) []R {
 	return list
 }
 
+// Check says what a Memory that was read has null where something must be. There may
+// be no Memory.
+func (m *Memory) Check() error {
+	if m == nil {
+		return nil
+	}
+	if i := slices.IndexFunc(m.History.Past, func(p Past) bool { return p.Outline == nil }); i >= 0 {
+		return fmt.Errorf("history: item %d has no outline", i)
+	}
+	o := m.Objects
+	return cmp.Or(
+		noNull("nodes", o.Nodes), noNull("bgp_configurations", o.BGPConfigurations), noNull("bgp_peers", o.BGPPeers),
+		noNull("bgp_filters", o.BGPFilters), noNull("ip_pools", o.IPPools), noNull("block_affinities", o.BlockAffinities),
+		noNull("secrets", o.Secrets),
+	)
+}
+
+func noNull[T any](what string, list []*T) error {
+	if i := slices.Index(list, nil); i >= 0 {
+		return fmt.Errorf("%s: item %d is null", what, i)
+	}
+	return nil
+}
+
 // Recalled is what a Memory comes to for a Question.
 type Recalled struct {
-	Running   Side // its Config is not known, its Sets are for the caller to fill in
-	History   History
-	Seen      []Seen
-	Announced Announcements
+	Running   guard.Side // its Config is not known, its Sets are for the caller to fill in
+	History   guard.History
+	Seen      []guard.Seen
+	Announced guard.Announcements
 }
 
 // Recall is what was remembered, at the time when the program began to watch BIRD:
@@ -100,7 +128,7 @@ func (m *Memory) Recall(node string, now *backends.State, began time.Time, salt 
 	if m == nil || m.Node != node || m.Outline == nil {
 		return Recalled{}, false
 	}
-	r := Recalled{Running: Side{Outline: m.Outline, Hash: m.Hash, State: m.Objects.state(now, salt)}, Announced: m.Announced}
+	r := Recalled{Running: guard.Side{Outline: m.Outline, Hash: m.Hash, State: m.Objects.state(now, salt)}, Announced: m.Announced}
 	passed := began.Sub(m.At)
 	for _, p := range m.History.Past {
 		p.Until = p.Until.Add(passed)
@@ -150,7 +178,7 @@ func take[R backends.Resource](s, now *backends.State, list []R) {
 // that are remembered, sorted.
 func (r Recalled) Since(node string, now *backends.State) []backends.Key {
 	was := r.Running.State
-	keys := differing(changedObjects(was, now), was.BlockAffinities, ownAffinities(now, node))
+	keys := guard.Differing(guard.ChangedObjects(was, now), was.BlockAffinities, ownAffinities(now, node))
 	slices.SortFunc(keys, backends.Key.Compare)
 	return keys
 }
@@ -162,6 +190,6 @@ func ownAffinities(s *backends.State, node string) map[string]*backends.BlockAff
 }
 
 // compareSeen orders what was seen by set and name.
-func compareSeen(a, b *Seen) int {
+func compareSeen(a, b *guard.Seen) int {
 	return cmp.Or(strings.Compare(a.Set, b.Set), strings.Compare(a.Name, b.Name))
 }
