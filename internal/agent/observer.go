@@ -52,7 +52,7 @@ type observer struct {
 	// one is not, and has to be.
 	filed *report.Report
 	owed  bool
-	page      *page
+	page  *page
 	// failed is why a file could not be written last, by what was said of it.
 	failed map[string]string
 }
@@ -139,14 +139,15 @@ func (o *observer) publish(now time.Time, r *report.Report, folder string) {
 	}
 }
 
-// intoFile writes a report into its file, unless that says the same.
+// intoFile writes a report into its file, unless that says the same, or all was as it
+// should be and a change is about to go live.
 func (o *observer) intoFile(r *report.Report, folder string) {
 	o.owed = false
 	if o.filed != nil && r.At.Sub(o.filed.At) < reportEveryIdle {
 		if r.Says(o.filed) {
 			return
 		}
-		if o.owed = r.GoesLive(reportPatience); o.owed {
+		if o.owed = o.filed.Ready && r.GoesLive(reportPatience); o.owed {
 			return
 		}
 	}

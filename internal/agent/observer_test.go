@@ -13,7 +13,7 @@ import (
 func TestReportsFile(t *testing.T) {
 	folder, at := t.TempDir(), time.Date(2026, 11, 29, 12, 0, 0, 0, time.UTC)
 	o := &observer{log: slog.New(slog.DiscardHandler), group: -1, failed: map[string]string{}}
-	base := report.Report{Node: "node-1", Sources: []report.Source{{Name: "etcd", InSync: true, Revision: "7"}}, Sets: []report.Set{{Name: "bird", Rendered: "aa", Revision: "7"}}}
+	base := report.Report{Node: "node-1", Ready: true, Sources: []report.Source{{Name: "etcd", InSync: true, Revision: "7"}}, Sets: []report.Set{{Name: "bird", Rendered: "aa", Revision: "7"}}}
 	for _, step := range []struct {
 		name     string
 		after    time.Duration // since the first
@@ -25,7 +25,8 @@ func TestReportsFile(t *testing.T) {
 		{"a change", 2 * time.Second, func(r *report.Report) { r.Pending, r.Sets[0].Rendered = at.Add(1500*time.Millisecond), "bb" }, false, true},
 		{"which is live", 2500 * time.Millisecond, func(r *report.Report) { r.Pending = time.Time{} }, true, false},
 		{"a change", 10 * time.Second, func(r *report.Report) { r.Pending, r.Sets[0].Rendered = at.Add(10*time.Second), "cc" }, false, true},
-		{"which takes long", 11 * time.Second, func(*report.Report) {}, true, false},
+		{"which takes long", 11 * time.Second, func(r *report.Report) { r.Ready = false }, true, false},
+		{"the next one, as not all is well", 11200 * time.Millisecond, func(r *report.Report) { r.Pending, r.Sets[0].Rendered = at.Add(11*time.Second), "dd" }, true, false},
 		{"or is held", 11500 * time.Millisecond, func(r *report.Report) { r.Pending, r.Held = at.Add(11*time.Second), &report.Held{Hash: "cc"} }, true, false},
 		{"the same", 12 * time.Second, func(*report.Report) {}, false, false},
 		{"a minute later", 72 * time.Second, func(*report.Report) {}, true, false},
