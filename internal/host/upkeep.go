@@ -93,19 +93,20 @@ func (h *Host) Listen(ctx context.Context, socket string, siblings []string, at 
 			return err
 		}
 		var errs []error
-		var own []int
+		seen := map[netip.AddrPort]intruders{} // looked for once: thousands of sessions have one port
 		for _, session := range givenUp {
 			where, known := at(session)
 			if !known {
 				continue // not one of ours
 			}
-			if own == nil {
-				own = peerPIDs(siblings)
+			by, looked := seen[where]
+			if !looked {
+				by = inTheWay(where, peerPIDs(siblings))
+				seen[where] = by
 			}
 			heard.GivenUp = append(heard.GivenUp, session)
-			by, sure := inTheWay(where, own)
-			heard.Port, heard.By = where.Port(), strings.Join(by, ", ")
-			if !sure {
+			heard.Port, heard.By = where.Port(), strings.Join(by.names, ", ")
+			if !by.sure {
 				errs = append(errs, c.Enable(ctx, session))
 			}
 		}
@@ -132,18 +133,25 @@ func (h *Host) endRecovery(ctx context.Context, c *control.Client) (bool, error)
 	return true, nil
 }
 
+// intruders are processes that have a port which BIRD needs.
+type intruders struct {
+	names []string
+	sure  bool // they are in the way
+}
+
 // inTheWay are the processes that are seen to have a port, but for our BIRDs. It is not
 // sure that they are in the way where all they have is the port of the other address
 // family, which may or may not be both.
-func inTheWay(at netip.AddrPort, own []int) (names []string, sure bool) {
+func inTheWay(at netip.AddrPort, own []int) (found intruders) {
 	for _, p := range listener.On("/proc", at.Port(), at.Addr()) {
 		if p.PID != 0 && !slices.Contains(own, p.PID) {
-			names = append(names, p.String())
-			sure = sure || p.Address.Addr().Is4() == at.Addr().Is4()
+			found.names = append(found.names, p.String())
+			found.sure = found.sure || p.Address.Addr().Is4() == at.Addr().Is4()
 		}
 	}
-	slices.Sort(names)
-	return slices.Compact(names), sure
+	slices.Sort(found.names)
+	found.names = slices.Compact(found.names)
+	return found
 }
 
 // peerPIDs are the processes at the other ends of control sockets, as far as they are known.
