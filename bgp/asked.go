@@ -33,7 +33,7 @@ func (c *Cluster) Claims(o Options, about func(*Session) bool) (*Config, []Claim
 	run := newComputer(c, o, me)
 	run.claimed = func(s, first *Session) {
 		if about(s) {
-			claim := Claim{*s, versionOf(s.Neighbor), Reason{}}
+			claim := Claim{*s, VersionOf(s.Neighbor), Reason{}}
 			if first != nil {
 				claim.Winner = first.Reason
 			}

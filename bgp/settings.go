@@ -25,7 +25,7 @@ func (c *computer) settings(s *Session, f *Family, p peer) bool {
 	}
 	s.TTLHops = p.TTLSecurity
 	s.NextHopMode = p.NextHopMode
-	if !s.Reason.Reverse && p.ReachableBy.IsValid() && versionOf(p.ReachableBy) == f.Version {
+	if !s.Reason.Reverse && p.ReachableBy.IsValid() && VersionOf(p.ReachableBy) == f.Version {
 		s.ReachableBy = p.ReachableBy
 	}
 	s.NextHop = nextHop(p.BGPPeer, s.AS == s.LocalAS)

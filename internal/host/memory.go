@@ -10,7 +10,7 @@ import (
 
 	"confd/internal/agent"
 	"confd/internal/foreign"
-	"confd/internal/guard"
+	"confd/internal/guard/recall"
 	"confd/internal/inbox"
 )
 
@@ -46,7 +46,7 @@ type memoryForm struct {
 // changesForm is what is in the second.
 type changesForm struct {
 	Of     string                 `json:"of"` // the ID of the first
-	Memory guard.MemoryChange     `json:"memory"`
+	Memory recall.Change          `json:"memory"`
 	Stores map[string]inbox.Store `json:"stores,omitempty"`
 	Disk   string                 `json:"disk"`
 }

@@ -93,19 +93,18 @@ func (h *Host) Listen(ctx context.Context, socket string, siblings []string, at 
 			return err
 		}
 		var errs []error
-		seen := map[netip.AddrPort]intruders{} // looked for once: thousands of sessions have one port
+		ports := holders{look: listener.On, found: map[netip.AddrPort]holder{}}
 		for _, session := range givenUp {
 			where, known := at(session)
 			if !known {
 				continue // not one of ours
 			}
-			by, looked := seen[where]
-			if !looked {
-				by = inTheWay(where, peerPIDs(siblings))
-				seen[where] = by
+			if ports.own == nil {
+				ports.own = peerPIDs(siblings)
 			}
 			heard.GivenUp = append(heard.GivenUp, session)
-			heard.Port, heard.By = where.Port(), strings.Join(by.names, ", ")
+			by := ports.of(where)
+			heard.Port, heard.By = where.Port(), by.names
 			if !by.sure {
 				errs = append(errs, c.Enable(ctx, session))
 			}
@@ -133,25 +132,38 @@ func (h *Host) endRecovery(ctx context.Context, c *control.Client) (bool, error)
 	return true, nil
 }
 
-// intruders are processes that have a port which BIRD needs.
-type intruders struct {
-	names []string
-	sure  bool // they are in the way
+// holders find who has the ports that sessions want: each is looked up once, as all
+// processes of the machine are read for it, and thousands of sessions want the same one.
+type holders struct {
+	own   []int // our BIRDs
+	look  func(proc string, port uint16, address netip.Addr) []listener.Process
+	found map[netip.AddrPort]holder
 }
 
-// inTheWay are the processes that are seen to have a port, but for our BIRDs. It is not
-// sure that they are in the way where all they have is the port of the other address
-// family, which may or may not be both.
-func inTheWay(at netip.AddrPort, own []int) (found intruders) {
-	for _, p := range listener.On("/proc", at.Port(), at.Addr()) {
-		if p.PID != 0 && !slices.Contains(own, p.PID) {
-			found.names = append(found.names, p.String())
-			found.sure = found.sure || p.Address.Addr().Is4() == at.Addr().Is4()
+// holder is who has a port, in words; empty: nobody is seen to.
+type holder struct {
+	names string
+	// sure is not set where all they have is the port of the other address family, which
+	// may or may not be both.
+	sure bool
+}
+
+// of is who has a port, but for our BIRDs.
+func (h holders) of(at netip.AddrPort) holder {
+	if known, ok := h.found[at]; ok {
+		return known
+	}
+	var names []string
+	sure := false
+	for _, p := range h.look("/proc", at.Port(), at.Addr()) {
+		if p.PID != 0 && !slices.Contains(h.own, p.PID) {
+			names = append(names, p.String())
+			sure = sure || p.Address.Addr().Is4() == at.Addr().Is4()
 		}
 	}
-	slices.Sort(found.names)
-	found.names = slices.Compact(found.names)
-	return found
+	slices.Sort(names)
+	h.found[at] = holder{strings.Join(slices.Compact(names), ", "), sure}
+	return h.found[at]
 }
 
 // peerPIDs are the processes at the other ends of control sockets, as far as they are known.
