@@ -2,8 +2,10 @@ package reload
 
 import (
 	"errors"
+	"fmt"
 	"net"
 	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
@@ -28,6 +30,16 @@ func reader(t *testing.T, socket string) net.Conn {
 	return c
 }
 
+// routesToRead are more than fits between BIRD and its reader.
+func routesToRead() string {
+	var b strings.Builder
+	b.WriteString("protocol static many { ipv4;")
+	for i := range 10000 {
+		fmt.Fprintf(&b, "\nroute 10.0.%d.%d/32 blackhole;", i>>8, i&255)
+	}
+	return b.String() + "\n}\n"
+}
+
 // TestBIRD3Held: who shows routes in a pager holds a reconfiguration of a BIRD 3 up, and
 // the BIRD dies of two more. It is told once, and again when it is through.
 func TestBIRD3Held(t *testing.T) {
@@ -35,7 +47,7 @@ func TestBIRD3Held(t *testing.T) {
 	binary := birdBinary(t, "3.1.8/bird")
 	dir := testFolder(t)
 	main, socket := filepath.Join(dir, "bird.conf"), filepath.Join(dir, "ctl")
-	text := func(generation string) string { return named(generation) + manyRoutes("3.1.8") }
+	text := func(generation string) string { return named(generation) + routesToRead() }
 	write(t, main, text("one"))
 	startBIRD(t, binary, main, socket)
 	a := New(Options{ReloadTimeout: 4 * time.Second})
@@ -48,7 +60,7 @@ func TestBIRD3Held(t *testing.T) {
 	}
 	c := reader(t, socket)
 	for _, generation := range []string{"two", "three", "four"} {
-		// Where the time is over in the middle of a question, it does not answer.
+		// Where the time is over in the middle of a question, BIRD does not answer.
 		if err := apply(generation); !errors.Is(err, control.ErrBusy) && !errors.Is(err, control.ErrHung) {
 			t.Fatalf("%s, while somebody reads: %v", generation, err)
 		}
@@ -63,11 +75,11 @@ func TestBIRD3Held(t *testing.T) {
 func TestBIRD3HeldOnTrial(t *testing.T) {
 	t.Parallel()
 	r := newTrialRig(t, "3.1.8")
-	two, three := r.text("two")+manyRoutes("3.1.8"), r.text("three")+manyRoutes("3.1.8")
+	two, three := r.text("two")+routesToRead(), r.text("three")+routesToRead()
 	if _, err := r.a.Apply(r.ctx, set([]File{file(r.main, two)}, r.main, r.socket, r.binary)); err != nil {
 		t.Fatal(err)
 	}
-	r.a.opts.ReloadTimeout, r.a.opts.TrialMargin = 3*time.Second, 10*time.Second
+	r.a.opts.ReloadTimeout, r.a.opts.TrialMargin = 10*time.Second, 20*time.Second
 	c := reader(t, r.socket)
 	s := r.set(three, "b", "c")
 	if res, err := r.a.Apply(r.ctx, s); err != nil || res.State != OnTrial {

@@ -17,7 +17,7 @@ import (
 //	BIRD does not answer                                     goes on                goes on, or failed where it was asked all the time
 //	BIRD was restarted                                       failed                 lapsed
 //	BIRD has not taken the set yet                           goes on                lapsed
-//	the same of a BIRD 3, when the time is over              lapsed, and stays      lapsed
+//	the same of a BIRD 3, when the time is over              lapsed                 lapsed
 //	BIRD uses another configuration                          lapsed                 lapsed
 //	a session of Stay is down, or was                        failed                 lapsed
 //	the time is not over                                     goes on                -

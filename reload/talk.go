@@ -104,6 +104,15 @@ func inTheMiddle(err error) error {
 	return err
 }
 
+// betweenTwo turns an end of the time that came between two questions into a BIRD that
+// is busy: it has answered the last one.
+func betweenTwo(err error) error {
+	if errors.Is(err, context.DeadlineExceeded) && !errors.Is(err, control.ErrHung) {
+		return fmt.Errorf("%w: %w", control.ErrBusy, err)
+	}
+	return err
+}
+
 // letSettle waits where this is a BIRD 3 that has just started.
 func letSettle(ctx context.Context, c *control.Client) error {
 	if !isBIRD3(c) {
@@ -133,7 +142,7 @@ func waitFree(ctx context.Context, c *control.Client) error {
 	for {
 		status, err := c.Status(ctx)
 		if err != nil || !status.InProgress() {
-			return err
+			return betweenTwo(err)
 		}
 		if sleep(ctx, statusPoll) == nil {
 			continue
@@ -154,7 +163,7 @@ func (t *talker) waitConfigured(ctx context.Context, c *control.Client, sent tim
 	for patience := time.Now().Add(oldPatience); ; {
 		now, err := t.observe(ctx, c)
 		if err != nil {
-			return now, inTheMiddle(err)
+			return now, inTheMiddle(betweenTwo(err))
 		}
 		if now.status.ShuttingDown() {
 			return now, fmt.Errorf("control socket %s: %w: it is shutting down", c.Path(), control.ErrNotRunning)
