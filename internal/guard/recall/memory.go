@@ -95,7 +95,7 @@ func (m *Memory) Check() error {
 	if m == nil {
 		return nil
 	}
-	if i := slices.IndexFunc(m.History.Past, func(p Past) bool { return p.Outline == nil }); i >= 0 {
+	if i := slices.IndexFunc(m.History.Past, func(p guard.Past) bool { return p.Outline == nil }); i >= 0 {
 		return fmt.Errorf("history: item %d has no outline", i)
 	}
 	o := m.Objects
