@@ -1,6 +1,11 @@
 package bgp
 
-import "confd/backends"
+import (
+	"bytes"
+	"net/netip"
+
+	"confd/backends"
+)
 
 // mesh adds a session with every other node that is no route reflector.
 func (c *computer) mesh() {
@@ -44,15 +49,21 @@ func inMesh(n *backends.Node) bool { return !n.ClusterID.IsValid() }
 
 // meshWith adds the session with a node in a family, where they can have one.
 func (c *computer) meshWith(n *backends.Node, f *Family, password string, restart *uint32) {
-	s, ok := c.withNode(MeshSession, f, n)
-	if !ok {
+	s := c.withNode(MeshSession, f, n)
+	if s == nil {
 		return
 	}
 	s.Reason = Reason{Object: c.defaults.ResourceKey(), Text: "node-to-node mesh with node " + n.Name}
 	s.Source, s.Password = f.Address, password
-	s.Passive = s.Neighbor.String() > f.Address.String()
+	s.Passive = sortsAfter(s.Neighbor, f.Address)
 	s.GracefulRestartTime = restart
 	c.add(f, s)
+}
+
+// sortsAfter compares addresses as they are written, so that both ends of a session agree.
+func sortsAfter(a, b netip.Addr) bool {
+	var textOfA, textOfB [64]byte
+	return bytes.Compare(a.AppendTo(textOfA[:0]), b.AppendTo(textOfB[:0])) > 0
 }
 
 // meshTerms are what all sessions of a mesh depend on, besides the node at the other
