@@ -135,11 +135,6 @@ func (i Intent) annotations() map[string]string {
 	return all
 }
 
-// annotationsRead are the annotations that metadata reads.
-func annotationsRead() []string {
-	return []string{AnnotationDisruption, AnnotationApproved, realMetadata}
-}
-
 // metadata reads an object's metadata; a name that is given wins.
 func (f field) metadata(kind Kind, name string) metadata {
 	meta := f.get("metadata")

@@ -37,7 +37,7 @@ func (c *Checker) plainEvent(kind Kind, name string, value []byte) (Event, bool)
 	default:
 		return Event{}, false
 	}
-	object, ok := plain.Read(c.table[string(kind)], annotationsRead(), value)
+	object, ok := plain.Read(c.table[string(kind)], c.annotations, value)
 	if !ok {
 		return Event{}, false
 	}

@@ -117,7 +117,8 @@ func (r *reader) items(open, end byte, item func()) {
 
 // object reads an object whose fields are those of f.
 func (r *reader) object(f *fields.Field) Object {
-	out := make(Object, 0, 4)
+	var few [8]Member // which need no memory of their own until it is known how many there are
+	out := Object(few[:0])
 	r.items('{', '}', func() {
 		child := f.Fields[string(r.name())]
 		switch {
@@ -133,7 +134,7 @@ func (r *reader) object(f *fields.Field) Object {
 			r.passField(child)
 		}
 	})
-	return out
+	return slices.Clone(out)
 }
 
 // keep adds a field, which must not be there yet.
