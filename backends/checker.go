@@ -20,7 +20,9 @@ type Checker struct {
 }
 
 // NewChecker makes a Checker.
-func NewChecker() *Checker { return &Checker{fields.New(), []string{AnnotationDisruption, AnnotationApproved, realMetadata}} }
+func NewChecker() *Checker {
+	return &Checker{fields.New(), []string{AnnotationDisruption, AnnotationApproved, realMetadata}}
+}
 
 // Finding is a Warning with the way, in the object, to what it is about: names,
 // and numbers of list items from 0.

@@ -171,7 +171,9 @@ func (s *Summary) check() error {
 		return errors.New("what answers there is not this program")
 	case s.Up < 0 || s.MoreDown < 0 || s.Expected > mostSessions || s.Up+len(s.Down)+s.MoreDown != s.Expected:
 		return errors.New("its answer makes no sense: the sessions do not add up")
-	case slices.ContainsFunc(s.Held, func(h Held) bool { return len(h.ID) > longestID || !ids.MatchString(h.ID) || h.Lost < 0 || h.Lost > mostSessions }):
+	case slices.ContainsFunc(s.Held, func(h Held) bool {
+		return len(h.ID) > longestID || !ids.MatchString(h.ID) || h.Lost < 0 || h.Lost > mostSessions
+	}):
 		return errors.New("its answer makes no sense: nothing held has such an ID, or costs so much")
 	case len(s.BIRDs) > mostLines || len(s.Down) > mostDown || len(s.Held) > mostLines || len(s.Warnings) > mostLines || len(s.NotReady) > mostLines,
 		slices.ContainsFunc(s.texts(), func(t string) bool { return len(t) > longestText+len("...") }):
