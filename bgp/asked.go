@@ -33,7 +33,7 @@ func (c *Cluster) Claims(o Options, about func(*Session) bool) (*Config, []Claim
 	run := newComputer(c, o, me)
 	run.claimed = func(s, first *Session) {
 		if about(s) {
-			claim := Claim{*s, versionOf(s.Neighbor), Reason{}}
+			claim := Claim{*s, VersionOf(s.Neighbor), Reason{}}
 			if first != nil {
 				claim.Winner = first.Reason
 			}
@@ -173,7 +173,7 @@ func unreachable(nameA string, a *Session, listenA uint16, nameB string, b *Sess
 func FelixPrograms(s *backends.State, p *backends.IPPool) bool {
 	felix := programmedBy(backends.RoutesEnabledIPIPOnly)
 	if f := s.FelixConfigurations["default"]; f != nil && f.ProgramClusterRoutes != "" {
-		felix = programmedBy(backends.ClusterRoutes(f.ProgramClusterRoutes))
+		felix = programmedBy(f.ProgramClusterRoutes)
 	}
 	switch {
 	case encapsulates(p.VXLAN):

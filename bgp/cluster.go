@@ -189,7 +189,8 @@ func addressOf(n *backends.Node, version int) backends.NodeAddress {
 	return n.IPv6
 }
 
-func versionOf(a netip.Addr) int {
+// VersionOf is 4 or 6: the family of an address.
+func VersionOf(a netip.Addr) int {
 	if a.Is4() {
 		return 4
 	}

@@ -76,7 +76,7 @@ func (c *computer) neededAddresses(f *Family) []needed {
 		all = append(all, needed{address: a, session: s})
 	}
 	for _, a := range c.options.Datastore {
-		if a = a.Unmap(); versionOf(a) == f.Version {
+		if a = a.Unmap(); VersionOf(a) == f.Version {
 			all = append(all, needed{address: a, datastore: true})
 		}
 	}

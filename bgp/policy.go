@@ -19,7 +19,7 @@ func (c *computer) staticsAndPolicies() {
 	pools := slices.SortedFunc(maps.Values(c.state.IPPools), comparePools)
 	programs := c.programs()
 	for _, f := range c.config.Families() {
-		ofFamily := func(p netip.Prefix) bool { return versionOf(p.Addr()) == f.Version }
+		ofFamily := func(p netip.Prefix) bool { return VersionOf(p.Addr()) == f.Version }
 		f.Export.Services = filter(services, func(r StaticRoute) bool { return ofFamily(r.Net) })
 		c.addBlocks(f, blocks)
 		f.Statics = append(f.Statics, f.Export.Services...)
@@ -92,7 +92,7 @@ func (c *computer) podBlocks() []*backends.BlockAffinity {
 
 func (c *computer) addBlocks(f *Family, blocks []*backends.BlockAffinity) {
 	for _, b := range blocks {
-		if versionOf(b.CIDR.Addr()) != f.Version {
+		if VersionOf(b.CIDR.Addr()) != f.Version {
 			continue
 		}
 		if !b.CIDR.IsSingleIP() {
@@ -267,7 +267,7 @@ func (c *computer) compareWithFelix(pools []*backends.IPPool, bird programmed) {
 	felix := backends.RoutesEnabledIPIPOnly
 	for _, name := range []string{"default", "node." + c.me.Name} {
 		if f, ok := c.state.FelixConfigurations[name]; ok && f.ProgramClusterRoutes != "" {
-			felix = backends.ClusterRoutes(f.ProgramClusterRoutes)
+			felix = f.ProgramClusterRoutes
 		}
 	}
 	theirs := programmedBy(felix)

@@ -84,7 +84,7 @@ func (r *reflection) remoteSide(p *backends.BGPPeer) []*backends.Node {
 		}
 		return nodes
 	}
-	if n, ok := r.byAddress[p.PeerIP]; ok && versionOf(p.PeerIP) == r.version && (p.ASNumber == 0 || p.ASNumber == r.asNumber(n)) {
+	if n, ok := r.byAddress[p.PeerIP]; ok && VersionOf(p.PeerIP) == r.version && (p.ASNumber == 0 || p.ASNumber == r.asNumber(n)) {
 		return []*backends.Node{n}
 	}
 	return nil

@@ -408,7 +408,7 @@ func (c *computer) localWorkload(p peer, w *backends.EndpointStatus, a netip.Add
 }
 
 func (c *computer) familyOf(a netip.Addr) *Family {
-	if versionOf(a) == 4 {
+	if VersionOf(a) == 4 {
 		return &c.config.IPv4
 	}
 	return &c.config.IPv6

@@ -25,7 +25,7 @@ func (c *computer) settings(s *Session, f *Family, p peer) bool {
 	}
 	s.TTLHops = p.TTLSecurity
 	s.NextHopMode = p.NextHopMode
-	if !s.Reason.Reverse && p.ReachableBy.IsValid() && versionOf(p.ReachableBy) == f.Version {
+	if !s.Reason.Reverse && p.ReachableBy.IsValid() && VersionOf(p.ReachableBy) == f.Version {
 		s.ReachableBy = p.ReachableBy
 	}
 	s.NextHop = nextHop(p.BGPPeer, s.AS == s.LocalAS)
@@ -134,6 +134,9 @@ func (c *computer) password(owner backends.Key, ref *backends.SecretKeyRef) (str
 	password, ok := secret.Data[ref.Key]
 	if !ok {
 		return c.noPassword(owner, "%s has no key %q for its password", key, ref.Key)
+	}
+	if password == "" {
+		return c.noPassword(owner, "%s has an empty key %q for its password", key, ref.Key)
 	}
 	if why := badPassword(password); why != "" {
 		c.problem(owner, CodeBadPassword, true, "its sessions are left out: the password in %s, key %q, %s", key, ref.Key, why)

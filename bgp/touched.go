@@ -99,7 +99,7 @@ func (t toucher) named(r *reach) {
 	for name := range t.removed {
 		_, a, _, _ := ParseSessionName(name)
 		r.neighbors[a] = true
-		r.imports = r.imports || !a.IsValid() || versionOf(a) == r.family.Version
+		r.imports = r.imports || !a.IsValid() || VersionOf(a) == r.family.Version
 	}
 	for i := range r.family.Sessions {
 		s := &r.family.Sessions[i]

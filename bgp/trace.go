@@ -265,7 +265,7 @@ func (p Policies) tunnel(pool PoolRoutes, r Route) string {
 // family, as in a session that is internal or not. decided is false where no rule is
 // for the route: then what comes after the filter decides.
 func TraceFilter(f *backends.BGPFilter, export, internal bool, r Route) (out Outcome, decided bool) {
-	family := &Family{Version: versionOf(r.Net.Addr()), NormalPriority: defaultPriority}
+	family := &Family{Version: VersionOf(r.Net.Addr()), NormalPriority: defaultPriority}
 	p := PoliciesOf(&Config{Filters: []*backends.BGPFilter{f}}, family)
 	t := &trace{}
 	if export { // BIRD works out the metric before the filters

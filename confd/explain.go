@@ -118,7 +118,7 @@ func (p program) explainRouteCommand() *cobra.Command {
 		}
 		ask := birdQuestion{net: q.Route.Net}
 		if q.To != nil {
-			ask.sessions = asker.SessionsWith(s.Node, versionOf(q.Route), *q.To)
+			ask.sessions = asker.SessionsWith(s.Node, bgp.VersionOf(q.Route.Net.Addr()), *q.To)
 		}
 		asker.Live = askBirds(ctx, s.BIRD, ask)
 		return found(asker.Route(q))
@@ -127,13 +127,6 @@ func (p program) explainRouteCommand() *cobra.Command {
 	cmd.Flags().StringVar(&from, "from", "", "peer that tells of it")
 	cmd.Flags().BoolVar(&kernel, "kernel", false, "whether it goes into the kernel")
 	return cmd
-}
-
-func versionOf(r bgp.Route) int {
-	if r.Net.Addr().Is4() {
-		return 4
-	}
-	return 6
 }
 
 // party is who a flag names; nil: nobody.

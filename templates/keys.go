@@ -322,7 +322,7 @@ func (b treeBuilder) pools(p *pairs) error {
 		}
 		text := fmt.Sprintf(`{"cidr":%q,"ipip":%q,"ipip_mode":%q,"vxlan_mode":%q,"masquerade":%t,"ipam":%t,"disabled":%t,"disableBGPExport":%t}`,
 			pool.CIDR, tunnel, ipip, encapsulationWord(pool.VXLAN), pool.NATOutgoing, !pool.Disabled, pool.Disabled, pool.DisableBGPExport)
-		p.add(text, poolKeys, "/v", strconv.Itoa(versionOf(pool.CIDR)), "/pool/", netText(pool.CIDR))
+		p.add(text, poolKeys, "/v", strconv.Itoa(bgp.VersionOf(pool.CIDR.Addr())), "/pool/", netText(pool.CIDR))
 	}
 	return nil
 }
@@ -348,7 +348,7 @@ func (b treeBuilder) blocks(p *pairs) error {
 }
 
 func blockKey(node string, net netip.Prefix) []string {
-	return []string{blockKeys, "/", node, "/ipv", strconv.Itoa(versionOf(net)), "/block/", netText(net)}
+	return []string{blockKeys, "/", node, "/ipv", strconv.Itoa(bgp.VersionOf(net.Addr())), "/block/", netText(net)}
 }
 
 // statics writes this node's service routes.
@@ -393,13 +393,6 @@ func safeInKey(name string) bool {
 
 // netText is a net as the last part of a key: its "/" is a "-".
 func netText(p netip.Prefix) string { return p.Addr().String() + "-" + strconv.Itoa(p.Bits()) }
-
-func versionOf(p netip.Prefix) int {
-	if p.Addr().Is4() {
-		return 4
-	}
-	return 6
-}
 
 // addressText is an address; empty where there is none.
 func addressText(a netip.Addr) string {

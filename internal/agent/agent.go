@@ -12,7 +12,7 @@ import (
 
 	"confd/backends"
 	"confd/internal/edition"
-	"confd/internal/guard"
+	"confd/internal/guard/recall"
 	"confd/internal/hold"
 	"confd/internal/inbox"
 	"confd/internal/known"
@@ -374,7 +374,7 @@ const notRemembered = "what the next start must know to judge changes is not wri
 
 // knowledge is what the next start must know; false: nothing.
 func (a *Agent) knowledge(now time.Time) (Knowledge, bool) {
-	m := guard.Remember(a.conduct.question(now, nil, surveyed{}))
+	m := recall.Remember(a.conduct.question(now, nil, surveyed{}))
 	if m == nil {
 		return Knowledge{}, false
 	}

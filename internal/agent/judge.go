@@ -9,6 +9,7 @@ import (
 	"confd/backends"
 	"confd/bgp"
 	"confd/internal/guard"
+	"confd/internal/guard/recall"
 	"confd/internal/hold"
 	"confd/internal/known"
 	"confd/internal/plan"
@@ -100,9 +101,9 @@ func (j *judge) question(now time.Time, c *plan.Candidate, s surveyed) guard.Que
 
 // recalled is what the program before knew, where nothing runs that this one has
 // put in place; false: nothing.
-func (j *judge) recalled() (guard.Recalled, bool) {
+func (j *judge) recalled() (recall.Recalled, bool) {
 	if j.runs.Running() != nil {
-		return guard.Recalled{}, false
+		return recall.Recalled{}, false
 	}
 	return j.memory.recall(j.inbox.State())
 }

@@ -8,6 +8,8 @@ import (
 
 	"confd/backends"
 	"confd/internal/guard"
+	"confd/internal/guard/outline"
+	"confd/internal/guard/recall"
 	"confd/internal/plan"
 	"confd/reload"
 )
@@ -32,13 +34,13 @@ const (
 type memory struct {
 	node      string
 	began     time.Time
-	salt      guard.Salt
-	left      *guard.Memory // of the program before; nil: nothing, or it is over
-	exact     bool          // left is of what lies on disk
+	salt      outline.Salt
+	left      *recall.Memory // of the program before; nil: nothing, or it is over
+	exact     bool           // left is of what lies on disk
 	history   guard.History
 	announced guard.Announcements
 	// outline is that of what runs, made once; nil: not made.
-	outline *guard.Outline
+	outline *outline.Outline
 	// verdict is that on the candidate of a hash, which is not live yet.
 	verdict guard.Verdict
 	of      string
@@ -49,7 +51,7 @@ type memory struct {
 
 // newMemory knows nothing yet.
 func newMemory(node string, began time.Time) *memory {
-	return &memory{node: node, began: began, salt: guard.Salt(rand.Text())}
+	return &memory{node: node, began: began, salt: outline.Salt(rand.Text())}
 }
 
 // remembered takes what a program has left that ran here before.
@@ -76,7 +78,7 @@ func (m *memory) note(now time.Time, events []backends.Event) {
 
 // recall is what the program before knew, as the state of now has it; false:
 // nothing.
-func (m *memory) recall(state *backends.State) (guard.Recalled, bool) {
+func (m *memory) recall(state *backends.State) (recall.Recalled, bool) {
 	return m.left.Recall(m.node, state, m.began, m.salt)
 }
 
@@ -85,10 +87,10 @@ func (m *memory) judged(c *plan.Candidate, v guard.Verdict) { m.verdict, m.of = 
 
 // live notes that a candidate is live in the place of another, nil where nothing is
 // known of what that was.
-func (m *memory) live(now time.Time, c, was *plan.Candidate, recalled *guard.Recalled) {
+func (m *memory) live(now time.Time, c, was *plan.Candidate, recalled *recall.Recalled) {
 	before, verdict := m.outline, guard.Verdict{}
 	if before == nil && was != nil {
-		before = guard.OutlineOf(was.Config, m.salt)
+		before = outline.Of(was.Config, m.salt)
 	}
 	if m.of == c.Hash {
 		verdict = m.verdict

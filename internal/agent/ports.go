@@ -20,6 +20,8 @@ import (
 	"confd/bgp"
 	"confd/internal/birds"
 	"confd/internal/guard"
+	"confd/internal/guard/outline"
+	"confd/internal/guard/recall"
 	"confd/internal/inbox"
 	"confd/internal/onlink"
 	"confd/internal/report"
@@ -112,8 +114,8 @@ type Left struct {
 
 // Knowledge is what a program knows that the next one must.
 type Knowledge struct {
-	Memory *guard.Memory          `json:"memory"` // nil: none
-	Salt   guard.Salt             `json:"salt"`   // of Memory
+	Memory *recall.Memory         `json:"memory"` // nil: none
+	Salt   outline.Salt           `json:"salt"`   // of Memory
 	Stores map[string]inbox.Store `json:"stores,omitempty"`
 	Disk   string                 `json:"disk"` // names the sets that lie on disk for BIRDs, of which Memory is
 }

@@ -111,7 +111,7 @@ func (p Party) has(a netip.Addr) bool { return slices.Contains(p.Addresses, a) }
 // family is the party's address of a family; not valid: it has none.
 func (p Party) family(version int) netip.Addr {
 	for _, a := range p.Addresses {
-		if familyOf(a) == version {
+		if bgp.VersionOf(a) == version {
 			return a
 		}
 	}
@@ -172,13 +172,6 @@ func (a *Asker) meantNode(name string) string {
 		return "; did you mean " + strconv.Quote(meant) + "?"
 	}
 	return ""
-}
-
-func familyOf(a netip.Addr) int {
-	if a.Is4() {
-		return 4
-	}
-	return 6
 }
 
 // counted is "1 node", "2 nodes".

@@ -183,7 +183,7 @@ func (a *Asker) chain(me, peer Party, s *bgp.Session) []string {
 
 // pairs puts the ends of one family together.
 func (a *Asker) pairs(family int, ours, theirs []End, bothNodes bool) []Pair {
-	of := func(e End) bool { return familyOf(e.session.Neighbor) == family }
+	of := func(e End) bool { return bgp.VersionOf(e.session.Neighbor) == family }
 	mine, other := slices.DeleteFunc(slices.Clone(ours), func(e End) bool { return !of(e) }), slices.DeleteFunc(slices.Clone(theirs), func(e End) bool { return !of(e) })
 	var out []Pair
 	for i := range max(len(mine), len(other)) {
@@ -217,7 +217,7 @@ func (a *Asker) conflicts(x, y End) []string {
 func (a *Asker) absences(out *SessionAnswer, ours, theirs ends) {
 	x, y := out.A, out.B
 	has := func(e ends, family int) bool {
-		return slices.ContainsFunc(e.list, func(e End) bool { return familyOf(e.session.Neighbor) == family })
+		return slices.ContainsFunc(e.list, func(e End) bool { return bgp.VersionOf(e.session.Neighbor) == family })
 	}
 	if len(ours.list)+len(theirs.list) == 0 {
 		out.Absent = append(out.Absent, a.absence(x, y, 0, ours.config))

@@ -1,4 +1,4 @@
-package guard
+package guard_test
 
 import (
 	"fmt"
@@ -9,6 +9,8 @@ import (
 
 	"confd/backends"
 	"confd/bgp"
+	"confd/internal/guard"
+	"confd/internal/guard/outline"
 )
 
 // BenchmarkJudge judges changes of clusters, with 10,000 routes in BIRD. What runs
@@ -38,8 +40,8 @@ func BenchmarkJudge(b *testing.B) {
 			before := x.before()
 			q := question(b, before, x.change)
 			q.Salt = salt()
-			q.Running.Outline = OutlineOf(q.Running.Config, q.Salt)
-			q.History = History{}.Replaced(q.Running.Outline, ago(0), 0, Verdict{})
+			q.Running.Outline = outline.Of(q.Running.Config, q.Salt)
+			q.History = guard.History{}.Replaced(q.Running.Outline, ago(0), 0, guard.Verdict{})
 			for i := range 10000 {
 				a := netip.AddrFrom4([4]byte{10, 0 + byte(i>>14), byte(i >> 6), byte(i << 2)})
 				q.Routes = append(q.Routes, bgp.Route{Net: netip.PrefixFrom(a, 30), Session: q.Seen[i%len(q.Seen)].Name, Path: []uint32{65000}})
@@ -47,7 +49,7 @@ func BenchmarkJudge(b *testing.B) {
 			b.ReportAllocs()
 			began := cpuTime(b)
 			for b.Loop() {
-				Judge(q)
+				guard.Judge(q)
 			}
 			b.ReportMetric(float64((cpuTime(b)-began).Microseconds())/1000/float64(b.N), "cpu-ms/op")
 		})

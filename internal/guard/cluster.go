@@ -35,7 +35,7 @@ func (c *cluster) mayHave(a netip.Addr) bool {
 			c.without[6] = c.without[6] || !n.IPv6.Addr.IsValid()
 		}
 	}
-	return c.addresses[a] || c.without[familyOf(a)]
+	return c.addresses[a] || c.without[bgp.VersionOf(a)]
 }
 
 // fewReflect says whether no more than half of the nodes are route reflectors, or

@@ -1,7 +1,8 @@
-package guard
+package guard_test
 
 import (
 	"cmp"
+	"crypto/sha256"
 	"encoding/json"
 	"fmt"
 	"net/netip"
@@ -12,6 +13,7 @@ import (
 	"confd/backends"
 	"confd/bgp"
 	"confd/internal/birdtext"
+	"confd/internal/guard"
 )
 
 // now is when all judgements are made.
@@ -68,7 +70,7 @@ func aPeer(name, ip string, as uint32) *backends.BGPPeer {
 func options() bgp.Options { return bgp.Options{Node: "node-1", SecretNamespace: "kube-system"} }
 
 // side computes node-1 for a state.
-func side(t testing.TB, s *backends.State) Side {
+func side(t testing.TB, s *backends.State) guard.Side {
 	t.Helper()
 	c, err := bgp.Compute(s, options())
 	if err != nil {
@@ -78,33 +80,33 @@ func side(t testing.TB, s *backends.State) Side {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return Side{Config: c, State: s, Hash: shortHash(string(data))}
+	return guard.Side{Config: c, State: s, Hash: fmt.Sprintf("%x", sha256.Sum256(data))}
 }
 
 // upNow are all sessions of a configuration, established.
-func upNow(c *bgp.Config) []Seen {
-	var seen []Seen
+func upNow(c *bgp.Config) []guard.Seen {
+	var seen []guard.Seen
 	for _, f := range c.Families() {
 		for _, s := range f.Sessions {
-			seen = append(seen, Seen{Name: s.Name, Set: "bird", Established: true})
+			seen = append(seen, guard.Seen{Name: s.Name, Set: "bird", Established: true})
 		}
 	}
 	return seen
 }
 
 // question asks about a change of a state: all sessions are established.
-func question(t testing.TB, before *backends.State, change func(*backends.State)) Question {
+func question(t testing.TB, before *backends.State, change func(*backends.State)) guard.Question {
 	t.Helper()
 	after := before.Clone()
 	change(after)
 	running := side(t, before)
-	return Question{
+	return guard.Question{
 		Options: options(), Now: now(), BIRD: 2, Running: &running, Candidate: side(t, after), Seen: upNow(running.Config),
 	}
 }
 
 // downSince makes a session one that was lost some time ago.
-func downSince(seen []Seen, d time.Duration, names ...string) []Seen {
+func downSince(seen []guard.Seen, d time.Duration, names ...string) []guard.Seen {
 	seen = slices.Clone(seen)
 	for i, s := range seen {
 		if len(names) == 0 || slices.Contains(names, s.Name) {
@@ -123,4 +125,4 @@ func off(s *backends.State) {
 }
 
 // heldText is what a verdict comes to, on one line.
-func heldText(v Verdict) string { return cmp.Or(v.Why, "goes live") }
+func heldText(v guard.Verdict) string { return cmp.Or(v.Why, "goes live") }

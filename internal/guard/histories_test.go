@@ -1,4 +1,4 @@
-package guard
+package guard_test
 
 import (
 	"flag"
@@ -12,6 +12,7 @@ import (
 
 	"confd/backends"
 	"confd/bgp"
+	"confd/internal/guard"
 )
 
 var histories = flag.Int("histories", 1000, "how many random histories are judged")
@@ -95,19 +96,19 @@ func (h *history) happens() bool {
 	if h.held != nil {
 		r.held = h.held.Lost
 	}
-	v := Judge(q)
+	v := guard.Judge(q)
 	want := r.verdict()
 	h.log += fmt.Sprintf("%s %s: held %t, %s; lost %v\n", h.now.Format(time.TimeOnly), what, v.Held, v.Why, v.Lost)
 	if v.Held != want {
 		h.t.Errorf("held %t, by the rule %t", v.Held, want)
 	}
 	if v.Held && h.IntN(3) > 0 {
-		h.world.held = &Held{Lost: v.Lost}
+		h.world.held = &guard.Held{Lost: v.Lost}
 		return true
 	}
 	if v.Held { // somebody approves it
 		q.Approved = []string{v.ID}
-		if v = Judge(q); v.Held || !v.Approved {
+		if v = guard.Judge(q); v.Held || !v.Approved {
 			h.t.Errorf("it is approved, and held: %+v", v)
 		}
 		h.log += "\tapproved\n"

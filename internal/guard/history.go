@@ -3,7 +3,13 @@ package guard
 import (
 	"slices"
 	"time"
+
+	"confd/internal/guard/outline"
 )
+
+// DefaultWindow is for how long what was counts: sessions that were established,
+// and configurations that ran.
+const DefaultWindow = 5 * time.Minute
 
 // History are configurations that ran until a short while ago, the oldest first:
 // what a row of changes does is judged against the oldest that still counts. It is
@@ -14,7 +20,7 @@ type History struct {
 
 // Past is a configuration that ran.
 type Past struct {
-	Outline *Outline `json:"outline"`
+	Outline *outline.Outline `json:"outline"`
 	// Until is when something else was confirmed.
 	Until time.Time `json:"until"`
 	// Pardoned are sessions and routes of it whose loss was approved or announced.
@@ -31,7 +37,7 @@ const slots = 5
 
 // Replaced is the history once something else runs than was: was is nil where that
 // is not known. v is the Verdict on what runs now, window the Question's.
-func (h History) Replaced(was *Outline, now time.Time, window time.Duration, v Verdict) History {
+func (h History) Replaced(was *outline.Outline, now time.Time, window time.Duration, v Verdict) History {
 	if window <= 0 {
 		window = DefaultWindow
 	}
@@ -49,21 +55,4 @@ func (h History) Replaced(was *Outline, now time.Time, window time.Duration, v V
 		past[i].Ended = merged(past[i].Ended, v.Ended)
 	}
 	return History{past}
-}
-
-// merged are the texts of both lists, sorted, each once.
-func merged(a, b []string) []string {
-	all := slices.Concat(a, b)
-	slices.Sort(all)
-	return slices.Compact(all)
-}
-
-// oldest is the oldest configuration that still counts; false: none does.
-func (h History) oldest(q Question) (Past, bool) {
-	for _, p := range h.Past {
-		if q.within(p.Until) {
-			return p, true
-		}
-	}
-	return Past{}, false
 }

@@ -7,6 +7,7 @@ import (
 
 	"confd/backends"
 	"confd/bgp"
+	"confd/internal/guard/outline"
 )
 
 // hold says whether the candidate may go live.
@@ -50,7 +51,7 @@ func (q Question) unannounced(v *Verdict, j *judgement, list []finding) (*judgem
 		v.Announced = keys
 		return j, nil
 	}
-	rest := q.judgement(config, state, OutlineOf(config, q.Salt), q.compare(config))
+	rest := q.judgement(config, state, outline.Of(config, q.Salt), q.compare(config))
 	left := rest.findings()
 	if len(left) < len(list) || len(left) == 0 {
 		v.Announced = keys
@@ -75,16 +76,6 @@ func standingAnnounced(v *Verdict, j *judgement, list []finding, keys []backends
 	}
 	v.Announced = slices.SortedFunc(maps.Keys(reasons), backends.Key.Compare)
 	return j, nil
-}
-
-// compare says what a configuration does differently from what runs.
-func (q Question) compare(c *bgp.Config) bgp.Changes {
-	if q.Running == nil || q.Running.Config == nil {
-		return bgp.Changes{}
-	}
-	changes := bgp.Compare(q.Running.Config, c, q.BIRD)
-	q.refreshing(&changes)
-	return changes
 }
 
 // pardoned are the sessions and routes of list that are not in left.
@@ -127,4 +118,31 @@ func (q Question) approvedByAnnotation(id string, reasons map[backends.Key]aspec
 		r, _ := q.Candidate.State.Get(k)
 		return slices.Contains(backends.IntentOf(r).ApprovedIDs(), id)
 	})
+}
+
+// findings are the reasons to hold the candidate, the most general one first.
+func (j *judgement) findings() []finding {
+	j.look()
+	sessions, routes := &sessionLosses{judgement: j}, routeLossesOf(j)
+	var list []finding
+	add := func(f finding, ok bool) {
+		if ok {
+			list = append(list, f)
+		}
+	}
+	add(sessions.doubtful(routes.untold()))
+	for i := range 2 {
+		add(sessions.homelessFamily(i))
+	}
+	for _, g := range groups() {
+		add(sessions.tooMuch(g))
+	}
+	for _, family := range []int{4, 6} {
+		add(sessions.allThatAreUp(family))
+	}
+	for _, family := range []int{4, 6} {
+		add(routes.nothingTold(family))
+		add(routes.nothingTaken(family))
+	}
+	return list
 }

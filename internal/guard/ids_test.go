@@ -1,4 +1,4 @@
-package guard
+package guard_test
 
 import (
 	"fmt"
@@ -8,22 +8,24 @@ import (
 
 	"confd/backends"
 	"confd/bgp"
+	"confd/internal/guard"
+	"confd/internal/guard/outline"
 )
 
 // judgedOn has a change judged on a node, all of whose sessions are established.
-func judgedOn(t *testing.T, node string, before, after *backends.State) Verdict {
+func judgedOn(t *testing.T, node string, before, after *backends.State) guard.Verdict {
 	t.Helper()
 	o := bgp.Options{Node: node, SecretNamespace: "kube-system"}
-	compute := func(s *backends.State) Side {
+	compute := func(s *backends.State) guard.Side {
 		c, err := bgp.Compute(s, o)
 		if err != nil {
 			t.Fatal(err)
 		}
-		return Side{Config: c, State: s, Hash: fmt.Sprintf("%p", c)}
+		return guard.Side{Config: c, State: s, Hash: fmt.Sprintf("%p", c)}
 	}
 	running := compute(before)
-	return Judge(Question{
-		Options: o, Now: now(), BIRD: 2, Salt: Salt("of " + node), Running: &running, Candidate: compute(after), Seen: upNow(running.Config),
+	return guard.Judge(guard.Question{
+		Options: o, Now: now(), BIRD: 2, Salt: outline.Salt("of " + node), Running: &running, Candidate: compute(after), Seen: upNow(running.Config),
 	})
 }
 
@@ -84,7 +86,7 @@ func TestTheSameIDAlways(t *testing.T) {
 	}
 	w := newWorld(t, before)
 	w.write(after)
-	unknown, known := Judge(w.question()), Judge(w.routes(2).question())
+	unknown, known := guard.Judge(w.question()), guard.Judge(w.routes(2).question())
 	if unknown.Why == known.Why || !unknown.Held || unknown.ID != known.ID {
 		t.Errorf("%s %s %v\n%s %s %v", unknown.ID, unknown.Why, unknown.Objects, known.ID, known.Why, known.Objects)
 	}
@@ -93,7 +95,7 @@ func TestTheSameIDAlways(t *testing.T) {
 		without(backends.KindBGPPeer, "router-1", "router-2")(s)
 		withFilter(backends.FilterRule{})(s)
 	})
-	if both := Judge(w.routes(2).question()); !strings.Contains(strings.Join(both.Objects, "\n"), "BGPFilter rules") {
+	if both := guard.Judge(w.routes(2).question()); !strings.Contains(strings.Join(both.Objects, "\n"), "BGPFilter rules") {
 		t.Errorf("%s: %v", both.Why, both.Objects)
 	}
 }

@@ -1,4 +1,4 @@
-package guard
+package guard_test
 
 import (
 	"encoding/json"
@@ -10,6 +10,9 @@ import (
 	"github.com/google/go-cmp/cmp/cmpopts"
 
 	"confd/backends"
+	"confd/internal/guard"
+	"confd/internal/guard/outline"
+	"confd/internal/guard/recall"
 )
 
 // TestMemoryKeepsNoSecret looks for passwords in what lies on disk.
@@ -18,14 +21,14 @@ func TestMemoryKeepsNoSecret(t *testing.T) {
 	const secret = "a secret of ours"
 	put(s, password(secret))
 	w := newWorld(t, s)
-	data, err := json.Marshal(Remember(w.question()))
+	data, err := json.Marshal(recall.Remember(w.question()))
 	if err != nil {
 		t.Fatal(err)
 	}
 	if strings.Contains(string(data), secret) || !strings.Contains(string(data), salt().Of(secret)) {
 		t.Errorf("%s", data)
 	}
-	if salt().Of(secret) == Salt("another").Of(secret) || salt().Of(secret) == salt().Of(secret+"s") {
+	if salt().Of(secret) == outline.Salt("another").Of(secret) || salt().Of(secret) == salt().Of(secret+"s") {
 		t.Error("what is made of a secret says nothing, or too much")
 	}
 	for _, odd := range []string{"", "new\nline", strings.Repeat("x", 81), `quo"te`} {
@@ -71,15 +74,15 @@ func TestMemory(t *testing.T) {
 func TestRecall(t *testing.T) {
 	w := newWorld(t, mesh4())
 	q := w.question()
-	m := Remember(q)
+	m := recall.Remember(q)
 	if _, ok := m.Recall("node-2", w.store, now(), salt()); ok {
 		t.Error("it remembers what another node was")
 	}
-	if _, ok := (*Memory)(nil).Recall("node-1", w.store, now(), salt()); ok {
+	if _, ok := (*recall.Memory)(nil).Recall("node-1", w.store, now(), salt()); ok {
 		t.Error("nothing is remembered")
 	}
 	q.Running = nil
-	if Remember(q) != nil {
+	if recall.Remember(q) != nil {
 		t.Error("there is nothing to remember")
 	}
 	r, ok := m.Recall("node-1", w.store, now().Add(time.Hour), salt())
@@ -92,34 +95,34 @@ func TestRest(t *testing.T) {
 	w := newWorld(t, secured())
 	off(w.store)
 	put(w.store, affinity("10.128.1.0/26"))
-	s := Rest(w.question())
-	if s == nil || !meshOn(s.BGPConfigurations["default"]) || s.BlockAffinities["10.128.1.0/26"] == nil {
+	s := guard.Rest(w.question())
+	if s == nil || !meshed(s) || s.BlockAffinities["10.128.1.0/26"] == nil {
 		t.Error("what is left is not what has nothing to do with sessions")
 	}
 	w = newWorld(t, secured())
 	put(w.store, password("two"))
-	if s := Rest(w.question()); s == nil || s.Secrets[password("").ResourceKey()].Data["password"] != "one" {
+	if s := guard.Rest(w.question()); s == nil || s.Secrets[password("").ResourceKey()].Data["password"] != "one" {
 		t.Error("the password is not as it was")
 	}
 	w.restart(time.Minute)
-	if Rest(w.question()) != nil {
+	if guard.Rest(w.question()) != nil {
 		t.Error("the password that was is not known any more")
 	}
 	put(w.store, password("one"))
 	off(w.store)
 	w.restart(0)
-	if s := Rest(w.question()); s == nil || !meshOn(s.BGPConfigurations["default"]) {
+	if s := guard.Rest(w.question()); s == nil || !meshed(s) {
 		t.Error("the password is the same, and still nothing goes on")
 	}
 	q := w.question()
 	q.Running = nil
-	if Rest(q) != nil {
+	if guard.Rest(q) != nil {
 		t.Error("nobody knows what was before")
 	}
 }
 
 func TestAnnouncements(t *testing.T) {
-	var a Announcements
+	var a guard.Announcements
 	peer := func(text string) *backends.BGPPeer {
 		return &backends.BGPPeer{Name: "x", Intent: backends.Intent{DisruptionUntil: text}}
 	}
@@ -154,7 +157,7 @@ func TestAnnouncements(t *testing.T) {
 		s := backends.NewState()
 		put(s, peer(inAnHour))
 		test.change(s)
-		if left := (Announcements{}).Noted(peer(inAnHour), now()).Settled(s, test.at); len(left) != test.left {
+		if left := (guard.Announcements{}).Noted(peer(inAnHour), now()).Settled(s, test.at); len(left) != test.left {
 			t.Errorf("%s: %v", name, left)
 		}
 	}
@@ -169,27 +172,33 @@ func TestAnnouncements(t *testing.T) {
 }
 
 func TestHistory(t *testing.T) {
-	outlines := make([]*Outline, 20)
-	var h History
+	outlines := make([]*outline.Outline, 20)
+	var h guard.History
 	at := now()
 	for i := range outlines {
-		outlines[i] = &Outline{}
-		h = h.Replaced(outlines[i], at, 0, Verdict{})
+		outlines[i] = &outline.Outline{}
+		h = h.Replaced(outlines[i], at, 0, guard.Verdict{})
 		at = at.Add(10 * time.Second)
 	}
-	if len(h.Past) > slots+1 || h.Past[0].Outline != outlines[0] {
+	if len(h.Past) > 6 || h.Past[0].Outline != outlines[0] {
 		t.Errorf("%d are kept, the first is not the oldest", len(h.Past))
 	}
-	q := Question{Now: now().Add(6*time.Minute - time.Second)}
-	if p, ok := h.oldest(q); !ok || p.Outline == outlines[0] {
+	q := guard.Question{Now: now().Add(6*time.Minute - time.Second), History: h}
+	if p, ok := q.Oldest(); !ok || p.Outline == outlines[0] {
 		t.Error("what ran long ago counts")
 	}
-	q.Now = at.Add(DefaultWindow)
-	if _, ok := h.oldest(q); ok {
+	q.Now = at.Add(guard.DefaultWindow)
+	if _, ok := q.Oldest(); ok {
 		t.Error("what ran long ago counts")
 	}
-	h = h.Replaced(nil, at, 0, Verdict{Pardoned: []string{"b", "a"}}).Replaced(nil, at, 0, Verdict{Pardoned: []string{"a"}})
+	h = h.Replaced(nil, at, 0, guard.Verdict{Pardoned: []string{"b", "a"}}).Replaced(nil, at, 0, guard.Verdict{Pardoned: []string{"a"}})
 	if diff := cmp.Diff([]string{"a", "b"}, h.Past[0].Pardoned); diff != "" {
 		t.Error(diff)
 	}
+}
+
+// meshed says whether the nodes of a cluster have a mesh.
+func meshed(s *backends.State) bool {
+	c := s.BGPConfigurations["default"]
+	return c == nil || c.NodeToNodeMesh == nil || *c.NodeToNodeMesh
 }

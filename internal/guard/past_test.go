@@ -1,4 +1,4 @@
-package guard
+package guard_test
 
 import (
 	"testing"
@@ -9,16 +9,17 @@ import (
 
 	"confd/backends"
 	"confd/internal/birdtext"
+	"confd/internal/guard"
 )
 
 // TestWithoutAPast judges where the program has just started, and remembers
 // nothing: what BIRD has only its names tell.
 func TestWithoutAPast(t *testing.T) {
-	seen := func(names ...string) func(*Question) {
-		return func(q *Question) {
+	seen := func(names ...string) func(*guard.Question) {
+		return func(q *guard.Question) {
 			q.Running, q.Seen = nil, nil
 			for _, name := range names {
-				q.Seen = append(q.Seen, Seen{Name: name, Set: "bird", Established: true})
+				q.Seen = append(q.Seen, guard.Seen{Name: name, Set: "bird", Established: true})
 			}
 		}
 	}
@@ -30,14 +31,14 @@ func TestWithoutAPast(t *testing.T) {
 	}
 	for name, test := range map[string]struct {
 		change  func(*backends.State)
-		ask     func(*Question)
+		ask     func(*guard.Question)
 		want    string
 		objects []string
 	}{
-		"seen twice": {off, func(q *Question) {
+		"seen twice": {off, func(q *guard.Question) {
 			all(q)
 			for _, s := range q.Seen {
-				q.Seen = append(q.Seen, Seen{Name: s.Name, Last: ago(time.Minute)})
+				q.Seen = append(q.Seen, guard.Seen{Name: s.Name, Last: ago(time.Minute)})
 			}
 		}, "it would take away 2 of 3 established sessions", nil},
 		"nothing changed": {func(*backends.State) {}, all, goesLive, nil},
@@ -54,19 +55,19 @@ func TestWithoutAPast(t *testing.T) {
 			}
 		}, all, "it would remake 2 of 3 established sessions", []string{"BGPConfiguration default: the mesh is switched off"}},
 		"a user's own names, without texts": {off, seen("uplink", "lab"), goesLive, nil},
-		"a user's own names": {off, func(q *Question) {
+		"a user's own names": {off, func(q *guard.Question) {
 			seen("uplink", "lab")(q)
 			q.Candidate.Sets = append(q.Candidate.Sets, textSet("bird", "protocol bgp uplink { }\nprotocol bgp lab { }"))
 		}, goesLive, nil},
-		"a user's templates that come out empty": {off, func(q *Question) {
+		"a user's templates that come out empty": {off, func(q *guard.Question) {
 			seen("uplink", "lab")(q)
 			q.Candidate.Sets = append(q.Candidate.Sets, textSet("bird", "protocol bgp lab { }"))
 		}, goesLive, nil},
-		"and with nothing": {off, func(q *Question) {
+		"and with nothing": {off, func(q *guard.Question) {
 			seen("uplink", "lab")(q)
 			q.Candidate.Sets = append(q.Candidate.Sets, textSet("bird", "protocol bgp other { }"))
 		}, "it would take away 2 of 2 established sessions", nil},
-		"an address that no interface has": {func(*backends.State) {}, func(q *Question) {
+		"an address that no interface has": {func(*backends.State) {}, func(q *guard.Question) {
 			all(q)
 			q.Local = addrs("10.0.0.9")
 		}, "no interface of this machine has the address 10.0.0.1, which its Node says is its own: it would remake 3 of 3 established IPv4 sessions", nil},
@@ -82,7 +83,7 @@ func TestWithoutAPast(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			q := question(t, state(), test.change)
 			test.ask(&q)
-			v := Judge(q)
+			v := guard.Judge(q)
 			if got := heldText(v); v.Held != (test.want != goesLive) || v.Held && got != test.want {
 				t.Errorf("held %t: %s", v.Held, got)
 			}
@@ -100,9 +101,9 @@ func TestWithoutAPast(t *testing.T) {
 // that forgot everything.
 func TestTheSameIDWithoutAPast(t *testing.T) {
 	q := question(t, mesh4(), off)
-	known := Judge(q)
+	known := guard.Judge(q)
 	q.Running = nil
-	if v := Judge(q); v.ID != known.ID {
+	if v := guard.Judge(q); v.ID != known.ID {
 		t.Errorf("%s, and was %s", v.ID, known.ID)
 	}
 }
@@ -114,11 +115,11 @@ func TestOtherTemplates(t *testing.T) {
 	text := "protocol bgp Mesh_10_0_0_2 {}\nprotocol bgp Mesh_10_0_0_3 {}\nprotocol bgp Mesh_10_0_0_4 {}"
 	q.Running.Sets = []birdtext.Set{textSet("bird", text)}
 	q.Candidate.Sets, q.Candidate.Hash = q.Running.Sets, "another"
-	if v := Judge(q); v.Held {
+	if v := guard.Judge(q); v.Held {
 		t.Error(heldText(v))
 	}
 	q.Candidate.Sets = []birdtext.Set{textSet("bird", "# nothing")}
-	v := Judge(q)
+	v := guard.Judge(q)
 	if diff := cmp.Diff([]string{"the templates leave these sessions out"}, v.Objects); diff != "" || v.Why != "it would take away 3 of 3 established sessions" {
 		t.Errorf("%s: %s", heldText(v), diff)
 	}
@@ -139,7 +140,7 @@ func TestNeedRoutes(t *testing.T) {
 	} {
 		q := newWorld(t, test.before()).routes(2)
 		q.write(test.change)
-		if v := Judge(q.question()); v.NeedRoutes != test.want {
+		if v := guard.Judge(q.question()); v.NeedRoutes != test.want {
 			t.Errorf("%s: %t", name, v.NeedRoutes)
 		}
 	}
@@ -154,14 +155,14 @@ func TestPassedOn(t *testing.T) {
 	w.write(func(s *backends.State) {
 		put(s, &backends.BGPFilter{Name: "rules", ExportV4: []backends.FilterRule{{}}})
 	})
-	if v := Judge(w.question()); v.Held || !v.NeedRoutes {
+	if v := guard.Judge(w.question()); v.Held || !v.NeedRoutes {
 		t.Errorf("%s, routes are needed: %t", heldText(v), v.NeedRoutes)
 	}
 	w.routes(2)
-	if v := Judge(w.question()); v.Why != "no IPv4 route would be told to any peer" {
+	if v := guard.Judge(w.question()); v.Why != "no IPv4 route would be told to any peer" {
 		t.Error(heldText(v))
 	}
-	if v := Judge(w.routes(0).question()); v.Held {
+	if v := guard.Judge(w.routes(0).question()); v.Held {
 		t.Errorf("it told of nothing before: %s", heldText(v))
 	}
 }

@@ -1,4 +1,4 @@
-package guard
+package guard_test
 
 import (
 	"errors"
@@ -9,6 +9,7 @@ import (
 	"github.com/google/go-cmp/cmp/cmpopts"
 
 	"confd/backends"
+	"confd/internal/guard"
 )
 
 // reasonsState is a mesh of four nodes, two of which have IPv6; node-3 and node-4
@@ -109,7 +110,7 @@ func TestReasons(t *testing.T) {
 		}), "it would remake 3 of 3 established sessions", []string{"BGPPeer router changed", "BGPPeer rr changed"}},
 	} {
 		t.Run(name, func(t *testing.T) {
-			v := Judge(question(t, test.before(), test.change))
+			v := guard.Judge(question(t, test.before(), test.change))
 			if v.Why != test.why || v.Held != (test.why != "") {
 				t.Errorf("held %t: %s", v.Held, v.Why)
 			}
@@ -120,42 +121,17 @@ func TestReasons(t *testing.T) {
 	}
 }
 
-func TestTooMuch(t *testing.T) {
-	for _, test := range []struct {
-		counted, lost int
-		want          bool
-	}{{0, 0, false}, {1, 0, false}, {1, 1, true}, {2, 1, false}, {2, 2, true}, {3, 2, true}, {4, 2, false}, {4, 3, true}, {5, 3, true}, {1000, 500, false}, {1000, 501, true}} {
-		for _, step := range []bool{true, false} {
-			if got := (tally{counted: test.counted, lost: make([]string, test.lost), step: step}).tooMuch(); got != (test.want && step) {
-				t.Errorf("%d of %d, by the candidate %t: %t", test.lost, test.counted, step, got)
-			}
-		}
-	}
-}
-
 // TestManyReasons names no more objects than anybody reads.
 func TestManyReasons(t *testing.T) {
 	s := mesh(100, false)
-	v := Judge(question(t, s, func(s *backends.State) {
+	v := guard.Judge(question(t, s, func(s *backends.State) {
 		for name := range s.Nodes {
 			if name != "node-1" {
 				addressless(name)(s)
 			}
 		}
 	}))
-	if n := len(v.Objects); n != maxObjects+1 || v.Objects[maxObjects] != "and 69 more" || len(v.Lost) != 99 {
+	if n := len(v.Objects); n != 31 || v.Objects[30] != "and 69 more" || len(v.Lost) != 99 {
 		t.Errorf("%d are lost for %d reasons: %v", len(v.Lost), n, v.Objects)
-	}
-}
-
-// A filter that closes is told as that, and not as one that has changed.
-func TestDescribesWhatCloses(t *testing.T) {
-	key := backends.Key{Kind: backends.KindBGPFilter, Name: "f"}
-	before, after := backends.NewState(), backends.NewState()
-	before.Apply(backends.Event{Key: key, Resource: &backends.BGPFilter{Name: "f", ImportV4: []backends.FilterRule{{Accept: true}}}})
-	r, err := backends.StandIn(key, errors.New("no sense"))
-	after.Apply(backends.Event{Key: key, Resource: r, Err: err})
-	if got, want := describeChange(before, after, key), ": cannot be used, so all routes that get to it are rejected: no sense"; got != want {
-		t.Errorf("got %q, want %q", got, want)
 	}
 }

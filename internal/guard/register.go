@@ -3,6 +3,9 @@ package guard
 import (
 	"slices"
 	"strings"
+
+	"confd/bgp"
+	"confd/internal/guard/outline"
 )
 
 // register finds what was seen of a session.
@@ -35,36 +38,35 @@ func registerOf(seen []Seen) *register {
 // of is what was seen of a session; the zero value where nothing was. It is asked as a
 // book is.
 func (r *register) of(name string) *Seen {
-	if i := r.place(name); i != nowhere {
+	if i, found := r.place(name); found {
 		return &r.list[i]
 	}
 	return &r.none
 }
 
-func (r *register) place(name string) int {
+func (r *register) place(name string) (int, bool) {
 	for i := r.last; i < min(r.last+2, len(r.list)); i++ {
 		if r.list[i].Name == name {
 			r.last = i
-			return i
+			return i, true
 		}
 	}
 	i, found := slices.BinarySearchFunc(r.list, name, func(s Seen, name string) int { return strings.Compare(s.Name, name) })
-	if !found {
-		return nowhere
+	if found {
+		r.last = i
 	}
-	r.last = i
-	return i
+	return i, found
 }
 
 // without are the sessions that none of the books has of the model's, by name.
-func (r *register) without(books ...*book) []Seen {
+func (r *register) without(books ...*outline.Book) []Seen {
 	has := make([]bool, len(r.list))
 	for k, b := range books {
 		if k > 0 && b == books[k-1] {
 			continue
 		}
-		for i := range b.lines {
-			if place := r.place(b.lines[i].Name); place != nowhere && b.lines[i].Kind != "" {
+		for i := range b.Lines {
+			if place, found := r.place(b.Lines[i].Name); found && b.Lines[i].Kind != "" {
 				has[place] = true
 			}
 		}
@@ -76,4 +78,17 @@ func (r *register) without(books ...*book) []Seen {
 		}
 	}
 	return out
+}
+
+// lineOfSeen is a session of which nothing is known but what was seen of it. Its
+// name tells more, where it is one of the model's.
+func lineOfSeen(s Seen) outline.Line {
+	l := outline.Line{Name: s.Name, Neighbor: s.Neighbor}
+	if kind, neighbor, port, ok := bgp.ParseSessionName(s.Name); ok {
+		l.Kind, l.Neighbor, l.Port = kind, neighbor, port
+	}
+	if l.Neighbor.IsValid() {
+		l.Family = bgp.VersionOf(l.Neighbor)
+	}
+	return l
 }

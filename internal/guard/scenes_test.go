@@ -1,4 +1,4 @@
-package guard
+package guard_test
 
 import (
 	"errors"
@@ -8,6 +8,7 @@ import (
 
 	"confd/backends"
 	"confd/bgp"
+	"confd/internal/guard"
 )
 
 // scene is something that can happen, and what becomes of it: the table in
@@ -17,7 +18,7 @@ type scene struct {
 	// before is a cluster that runs since long ago.
 	before func() *backends.State
 	// happens changes things, and has the last change judged.
-	happens func(*world) Verdict
+	happens func(*world) guard.Verdict
 	want    string // the Verdict's Why, or goesLive
 	// because is what it names as the reason.
 	because []string
@@ -26,8 +27,8 @@ type scene struct {
 const goesLive = "goes live"
 
 // once has one change judged.
-func once(change func(*backends.State)) func(*world) Verdict {
-	return func(w *world) Verdict { return w.try(change) }
+func once(change func(*backends.State)) func(*world) guard.Verdict {
+	return func(w *world) guard.Verdict { return w.try(change) }
 }
 
 func mesh4() *backends.State  { return mesh(4, false) }
@@ -184,24 +185,24 @@ func heldScenes() []scene {
 			s.Apply(backends.Event{Key: key})
 			s.Invalid[key] = errors.New("not JSON")
 		}), remade3, []string{"BGPConfiguration default can no longer be used: not JSON"}},
-		{"this node's address becomes one that none of its interfaces has", func() *backends.State { return mesh(4, true) }, func(w *world) Verdict {
-			w.ask = func(q *Question) { q.Local = addrs("10.0.0.1", "fd00::1") }
+		{"this node's address becomes one that none of its interfaces has", func() *backends.State { return mesh(4, true) }, func(w *world) guard.Verdict {
+			w.ask = func(q *guard.Question) { q.Local = addrs("10.0.0.1", "fd00::1") }
 			return w.try(renumbered)
 		}, "no interface of this machine has the address 10.0.0.99, which its Node says is its own: it would remake 3 of 3 established IPv4 sessions",
 			[]string{"Node node-1: its IPv4 address is 10.0.0.99 now"}},
-		{"it becomes another one of the machine's, which still has the old one", mesh4, func(w *world) Verdict {
-			w.ask = func(q *Question) { q.Local = addrs("10.0.0.1", "10.0.0.99") }
+		{"it becomes another one of the machine's, which still has the old one", mesh4, func(w *world) guard.Verdict {
+			w.ask = func(q *guard.Question) { q.Local = addrs("10.0.0.1", "10.0.0.99") }
 			return w.try(renumbered)
 		}, remade3, []string{"Node node-1: its IPv4 address is 10.0.0.99 now"}},
-		{"it becomes the one that the machine has in the place of the old one, and `asNumber` is mistyped besides", mesh4, func(w *world) Verdict {
-			w.ask = func(q *Question) { q.Local = addrs("10.0.0.99") }
+		{"it becomes the one that the machine has in the place of the old one, and `asNumber` is mistyped besides", mesh4, func(w *world) guard.Verdict {
+			w.ask = func(q *guard.Question) { q.Local = addrs("10.0.0.99") }
 			return w.down().wait(time.Minute).try(func(s *backends.State) {
 				renumbered(s)
 				asNumber(64521)(s)
 			})
 		}, remade3, []string{`BGPConfiguration default: asNumber was not set, is "64521"`, "Node node-1: its IPv4 address is 10.0.0.99 now"}},
-		{"so it does, and the `peerIP` of all BGPPeers is mistyped besides", peered(3), func(w *world) Verdict {
-			w.ask = func(q *Question) { q.Local = addrs("10.0.0.99") }
+		{"so it does, and the `peerIP` of all BGPPeers is mistyped besides", peered(3), func(w *world) guard.Verdict {
+			w.ask = func(q *guard.Question) { q.Local = addrs("10.0.0.99") }
 			return w.down().wait(time.Minute).try(func(s *backends.State) {
 				renumbered(s)
 				for name := range s.BGPPeers {
@@ -212,12 +213,12 @@ func heldScenes() []scene {
 			`BGPPeer router-1: peerIP was "192.0.2.1", is "192.0.2.4"`, `BGPPeer router-2: peerIP was "192.0.2.2", is "192.0.2.5"`,
 			`BGPPeer router-3: peerIP was "192.0.2.3", is "192.0.2.6"`, "Node node-1: its IPv4 address is 10.0.0.99 now",
 		}},
-		{"the machine is without the node's address for a while, and the mesh is switched off", mesh4, func(w *world) Verdict {
-			w.ask = func(q *Question) { q.Local = addrs("10.0.0.99") }
+		{"the machine is without the node's address for a while, and the mesh is switched off", mesh4, func(w *world) guard.Verdict {
+			w.ask = func(q *guard.Question) { q.Local = addrs("10.0.0.99") }
 			return w.down().wait(time.Minute).try(off)
 		}, three, []string{"BGPConfiguration default: the mesh was switched off"}},
 		{"the Secret of `nodeMeshPassword` is deleted, or cannot be read any more", secured, once(unsecured), remade3, []string{"Secret kube-system/mesh is gone"}},
-		{"it is, and the program was restarted meanwhile", secured, func(w *world) Verdict {
+		{"it is, and the program was restarted meanwhile", secured, func(w *world) guard.Verdict {
 			unsecured(w.store)
 			return w.restart(10 * time.Minute).try(nil)
 		}, remade3, []string{"Secret kube-system/mesh is gone"}},
@@ -239,43 +240,43 @@ func heldScenes() []scene {
 			put(s, router(1))
 			return s
 		}, once(without(backends.KindBGPPeer, "router-1")), "it would take away 1 of 1 established Global sessions", []string{"BGPPeer router-1 is gone"}},
-		{"BGPPeers are deleted one by one, seconds apart: from the third of four on", peered(4), func(w *world) Verdict {
+		{"BGPPeers are deleted one by one, seconds apart: from the third of four on", peered(4), func(w *world) guard.Verdict {
 			w.try(without(backends.KindBGPPeer, "router-1"))
 			w.wait(1300 * time.Millisecond).try(without(backends.KindBGPPeer, "router-2"))
 			return w.wait(1300 * time.Millisecond).try(without(backends.KindBGPPeer, "router-3"))
 		}, "it would take away 3 of 4 established sessions, with what changed in the 5 minutes before", []string{"BGPPeer router-3 is gone"}},
-		{"all sessions flap, or BIRD is away for a minute, and the mesh is switched off then", mesh4, func(w *world) Verdict {
+		{"all sessions flap, or BIRD is away for a minute, and the mesh is switched off then", mesh4, func(w *world) guard.Verdict {
 			return w.down().wait(time.Minute).try(off)
 		}, three, []string{"BGPConfiguration default: the mesh was switched off"}},
-		{"one peer is down for a moment, and the change takes the other one away", peered(2), func(w *world) Verdict {
+		{"one peer is down for a moment, and the change takes the other one away", peered(2), func(w *world) guard.Verdict {
 			return w.down("Global_192_0_2_2").wait(time.Minute).try(without(backends.KindBGPPeer, "router-1"))
 		}, "it would take away 1 of 1 IPv4 sessions that are up now", []string{"BGPPeer router-1 is gone"}},
-		{"the node is rebooted, and the mesh switched off meanwhile", mesh4, func(w *world) Verdict {
+		{"the node is rebooted, and the mesh switched off meanwhile", mesh4, func(w *world) guard.Verdict {
 			off(w.store)
 			w.down()
 			return w.restart(20 * time.Minute).try(nil)
 		}, three, []string{"BGPConfiguration default: the mesh was switched off"}},
-		{"what is held stays held while BIRD is restarted", mesh4, func(w *world) Verdict {
+		{"what is held stays held while BIRD is restarted", mesh4, func(w *world) guard.Verdict {
 			w.try(off)
 			return w.down().wait(time.Hour).try(nil)
 		}, three, []string{"BGPConfiguration default: the mesh was switched off"}},
-		{"etcd is restored from an older snapshot, which lacks two of three nodes", mesh4, func(w *world) Verdict {
-			w.ask = func(q *Question) { q.Doubt = "the datastore's revision went back from 900 to 512" }
+		{"etcd is restored from an older snapshot, which lacks two of three nodes", mesh4, func(w *world) guard.Verdict {
+			w.ask = func(q *guard.Question) { q.Doubt = "the datastore's revision went back from 900 to 512" }
 			return w.try(without(backends.KindNode, "node-3", "node-4"))
 		}, "the datastore's revision went back from 900 to 512: it would take away 2 of 3 established sessions", []string{"Node node-3 is gone", "Node node-4 is gone"}},
 		{"the datastore is another cluster's", func() *backends.State {
 			s := routed()
 			put(s, affinity("10.128.2.0/26"))
 			return s
-		}, func(w *world) Verdict {
-			w.ask = func(q *Question) { q.Doubt = "the datastore has another cluster ID" }
+		}, func(w *world) guard.Verdict {
+			w.ask = func(q *guard.Question) { q.Doubt = "the datastore has another cluster ID" }
 			return w.try(without(backends.KindBlockAffinity, "10.128.2.0/26"))
 		}, "the datastore has another cluster ID: it would take back routes that peers are told: 1", []string{"BlockAffinity 10.128.2.0/26 is gone"}},
-		{"first start over files that somebody else wrote, whose sessions are up", peered(2), func(w *world) Verdict {
-			w.running, w.history = Side{}, History{}
-			w.seen = map[string]Seen{"uplink": {Name: "uplink", Established: true, Neighbor: netip.MustParseAddr("192.0.2.1")},
+		{"first start over files that somebody else wrote, whose sessions are up", peered(2), func(w *world) guard.Verdict {
+			w.running, w.history = guard.Side{}, guard.History{}
+			w.seen = map[string]guard.Seen{"uplink": {Name: "uplink", Established: true, Neighbor: netip.MustParseAddr("192.0.2.1")},
 				"lab": {Name: "lab", Established: true, Neighbor: netip.MustParseAddr("203.0.113.9")}}
-			w.ask = func(q *Question) {
+			w.ask = func(q *guard.Question) {
 				q.Running = nil
 				q.Candidate.Sets = append(q.Candidate.Sets, textSet("bird", "protocol bgp Global_192_0_2_1 {}"))
 			}
@@ -283,13 +284,13 @@ func heldScenes() []scene {
 		}, "it would take away 1 of 2 established sessions, and remake 1", nil},
 		{"an export filter rejects everything", filtered, once(withFilter(backends.FilterRule{})),
 			"the only IPv4 route that peers are told would be gone; no IPv4 route would be taken from any of 3 established sessions", []string{"BGPFilter rules changed"}},
-		{"an import filter rejects everything that a family's peers tell", filtered, func(w *world) Verdict {
+		{"an import filter rejects everything that a family's peers tell", filtered, func(w *world) guard.Verdict {
 			return w.routes(5).try(func(s *backends.State) {
 				put(s, &backends.BGPFilter{Name: "rules", ImportV4: []backends.FilterRule{{RemotePeers: true}, {}}})
 			})
 		}, "none of the 15 IPv4 routes from peers would be left", []string{"BGPFilter rules changed"}},
-		{"an import filter rejects just those routes that there are", filtered, func(w *world) Verdict {
-			w.ask = func(q *Question) {
+		{"an import filter rejects just those routes that there are", filtered, func(w *world) guard.Verdict {
+			w.ask = func(q *guard.Question) {
 				for _, s := range q.Seen {
 					q.Routes = append(q.Routes, bgp.Route{Net: netip.MustParsePrefix("10.9.0.0/24"), Session: s.Name})
 				}
@@ -317,10 +318,10 @@ func heldScenes() []scene {
 		}, once(func(s *backends.State) {
 			put(s, &backends.BGPFilter{Name: "rules", ExportV4: []backends.FilterRule{{CIDR: addrPrefix("203.0.113.0/24"), Match: backends.MatchIn}}})
 		}), "the only IPv4 route that peers are told would be gone", []string{"BGPFilter rules changed"}},
-		{"the session goes that all routes come by, though it is one of two", peered(2), func(w *world) Verdict {
+		{"the session goes that all routes come by, though it is one of two", peered(2), func(w *world) guard.Verdict {
 			w.routes(0)
 			s := w.seen["Global_192_0_2_1"]
-			s.Counts = &Counts{Imported: 9}
+			s.Counts = &guard.Counts{Imported: 9}
 			w.seen["Global_192_0_2_1"] = s
 			return w.try(without(backends.KindBGPPeer, "router-1"))
 		}, "none of the 9 IPv4 routes from peers would be left", []string{"BGPPeer router-1 is gone"}},
@@ -334,7 +335,7 @@ func heldScenes() []scene {
 			reflecting("node-2")(s)
 			withReflectors(s)
 			return s
-		}, func(w *world) Verdict { return w.down("Node_10_0_0_2").wait(10 * time.Minute).try(off) },
+		}, func(w *world) guard.Verdict { return w.down("Node_10_0_0_2").wait(10 * time.Minute).try(off) },
 			"it would take away 3 of 3 established sessions", []string{"BGPConfiguration default: the mesh was switched off"}},
 		{"a change is announced for longer than a day", mesh4, once(func(s *backends.State) {
 			put(s, &backends.BGPConfiguration{Name: "default", NodeToNodeMesh: new(bool), Intent: backends.Intent{DisruptionUntil: "2024-05-09T00:00:00Z"}})
@@ -352,7 +353,7 @@ func heldScenes() []scene {
 func freeScenes() []scene {
 	return []scene{
 		{"a node leaves the cluster (scale-down), or all others do", mesh4, once(without(backends.KindNode, "node-2", "node-3", "node-4")), goesLive, nil},
-		{"a node is deleted, and comes back with another address", func() *backends.State { return mesh(3, false) }, func(w *world) Verdict {
+		{"a node is deleted, and comes back with another address", func() *backends.State { return mesh(3, false) }, func(w *world) guard.Verdict {
 			for _, i := range []int{2, 3} {
 				name := aNode(i, false).Name
 				if v := w.try(without(backends.KindNode, name)); v.Held {
@@ -370,20 +371,20 @@ func freeScenes() []scene {
 			}
 			return w.try(without(backends.KindNode, "node-2"))
 		}, goesLive, nil},
-		{"this node's address becomes the one that the machine has in the place of the old one", mesh4, func(w *world) Verdict {
-			w.ask = func(q *Question) { q.Local = addrs("10.0.0.99") }
+		{"this node's address becomes the one that the machine has in the place of the old one", mesh4, func(w *world) guard.Verdict {
+			w.ask = func(q *guard.Question) { q.Local = addrs("10.0.0.99") }
 			return w.try(renumbered) // BIRD has not noticed yet
 		}, goesLive, nil},
-		{"so it is, after it was held while the machine still had the old one", mesh4, func(w *world) Verdict {
-			w.ask = func(q *Question) { q.Local = addrs("10.0.0.1", "10.0.0.99") }
+		{"so it is, after it was held while the machine still had the old one", mesh4, func(w *world) guard.Verdict {
+			w.ask = func(q *guard.Question) { q.Local = addrs("10.0.0.1", "10.0.0.99") }
 			if v := w.try(renumbered); !v.Held {
-				return Verdict{Why: "it was not held"}
+				return guard.Verdict{Why: "it was not held"}
 			}
-			w.ask = func(q *Question) { q.Local = addrs("10.0.0.99") }
+			w.ask = func(q *guard.Question) { q.Local = addrs("10.0.0.99") }
 			return w.down().wait(time.Hour).try(nil)
 		}, goesLive, nil},
-		{"all nodes have other addresses, the machines too", mesh4, func(w *world) Verdict {
-			w.ask = func(q *Question) { q.Local = addrs("10.1.0.1") }
+		{"all nodes have other addresses, the machines too", mesh4, func(w *world) guard.Verdict {
+			w.ask = func(q *guard.Question) { q.Local = addrs("10.1.0.1") }
 			return w.try(func(s *backends.State) {
 				for i := 1; i <= 4; i++ {
 					change(s.Nodes, fmt.Sprintf("node-%d", i), func(n *backends.Node) { n.IPv4 = nodeAddress(fmt.Sprintf("10.1.0.%d/24", i)) })
@@ -400,11 +401,11 @@ func freeScenes() []scene {
 			drop(s, backends.KindBlockAffinity, "10.128.2.0/26")
 			put(s, &backends.EndpointSlice{Namespace: "web", Name: "shop-1", Service: "shop", Ready: true, Nodes: []string{"node-2"}})
 		}), goesLive, nil},
-		{"all its block affinities are gone, and peers are told of its workloads one by one", routed, func(w *world) Verdict {
-			w.ask = func(q *Question) { q.Routes = []bgp.Route{workload("10.128.1.7/32")} }
+		{"all its block affinities are gone, and peers are told of its workloads one by one", routed, func(w *world) guard.Verdict {
+			w.ask = func(q *guard.Question) { q.Routes = []bgp.Route{workload("10.128.1.7/32")} }
 			return w.try(without(backends.KindBlockAffinity, "10.128.1.0/26"))
 		}, goesLive, nil},
-		{"IPAM gives the last block back in order", routed, func(w *world) Verdict {
+		{"IPAM gives the last block back in order", routed, func(w *world) guard.Verdict {
 			w.try(func(s *backends.State) {
 				change(s.BlockAffinities, "10.128.1.0/26", func(a *backends.BlockAffinity) { a.State = "pendingDeletion" })
 			})
@@ -420,14 +421,14 @@ func freeScenes() []scene {
 			s.Apply(backends.Event{Key: backends.Key{Kind: backends.KindService, Namespace: "web", Name: "shop"}})
 		}), goesLive, nil},
 		{"mesh to reflectors in Calico's order, on a node: reflectors are made, BGPPeers added, and when those sessions are up the mesh is switched off",
-			func() *backends.State { return mesh(6, false) }, func(w *world) Verdict { return toReflectors(w, "node-2", "node-3") }, goesLive, nil},
-		{"the same on a reflector itself", func() *backends.State { return mesh(6, false) }, func(w *world) Verdict { return toReflectors(w, "node-1", "node-2") }, goesLive, nil},
-		{"planned renumbering of one peer of two", peered(2), func(w *world) Verdict {
+			func() *backends.State { return mesh(6, false) }, func(w *world) guard.Verdict { return toReflectors(w, "node-2", "node-3") }, goesLive, nil},
+		{"the same on a reflector itself", func() *backends.State { return mesh(6, false) }, func(w *world) guard.Verdict { return toReflectors(w, "node-1", "node-2") }, goesLive, nil},
+		{"planned renumbering of one peer of two", peered(2), func(w *world) guard.Verdict {
 			return w.routes(3).try(func(s *backends.State) {
 				change(s.BGPPeers, "router-1", func(p *backends.BGPPeer) { p.PeerIP = netip.MustParseAddr("192.0.2.101") })
 			})
 		}, goesLive, nil},
-		{"the other one, once the first is up again", peered(2), func(w *world) Verdict {
+		{"the other one, once the first is up again", peered(2), func(w *world) guard.Verdict {
 			w.routes(3).try(func(s *backends.State) {
 				change(s.BGPPeers, "router-1", func(p *backends.BGPPeer) { p.PeerIP = netip.MustParseAddr("192.0.2.101") })
 			})
@@ -439,24 +440,24 @@ func freeScenes() []scene {
 			off(s)
 			put(s, &backends.BGPPeer{Name: "all", NodeSelector: "all()", PeerSelector: "all()"})
 		}), goesLive, nil},
-		{"first boot: nothing has been up yet", mesh4, func(w *world) Verdict {
-			w.seen, w.running = map[string]Seen{}, Side{}
-			w.ask = func(q *Question) { q.Running = nil }
+		{"first boot: nothing has been up yet", mesh4, func(w *world) guard.Verdict {
+			w.seen, w.running = map[string]guard.Seen{}, guard.Side{}
+			w.ask = func(q *guard.Question) { q.Running = nil }
 			return w.try(off)
 		}, goesLive, nil},
-		{"BIRD was started a moment ago, few sessions are up, and one of these goes", peered(5), func(w *world) Verdict {
-			w.seen = map[string]Seen{"Global_192_0_2_1": w.seen["Global_192_0_2_1"]}
-			w.ask = func(q *Question) { q.Booted = q.Now.Add(-time.Minute) }
+		{"BIRD was started a moment ago, few sessions are up, and one of these goes", peered(5), func(w *world) guard.Verdict {
+			w.seen = map[string]guard.Seen{"Global_192_0_2_1": w.seen["Global_192_0_2_1"]}
+			w.ask = func(q *guard.Question) { q.Booted = q.Now.Add(-time.Minute) }
 			return w.try(without(backends.KindBGPPeer, "router-1"))
 		}, goesLive, nil},
-		{"a peer reboots while another one of three is taken away", peered(3), func(w *world) Verdict {
+		{"a peer reboots while another one of three is taken away", peered(3), func(w *world) guard.Verdict {
 			return w.down("Global_192_0_2_3").wait(time.Minute).try(without(backends.KindBGPPeer, "router-1"))
 		}, goesLive, nil},
-		{"one of three goes, and another one long after", peered(3), func(w *world) Verdict {
+		{"one of three goes, and another one long after", peered(3), func(w *world) guard.Verdict {
 			w.try(without(backends.KindBGPPeer, "router-1"))
 			return w.wait(6 * time.Minute).try(without(backends.KindBGPPeer, "router-2"))
 		}, goesLive, nil},
-		{"what was done is undone", peered(3), func(w *world) Verdict {
+		{"what was done is undone", peered(3), func(w *world) guard.Verdict {
 			w.try(without(backends.KindBGPPeer, "router-1"))
 			return w.wait(time.Second).try(func(s *backends.State) { put(s, router(1)) })
 		}, goesLive, nil},
@@ -466,7 +467,7 @@ func freeScenes() []scene {
 			announce(p, inAnHour)
 			put(s, p)
 		}), goesLive, nil},
-		{"an object that was announced, and then deleted", peered(1), func(w *world) Verdict {
+		{"an object that was announced, and then deleted", peered(1), func(w *world) guard.Verdict {
 			w.try(func(s *backends.State) {
 				change(s.BGPPeers, "router-1", func(p *backends.BGPPeer) { announce(p, inAnHour) })
 			})
@@ -485,9 +486,9 @@ func freeScenes() []scene {
 }
 
 // toReflectors goes from the mesh to reflectors, a minute a step.
-func toReflectors(w *world, names ...string) Verdict {
+func toReflectors(w *world, names ...string) guard.Verdict {
 	steps := []func(*backends.State){reflecting(names[0]), reflecting(names[1]), withReflectors, off}
-	var v Verdict
+	var v guard.Verdict
 	for _, step := range steps {
 		if v = w.try(step); v.Held {
 			return v

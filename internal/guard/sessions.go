@@ -4,99 +4,14 @@ import (
 	"confd/backends"
 	"confd/bgp"
 	"confd/internal/birdtext"
+	"confd/internal/guard/outline"
 )
-
-// judgement is one look at a candidate.
-type judgement struct {
-	q Question
-	// config and state are the candidate's, is its outline; was is what runs, as far
-	// as it is known.
-	config  *bgp.Config
-	state   *backends.State
-	was, is *Outline
-	changes bgp.Changes
-	// restarted are those of the changes, where it matters which neighbors cannot send
-	// their routes again.
-	restarted map[string]bool
-	// heldLost are sessions that count as established since what is held would take
-	// them away.
-	heldLost map[string]bool
-
-	then, now *book // of was, and of is
-	seen      *register
-	// routes counts the routes that BIRD has by session; nil: not known.
-	routes   map[string]int
-	policies [2]bgp.Policies // of config, by family
-	// bySession has the routes themselves, once somebody asked for them.
-	bySession map[string][]bgp.Route
-	// written are the sessions in the candidate's files, where the templates are
-	// others or somebody asked; nil: not known.
-	written map[string]bool
-	// unwritten: the templates leave sessions out that the candidate asks for.
-	unwritten bool
-	cluster   *cluster
-	differ    map[keyAspect]bool // objects that were looked at: whether they changed
-	sessions  []session
-	// comingUp are those that are about to, where a BIRD was started a moment ago; nil:
-	// nobody has asked yet.
-	comingUp []session
-	// needRoutes: with BIRD's routes the judgement may be another one.
-	needRoutes bool
-}
-
-// session is one that counts, and what becomes of it.
-type session struct {
-	*Line
-	fate fate
-	// step: it is this candidate that does it, not what went live before.
-	step bool
-	// up: it is established at this moment.
-	up bool
-	// renamed: it is remade on the same terms, mostly under another name.
-	renamed bool
-	// is is the candidate's session; nil: there is none.
-	is *Line
-	// imported are the routes that it has from its peer; -1: not known.
-	imported int
-}
-
-// lost says whether the session is gone or made anew.
-func (s session) lost() bool { return s.fate != kept }
-
-func (q Question) judgement(config *bgp.Config, state *backends.State, is *Outline, changes bgp.Changes) *judgement {
-	j := &judgement{
-		q: q, config: config, state: state, is: is, was: q.Running.outline(q.Salt), changes: changes,
-		now: bookOf(is), seen: registerOf(q.Seen), routes: q.countRoutes(), cluster: newCluster(state), differ: map[keyAspect]bool{},
-	}
-	for i, f := range config.Families() {
-		j.policies[i] = bgp.PoliciesOf(config, f)
-	}
-	if len(q.Deaf) > 0 {
-		j.restarted = setOf(changes.Restarted)
-	}
-	if j.was == nil {
-		j.was = &Outline{}
-		for _, s := range j.seen.list {
-			j.was.Lines = append(j.was.Lines, lineOfSeen(s))
-		}
-	}
-	if q.Held != nil {
-		j.heldLost = setOf(q.Held.Lost)
-	}
-	if q.OtherTemplates {
-		j.written = birdtext.Sessions(q.Candidate.Sets)
-	}
-	if j.then = j.now; len(j.was.Lines) != len(is.Lines) || len(is.Lines) > 0 && &j.was.Lines[0] != &is.Lines[0] {
-		j.then = bookOf(j.was)
-	}
-	return j
-}
 
 // look finds the sessions that count, and what becomes of each.
 func (j *judgement) look() {
-	j.sessions = make([]session, 0, len(j.then.lines))
-	base := make([]bool, len(j.then.lines)) // what runs of it
-	if past, ok := j.q.History.oldest(j.q); ok {
+	j.sessions = make([]session, 0, len(j.then.Lines))
+	base := make([]bool, len(j.then.Lines)) // what runs of it
+	if past, ok := j.q.Oldest(); ok {
 		pardoned, ended := setOf(past.Pardoned), setOf(past.Ended)
 		for i := range past.Outline.Lines {
 			l := &past.Outline.Lines[i]
@@ -106,15 +21,15 @@ func (j *judgement) look() {
 			if !j.established(l.Name) && !j.onlyHeld(l.Name) {
 				continue // what runs in its place counts by itself, where it is up
 			}
-			if found := j.then.find(l); found != nowhere {
+			if found := j.then.Find(l); found != outline.Nowhere {
 				base[found] = true
 			}
 			j.add(l, past.Outline, ended[l.Name])
 		}
 	}
-	for i := range j.then.lines {
+	for i := range j.then.Lines {
 		if !base[i] {
-			j.add(&j.then.lines[i], j.was, false)
+			j.add(&j.then.Lines[i], j.was, false)
 		}
 	}
 	j.addOthers()
@@ -133,12 +48,12 @@ func (j *judgement) addOthers() {
 		}
 		out := session{Line: l, up: s.Established, imported: j.imported(s.Name)}
 		if len(j.written) > 0 && !j.written[l.Name] {
-			out.fate, out.step = removed, true
+			out.fate, out.step = outline.Removed, true
 			switch {
 			case !l.Neighbor.IsValid():
 				j.needRoutes = true // neighbors come with them
-			case j.now.at(l.Neighbor):
-				out.fate = remade
+			case j.now.At(l.Neighbor):
+				out.fate = outline.Remade
 			}
 		}
 		j.sessions = append(j.sessions, out)
@@ -147,25 +62,25 @@ func (j *judgement) addOthers() {
 
 // add adds l, which is of outline from, where it counts. ended: BIRD has made it anew
 // since.
-func (j *judgement) add(l *Line, from *Outline, ended bool) {
+func (j *judgement) add(l *outline.Line, from *outline.Outline, ended bool) {
 	if l.Kind == "" || !j.counts(l, from) {
 		return
 	}
 	s := session{Line: l, up: j.seen.of(l.Name).Established, imported: j.imported(l.Name)}
-	if s.fate, s.is = j.fateOf(l); s.fate == kept && ended {
-		s.fate = remade
+	if s.fate, s.is = j.fateOf(l); s.fate == outline.Kept && ended {
+		s.fate = outline.Remade
 	}
-	s.renamed = s.fate == remade && s.is.Terms == l.Terms && s.is.Neighbor == l.Neighbor && s.is.Port == l.Port
-	if running := j.then.line(j.then.find(l)); running != nil {
+	s.renamed = s.fate == outline.Remade && s.is.Terms == l.Terms && s.is.Neighbor == l.Neighbor && s.is.Port == l.Port
+	if running := j.then.Line(j.then.Find(l)); running != nil {
 		step, _ := j.fateOf(running)
-		s.step = step != kept
+		s.step = step != outline.Kept
 		if s.lost() && !s.step && j.seen.of(running.Name).Established {
 			// It was made anew before, and has come up since.
-			s.fate, s.up, s.imported = kept, true, j.imported(running.Name)
+			s.fate, s.up, s.imported = outline.Kept, true, j.imported(running.Name)
 		}
 	}
 	if s.lost() && (j.replaced(l) || j.rehomed(l, s.is)) {
-		s.fate, s.step = kept, false
+		s.fate, s.step = outline.Kept, false
 	}
 	if s.lost() || !j.onlyHeld(l.Name) {
 		j.sessions = append(j.sessions, s)
@@ -175,28 +90,28 @@ func (j *judgement) add(l *Line, from *Outline, ended bool) {
 // fateOf is what the candidate makes of l: a source address that no interface has
 // does for no session that is up, changed templates may have left one out, and one whose
 // import filter is another goes where the neighbor cannot send its routes again.
-func (j *judgement) fateOf(l *Line) (fate, *Line) {
-	f, is := j.now.fateOf(l)
+func (j *judgement) fateOf(l *outline.Line) (outline.Fate, *outline.Line) {
+	f, is := j.now.FateOf(l)
 	switch {
-	case f == kept && (j.ends(l) || !l.Terms.known() && j.homeless(is.Terms.Source)):
-		return remade, is
-	case f != removed && j.q.OtherTemplates && len(j.q.Candidate.Sets) > 0 && !j.written[is.Name]:
+	case f == outline.Kept && (j.ends(l) || !l.Terms.Known() && j.homeless(is.Terms.Source)):
+		return outline.Remade, is
+	case f != outline.Removed && j.q.OtherTemplates && len(j.q.Candidate.Sets) > 0 && !j.written[is.Name]:
 		j.unwritten = true
-		return removed, nil
+		return outline.Removed, nil
 	}
 	return f, is
 }
 
 // ends says whether BIRD makes l anew as its import filter is another, and its neighbor
 // cannot send its routes again.
-func (j *judgement) ends(l *Line) bool { return j.restarted[l.Name] && j.q.Deaf[l.Name] }
+func (j *judgement) ends(l *outline.Line) bool { return j.restarted[l.Name] && j.q.Deaf[l.Name] }
 
 // rehomed says whether the candidate gives l, whose source address is on no interface of
 // the machine any more, one that is, and leaves its other terms, and who its neighbor is
 // (a node may have another address by now): to hold that would not bring the session
 // back, and this does.
-func (j *judgement) rehomed(l, is *Line) bool {
-	if is == nil || !l.Terms.known() || !j.homeless(l.Terms.Source) || !is.Terms.Source.IsValid() || j.homeless(is.Terms.Source) {
+func (j *judgement) rehomed(l, is *outline.Line) bool {
+	if is == nil || !l.Terms.Known() || !j.homeless(l.Terms.Source) || !is.Terms.Source.IsValid() || j.homeless(is.Terms.Source) {
 		return false
 	}
 	terms := l.Terms
@@ -207,7 +122,7 @@ func (j *judgement) rehomed(l, is *Line) bool {
 
 // counts says whether l counts: it is or was established, it is no local
 // workload's, which come and go, and what is behind it is still there.
-func (j *judgement) counts(l *Line, from *Outline) bool {
+func (j *judgement) counts(l *outline.Line, from *outline.Outline) bool {
 	if !j.established(l.Name) && !j.onlyHeld(l.Name) || l.Kind == bgp.LocalWorkloadSession {
 		return false
 	}
@@ -217,7 +132,7 @@ func (j *judgement) counts(l *Line, from *Outline) bool {
 // established says whether a session counts as such.
 func (j *judgement) established(name string) bool {
 	s := j.seen.of(name)
-	return s.Established || j.q.within(s.Last)
+	return s.Established || j.q.Within(s.Last)
 }
 
 // onlyHeld says whether a session counts for no other reason than that what is held
@@ -226,7 +141,7 @@ func (j *judgement) onlyHeld(name string) bool { return j.heldLost[name] && !j.e
 
 // gone says whether the node behind l is. A Node without an address is still
 // there; so may be one behind a session of which only the name is known.
-func (j *judgement) gone(l *Line) bool {
+func (j *judgement) gone(l *outline.Line) bool {
 	switch {
 	case l.Node != "":
 		return j.state.Nodes[l.Node] == nil && j.state.Invalid[backends.Key{Kind: backends.KindNode, Name: l.Node}] == nil
@@ -239,7 +154,7 @@ func (j *judgement) gone(l *Line) bool {
 // leftForReflecting says whether a session of the mesh goes since one of its ends
 // becomes a route reflector: that takes it down whoever holds what, and is how a
 // mesh becomes one with reflectors. That most nodes do at once is another matter.
-func (j *judgement) leftForReflecting(l *Line, from *Outline) bool {
+func (j *judgement) leftForReflecting(l *outline.Line, from *outline.Outline) bool {
 	if l.Kind != bgp.MeshSession || !meshOn(j.state.BGPConfigurations["default"]) || !j.cluster.fewReflect() {
 		return false
 	}
@@ -247,13 +162,9 @@ func (j *judgement) leftForReflecting(l *Line, from *Outline) bool {
 	return !from.Reflector && j.is.Reflector || peer != nil && peer.ClusterID.IsValid()
 }
 
-func meshOn(c *backends.BGPConfiguration) bool {
-	return c == nil || c.NodeToNodeMesh == nil || *c.NodeToNodeMesh
-}
-
 // replaced says whether a route reflector has what the session of the mesh, l,
 // was for: this node has an internal session with it that is up and stays.
-func (j *judgement) replaced(l *Line) bool {
+func (j *judgement) replaced(l *outline.Line) bool {
 	if l.Kind != bgp.MeshSession || l.Node == "" {
 		return false
 	}
@@ -263,10 +174,10 @@ func (j *judgement) replaced(l *Line) bool {
 // reflectors are those with which this node has a session that is up, and stays.
 func (j *judgement) reflectors(family int) []string {
 	var names []string
-	for i := range j.then.lines {
-		l := &j.then.lines[i]
+	for i := range j.then.Lines {
+		l := &j.then.Lines[i]
 		f, is := j.fateOf(l)
-		if f == kept && is.Reflector && l.Family == family && j.seen.of(l.Name).Established {
+		if f == outline.Kept && is.Reflector && l.Family == family && j.seen.of(l.Name).Established {
 			names = append(names, is.Node)
 		}
 	}
@@ -284,19 +195,4 @@ func (j *judgement) imported(name string) int {
 		return s.Counts.Imported
 	}
 	return -1
-}
-
-// countRoutes counts the routes that BIRD has from peers, by session; nil: they are
-// not known.
-func (q Question) countRoutes() map[string]int {
-	if q.Routes == nil {
-		return nil
-	}
-	counts := map[string]int{}
-	for _, r := range q.Routes {
-		if r.Session != "" {
-			counts[r.Session]++
-		}
-	}
-	return counts
 }

@@ -1,4 +1,4 @@
-package guard
+package guard_test
 
 import (
 	"net/netip"
@@ -7,6 +7,7 @@ import (
 
 	"confd/backends"
 	"confd/bgp"
+	"confd/internal/guard"
 )
 
 // slow reads the rule of docs/safety.md as it stands there, with lists alone, and
@@ -19,9 +20,9 @@ type slow struct {
 	runState  *backends.State
 	candidate *bgp.Config
 	state     *backends.State
-	seen      map[string]Seen
+	seen      map[string]guard.Seen
 	held      []string
-	announced Announcements
+	announced guard.Announcements
 }
 
 type slowPast struct {

@@ -1,4 +1,4 @@
-package guard
+package guard_test
 
 import (
 	"encoding/json"
@@ -8,6 +8,9 @@ import (
 
 	"confd/backends"
 	"confd/bgp"
+	"confd/internal/guard"
+	"confd/internal/guard/outline"
+	"confd/internal/guard/recall"
 )
 
 // world is node-1 over some time: what the datastore says, what BIRD runs, and
@@ -16,36 +19,36 @@ type world struct {
 	t         testing.TB
 	now       time.Time
 	store     *backends.State
-	running   Side
-	history   History
-	announced Announcements
-	seen      map[string]Seen
-	held      *Held
+	running   guard.Side
+	history   guard.History
+	announced guard.Announcements
+	seen      map[string]guard.Seen
+	held      *guard.Held
 	// first is what was remembered first; nil: nothing was.
-	first *Memory
+	first *recall.Memory
 	// unable are sessions whose neighbors cannot send their routes again.
 	unable []string
 	// ask changes each question.
-	ask func(*Question)
+	ask func(*guard.Question)
 }
 
 // newWorld begins with a state that runs since long ago, and all its sessions up.
 func newWorld(t testing.TB, store *backends.State) *world {
 	t.Helper()
-	w := &world{t: t, now: now(), store: store.Clone(), running: side(t, store), seen: map[string]Seen{}}
-	w.running.Outline = OutlineOf(w.running.Config, salt())
+	w := &world{t: t, now: now(), store: store.Clone(), running: side(t, store), seen: map[string]guard.Seen{}}
+	w.running.Outline = outline.Of(w.running.Config, salt())
 	w.settle()
 	return w
 }
 
-func salt() Salt { return Salt("of one node") }
+func salt() outline.Salt { return outline.Salt("of one node") }
 
 // settle brings all sessions up that BIRD has, and those down that it has not.
 func (w *world) settle() *world {
 	has := map[string]bool{}
 	for _, l := range w.running.Outline.Lines {
 		has[l.Name] = true
-		w.seen[l.Name] = Seen{Name: l.Name, Set: "bird", Established: true, Last: w.now, Counts: w.seen[l.Name].Counts}
+		w.seen[l.Name] = guard.Seen{Name: l.Name, Set: "bird", Established: true, Last: w.now, Counts: w.seen[l.Name].Counts}
 	}
 	for name := range w.seen {
 		if !has[name] {
@@ -58,7 +61,7 @@ func (w *world) settle() *world {
 // down takes sessions down; without names all.
 func (w *world) down(names ...string) *world {
 	for name, s := range w.seen {
-		if len(names) == 0 || setOf(names)[name] {
+		if len(names) == 0 || slices.Contains(names, name) {
 			s.Established = false
 			w.seen[name] = s
 		}
@@ -87,16 +90,16 @@ func (w *world) deaf(names ...string) *world {
 // routes gives each session that is up that many routes from its peer.
 func (w *world) routes(n int) *world {
 	for name, s := range w.seen {
-		s.Counts = &Counts{Imported: n, Exported: n}
+		s.Counts = &guard.Counts{Imported: n, Exported: n}
 		w.seen[name] = s
 	}
 	return w
 }
 
 // question asks about what the datastore says now.
-func (w *world) question() Question {
+func (w *world) question() guard.Question {
 	running := w.running
-	q := Question{
+	q := guard.Question{
 		Options: options(), Now: w.now, BIRD: 2, Salt: salt(), Running: &running, Candidate: side(w.t, w.store.Clone()),
 		History: w.history, Held: w.held, Announced: w.announced,
 	}
@@ -117,15 +120,15 @@ func (w *world) question() Question {
 
 // try changes the datastore and judges what comes of it. What is not held goes
 // live: the sessions that it remakes are down then.
-func (w *world) try(change func(*backends.State)) Verdict {
+func (w *world) try(change func(*backends.State)) guard.Verdict {
 	w.t.Helper()
 	if change != nil {
 		w.write(change)
 	}
 	q := w.question()
-	v := Judge(q)
+	v := guard.Judge(q)
 	if v.Held {
-		w.held = &Held{Lost: v.Lost}
+		w.held = &guard.Held{Lost: v.Lost}
 		return v
 	}
 	w.held = nil
@@ -137,25 +140,25 @@ func (w *world) try(change func(*backends.State)) Verdict {
 func (w *world) write(change func(*backends.State)) {
 	before := w.store.Clone()
 	change(w.store)
-	for _, k := range (Question{Running: &Side{State: before}, Candidate: Side{State: w.store}}).changedObjects() {
+	for _, k := range guard.ChangedObjects(before, w.store) {
 		if r, ok := w.store.Get(k); ok {
 			w.announced = w.announced.Noted(r, w.now)
 		}
 	}
 }
 
-func (w *world) live(q Question, v Verdict) {
+func (w *world) live(q guard.Question, v guard.Verdict) {
 	if w.running.Outline == nil {
-		w.running.Outline = &Outline{}
+		w.running.Outline = &outline.Outline{}
 	}
-	then := bookOf(w.running.Outline)
+	then := outline.BookOf(w.running.Outline)
 	w.history = w.history.Replaced(w.running.Outline, w.now, q.Window, v)
 	w.running = q.Candidate
 	w.running.Outline = v.Outline
-	now := bookOf(v.Outline)
-	for i := range then.lines {
-		l := &then.lines[i]
-		if f, _ := now.fateOf(l); f != kept {
+	now := outline.BookOf(v.Outline)
+	for i := range then.Lines {
+		l := &then.Lines[i]
+		if f, _ := now.FateOf(l); f != outline.Kept {
 			w.down(l.Name)
 		}
 	}
@@ -205,11 +208,11 @@ func (w *world) restart(later time.Duration) *world {
 	w.t.Helper()
 	q := w.question()
 	w.wait(0)
-	now := Remember(q)
+	now := recall.Remember(q)
 	if w.first == nil {
 		w.first = now
 	}
-	m, err := read[*Memory](w.t, written(w.t, w.first)).With(read[MemoryChange](w.t, written(w.t, now.Since(w.first))))
+	m, err := read[*recall.Memory](w.t, written(w.t, w.first)).With(read[recall.Change](w.t, written(w.t, now.Since(w.first))))
 	if err != nil {
 		w.t.Fatal(err)
 	}
@@ -221,7 +224,7 @@ func (w *world) restart(later time.Duration) *world {
 	if !ok {
 		w.t.Fatal("it remembers nothing")
 	}
-	w.running, w.history, w.announced, w.seen = r.Running, r.History, r.Announced, map[string]Seen{}
+	w.running, w.history, w.announced, w.seen = r.Running, r.History, r.Announced, map[string]guard.Seen{}
 	for _, s := range r.Seen {
 		w.seen[s.Name] = s
 	}

@@ -10,7 +10,7 @@ import (
 
 	"confd/internal/agent"
 	"confd/internal/foreign"
-	"confd/internal/guard"
+	"confd/internal/guard/recall"
 	"confd/internal/inbox"
 )
 
@@ -46,7 +46,7 @@ type memoryForm struct {
 // changesForm is what is in the second.
 type changesForm struct {
 	Of     string                 `json:"of"` // the ID of the first
-	Memory guard.MemoryChange     `json:"memory"`
+	Memory recall.Change          `json:"memory"`
 	Stores map[string]inbox.Store `json:"stores,omitempty"`
 	Disk   string                 `json:"disk"`
 }
@@ -138,6 +138,9 @@ func readMemory(folder string) (agent.Knowledge, error) {
 	case form.Version != memoryVersion && form.Version != changedVersion:
 		return agent.Knowledge{}, fmt.Errorf("what ran before is not known: %s in %s is of version %d, and this program knows versions %d and %d",
 			memoryFile, folder, form.Version, memoryVersion, changedVersion)
+	}
+	if err := form.Memory.Check(); err != nil {
+		return agent.Knowledge{}, fmt.Errorf("what ran before is not known: %s in %s: %w", memoryFile, folder, err)
 	}
 	k, err := form.changed(d)
 	if err != nil {

@@ -15,6 +15,8 @@ import (
 	"confd/backends"
 	"confd/internal/agent"
 	"confd/internal/guard"
+	"confd/internal/guard/outline"
+	"confd/internal/guard/recall"
 	"confd/internal/inbox"
 )
 
@@ -36,14 +38,14 @@ func (c cluster) node(n node) *backends.Node {
 // known is what a program knows of a cluster of some nodes, at a time.
 func (c cluster) known(nodes, minute int) agent.Knowledge {
 	at := time.Date(2024, 5, 1, 12, minute, 0, 0, time.UTC)
-	m := &guard.Memory{Node: "node-1", At: at, Hash: fmt.Sprint("hash", minute), Outline: &guard.Outline{}}
+	m := &recall.Memory{Node: "node-1", At: at, Hash: fmt.Sprint("hash", minute), Outline: &outline.Outline{}}
 	for i := range nodes {
 		name, a := fmt.Sprintf("node-%05d", i), netip.AddrFrom4([4]byte{10, 0, byte(i >> 8), byte(i)})
-		m.Outline.Lines = append(m.Outline.Lines, guard.Line{Name: "Mesh_" + name, Family: 4, Neighbor: a, Node: name})
+		m.Outline.Lines = append(m.Outline.Lines, outline.Line{Name: "Mesh_" + name, Family: 4, Neighbor: a, Node: name})
 		m.Objects.Nodes = append(m.Objects.Nodes, c.node(node{name, uint32(minute) * uint32(i%500/499)}))
 		m.Seen = append(m.Seen, guard.Seen{Name: "Mesh_" + name, Set: "bird", Established: true})
 	}
-	return agent.Knowledge{Memory: m, Salt: guard.Salt("salt"), Stores: map[string]inbox.Store{"etcd": {Revision: fmt.Sprint(minute)}}, Disk: "disk"}
+	return agent.Knowledge{Memory: m, Salt: outline.Salt("salt"), Stores: map[string]inbox.Store{"etcd": {Revision: fmt.Sprint(minute)}}, Disk: "disk"}
 }
 
 // memoryRig is a folder in which something is written down.
@@ -111,7 +113,7 @@ func TestMemory(t *testing.T) {
 		t.Error("the changes of another file lie beside the whole")
 	}
 	other := c.known(3000, 4)
-	other.Salt = guard.Salt("another")
+	other.Salt = outline.Salt("another")
 	if !r.remember(other) {
 		t.Error("the salt is another one, and a change was written")
 	}
@@ -181,5 +183,40 @@ func TestMemoryCutShort(t *testing.T) {
 	r.knows(c.known(3000, 4))
 	if k, err := readMemory(t.TempDir()); err != nil || k.Memory != nil {
 		t.Errorf("an empty folder: %v, %v", k, err)
+	}
+}
+
+// TestMemoryWithNulls reads files that are JSON, and have null where an object must be.
+func TestMemoryWithNulls(t *testing.T) {
+	now := backends.NewState()
+	for _, kind := range []string{"nodes", "bgp_configurations", "bgp_peers", "bgp_filters", "ip_pools", "block_affinities", "secrets"} {
+		r := newMemoryRig(t)
+		r.put(memoryFile, fmt.Sprintf(`{"version":1,"memory":{"node":"node-1","outline":{},"objects":{%q:[null]}}}`, kind))
+		if k, err := readMemory(r.dir); err == nil || k.Memory != nil {
+			t.Errorf("%s: %v, %v", kind, k.Memory, err)
+		}
+		r.put(memoryFile, `{"version":2,"id":"x","memory":{"node":"node-1","hash":"before","outline":{}}}`)
+		r.put(changesFile, fmt.Sprintf(`{"of":"x","memory":{"objects":{%q:{"put":[null,null]}}}}`, kind))
+		if k, err := readMemory(r.dir); err == nil || k.Memory == nil || k.Memory.Hash != "before" {
+			t.Errorf("changes of %s: %v, %v", kind, k.Memory, err)
+		}
+	}
+	for _, text := range []string{
+		`null`, `{"version":1}`, `{"version":1,"memory":null}`, `{"version":1,"memory":{"outline":null}}`, `{"version":2,"id":"x","memory":{"node":"node-1","outline":null}}`,
+		`{"version":1,"memory":{"node":"node-1","outline":{"lines":[null],"told":[null]},"seen":[null],"announced":[null],"history":{"past":[null]}}}`,
+		`{"version":1,"memory":{"node":"node-1","outline":{"lines":[null],"told":[null]},"seen":[null],"announced":[null],"objects":{"nodes":[{"Labels":null}],"secrets":[{}]}}}`,
+	} {
+		r := newMemoryRig(t)
+		r.put(memoryFile, text)
+		r.put(changesFile, `{"of":"x","memory":null}`)
+		k, _ := readMemory(r.dir) // whatever it says, what it gives can be used
+		k.Memory.Recall("node-1", now, time.Now(), k.Salt)
+	}
+}
+
+func (r *memoryRig) put(name, text string) {
+	r.t.Helper()
+	if err := os.WriteFile(r.file(name), []byte(text), 0o600); err != nil {
+		r.t.Fatal(err)
 	}
 }

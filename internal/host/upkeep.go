@@ -93,9 +93,9 @@ func (h *Host) Listen(ctx context.Context, socket string, siblings []string, at 
 			return err
 		}
 		var errs []error
-		own := make([]int, len(siblings))
+		ports := holders{own: make([]int, len(siblings)), look: listener.On, found: map[netip.AddrPort]holder{}}
 		for i, s := range siblings {
-			own[i] = peerPID(s)
+			ports.own[i] = peerPID(s)
 		}
 		for _, s := range sessions {
 			if !s.GivenUp() {
@@ -106,9 +106,9 @@ func (h *Host) Listen(ctx context.Context, socket string, siblings []string, at 
 				continue // not one of ours
 			}
 			heard.GivenUp = append(heard.GivenUp, s.Name)
-			by, sure := inTheWay(where, own)
-			heard.Port, heard.By = where.Port(), strings.Join(by, ", ")
-			if !sure {
+			by := ports.of(where)
+			heard.Port, heard.By = where.Port(), by.names
+			if !by.sure {
 				errs = append(errs, c.Enable(ctx, s.Name))
 			}
 		}
@@ -135,18 +135,38 @@ func (h *Host) endRecovery(ctx context.Context, c *control.Client) (bool, error)
 	return true, nil
 }
 
-// inTheWay are the processes that are seen to have a port, but for our BIRDs. It is not
-// sure that they are in the way where all they have is the port of the other address
-// family, which may or may not be both.
-func inTheWay(at netip.AddrPort, own []int) (names []string, sure bool) {
-	for _, p := range listener.On("/proc", at.Port(), at.Addr()) {
-		if p.PID != 0 && !slices.Contains(own, p.PID) {
+// holders find who has the ports that sessions want: each is looked up once, as all
+// processes of the machine are read for it, and thousands of sessions want the same one.
+type holders struct {
+	own   []int // our BIRDs
+	look  func(proc string, port uint16, address netip.Addr) []listener.Process
+	found map[netip.AddrPort]holder
+}
+
+// holder is who has a port, in words; empty: nobody is seen to.
+type holder struct {
+	names string
+	// sure is not set where all they have is the port of the other address family, which
+	// may or may not be both.
+	sure bool
+}
+
+// of is who has a port, but for our BIRDs.
+func (h holders) of(at netip.AddrPort) holder {
+	if known, ok := h.found[at]; ok {
+		return known
+	}
+	var names []string
+	sure := false
+	for _, p := range h.look("/proc", at.Port(), at.Addr()) {
+		if p.PID != 0 && !slices.Contains(h.own, p.PID) {
 			names = append(names, p.String())
 			sure = sure || p.Address.Addr().Is4() == at.Addr().Is4()
 		}
 	}
 	slices.Sort(names)
-	return slices.Compact(names), sure
+	h.found[at] = holder{strings.Join(slices.Compact(names), ", "), sure}
+	return h.found[at]
 }
 
 // peerPID is the process at the other end of a control socket; 0: not known.

@@ -5,6 +5,7 @@ import (
 	"net/netip"
 	"testing"
 
+	"confd/internal/listener"
 	"confd/internal/onlink"
 )
 
@@ -34,5 +35,31 @@ func TestAnew(t *testing.T) {
 			t.Errorf("%v: due %t, want %t", step.err, due, step.due)
 		}
 		a.done(lost)
+	}
+}
+
+// TestPortsAreLookedUpOnce: who has a port is looked up once for all sessions that want
+// it, and our own BIRDs do not count.
+func TestPortsAreLookedUpOnce(t *testing.T) {
+	looks := 0
+	any4, any6 := netip.MustParseAddrPort("0.0.0.0:179"), netip.MustParseAddrPort("[::]:179")
+	ports := holders{own: []int{1}, found: map[netip.AddrPort]holder{}, look: func(_ string, port uint16, _ netip.Addr) []listener.Process {
+		looks++
+		var list []listener.Process
+		for _, pid := range []int{0, 1, 3, 2, 3} {
+			list = append(list, listener.Process{PID: pid, Name: "speaker", Address: netip.AddrPortFrom(any4.Addr(), port)})
+		}
+		return list
+	}}
+	for range 5000 {
+		if got, want := ports.of(any4), (holder{"speaker (process 2), speaker (process 3)", true}); got != want {
+			t.Fatalf("%s: got %v, want %v", any4, got, want)
+		}
+		if got := ports.of(any6); got.sure {
+			t.Fatalf("%s: %v is sure to be in the way, and has the other family's", any6, got)
+		}
+	}
+	if looks != 2 {
+		t.Errorf("two ports were looked up %d times", looks)
 	}
 }

@@ -52,79 +52,6 @@ func pair(l *lab.Lab, version string) (hosts []*lab.Host, pods []*lab.Workload) 
 	return hosts, pods
 }
 
-// monitor follows a host's routes to a net of IPv6 in the kernel.
-type monitor struct {
-	host *lab.Host
-	net  string
-	*lab.Process
-}
-
-// follow starts a monitor, and waits until it hears the kernel.
-func follow(l *lab.Lab, h *lab.Host, net string) monitor {
-	m := monitor{h, net, h.Machine.Start("monitor", nil, "ip", "-6", "-ts", "monitor", "route")}
-	l.Await("the monitor", func() error {
-		h.IP("-6 route replace unreachable 100::/64 table 99")
-		if !strings.Contains(m.Log(), "100::/64") {
-			return errors.New("it says nothing")
-		}
-		return nil
-	})
-	return m
-}
-
-// inOneGo is for how long a route may be away which BIRD takes away and adds again, as it
-// does with those of IPv6: microseconds, but on a machine that is busy with other things.
-const inOneGo = 3 * time.Second
-
-// changes are gaps, in which there was no route that leads somewhere; and how often BIRD
-// has taken its route away and added it again in one go.
-func (m monitor) changes() (gaps []string, anew int) {
-	routes, gone := map[string]bool{}, time.Time{}
-	for line := range strings.Lines(m.Log()) {
-		stamp, change, _ := strings.Cut(strings.TrimSpace(line), "] ")
-		at, err := time.Parse("[2006-01-02T15:04:05", stamp)
-		route, deleted := strings.CutPrefix(change, "Deleted ")
-		switch {
-		case err != nil || !strings.Contains(route, m.net):
-		case !strings.HasPrefix(route, m.net+" via "):
-			gaps = append(gaps, change)
-		case deleted:
-			if delete(routes, route); len(routes) == 0 {
-				gone = at
-			}
-		default:
-			if routes[route] = true; gone.IsZero() {
-				break
-			}
-			if anew++; at.Sub(gone) > inOneGo {
-				gaps = append(gaps, "for "+at.Sub(gone).String())
-			}
-			gone = time.Time{}
-		}
-	}
-	if !gone.IsZero() {
-		gaps = append(gaps, "since "+gone.String())
-	}
-	return gaps, anew
-}
-
-// noneLost ends pings, of which none was lost: but those that came just when BIRD
-// changed a route in two steps, which nobody can help.
-func noneLost(t *testing.T, pings *lab.Pings, monitors ...monitor) {
-	t.Helper()
-	lost, times := pings.Stop(), 0
-	for _, m := range monitors {
-		gaps, anew := m.changes()
-		times += anew
-		if len(gaps) > 0 {
-			t.Errorf("%s was without a route to %s: %q", m.host.Name, m.net, gaps)
-		}
-	}
-	if lost.LostOften(times) {
-		t.Errorf("pings lost: %+v, though a route was changed in two steps %d times", lost, times)
-	}
-}
-
 // TestIPv6AddressRemoved: of two IPv6 addresses in one network, one goes. BIRD forgets
 // the network, and no pod behind it may notice.
 func TestIPv6AddressRemoved(t *testing.T) {
@@ -217,6 +144,15 @@ func TestPortTaken(t *testing.T) {
 		l.Start()
 		said(l, h, "another process has the port")
 		l.Await("the session over IPv6", func() error {
+			if version == "3.1.8" && !h.Birds[0].Running() {
+				// Told to configure while the port is taken, which takes the session up in vain,
+				// it dies now and then. What supervises it starts it again.
+				t.Log("BIRD has ended, and is started again")
+				h.StartBIRD()
+			}
+			if !strings.Contains(h.Confd.Log(), "state=confirmed") {
+				return errors.New("BIRD has not confirmed its configuration")
+			}
 			sessions, err := h.Sessions()
 			if err == nil && !sessions[lab.SessionName("Mesh", "fd00:2::12")].Established() {
 				err = errors.New("it is not up")

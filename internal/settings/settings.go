@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"log/slog"
 	"maps"
 	"os"
 	"path/filepath"
@@ -70,6 +71,16 @@ func Load(flags Layer, around Surroundings) (Settings, error) {
 		return Settings{}, Error{err}
 	}
 	return s, nil
+}
+
+// LoadForAnswer is Load for commands that print what they were asked for: that a store
+// was read is no part of that, so they log warnings alone where no level is set.
+func LoadForAnswer(flags Layer, around Surroundings) (Settings, error) {
+	s, err := Load(flags, around)
+	if !s.Log.Given {
+		s.Log.Level = slog.LevelWarn
+	}
+	return s, err
 }
 
 // Only reads the settings of the given names, from the defaults, the environment

@@ -1,13 +1,13 @@
-package guard
+// Package outline has what a configuration comes to, as far as outages go, and finds in
+// one what became of a session of another.
+// Package outline has what a configuration comes to, as far as outages go, and finds in
+// one what became of the sessions of another.
+package outline
 
 import (
 	"cmp"
-	"crypto/hmac"
-	"crypto/sha256"
-	"encoding/hex"
 	"net/netip"
 	"slices"
-	"strings"
 
 	"confd/backends"
 	"confd/bgp"
@@ -66,31 +66,8 @@ type Told struct {
 	Object backends.Key `json:"object"` // why the node has the route
 }
 
-// Salt makes of a secret what tells whether another one is the same, and nothing
-// else to those who do not have it. It is one node's own; keep it as a secret.
-type Salt []byte
-
-// mark starts what Salt made of a secret.
-const mark = "salted:"
-
-// Of is what is made of a secret; of what was made already, that itself. What no
-// password can be (bgp leaves its sessions out) stays so.
-func (s Salt) Of(secret string) string {
-	digits, marked := strings.CutPrefix(strings.TrimPrefix(secret, "\n"), mark)
-	if _, err := hex.DecodeString(digits); secret == "" || marked && err == nil && len(digits) == 32 {
-		return secret
-	}
-	sum := hmac.New(sha256.New, s)
-	sum.Write([]byte(secret))
-	out := mark + hex.EncodeToString(sum.Sum(nil))[:32]
-	if !bgp.UsablePassword(secret) {
-		out = "\n" + out
-	}
-	return out
-}
-
-// OutlineOf is the outline of a configuration.
-func OutlineOf(c *bgp.Config, salt Salt) *Outline {
+// Of is the outline of a configuration.
+func Of(c *bgp.Config, salt Salt) *Outline {
 	lines := make([]Line, 0, len(c.IPv4.Sessions)+len(c.IPv6.Sessions))
 	passwords := map[string]string{}
 	password, is := "", salt.Of("") // of the session before: mostly the same
@@ -112,6 +89,15 @@ func OutlineOf(c *bgp.Config, salt Salt) *Outline {
 	return outlineWith(c, lines)
 }
 
+// Next is the outline of a configuration that comes after another one, of which o is.
+// Its lines are o's where all that they come from is the same.
+func (o *Outline) Next(was, is *bgp.Config, salt Salt) *Outline {
+	if !sameLines(was, is) {
+		return Of(is, salt)
+	}
+	return outlineWith(is, o.Lines)
+}
+
 // outlineWith is the outline of a configuration whose lines are known.
 func outlineWith(c *bgp.Config, lines []Line) *Outline {
 	out := &Outline{Lines: lines, Reflector: c.ClusterID.IsValid()}
@@ -120,16 +106,6 @@ func outlineWith(c *bgp.Config, lines []Line) *Outline {
 		out.Told = append(out.Told, told(f, bgp.PoliciesOf(c, f))...)
 	}
 	return out
-}
-
-// outlineOf is the candidate's outline. Its lines are those of what runs where all that
-// they come from is the same.
-func (q Question) outlineOf() *Outline {
-	is, was := q.Candidate, q.Running
-	if is.Outline != nil || was == nil || was.Outline == nil || was.Config == nil || !sameLines(was.Config, is.Config) {
-		return is.outline(q.Salt)
-	}
-	return outlineWith(is.Config, was.Outline.Lines)
 }
 
 // sameLines says whether two configurations have the very same sessions, filters and
@@ -161,7 +137,7 @@ func lineOf(f *bgp.Family, s *bgp.Session, password string) Line {
 // that is no local workload's.
 func told(f *bgp.Family, p bgp.Policies) []Told {
 	var out []Told
-	sessions := policies(f)
+	sessions := Tellers(f)
 	for _, r := range f.Statics {
 		route := bgp.Route{Net: r.Net}
 		if !r.Via.IsValid() && slices.ContainsFunc(sessions, func(s *bgp.Session) bool { return p.Tells(s, route, nil) }) {
@@ -171,8 +147,8 @@ func told(f *bgp.Family, p bgp.Policies) []Told {
 	return out
 }
 
-// policies are sessions of the family, one for each way in which routes are told.
-func policies(f *bgp.Family) []*bgp.Session {
+// Tellers are sessions of the family, one for each way in which routes are told.
+func Tellers(f *bgp.Family) []*bgp.Session {
 	var out []*bgp.Session
 	for i := range f.Sessions {
 		s := &f.Sessions[i]
@@ -186,25 +162,5 @@ func policies(f *bgp.Family) []*bgp.Session {
 	return out
 }
 
-// known says whether the terms are.
-func (t Terms) known() bool { return t.LocalAS != 0 }
-
-// lineOfSeen is a session of which nothing is known but what was seen of it. Its
-// name tells more, where it is one of the model's.
-func lineOfSeen(s Seen) Line {
-	l := Line{Name: s.Name, Neighbor: s.Neighbor}
-	if kind, neighbor, port, ok := bgp.ParseSessionName(s.Name); ok {
-		l.Kind, l.Neighbor, l.Port = kind, neighbor, port
-	}
-	if l.Neighbor.IsValid() {
-		l.Family = familyOf(l.Neighbor)
-	}
-	return l
-}
-
-func familyOf(a netip.Addr) int {
-	if a.Is4() {
-		return 4
-	}
-	return 6
-}
+// Known says whether the terms are.
+func (t Terms) Known() bool { return t.LocalAS != 0 }

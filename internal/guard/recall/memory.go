@@ -1,12 +1,20 @@
-package guard
+// Package recall has what the judgement goes by last from the end of one program to the
+// start of the next: what ran, what it was made from, and what was established. It makes
+// one Memory of another by what changed, so that little is written.
+package recall
 
 import (
+	"cmp"
+	"fmt"
 	"maps"
 	"reflect"
 	"slices"
+	"strings"
 	"time"
 
 	"confd/backends"
+	"confd/internal/guard"
+	"confd/internal/guard/outline"
 )
 
 // Memory is what a program that starts must know of the one before, to judge
@@ -15,13 +23,13 @@ import (
 type Memory struct {
 	Node string `json:"node"`
 	// At is until when it was so.
-	At        time.Time     `json:"at"`
-	Hash      string        `json:"hash"` // of the files that ran
-	Outline   *Outline      `json:"outline"`
-	History   History       `json:"history,omitzero"`
-	Seen      []Seen        `json:"seen,omitempty"`
-	Announced Announcements `json:"announced,omitempty"`
-	Objects   Objects       `json:"objects,omitzero"`
+	At        time.Time           `json:"at"`
+	Hash      string              `json:"hash"` // of the files that ran
+	Outline   *outline.Outline    `json:"outline"`
+	History   guard.History       `json:"history,omitzero"`
+	Seen      []guard.Seen        `json:"seen,omitempty"`
+	Announced guard.Announcements `json:"announced,omitempty"`
+	Objects   Objects             `json:"objects,omitzero"`
 }
 
 // Objects are those of a state that a judgement asks about, sorted by name. The
@@ -38,36 +46,36 @@ type Objects struct {
 
 // Remember is what is to be remembered while q.Running runs: nil where that is not
 // known.
-func Remember(q Question) *Memory {
-	outline := q.Running.outline(q.Salt)
+func Remember(q guard.Question) *Memory {
+	outline := q.Running.OutlineWith(q.Salt)
 	if outline == nil || q.Running.State == nil {
 		return nil
 	}
 	m := &Memory{Node: q.Options.Node, At: q.Now, Hash: q.Running.Hash, Outline: outline, Announced: q.Announced}
 	m.Objects = objectsOf(q.Running.State, q.Options.Node, q.Salt)
-	if past, ok := q.History.oldest(q); ok {
-		m.History.Past = []Past{past}
+	if past, ok := q.Oldest(); ok {
+		m.History.Past = []guard.Past{past}
 	}
 	for _, s := range q.Seen {
 		if s.Established {
 			s.Last = time.Time{} // which is At
 		}
-		if s.Established || q.within(s.Last) {
+		if s.Established || q.Within(s.Last) {
 			m.Seen = append(m.Seen, s)
 		}
 	}
-	slices.SortStableFunc(m.Seen, func(a, b Seen) int { return compareSeen(&a, &b) })
+	slices.SortStableFunc(m.Seen, func(a, b guard.Seen) int { return compareSeen(&a, &b) })
 	return m
 }
 
-func objectsOf(s *backends.State, node string, salt Salt) Objects {
+func objectsOf(s *backends.State, node string, salt outline.Salt) Objects {
 	o := Objects{
 		Nodes: sorted(s.Nodes), BGPConfigurations: sorted(s.BGPConfigurations), BGPPeers: sorted(s.BGPPeers),
 		BGPFilters: sorted(s.BGPFilters), IPPools: sorted(s.IPPools),
 	}
 	o.BlockAffinities = slices.DeleteFunc(sorted(s.BlockAffinities), func(a *backends.BlockAffinity) bool { return a.Node != node })
 	for _, key := range slices.SortedFunc(maps.Keys(s.Secrets), backends.Key.Compare) {
-		o.Secrets = append(o.Secrets, salted(s.Secrets[key], salt))
+		o.Secrets = append(o.Secrets, salt.Secret(s.Secrets[key]))
 	}
 	return o
 }
@@ -81,22 +89,46 @@ func sorted[R backends.Resource](table map[string]R) []R {
 	return list
 }
 
+// Check says what a Memory that was read has null where something must be. There may
+// be no Memory.
+func (m *Memory) Check() error {
+	if m == nil {
+		return nil
+	}
+	if i := slices.IndexFunc(m.History.Past, func(p guard.Past) bool { return p.Outline == nil }); i >= 0 {
+		return fmt.Errorf("history: item %d has no outline", i)
+	}
+	o := m.Objects
+	return cmp.Or(
+		noNull("nodes", o.Nodes), noNull("bgp_configurations", o.BGPConfigurations), noNull("bgp_peers", o.BGPPeers),
+		noNull("bgp_filters", o.BGPFilters), noNull("ip_pools", o.IPPools), noNull("block_affinities", o.BlockAffinities),
+		noNull("secrets", o.Secrets),
+	)
+}
+
+func noNull[T any](what string, list []*T) error {
+	if i := slices.Index(list, nil); i >= 0 {
+		return fmt.Errorf("%s: item %d is null", what, i)
+	}
+	return nil
+}
+
 // Recalled is what a Memory comes to for a Question.
 type Recalled struct {
-	Running   Side // its Config is not known, its Sets are for the caller to fill in
-	History   History
-	Seen      []Seen
-	Announced Announcements
+	Running   guard.Side // its Config is not known, its Sets are for the caller to fill in
+	History   guard.History
+	Seen      []guard.Seen
+	Announced guard.Announcements
 }
 
 // Recall is what was remembered, at the time when the program began to watch BIRD:
 // the time in which nobody did does not count. What is the same in the state of
 // now is the same resource there. A Memory of another node is none: false.
-func (m *Memory) Recall(node string, now *backends.State, began time.Time, salt Salt) (Recalled, bool) {
+func (m *Memory) Recall(node string, now *backends.State, began time.Time, salt outline.Salt) (Recalled, bool) {
 	if m == nil || m.Node != node || m.Outline == nil {
 		return Recalled{}, false
 	}
-	r := Recalled{Running: Side{Outline: m.Outline, Hash: m.Hash, State: m.Objects.state(now, salt)}, Announced: m.Announced}
+	r := Recalled{Running: guard.Side{Outline: m.Outline, Hash: m.Hash, State: m.Objects.state(now, salt)}, Announced: m.Announced}
 	passed := began.Sub(m.At)
 	for _, p := range m.History.Past {
 		p.Until = p.Until.Add(passed)
@@ -113,7 +145,7 @@ func (m *Memory) Recall(node string, now *backends.State, began time.Time, salt 
 }
 
 // state makes a state of the objects.
-func (o Objects) state(now *backends.State, salt Salt) *backends.State {
+func (o Objects) state(now *backends.State, salt outline.Salt) *backends.State {
 	s := backends.NewState()
 	take(s, now, o.Nodes)
 	take(s, now, o.BGPConfigurations)
@@ -123,7 +155,7 @@ func (o Objects) state(now *backends.State, salt Salt) *backends.State {
 	take(s, now, o.BlockAffinities)
 	for _, secret := range o.Secrets {
 		is, ok := now.Secrets[secret.ResourceKey()]
-		if ok && maps.Equal(salted(is, salt).Data, secret.Data) {
+		if ok && maps.Equal(salt.Secret(is).Data, secret.Data) {
 			secret = is
 		}
 		s.Apply(backends.Event{Key: secret.ResourceKey(), Resource: secret})
@@ -145,8 +177,8 @@ func take[R backends.Resource](s, now *backends.State, list []R) {
 // Since are the objects that differ between what ran and another state, of the kinds
 // that are remembered, sorted.
 func (r Recalled) Since(node string, now *backends.State) []backends.Key {
-	q := Question{Running: &r.Running, Candidate: Side{State: now}}
-	keys := differing(q.changedObjects(), r.Running.State.BlockAffinities, ownAffinities(now, node))
+	was := r.Running.State
+	keys := guard.Differing(guard.ChangedObjects(was, now), was.BlockAffinities, ownAffinities(now, node))
 	slices.SortFunc(keys, backends.Key.Compare)
 	return keys
 }
@@ -157,30 +189,7 @@ func ownAffinities(s *backends.State, node string) map[string]*backends.BlockAff
 	return own
 }
 
-// Rest is the candidate's state with all that changed and can have to do with
-// sessions as it was: what is left of a change that is held, and need not wait. It
-// is nil where that is not known, or where a Secret would have to be as it was of
-// which nobody knows more than a salted value.
-func Rest(q Question) *backends.State {
-	before := q.stateBefore()
-	if before == nil {
-		return nil
-	}
-	keys := q.changedObjects()
-	for _, k := range keys {
-		if was, ok := before.Secrets[k]; ok && q.unreadable(was) {
-			return nil
-		}
-	}
-	return q.without(keys)
-}
-
-// unreadable says that a Secret has salted values.
-func (q Question) unreadable(s *backends.Secret) bool {
-	for _, v := range s.Data {
-		if v != "" && q.Salt.Of(v) == v {
-			return true
-		}
-	}
-	return false
+// compareSeen orders what was seen by set and name.
+func compareSeen(a, b *guard.Seen) int {
+	return cmp.Or(strings.Compare(a.Set, b.Set), strings.Compare(a.Name, b.Name))
 }

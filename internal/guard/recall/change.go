@@ -1,33 +1,34 @@
-package guard
+package recall
 
 import (
 	"cmp"
 	"errors"
 	"net/netip"
-	"strings"
 	"time"
 
 	"confd/backends"
+	"confd/internal/guard"
+	"confd/internal/guard/outline"
 )
 
-// MemoryChange makes one Memory of another one. Nearly all of a Memory are sessions and
+// Change makes one Memory of another one. Nearly all of a Memory are sessions and
 // Nodes, which stay as they are where a cluster is large. It is written as JSON.
-type MemoryChange struct {
-	At        time.Time     `json:"at"`
-	Hash      string        `json:"hash"`
-	Outline   outlineChange `json:"outline"`
-	Past      []pastChange  `json:"past,omitempty"`
-	Seen      edits[Seen]   `json:"seen,omitzero"`
-	Announced Announcements `json:"announced,omitempty"`
-	Objects   objectsChange `json:"objects,omitzero"`
+type Change struct {
+	At        time.Time           `json:"at"`
+	Hash      string              `json:"hash"`
+	Outline   outlineChange       `json:"outline"`
+	Past      []pastChange        `json:"past,omitempty"`
+	Seen      edits[guard.Seen]   `json:"seen,omitzero"`
+	Announced guard.Announcements `json:"announced,omitempty"`
+	Objects   objectsChange       `json:"objects,omitzero"`
 }
 
 // outlineChange makes an Outline of another one.
 type outlineChange struct {
-	Lines     edits[Line]   `json:"lines,omitzero"`
-	Told      []Told        `json:"told,omitempty"`
-	Addresses [2]netip.Addr `json:"addresses"`
-	Reflector bool          `json:"reflector,omitempty"`
+	Lines     edits[outline.Line] `json:"lines,omitzero"`
+	Told      []outline.Told      `json:"told,omitempty"`
+	Addresses [2]netip.Addr       `json:"addresses"`
+	Reflector bool                `json:"reflector,omitempty"`
 }
 
 // pastChange is a Past whose Outline is made of that of what runs.
@@ -49,9 +50,9 @@ type objectsChange struct {
 }
 
 // Since is what makes m of another Memory of the same node.
-func (m *Memory) Since(base *Memory) MemoryChange {
-	c := MemoryChange{
-		At: m.At, Hash: m.Hash, Announced: m.Announced, Outline: m.Outline.since(base.Outline),
+func (m *Memory) Since(base *Memory) Change {
+	c := Change{
+		At: m.At, Hash: m.Hash, Announced: m.Announced, Outline: outlineSince(base.Outline, m.Outline),
 		Seen: editsOf(base.Seen, m.Seen, compareSeen, sameSeen),
 		Objects: objectsChange{
 			Nodes:             resourceEdits(base.Objects.Nodes, m.Objects.Nodes),
@@ -64,28 +65,31 @@ func (m *Memory) Since(base *Memory) MemoryChange {
 		},
 	}
 	for _, p := range m.History.Past {
-		c.Past = append(c.Past, pastChange{p.Outline.since(base.Outline), p.Until, p.Pardoned, p.Ended})
+		c.Past = append(c.Past, pastChange{outlineSince(base.Outline, p.Outline), p.Until, p.Pardoned, p.Ended})
 	}
 	return c
 }
 
 // With is the Memory that a change makes of m. The error says that the change is not one
 // of m.
-func (m *Memory) With(c MemoryChange) (*Memory, error) {
+func (m *Memory) With(c Change) (*Memory, error) {
 	if m.Outline == nil {
 		return nil, errors.New("there is nothing to change")
+	}
+	if err := c.Objects.check(); err != nil {
+		return nil, err
 	}
 	out := &Memory{Node: m.Node, At: c.At, Hash: c.Hash, Announced: c.Announced}
 	var err error
 	note := func(e error) { err = cmp.Or(err, e) }
-	outline := func(c outlineChange) *Outline {
+	changed := func(c outlineChange) *outline.Outline {
 		o, e := c.of(m.Outline)
 		note(e)
 		return o
 	}
-	out.Outline = outline(c.Outline)
+	out.Outline = changed(c.Outline)
 	for _, p := range c.Past {
-		out.History.Past = append(out.History.Past, Past{Outline: outline(p.Outline), Until: p.Until, Pardoned: p.Pardoned, Ended: p.Ended})
+		out.History.Past = append(out.History.Past, guard.Past{Outline: changed(p.Outline), Until: p.Until, Pardoned: p.Pardoned, Ended: p.Ended})
 	}
 	var e error
 	out.Seen, e = c.Seen.of(m.Seen, compareSeen)
@@ -104,24 +108,26 @@ func (m *Memory) With(c MemoryChange) (*Memory, error) {
 	return out, nil
 }
 
-func (o *Outline) since(base *Outline) outlineChange {
-	return outlineChange{editsOf(base.Lines, o.Lines, compareLines, func(a, b *Line) bool { return *a == *b }), o.Told, o.Addresses, o.Reflector}
+// check says what was read is null where something must be.
+func (c objectsChange) check() error {
+	return cmp.Or(
+		noNull("nodes", c.Nodes.Put), noNull("bgp_configurations", c.BGPConfigurations.Put), noNull("bgp_peers", c.BGPPeers.Put),
+		noNull("bgp_filters", c.BGPFilters.Put), noNull("ip_pools", c.IPPools.Put), noNull("block_affinities", c.BlockAffinities.Put),
+		noNull("secrets", c.Secrets.Put),
+	)
 }
 
-func (c outlineChange) of(base *Outline) (*Outline, error) {
-	lines, err := c.Lines.of(base.Lines, compareLines)
-	return &Outline{Lines: lines, Told: c.Told, Addresses: c.Addresses, Reflector: c.Reflector}, err
+func outlineSince(base, o *outline.Outline) outlineChange {
+	lines := editsOf(base.Lines, o.Lines, outline.Compare, func(a, b *outline.Line) bool { return *a == *b })
+	return outlineChange{lines, o.Told, o.Addresses, o.Reflector}
 }
 
-// compareLines orders sessions as outlines have them.
-func compareLines(a, b *Line) int { return lineKey{b.Family, b.Name}.compare(a) }
-
-// compareSeen orders what was seen by set and name.
-func compareSeen(a, b *Seen) int {
-	return cmp.Or(strings.Compare(a.Set, b.Set), strings.Compare(a.Name, b.Name))
+func (c outlineChange) of(base *outline.Outline) (*outline.Outline, error) {
+	lines, err := c.Lines.of(base.Lines, outline.Compare)
+	return &outline.Outline{Lines: lines, Told: c.Told, Addresses: c.Addresses, Reflector: c.Reflector}, err
 }
 
-func sameSeen(a, b *Seen) bool {
+func sameSeen(a, b *guard.Seen) bool {
 	return a.Established == b.Established && a.Last.Equal(b.Last) && a.Neighbor == b.Neighbor &&
 		(a.Counts == b.Counts || a.Counts != nil && b.Counts != nil && *a.Counts == *b.Counts)
 }

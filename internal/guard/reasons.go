@@ -1,115 +1,13 @@
 package guard
 
 import (
-	"crypto/sha256"
-	"encoding/hex"
-	"encoding/json"
-	"fmt"
 	"maps"
-	"net/netip"
 	"slices"
-	"strconv"
-	"strings"
 
 	"confd/backends"
 	"confd/bgp"
+	"confd/internal/guard/outline"
 )
-
-// aspect is what of an object is looked at.
-type aspect int
-
-const (
-	ofSessions aspect = iota // what decides on sessions and their terms
-	ofLabels                 // the same of a Node, where labels choose it
-	ofRoutes                 // what decides on which routes are taken and told
-	ofImports                // on what import filters do
-)
-
-// essenceOf is a text of what an object says in one aspect: the same as long as
-// that is the same, and empty where there is no usable one. Secrets are not in the
-// clear.
-func essenceOf(s *backends.State, key backends.Key, about aspect, salt Salt) string {
-	r, ok := s.Get(key)
-	if !ok {
-		return ""
-	}
-	switch r := r.(type) {
-	case *backends.Secret:
-		return fmt.Sprint(salted(r, salt).Data)
-	case *backends.Node:
-		return nodeEssence(r, about)
-	}
-	data, err := json.Marshal(reduced(r, about))
-	if err != nil {
-		return err.Error()
-	}
-	return string(data)
-}
-
-// nodeEssence is written by hand: there can be thousands that changed.
-func nodeEssence(n *backends.Node, about aspect) string {
-	text := make([]byte, 0, 64)
-	for _, a := range []netip.Addr{n.IPv4.Addr, n.IPv6.Addr, n.ClusterID} {
-		text = append(a.AppendTo(text), ' ')
-	}
-	text = strconv.AppendUint(text, uint64(n.ASNumber), 10)
-	if about == ofLabels {
-		text = fmt.Append(text, n.Labels)
-	}
-	return string(text)
-}
-
-// salted is a Secret without secrets.
-func salted(s *backends.Secret, salt Salt) *backends.Secret {
-	out := *s
-	out.Data = make(map[string]string, len(s.Data))
-	for k, v := range s.Data {
-		out.Data[k] = salt.Of(v)
-	}
-	return &out
-}
-
-// reduced is a copy of what matters of an object in one aspect.
-func reduced(r backends.Resource, about aspect) any {
-	switch r := r.(type) {
-	case *backends.BGPConfiguration:
-		return reducedConfiguration(r, about)
-	case *backends.BGPPeer:
-		p := *r
-		p.Intent, p.KeepaliveTime, p.MaxRestartTime, p.NextHopMode, p.KeepOriginalNextHop = backends.Intent{}, nil, nil, "", false
-		if about == ofSessions {
-			p.Filters = nil
-		}
-		return p
-	case *backends.BGPFilter:
-		f := *r
-		f.Intent = backends.Intent{}
-		return f
-	case *backends.IPPool:
-		return struct{ CIDR, Disabled any }{r.CIDR, r.DisableBGPExport}
-	}
-	return r
-}
-
-func reducedConfiguration(c *backends.BGPConfiguration, about aspect) any {
-	switch about {
-	case ofImports:
-		return struct{ V4, V6 any }{c.IPv4NormalPriority, c.IPv6NormalPriority}
-	case ofSessions:
-		return struct{ AS, Mesh, Port, Password any }{c.ASNumber, meshOn(c), c.ListenPort, c.NodeMeshPassword}
-	}
-	return struct{ Cluster, External, LoadBalancer, Aggregation any }{
-		c.ServiceClusterIPs, c.ServiceExternalIPs, c.ServiceLoadBalancerIPs, c.NoLoadBalancerAggregation,
-	}
-}
-
-// stateBefore is the state that what runs was made from; nil: not known.
-func (q Question) stateBefore() *backends.State {
-	if q.Running == nil {
-		return nil
-	}
-	return q.Running.State
-}
 
 // suspects finds the objects that are the reason for what a judgement has found.
 type suspects struct {
@@ -133,8 +31,8 @@ func (j *judgement) reasons(list []finding) map[backends.Key]aspect {
 			maps.Copy(withSessions, setOf(f.lost))
 		}
 	}
-	for i := range j.then.lines {
-		if l := &j.then.lines[i]; lost[l.Name] {
+	for i := range j.then.Lines {
+		if l := &j.then.Lines[i]; lost[l.Name] {
 			s.line(l)
 		}
 	}
@@ -167,12 +65,6 @@ func (s *suspects) changed(key backends.Key, about aspect) {
 	}
 }
 
-// keyAspect is an aspect of an object.
-type keyAspect struct {
-	backends.Key
-	aspect
-}
-
 func (s *suspects) differs(key backends.Key, about aspect) bool {
 	old, _ := s.before.Get(key)
 	if now, _ := s.after.Get(key); old == now {
@@ -183,7 +75,7 @@ func (s *suspects) differs(key backends.Key, about aspect) bool {
 }
 
 // line looks at what can have taken away one session, or remade it.
-func (s *suspects) line(l *Line) {
+func (s *suspects) line(l *outline.Line) {
 	node := func(name string) backends.Key { return backends.Key{Kind: backends.KindNode, Name: name} }
 	configuration := func(name string) backends.Key {
 		return backends.Key{Kind: backends.KindBGPConfiguration, Name: name}
@@ -301,38 +193,4 @@ func (s *suspects) standing(list []finding) {
 			s.keys[key] = ofSessions
 		}
 	}
-}
-
-// idOf names what is held by what the objects that are the reason say now. Where
-// there are none it is the sessions and routes that go.
-func (j *judgement) idOf(reasons map[backends.Key]aspect, list []finding) string {
-	var parts []string
-	for key, about := range reasons {
-		parts = append(parts, key.String()+" "+j.publicEssence(key, about))
-	}
-	if len(parts) == 0 {
-		for _, f := range list {
-			parts = append(parts, f.lost...)
-			parts = append(parts, f.routes...)
-		}
-	}
-	slices.Sort(parts)
-	return shortHash(strings.Join(slices.Compact(parts), "\n"))
-}
-
-// publicEssence is an object's essence that is the same on every node. Of a Secret
-// it is a number that tells one from thousands of others: that is enough to know
-// it again, and too little to find it out.
-func (j *judgement) publicEssence(key backends.Key, about aspect) string {
-	secret, ok := j.state.Secrets[key]
-	if key.Kind != backends.KindSecret || !ok {
-		return essenceOf(j.state, key, about, nil)
-	}
-	return shortHash(fmt.Sprint(key, secret.Data))[:3]
-}
-
-// shortHash is 16 hexadecimal digits of the text's SHA-256.
-func shortHash(text string) string {
-	sum := sha256.Sum256([]byte(text))
-	return hex.EncodeToString(sum[:])[:16]
 }
