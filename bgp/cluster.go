@@ -88,12 +88,16 @@ func (c *Cluster) differing(table map[string]*backends.Node) (gone, fresh []*bac
 			gone = append(gone, n)
 		}
 	}
-	if len(gone) == 0 && len(table) == len(c.nodes) {
-		return nil, nil
-	}
+	left := len(table) - (len(c.nodes) - len(gone)) // fresh ones that are to be found
 	for _, n := range table {
+		if left == 0 {
+			break
+		}
+		if c.byAddress[n.IPv4.Addr] == n { // nearly all of them, sooner found than by name
+			continue
+		}
 		if i, found := slices.BinarySearchFunc(c.nodes, n, byName); !found || c.nodes[i] != n {
-			fresh = append(fresh, n)
+			fresh, left = append(fresh, n), left-1
 		}
 	}
 	slices.SortFunc(fresh, byName)
