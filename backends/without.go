@@ -114,3 +114,14 @@ func withRoom(m map[Key]error) map[Key]error {
 	}
 	return maps.Clone(m)
 }
+
+// WithoutWorkloads is the state without local workloads, which are one machine's alone:
+// the same one where it has none.
+func (s *State) WithoutWorkloads() *State {
+	if len(s.EndpointStatuses) == 0 {
+		return s
+	}
+	other := *s
+	other.EndpointStatuses = nil
+	return &other
+}

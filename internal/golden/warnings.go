@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"confd/bgp"
+	"confd/internal/terminal"
 )
 
 // Warning is something that was left out or looks wrong.
@@ -64,9 +65,9 @@ func (t Target) unexpected(warnings []Warning, file []byte, strict bool) error {
 	case count == 0:
 		return nil
 	case strict:
-		return fmt.Errorf("%s, which --strict makes errors:\n%s", counted(count, "warning"), strings.TrimRight(b.String(), "\n"))
+		return fmt.Errorf("%s, which --strict makes errors:\n%s", terminal.Count(count, "warning"), strings.TrimRight(b.String(), "\n"))
 	}
-	return fmt.Errorf("%s that %s does not list:\n%s", counted(count, "warning"), t.at("warnings"), strings.TrimRight(b.String(), "\n"))
+	return fmt.Errorf("%s that %s does not list:\n%s", terminal.Count(count, "warning"), t.at("warnings"), strings.TrimRight(b.String(), "\n"))
 }
 
 // stillThere are the lines of a file of warnings that are true yet.
