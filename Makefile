@@ -91,21 +91,13 @@ bench: deps build ## Measure clusters of 100, 1,000 and 5,000 nodes (some minute
 bench-golden: build ## Measure golden checks alone (AGAINST=path: and those of another build of confd)
 	go run ./internal/bench -confd bin/confd -golden $(if $(AGAINST),-against $(AGAINST))
 
-.PHONY: bench-changes
-bench-changes: build ## Measure what changes cost in a mesh of 5,000 nodes (AGAINST=path: and another build of confd, at the same time)
-	go run ./internal/bench -confd bin/confd -changes $(if $(AGAINST),-against $(AGAINST))
-
 .PHONY: bench-kubernetes
 bench-kubernetes: deps build ## Measure 5,000 Nodes, 2,000 Services and 10,000 EndpointSlices in Kubernetes (AGAINST=path: and another build of confd)
 	go run ./internal/bench -confd bin/confd -only '^Kubernetes' $(if $(AGAINST),-against $(AGAINST))
 
-.PHONY: bench-stores
-bench-stores: deps build ## Measure Typha beside etcd, in a mesh of 5,000 nodes
-	go run ./internal/bench -confd bin/confd -stores
-
 .PHONY: bench-table
-bench-table: build kube-apiserver ## Measure what large clusters cost, in one table (AGAINST=path: beside another build of confd, at the same time; RUNS=5; ONLY=etcd: that part alone)
-	go run ./internal/bench -confd bin/confd -summary -runs $(or $(RUNS),5) $(if $(ONLY),-only "$(ONLY)") $(if $(AGAINST),-against $(AGAINST))
+bench-table: deps build kube-apiserver ## Measure what large clusters cost, in one table (AGAINST=path: beside another build of confd; RUNS=3; ONLY=etcd, Kubernetes, Typha, Calico: that part alone; UPDATE=1: into README.md and docs/scale.md)
+	go run ./internal/bench -confd bin/confd -summary -runs $(or $(RUNS),3) $(if $(ONLY),-only "$(ONLY)") $(if $(AGAINST),-against $(AGAINST)) $(if $(UPDATE),-update .)
 
 .PHONY: bench-questions
 bench-questions: build ## Measure explain, doctor and plan alone, at 5,000 nodes

@@ -131,11 +131,14 @@ func addGroup(root *cobra.Command, title string, commands ...*cobra.Command) {
 // settingsCommand makes cmd one that has the settings of the named command, and
 // gives them to do.
 func (p program) settingsCommand(name string, cmd *cobra.Command, do func(context.Context, settings.Settings) error) *cobra.Command {
-	flags := settings.Layer{}
+	flags, load := settings.Layer{}, settings.LoadForAnswer
+	if name == settings.CommandRun {
+		load = settings.Load
+	}
 	addFlags(cmd.Flags(), name, flags)
 	cmd.Args = noArguments
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
-		s, err := settings.Load(flags, p.around)
+		s, err := load(flags, p.around)
 		if err != nil {
 			return err
 		}

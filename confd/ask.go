@@ -47,12 +47,9 @@ func (p program) askCommand(name string, cmd *cobra.Command, ask func(context.Co
 		if err := checkForm(output); err != nil {
 			return err
 		}
-		s, err := settings.Load(flags, p.around)
+		s, err := settings.LoadForAnswer(flags, p.around)
 		if err != nil {
 			return err
-		}
-		if !s.Log.Given { // that a store was read is no part of an answer
-			s.Log.Level = slog.LevelWarn
 		}
 		a, err := ask(cmd.Context(), s, args)
 		if a == nil {
@@ -109,7 +106,11 @@ func needArguments(names ...string) cobra.PositionalArgs {
 		if len(args) == len(names) {
 			return nil
 		}
-		return settings.Error{Err: fmt.Errorf("%s needs %s, and has %d arguments (see %s --help)", cmd.CommandPath(), strings.Join(names, " and "), len(args), cmd.CommandPath())}
+		given := "nothing"
+		if len(args) > 0 {
+			given = strings.Join(args, " ")
+		}
+		return settings.Error{Err: fmt.Errorf("%s needs %s; given: %s (see %s --help)", cmd.CommandPath(), strings.Join(names, " and "), given, cmd.CommandPath())}
 	}
 }
 

@@ -90,7 +90,7 @@ func diffSettings(flags settings.Layer, around settings.Surroundings, o diffOpti
 			"data":      settings.Given{Text: o.To, From: "--to"},
 		})
 	}
-	return settings.Load(flags, around)
+	return settings.LoadForAnswer(flags, around)
 }
 
 // sessionsAt are those of the BIRDs at control sockets that answer soon.

@@ -53,11 +53,7 @@ func (f *fleetFlags) refuse(cmd *cobra.Command, with, without []string) error {
 // fleetSettings are those of a command that asks all nodes, of which the datastore
 // tells.
 func fleetSettings(flags settings.Layer, around settings.Surroundings) (settings.Settings, error) {
-	s, err := settings.Load(flags, around)
-	if !s.Log.Given { // that a store was read is no part of an answer
-		s.Log.Level = slog.LevelWarn
-	}
-	return s, err
+	return settings.LoadForAnswer(flags, around)
 }
 
 // ask asks all nodes.

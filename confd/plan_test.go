@@ -56,6 +56,47 @@ func TestPlan(t *testing.T) {
 	}
 }
 
+// TestAnswersAreNotLogged: a command that prints what it was asked for says nothing
+// else where all is well, unless it is told to log more.
+func TestAnswersAreNotLogged(t *testing.T) {
+	args, _ := askRig(t)
+	env := map[string]string{"CONFD_DATA": args[1], "NODENAME": "node-1", "CALICO_ENDPOINT_STATUS_PATH_PREFIX": t.TempDir()}
+	for _, command := range []string{
+		"render --bird 2", "export", "diff --from live --to " + args[1] + " --bird 2 --whole", "doctor", "topology", "test --bird 2 --init " + t.TempDir(),
+	} {
+		logged := logOf(t, func() {
+			if c := execute(t, env, strings.Fields(command)...); c.code != exitGood || c.stderr != "" {
+				t.Errorf("%s: %d, and on standard error\n%s", command, c.code, c.stderr)
+			}
+		})
+		if logged != "" {
+			t.Errorf("%s: logged\n%s", command, logged)
+		}
+	}
+	if logged := logOf(t, func() { execute(t, env, "export", "--log-level", "info") }); !strings.Contains(logged, "datastore is in step") {
+		t.Errorf("export --log-level info: logged\n%s", logged)
+	}
+}
+
+// logOf is what is logged, to this process's own standard error, while f runs.
+func logOf(t *testing.T, f func()) string {
+	t.Helper()
+	file, err := os.CreateTemp(t.TempDir(), "log")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer file.Close()
+	stderr := os.Stderr
+	os.Stderr = file
+	defer func() { os.Stderr = stderr }()
+	f()
+	text, err := os.ReadFile(file.Name())
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(text)
+}
+
 func TestExplainAndDoctor(t *testing.T) {
 	args, write := askRig(t)
 	wrong := write("more.yaml", "apiVersion: projectcalico.org/v3\nkind: BGPPeer\nmetadata: {name: q}\nspec: {node: nod-1, peerIP: 10.0.0.60, asNumber: 64513}\n")
@@ -66,7 +107,7 @@ func TestExplainAndDoctor(t *testing.T) {
 	}{
 		{"explain session node-1 node-2", exitGood, "both nodes have it"},
 		{"explain session node-1 10.0.0.50 -o json", exitGood, `"value": "(hidden)"`},
-		{"explain session node-1", exitUsage, "needs A and B"},
+		{"explain session node-1", exitUsage, "needs A and B; given: node-1"},
 		{"explain session node-1 nobody", exitFailed, `there is no Node, address or session "nobody"`},
 		{"explain route 10.9.0.0/24 --to 10.0.0.50", exitGood, "REJECTED"},
 		{"explain route 10.9.0.0/24 --to 10.0.0.50 --kernel", exitUsage, "give one of them"},

@@ -185,7 +185,7 @@ func (p program) initCase(ctx context.Context, o testOptions) error {
 	if empty, err := isFolderEmpty(o.init); err != nil || !empty {
 		return settings.Error{Err: fmt.Errorf("--init: %s is there already, and not an empty folder", o.init)}
 	}
-	s, err := settings.Load(o.flags, p.around)
+	s, err := settings.LoadForAnswer(o.flags, p.around)
 	if err != nil {
 		return err
 	}

@@ -5,7 +5,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"log/slog"
 	"os"
 	"path/filepath"
 	"strings"
@@ -43,12 +42,9 @@ func (p program) topologyCommand() *cobra.Command {
 		if err := o.complete(); err != nil {
 			return settings.Error{Err: err}
 		}
-		s, err := settings.Load(flags, p.around)
+		s, err := settings.LoadForAnswer(flags, p.around)
 		if err != nil {
 			return err
-		}
-		if !s.Log.Given { // that a store was read is no part of a picture
-			s.Log.Level = slog.LevelWarn
 		}
 		return p.runTopology(cmd.Context(), s, o)
 	}

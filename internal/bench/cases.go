@@ -112,11 +112,12 @@ func fillStores(o options, etcd *etcdServer, c benchCase) ([]store, error) {
 	if err != nil {
 		return nil, err
 	}
+	inEtcd := etcd.store()
+	inEtcd.add = func(_ int, objects []testenv.Object) error { return etcd.put(testenv.EtcdKeys(objects)) }
 	return []store{
 		{name: "file", args: []string{"--datastore", "file", "--data", dir},
 			add: func(run int, objects []testenv.Object) error { return addFile(dir, run, objects) }},
-		{name: "etcd", args: []string{"--datastore", "etcdv3", "--etcd-endpoints", etcd.url},
-			add: func(_ int, objects []testenv.Object) error { return etcd.put(testenv.EtcdKeys(objects)) }},
+		inEtcd,
 		typha,
 	}, nil
 }

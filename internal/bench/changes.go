@@ -1,13 +1,10 @@
 package main
 
 import (
+	"errors"
 	"fmt"
-	"io"
 	"os"
-	"path/filepath"
-	"slices"
 	"strconv"
-	"strings"
 	"time"
 
 	"confd/internal/testenv"
@@ -22,205 +19,202 @@ const changesNodes = 5000
 // what is measured.
 const quietNode = 0
 
-// work is something that a program does, and that costs it CPU or memory.
-type work struct {
-	name string
-	// costs are what it cost the programs: the one that is measured, and where there
-	// is one the other build.
-	costs [2][]float64
-	unit  string
-}
-
-// measureChanges measures what changes cost a running program, in a large mesh:
-// those that have nothing to do with its node, and those that have. Where there is
-// another build both run at the same time, and see the same changes.
-func measureChanges(w io.Writer, o options, etcd *etcdServer) error {
-	list, err := changesFromEtcd(o, etcd)
-	if err != nil {
-		return err
-	}
-	printWork(w, o, fmt.Sprintf("%s, from etcd (medians of %d runs)", changesName, o.runs), list)
-	return nil
-}
-
-func changesFromEtcd(o options, etcd *etcdServer) ([]work, error) {
-	cluster := testenv.DualMesh(changesNodes)
-	if err := etcd.replace(cluster.EtcdKeys()); err != nil {
-		return nil, err
-	}
-	s := store{name: "etcd", args: []string{"--datastore", "etcdv3", "--etcd-endpoints", etcd.url}}
-	c := benchCase{name: changesName, nodes: changesNodes, node: testenv.NodeName(quietNode)}
-	cases := []changeCase{
-		{"a label of another node", func(run int) error {
-			return etcd.put(testenv.EtcdKeys(testenv.DualNodeObjects(7, map[string]string{"x": strconv.Itoa(run)})[:1]))
-		}},
-		{"a BGPPeer of another node", func(run int) error {
-			return etcd.put(testenv.EtcdKeys([]testenv.Object{testenv.ExplicitPeer(100+run, testenv.NodeName(7))}))
-		}},
-		{"another node's block", func(run int) error { return etcd.put(testenv.EtcdKeys([]testenv.Object{testenv.Block(7, run)})) }},
-		{"a block of ours", func(run int) error {
-			return etcd.put(testenv.EtcdKeys([]testenv.Object{testenv.Block(quietNode, 100+run)}))
-		}},
-		{"a node more", func(run int) error {
-			return etcd.put(testenv.EtcdKeys(testenv.DualNodeObjects(changesNodes+run, nil)))
-		}},
-	}
-	return compare(o, c, s, cases)
-}
-
-// changesName names the cluster of measureChanges.
-const changesName = "changes in a mesh of 5,000 nodes, dual stack: 10,003 sessions"
+// How changes are measured: as many of a kind as there is time for in a window, with
+// idle windows before and after, so long that the program looks at BIRD in each.
+const (
+	window     = 10 * time.Second
+	leastOfOne = 5 // changes of a kind, where that takes longer
+	// passingPace is the time between changes that lead to no configuration, and
+	// appliedPace that between those that do: the program spaces reloads by 1 s.
+	passingPace = 500 * time.Millisecond
+	appliedPace = 1500 * time.Millisecond
+	// passedRest is how long a program is left alone after the former, before idling is
+	// measured, and appliedRest after the latter: what it writes down is written, and
+	// what memory it does not need it has given back, which takes it 10 s.
+	passedRest  = 2 * time.Second
+	appliedRest = 11 * time.Second
+)
 
 // changeCase is a change that is made again and again, each time a bit different.
 type changeCase struct {
 	name string
-	make func(run int) error
+	// applied is set where it leads to another configuration.
+	applied bool
+	make    func(n int) error
 }
 
-// programs are the program that is measured, and the other build where there is one.
-func (o options) programs() []string {
-	if o.against == "" {
-		return []string{o.confd}
+// etcdChanges are changes of the mesh in etcd: those that have nothing to do with the
+// node that is measured, and those that have.
+func etcdChanges(etcd *etcdServer) []changeCase {
+	put := func(objects ...testenv.Object) error { return etcd.put(testenv.EtcdKeys(objects)) }
+	return []changeCase{
+		{labelChange, false, func(n int) error {
+			return put(testenv.DualNodeObjects(7, map[string]string{"x": strconv.Itoa(n)})[0])
+		}},
+		{"a BGPPeer of another node", false, func(n int) error { return put(testenv.ExplicitPeer(100+n, testenv.NodeName(7))) }},
+		{"another node's block", false, func(n int) error { return put(testenv.Block(7, n)) }},
+		{blockChange, true, func(n int) error { return put(testenv.Block(quietNode, ownBlocks+n)) }},
+		{nodeChange, true, func(n int) error { return put(testenv.DualNodeObjects(changesNodes+n, nil)...) }},
 	}
-	return []string{o.confd, o.against}
 }
 
-// compare measures one-shot runs, starts, changes, and the memory at rest before
-// and after them.
-func compare(o options, c benchCase, s store, cases []changeCase) ([]work, error) {
-	oneShots, starts := work{name: "one-shot", unit: "ms"}, work{name: "start to the first configuration", unit: "ms"}
-	memory, after := work{name: "memory at rest", unit: "MB"}, work{name: "memory at rest, after the changes", unit: "MB"}
-	var daemons []*daemon
-	for range o.runs { // by turns: what else the machine does concerns both
-		for i, program := range o.programs() {
-			each := o
-			each.confd = program
-			u, err := oneShot(each, c, s)
-			if err != nil {
-				return nil, err
-			}
-			oneShots.add(i, ms(u.cpu))
+const (
+	labelChange = "a label of another node"
+	blockChange = "a block of this node"
+	nodeChange  = "a node more"
+	// ownBlocks is the number of the first block that is given to the node itself:
+	// those before are for others.
+	ownBlocks = 10_000
+)
+
+// measureChanges measures what changes cost programs that run and are at rest, and what
+// a minute without any does. All of them see each change at the same time.
+func measureChanges(runs int, daemons []*daemon, cases []changeCase) ([]work, error) {
+	idling := make([][]spent, len(daemons)) // windows in which nothing changes
+	idle := func() ([]spent, error) {
+		list, err := spentBy(daemons, func() error { time.Sleep(window); return nil })
+		for i, s := range list {
+			idling[i] = append(idling[i], s)
 		}
+		return list, err
 	}
-	for i, program := range o.programs() {
-		each, r := o, result{}
-		each.confd = program
-		d, err := startDaemon(each, c, s, &r)
-		defer d.stop()
+	windows := make([][2][]changing, len(cases)) // by case, then daemon
+	made := make([]int, len(cases))
+	for range runs {
+		before, err := idle()
 		if err != nil {
 			return nil, err
 		}
-		starts.add(i, ms(r.start.cpu))
-		daemons = append(daemons, d)
-	}
-	if err := memory.addMemory(daemons); err != nil {
-		return nil, err
-	}
-	list := []work{oneShots, starts, memory}
-	for _, change := range cases {
-		fmt.Fprintf(os.Stderr, "bench: %s: %s\n", c.name, change.name)
-		one, idle := work{name: change.name, unit: "ms"}, work{}
-		for run := range o.runs { // what is done besides is not the same before and after other changes
-			if err := idle.measure(daemons, func() error { return nil }); err != nil {
+		for k, c := range cases {
+			first := made[k]
+			busy, err := burst(daemons, c, &made[k])
+			if err != nil {
+				return nil, fmt.Errorf("%s: %w", c.name, err)
+			}
+			time.Sleep(c.rest())
+			after, err := idle()
+			if err != nil {
 				return nil, err
 			}
-			if err := one.measure(daemons, func() error { return change.make(run) }); err != nil {
-				return nil, fmt.Errorf("%s: %w", change.name, err)
+			fmt.Fprintf(os.Stderr, "bench: %s: %d changes\n", c.name, made[k]-first)
+			for i := range daemons {
+				windows[k][i] = append(windows[k][i], changing{busy[i], before[i], after[i], made[k] - first})
+			}
+			before = after
+		}
+	}
+	return worksOf(cases, windows, idling), nil
+}
+
+// worksOf is what each case cost each program, and a minute of idling.
+func worksOf(cases []changeCase, windows [][2][]changing, idling [][]spent) []work {
+	var list []work
+	nothing := work{name: "a minute in which nothing changes", unit: "ms"}
+	for k, c := range cases {
+		w := work{name: c.name, unit: "ms"}
+		for i, all := range idling {
+			for _, each := range windows[k][i] {
+				w.samples[i] = append(w.samples[i], each.each(wavering(all)))
 			}
 		}
-		one.less(idle)
-		list = append(list, one)
+		list = append(list, w)
 	}
-	err := after.addMemory(daemons)
-	return append(list, after), err
-}
-
-// less takes off what was spent where nothing changed.
-func (w *work) less(idle work) {
-	for i, costs := range w.costs {
-		for k := range costs {
-			costs[k] = max(0.1, costs[k]-medianOf(idle.costs[i]))
+	for i, all := range idling {
+		for _, s := range all {
+			nothing.add(i, s.share()*ms(time.Minute))
 		}
 	}
+	return append(list, nothing)
 }
 
-func ms(d time.Duration) float64 { return float64(d) / 1e6 }
+func (c changeCase) rest() time.Duration {
+	if c.applied {
+		return appliedRest
+	}
+	return passedRest
+}
 
-func (w *work) add(program int, cost float64) { w.costs[program] = append(w.costs[program], cost) }
+// spentBy is what programs take while f runs.
+func spentBy(daemons []*daemon, f func() error) ([]spent, error) {
+	before, err := cpuOf(daemons)
+	if err != nil {
+		return nil, err
+	}
+	began := time.Now()
+	if err := f(); err != nil {
+		return nil, err
+	}
+	after, err := cpuOf(daemons)
+	var list []spent
+	for i := range after {
+		list = append(list, spent{after[i] - before[i], time.Since(began)})
+	}
+	return list, err
+}
 
-// changeWindow is how long the CPU time of a change is counted, from before it is
-// made. What the programs do besides in that time (they look at BIRD's sessions every
-// few seconds) is measured by itself.
-const changeWindow = 4 * time.Second
-
-// measure makes a change that all daemons see.
-func (w *work) measure(daemons []*daemon, change func() error) error {
-	var before []time.Duration
+// cpuOf is the CPU time that programs have taken so far, without BIRD's checks.
+func cpuOf(daemons []*daemon) ([]time.Duration, error) {
+	var list []time.Duration
 	for _, d := range daemons {
-		cpu, _, err := d.settled()
+		own, _, err := cpuTime(d.confd.Process.Pid)
 		if err != nil {
-			return err
+			return nil, err
 		}
-		before = append(before, cpu)
+		list = append(list, own)
 	}
-	if err := change(); err != nil {
-		return err
-	}
-	time.Sleep(changeWindow)
-	for i, d := range daemons {
-		cpu, _, err := d.settled()
-		if err != nil {
-			return err
-		}
-		w.add(i, ms(cpu-before[i]))
-	}
-	return nil
+	return list, nil
 }
 
-// restAfter is how long a program is left alone before its memory is looked at.
-const restAfter = 15 * time.Second
-
-func (w *work) addMemory(daemons []*daemon) error {
-	time.Sleep(restAfter)
-	for i, d := range daemons {
-		n, err := memoryOf(d.confd.Process.Pid, "VmRSS:")
-		if err != nil {
-			return err
+// burst makes changes for a window of time, and counts them in made. Each waits until
+// what the one before led to is in place everywhere.
+func burst(daemons []*daemon, c changeCase, made *int) ([]spent, error) {
+	pace := passingPace
+	if c.applied {
+		pace = appliedPace
+	}
+	return spentBy(daemons, func() error {
+		first := *made
+		for end := time.Now().Add(window); time.Until(end) >= pace || *made-first < leastOfOne; *made++ {
+			next := time.Now().Add(pace)
+			versions := versionsOf(daemons)
+			if err := c.make(*made); err != nil {
+				return err
+			}
+			if c.applied {
+				if err := await("the new bird.conf", func() bool { return allDiffer(versions, versionsOf(daemons)) }); err != nil {
+					return err
+				}
+			}
+			time.Sleep(time.Until(next))
+			if !c.applied && !allSame(versions, versionsOf(daemons)) {
+				return errors.New("bird.conf changed, though nothing in it is about the change")
+			}
 		}
-		w.add(i, float64(n)/1e6)
-	}
-	return nil
+		return nil
+	})
 }
 
-// printWork prints what each work costs, and how much less than the other build.
-func printWork(out io.Writer, o options, title string, list []work) {
-	heads := []string{filepath.Base(o.confd)}
-	if o.against != "" {
-		heads = append(heads, filepath.Base(o.against), "ratio")
+func versionsOf(daemons []*daemon) (list []string) {
+	for _, d := range daemons {
+		list = append(list, d.version())
 	}
-	printBeside(out, title, heads, list)
+	return list
 }
 
-// printBeside prints what each work costs one, and where there are more heads another,
-// and their ratio.
-func printBeside(out io.Writer, title string, heads []string, list []work) {
-	heads = append([]string{"work"}, heads...)
-	fmt.Fprintf(out, "\n%s:\n\n| %s |\n|%s\n", title, strings.Join(heads, " | "), strings.Repeat(" --- |", len(heads)))
-	for _, w := range list {
-		fmt.Fprintf(out, "| %s | %.1f %s |", w.name, medianOf(w.costs[0]), w.unit)
-		switch {
-		case len(heads) > 2 && len(w.costs[1]) == 0:
-			fmt.Fprint(out, " - | |")
-		case len(heads) > 2:
-			fmt.Fprintf(out, " %.1f %s | %.2f (1/%.1f) |", medianOf(w.costs[1]), w.unit, medianOf(w.costs[0])/medianOf(w.costs[1]), medianOf(w.costs[1])/medianOf(w.costs[0]))
+func allDiffer(a, b []string) bool {
+	for i := range a {
+		if a[i] == b[i] {
+			return false
 		}
-		fmt.Fprintln(out)
 	}
+	return true
 }
 
-func medianOf(values []float64) float64 {
-	if len(values) == 0 {
-		return 0
+func allSame(a, b []string) bool {
+	for i := range a {
+		if a[i] != b[i] {
+			return false
+		}
 	}
-	return slices.Sorted(slices.Values(values))[len(values)/2]
+	return true
 }

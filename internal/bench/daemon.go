@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"syscall"
 	"time"
@@ -17,6 +18,11 @@ import (
 
 // patience is how long any single step may take.
 const patience = 3 * time.Minute
+
+// startRest is how long a program that starts is left alone when its BIRD answers: it
+// confirms, and writes down what it knows. On a busy machine it may seem to be at rest
+// sooner.
+const startRest = 4 * time.Second
 
 // changeCost is what one change cost a running confd.
 type changeCost struct {
@@ -29,6 +35,7 @@ type changeCost struct {
 // daemon is a running confd with its BIRD.
 type daemon struct {
 	dir    string
+	within []string // the command that runs others where it is; empty: here
 	confd  *exec.Cmd
 	bird   *exec.Cmd
 	output bytes.Buffer // of both; read only after they ended
@@ -53,7 +60,7 @@ func measureDaemon(o options, c benchCase, s store, r *result) error {
 }
 
 func startDaemon(o options, c benchCase, s store, r *result) (*daemon, error) {
-	d := &daemon{}
+	d := &daemon{within: o.within}
 	var err error
 	if d.dir, err = os.MkdirTemp(o.work, "bird"); err != nil {
 		return d, err
@@ -75,12 +82,15 @@ func startDaemon(o options, c benchCase, s store, r *result) (*daemon, error) {
 	if err := await("BIRD to answer", func() bool { _, ready := d.lastReconfiguration(); return ready }); err != nil {
 		return d, err
 	}
+	time.Sleep(startRest)
 	r.start.cpu, _, err = d.settled()
 	return d, err
 }
 
+// command is one that ends with this program.
 func (d *daemon) command(program string, args ...string) *exec.Cmd {
-	cmd := exec.Command(program, args...)
+	line := slices.Concat(d.within, []string{program}, args)
+	cmd := exec.Command(line[0], line[1:]...)
 	cmd.Stderr = &d.output
 	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
 	return cmd

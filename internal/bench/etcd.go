@@ -10,7 +10,7 @@ import (
 	clientv3 "go.etcd.io/etcd/client/v3"
 )
 
-// etcdServer is a real etcd on the namespace's own loopback interface.
+// etcdServer is a real etcd in this namespace.
 type etcdServer struct {
 	url    string
 	cmd    *exec.Cmd
@@ -19,7 +19,7 @@ type etcdServer struct {
 
 func startEtcd(dir string) (*etcdServer, error) {
 	e := &etcdServer{url: "http://127.0.0.1:2379"}
-	e.cmd = exec.Command("etcd", "--data-dir", dir, "--logger", "zap", "--log-level", "fatal")
+	e.cmd = exec.Command("etcd", "--data-dir", dir, "--listen-client-urls", "http://0.0.0.0:2379", "--advertise-client-urls", e.url, "--logger", "zap", "--log-level", "fatal")
 	e.cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
 	if err := e.cmd.Start(); err != nil {
 		return nil, fmt.Errorf("starting etcd: %w (make deps installs it)", err)
@@ -31,6 +31,11 @@ func startEtcd(dir string) (*etcdServer, error) {
 	}
 	e.client = client
 	return e, nil
+}
+
+// store is etcd as a program reads it from here.
+func (e *etcdServer) store() store {
+	return store{name: "etcd", args: []string{"--datastore", "etcdv3", "--etcd-endpoints", e.url}}
 }
 
 func (e *etcdServer) stop() {

@@ -106,18 +106,6 @@ func withKubernetes(o options, use func(k *kubeCluster, config string) error) er
 	})
 }
 
-// compare measures those of the cases that count, with both builds at the same time.
-func (k *kubeCluster) compare(o options, config string, counts func(benchCase) bool) ([]work, error) {
-	s := store{name: "Kubernetes", args: []string{"--datastore", "kubernetes", "--kubeconfig", config}}
-	var changes []changeCase
-	for _, c := range k.cases() {
-		if counts(c.benchCase) {
-			changes = append(changes, changeCase{strings.TrimPrefix(c.name, kubeName), c.add})
-		}
-	}
-	return compare(o, k.cases()[0].benchCase, s, changes)
-}
-
 // fillKubernetes starts an API server, and fills it.
 func fillKubernetes(t *tb) (*kubeCluster, error) {
 	k := &kubeCluster{kube: testenv.StartKube(t, testenv.KubeUsers(kubeUser))}

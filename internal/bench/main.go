@@ -1,6 +1,6 @@
 // Command bench measures confd on generated clusters, with a real etcd, a real
 // Kubernetes API server and a real BIRD 2: one-shot runs, what one change costs a running confd, and
-// golden checks; changes in a large mesh and golden checks also against another build of confd; with -faults, how long it takes until a fault is over. It prints Markdown tables of
+// golden checks; with -summary, what large clusters cost, also beside another build of confd; with -faults, how long it takes until a fault is over. It prints Markdown tables of
 // medians.
 //
 // Everything runs in a network namespace of its own, in which no peer answers:
@@ -13,6 +13,7 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"os/signal"
 	"path/filepath"
 	"regexp"
 	"strconv"
@@ -40,24 +41,29 @@ type options struct {
 	questions bool
 	// routes has measured what looking at routes costs, and nothing else.
 	routes bool
-	// changes has measured what changes cost in a large mesh, and nothing else.
-	changes bool
 	// fleet has measured what asking all nodes costs, and nothing else.
 	fleet bool
 	// summary has one table measured of what large clusters cost, and nothing else.
 	summary bool
-	// stores has Typha measured beside etcd, and nothing else.
-	stores bool
-	// against is another build of the program, whose golden checks and changes in a
-	// large mesh are measured too; empty: none.
+	// against is another build of the program, whose golden checks are measured too, and
+	// what it takes in large clusters; empty: none.
 	against string
+	// update is the folder of the documentation that the one table is written to; empty:
+	// none.
+	update string
+	// within is the command that runs others where the program is measured; empty: here.
+	within []string
 }
 
 func main() {
 	if os.Getenv(inside) == "" {
 		os.Exit(runInNamespace())
 	}
-	if err := mainInside(); err != nil {
+	run := mainInside
+	if os.Getenv(speaks) != "" {
+		run = speak
+	}
+	if err := run(); err != nil {
 		fmt.Fprintln(os.Stderr, "bench:", err)
 		os.Exit(1)
 	}
@@ -83,11 +89,22 @@ func runInNamespace() int {
 		cmd.SysProcAttr.UidMappings = []syscall.SysProcIDMap{{HostID: os.Getuid(), Size: 1}}
 		cmd.SysProcAttr.GidMappings = []syscall.SysProcIDMap{{HostID: os.Getgid(), Size: 1}}
 	}
-	err := cmd.Run()
-	if cmd.ProcessState == nil {
+	if err := cmd.Start(); err != nil {
 		fmt.Fprintf(os.Stderr, "bench: no network namespace of its own (as root there is one): %v\n", err)
 		return 1
 	}
+	// What is inside ends what it has made when it is told to end, which needs us until then.
+	// An interrupt from the terminal it hears of by itself.
+	told := make(chan os.Signal, 1)
+	signal.Notify(told, os.Interrupt, syscall.SIGTERM)
+	go func() {
+		for s := range told {
+			if s == syscall.SIGTERM {
+				_ = cmd.Process.Signal(s) // fails only where it is gone
+			}
+		}
+	}()
+	_ = cmd.Wait() // the status says it
 	return cmd.ProcessState.ExitCode()
 }
 
@@ -100,13 +117,12 @@ func parseOptions() (options, error) {
 	only := flag.String("only", "", "a regular expression: measure only the cases, or parts of the one table, whose names match")
 	flag.BoolVar(&o.faults, "faults", false, "measure how long faults last, and nothing else (as root)")
 	flag.BoolVar(&o.golden, "golden", false, "measure golden checks, and nothing else")
-	flag.BoolVar(&o.changes, "changes", false, "measure what changes cost in a large mesh, and nothing else")
 	flag.BoolVar(&o.questions, "questions", false, "measure questions about a cluster, and nothing else")
 	flag.BoolVar(&o.routes, "routes", false, "measure what looking at routes costs BIRD, and nothing else")
 	flag.BoolVar(&o.fleet, "fleet", false, "measure what asking all nodes costs, and nothing else")
 	flag.BoolVar(&o.summary, "summary", false, "measure one table of what large clusters cost, and nothing else")
-	flag.BoolVar(&o.stores, "stores", false, "measure Typha beside etcd, and nothing else")
-	flag.StringVar(&o.against, "against", "", "another build of the program to compare with: one table of what large clusters cost, changes in a large mesh, golden checks")
+	flag.StringVar(&o.update, "update", "", "write the one table to README.md and docs/scale.md in this folder, too")
+	flag.StringVar(&o.against, "against", "", "another build of the program to compare with: one table of what large clusters cost, golden checks")
 	flag.Parse()
 	for _, s := range strings.Split(*sizes, ",") {
 		n, err := strconv.Atoi(s)
@@ -160,14 +176,8 @@ func bench(o options) (err error) {
 		return err
 	}
 	defer etcd.stop()
-	if o.changes {
-		return measureChanges(os.Stdout, o, etcd)
-	}
 	if o.fleet {
 		return measureFleet(os.Stdout, o, etcd)
-	}
-	if o.stores {
-		return measureStores(os.Stdout, o, etcd)
 	}
 	if o.summary {
 		return measureSummary(os.Stdout, o, etcd)
@@ -184,33 +194,17 @@ func bench(o options) (err error) {
 		}
 		results = append(results, got...)
 	}
-	if o.against != "" && o.only.String() == "" { // all of it in one table
-		printTables(os.Stdout, o, results)
-		printCalicos(os.Stdout, results)
-		if err := measureSummary(os.Stdout, o, etcd); err != nil {
-			return err
-		}
-		return measureGolden(os.Stdout, o)
-	}
 	got, err := measureKubernetes(o)
 	if err != nil {
 		return fmt.Errorf("cluster in Kubernetes: %w", err)
 	}
 	results = append(results, got...)
 	printTables(os.Stdout, o, results)
-	printCalicos(os.Stdout, results)
-	if o.only.MatchString(changesName) {
-		if err := measureChanges(os.Stdout, o, etcd); err != nil {
-			return err
-		}
-	}
-	if o.only.MatchString(storesName) {
-		if err := measureStores(os.Stdout, o, etcd); err != nil {
-			return err
-		}
-	}
 	if o.only.String() != "" { // they are no cases
 		return nil
+	}
+	if err := measureSummary(os.Stdout, o, etcd); err != nil {
+		return err
 	}
 	if err := measureQuestions(os.Stdout, o); err != nil {
 		return err

@@ -71,3 +71,5 @@ func memoryOf(pid int, field string) (int64, error) {
 	}
 	return 0, fmt.Errorf("/proc/%d/status has no %s", pid, field)
 }
+
+func ms(d time.Duration) float64 { return float64(d) / 1e6 }

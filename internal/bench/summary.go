@@ -9,74 +9,97 @@ import (
 	"confd/internal/testenv"
 )
 
-// measureSummary prints, in one table, what changes, starts and single runs cost in
-// large clusters, from those datastores whose clusters' names are asked for; beside
-// another build where there is one. What was measured before something failed is printed
-// too.
-func measureSummary(w io.Writer, o options, etcd *etcdServer) error {
-	var rows []work
-	for _, part := range []struct {
-		name    string
-		measure func() ([]work, error)
-	}{
-		{"etcd, mesh of 5,000 dual stack", func() ([]work, error) { return changesFromEtcd(o, etcd) }},
-		{"Typha, the same mesh", func() ([]work, error) { return startsFromTypha(o) }},
-		{"Kubernetes, mesh of 5,000, 2,000 Services", func() ([]work, error) { return changesFromKubernetes(o) }},
-	} {
-		if !o.only.MatchString(part.name) {
-			continue
-		}
-		list, err := part.measure()
-		rows = append(rows, named(part.name, list)...)
-		if err != nil {
-			printWork(w, o, "what large clusters cost, as far as it was measured", rows)
-			return fmt.Errorf("%s: %w", part.name, err)
-		}
-	}
-	printWork(w, o, fmt.Sprintf("what large clusters cost (medians of %d runs)", o.runs), rows)
-	return nil
+// part is a part of the one table.
+type part struct {
+	name    string
+	measure func() ([]work, error)
 }
 
-// changesFromKubernetes measures what changes of the cluster in Kubernetes cost, but for
-// heartbeats.
+// The parts, by name. The first three are of one table.
+const (
+	etcdPart        = "etcd"
+	establishedPart = "etcd, 2,000 sessions up"
+	kubernetesPart  = "Kubernetes"
+	typhaPart       = "Typha"
+	calicoPart      = "Calico"
+)
+
+func parts(o options, etcd *etcdServer) []part {
+	return []part{
+		{etcdPart, func() ([]work, error) { return changesFromEtcd(o, etcd) }},
+		{establishedPart, func() ([]work, error) { return measureEstablished(o, etcd) }},
+		{kubernetesPart, func() ([]work, error) { return changesFromKubernetes(o) }},
+		{typhaPart, func() ([]work, error) { return measureStores(o, etcd) }},
+		{calicoPart, func() ([]work, error) { return measureBeside(o, etcd) }},
+	}
+}
+
+// summary is what was measured, by part.
+type summary struct {
+	o     options
+	parts map[string][]work
+	load  string // of the machine, when it began
+}
+
+// measureSummary prints, in a few tables, what changes, starts and single runs cost in
+// large clusters, beside another build where there is one: those parts whose names are
+// asked for. What was measured before something failed is printed too. With o.update the
+// tables are put where the documentation has them.
+func measureSummary(w io.Writer, o options, etcd *etcdServer) error {
+	s := summary{o: o, parts: map[string][]work{}, load: load()}
+	for _, p := range parts(o, etcd) {
+		if !o.only.MatchString(p.name) {
+			continue
+		}
+		fmt.Fprintf(os.Stderr, "bench: from %s\n", p.name)
+		list, err := p.measure()
+		if err != nil {
+			s.print(w)
+			return fmt.Errorf("%s: %w", p.name, err)
+		}
+		s.parts[p.name] = list
+	}
+	s.print(w)
+	if o.update == "" {
+		return nil
+	}
+	for _, p := range parts(o, etcd) {
+		if s.parts[p.name] == nil {
+			return fmt.Errorf("not written to the documentation, as %s was not measured", p.name)
+		}
+	}
+	return updateDocs(o.update, s.tables())
+}
+
+// load is how busy the machine was in the last minutes.
+func load() string {
+	text, err := os.ReadFile("/proc/loadavg")
+	if err != nil {
+		return "unknown"
+	}
+	one, _, _ := strings.Cut(string(text), " ")
+	return one
+}
+
+// changesFromEtcd measures both builds in the mesh in etcd.
+func changesFromEtcd(o options, etcd *etcdServer) ([]work, error) {
+	if err := etcd.replace(testenv.DualMesh(changesNodes).EtcdKeys()); err != nil {
+		return nil, err
+	}
+	return contest(o, benchCase{nodes: changesNodes, node: testenv.NodeName(quietNode)}, etcd.store(), etcdChanges(etcd))
+}
+
+// changesFromKubernetes measures both builds in the cluster in Kubernetes.
 func changesFromKubernetes(o options) (list []work, err error) {
 	err = withKubernetes(o, func(k *kubeCluster, config string) error {
-		list, err = k.compare(o, config, func(c benchCase) bool { return !strings.HasSuffix(c.name, heartbeats) })
+		s := store{name: "Kubernetes", args: []string{"--datastore", "kubernetes", "--kubeconfig", config}}
+		cases := k.cases()
+		var changes []changeCase
+		for _, c := range cases[:len(cases)-1] { // the last one is heartbeats: thousands of changes
+			changes = append(changes, changeCase{strings.TrimPrefix(c.name, kubeName), !c.unaffected, c.add})
+		}
+		list, err = contest(o, cases[0].benchCase, s, changes)
 		return err
 	})
 	return list, err
-}
-
-// named puts a text before the names of rows.
-func named(before string, rows []work) []work {
-	for i := range rows {
-		rows[i].name = before + ": " + rows[i].name
-	}
-	return rows
-}
-
-// startsFromTypha measures starts from a Typha server of the tests', and the memory at
-// rest after them; not of the other build, which may not know Typha.
-func startsFromTypha(o options) ([]work, error) {
-	typha, err := typhaStore(testenv.DualMesh(changesNodes).EtcdKeys())
-	if err != nil {
-		return nil, err
-	}
-	defer typha.stop()
-	c := benchCase{name: changesName, nodes: changesNodes, node: testenv.NodeName(quietNode)}
-	starts, most, rest := work{name: "start to the first configuration", unit: "ms"}, work{unit: "MB"}, work{name: "memory at rest", unit: "MB"}
-	for run := range o.runs {
-		fmt.Fprintf(os.Stderr, "bench: starts from Typha, run %d\n", run+1)
-		var r result
-		d, err := startDaemon(o, c, typha, &r)
-		if err == nil {
-			err = d.memory(&most, &rest, 0)
-		}
-		d.stop()
-		if err != nil {
-			return nil, err
-		}
-		starts.add(0, ms(r.start.cpu))
-	}
-	return []work{starts, rest}, nil
 }

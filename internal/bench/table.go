@@ -71,30 +71,6 @@ func printTables(w io.Writer, o options, results []result) {
 	printRatios(w, o, rows)
 }
 
-// calicos is the CPU time that Calico's program took to make a configuration once, from
-// etcd, in clusters like those of the cases, on one core of a machine like this one.
-func calicos() map[string]map[int]time.Duration {
-	return map[string]map[int]time.Duration{
-		"mesh":                    {1000: 1800 * time.Millisecond, 5000: 55 * time.Second},
-		"2,000 BGPPeers, no mesh": {1000: 9 * time.Second},
-	}
-}
-
-// printCalicos prints what Calico's program took for what was measured here.
-func printCalicos(w io.Writer, results []result) {
-	head := "\nMaking a configuration once, from etcd, beside Calico's program (measured before, not in this run):\n\n" +
-		"| cluster | nodes | CPU | Calico's program | how often as much |\n| --- | --- | --- | --- | --- |\n"
-	for _, r := range results {
-		theirs, ok := calicos()[r.name][r.nodes]
-		if !ok || r.store != "etcd" {
-			continue
-		}
-		ours := median(r.oneShot, func(u usage) float64 { return float64(u.cpu) / 1e6 })
-		fmt.Fprintf(w, "%s| %s | %d | %.0f ms | %.0f ms | %.0f times |\n", head, r.name, r.nodes, ours, float64(theirs)/1e6, float64(theirs)/1e6/ours)
-		head = ""
-	}
-}
-
 func printRatios(w io.Writer, o options, rows []row) {
 	if len(o.sizes) < 2 {
 		return

@@ -1,8 +1,12 @@
 package main
 
 import (
+	"context"
 	"fmt"
 	"os"
+	"os/signal"
+	"slices"
+	"syscall"
 	"testing"
 )
 
@@ -17,9 +21,17 @@ type tb struct {
 // failure is what Fatal and Skip panic with.
 type failure struct{ text string }
 
-// run calls f, and then ends what that has started.
+// run calls f, and then ends what that has started; also where this program is
+// interrupted meanwhile, since network namespaces would stay.
 func (t *tb) run(f func() error) (err error) {
+	interrupted, cancel := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	stop := context.AfterFunc(interrupted, func() {
+		t.cleanUp()
+		os.Exit(1)
+	})
 	defer func() {
+		stop()
+		cancel()
 		if r := recover(); r != nil {
 			fail, ok := r.(failure)
 			if !ok {
@@ -27,11 +39,15 @@ func (t *tb) run(f func() error) (err error) {
 			}
 			err = fmt.Errorf("%s", fail.text)
 		}
-		for i := len(t.cleanups) - 1; i >= 0; i-- {
-			t.cleanups[i]()
-		}
+		t.cleanUp()
 	}()
 	return f()
+}
+
+func (t *tb) cleanUp() {
+	for _, f := range slices.Backward(t.cleanups) {
+		f()
+	}
 }
 
 func (t *tb) Helper()          {}
@@ -42,6 +58,7 @@ func (t *tb) Logf(format string, args ...any) { fmt.Fprintf(os.Stderr, "bench: "
 
 func (t *tb) Fatal(args ...any)                 { panic(failure{fmt.Sprint(args...)}) }
 func (t *tb) Fatalf(format string, args ...any) { panic(failure{fmt.Sprintf(format, args...)}) }
+func (t *tb) Skip(args ...any)                  { panic(failure{fmt.Sprint(args...)}) }
 func (t *tb) Skipf(format string, args ...any)  { panic(failure{fmt.Sprintf(format, args...)}) }
 
 func (t *tb) TempDir() string {

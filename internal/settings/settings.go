@@ -4,6 +4,7 @@ package settings
 
 import (
 	"fmt"
+	"log/slog"
 	"slices"
 
 	"confd/backends"
@@ -43,6 +44,16 @@ func Load(flags Layer, around Surroundings) (Settings, error) {
 		return Settings{}, Error{err}
 	}
 	return s, nil
+}
+
+// LoadForAnswer is Load for commands that print what they were asked for: that a store
+// was read is no part of that, so they log warnings alone where no level is set.
+func LoadForAnswer(flags Layer, around Surroundings) (Settings, error) {
+	s, err := Load(flags, around)
+	if !s.Log.Given {
+		s.Log.Level = slog.LevelWarn
+	}
+	return s, err
 }
 
 // Only reads the settings of the given names, from the defaults, the environment
