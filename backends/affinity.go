@@ -1,8 +1,6 @@
 package backends
 
 import (
-	"encoding/json"
-	"errors"
 	"fmt"
 	"net/netip"
 	"strconv"
@@ -83,17 +81,26 @@ func decodeAffinityValue(node, name string, cidr netip.Prefix, value []byte) (*B
 	if len(value) > MaxObjectBytes {
 		return nil, fmt.Errorf("the value has %d bytes; more than %d are not read", len(value), MaxObjectBytes)
 	}
-	var v struct {
-		State   string `json:"state"`
-		Deleted bool   `json:"deleted"`
+	if err := checkDepth(value); err != nil {
+		return nil, err
 	}
-	if err := json.Unmarshal(value, &v); err != nil {
-		return nil, fmt.Errorf("the value of the affinity is not as expected: %w", err)
+	v, ok := parseQuickly(value)
+	if !ok {
+		var err error
+		if v, err = parseSlowly(value); err != nil {
+			return nil, err
+		}
 	}
-	switch v.State {
-	case "", "confirmed", "pending", "pendingDeletion":
-		a.State, a.Deleted = v.State, v.Deleted
-		return a, nil
+	object, ok := v.(map[string]any)
+	if !ok && v != nil {
+		return nil, fmt.Errorf("%s, not an object", typeName(v))
 	}
-	return nil, errors.New("unknown state " + strconv.Quote(v.State))
+	r := newReader(object)
+	a.State, a.Deleted = r.get("state").affinityState(), r.get("deleted").isTrue()
+	if err := r.err(); err != nil {
+		return nil, err
+	}
+	return a, nil
 }
+
+func (f field) affinityState() string { return oneOf(f, "confirmed", "pending", "pendingDeletion") }

@@ -100,7 +100,7 @@ func (f field) resource(kind Kind, m metadata) (Resource, error) {
 	case KindBlockAffinity:
 		return decodeBlockAffinity(m, spec)
 	case KindFelixConfiguration:
-		return &FelixConfiguration{Name: m.name, ProgramClusterRoutes: spec.get("programClusterRoutes").text()}, nil
+		return &FelixConfiguration{Name: m.name, ProgramClusterRoutes: spec.get("programClusterRoutes").clusterRoutes()}, nil
 	case KindService:
 		return decodeService(m, f), nil
 	case KindEndpointSlice:

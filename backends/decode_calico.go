@@ -220,7 +220,7 @@ func decodeBlockAffinity(m metadata, spec field) (*BlockAffinity, error) {
 		Name:    m.name,
 		Node:    spec.get("node").required().text(),
 		CIDR:    spec.get("cidr").required().prefix(),
-		State:   oneOf(spec.get("state"), "confirmed", "pending", "pendingDeletion"),
+		State:   spec.get("state").affinityState(),
 		Deleted: spec.get("deleted").isTrue(),
 	}, nil
 }

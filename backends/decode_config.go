@@ -32,10 +32,9 @@ func decodeBGPConfiguration(m metadata, spec field) *BGPConfiguration {
 		NodeMeshMaxRestartTime:    spec.get("nodeMeshMaxRestartTime").duration(),
 		BindNodeIP:                oneOf(spec.get("bindMode"), "None", "NodeIP") == "NodeIP",
 		IgnoredInterfaces:         spec.get("ignoredInterfaces").interfaces(),
-		ProgramClusterRoutes: oneOf(spec.get("programClusterRoutes"),
-			RoutesEnabledNoEncapOnly, RoutesEnabled, RoutesEnabledIPIPOnly, RoutesDisabled),
-		IPv4NormalPriority: spec.get("ipv4NormalRoutePriority").uint32(0, maxPriority),
-		IPv6NormalPriority: spec.get("ipv6NormalRoutePriority").uint32(0, maxPriority),
+		ProgramClusterRoutes:      spec.get("programClusterRoutes").clusterRoutes(),
+		IPv4NormalPriority:        spec.get("ipv4NormalRoutePriority").uint32(0, maxPriority),
+		IPv6NormalPriority:        spec.get("ipv6NormalRoutePriority").uint32(0, maxPriority),
 	}
 	c.Ignored = spec.found.list()
 	return c
@@ -48,6 +47,10 @@ func (f field) logSeverity() string {
 		return ""
 	}
 	return s
+}
+
+func (f field) clusterRoutes() ClusterRoutes {
+	return oneOf(f, RoutesEnabledNoEncapOnly, RoutesEnabled, RoutesEnabledIPIPOnly, RoutesDisabled)
 }
 
 // ranges reads a list of {cidr}. Calico's own tools leave empty entries behind.

@@ -135,6 +135,7 @@ func TestDecodeUnusable(t *testing.T) {
 		{KindBGPFilter, `{"exportV4": [{"action": "Accept", "communities": {"values": []}}]}`, "has no community"},
 		{KindBGPFilter, `{"exportV4": [{"action": "Accept", "asPathPrefix": [4294967296]}]}`, "above 4294967295"},
 		{KindBGPFilter, `{"exportV4": [{"action": "Accept", "asPathPrefix": [null]}]}`, "asPathPrefix[0]: is missing"},
+		{KindFelixConfiguration, `{"programClusterRoutes": "\nall"}`, `spec.programClusterRoutes: "\nall" is none of [EnabledNoEncapOnly Enabled `},
 		{KindIPPool, `{"cidr": "10.0.0.0"}`, "is not a CIDR"},
 		{KindIPPool, `{}`, "spec.cidr: is missing"},
 		{KindIPPool, `{"cidr": "10.0.0.0/8", "ipipMode": "Sometimes"}`, "none of"},

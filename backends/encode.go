@@ -293,7 +293,7 @@ type affinitySpec struct {
 }
 
 type felixSpec struct {
-	ProgramClusterRoutes string `json:"programClusterRoutes,omitempty"`
+	ProgramClusterRoutes ClusterRoutes `json:"programClusterRoutes,omitempty"`
 }
 
 type serviceSpec struct {

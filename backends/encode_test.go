@@ -216,16 +216,18 @@ func (r random) secret() *Secret {
 // makers has one maker for each kind that is written.
 func (r random) makers() map[Kind]func() Resource {
 	return map[Kind]func() Resource{
-		KindNode:               func() Resource { return r.node() },
-		KindBGPConfiguration:   func() Resource { return r.configuration() },
-		KindBGPPeer:            func() Resource { return r.peer() },
-		KindBGPFilter:          func() Resource { return r.filter() },
-		KindIPPool:             func() Resource { return r.pool() },
-		KindBlockAffinity:      func() Resource { return r.affinity() },
-		KindFelixConfiguration: func() Resource { return &FelixConfiguration{Name: "default", ProgramClusterRoutes: some(r, r.word())} },
-		KindService:            func() Resource { return r.service() },
-		KindEndpointSlice:      func() Resource { return r.slice() },
-		KindSecret:             func() Resource { return r.secret() },
+		KindNode:             func() Resource { return r.node() },
+		KindBGPConfiguration: func() Resource { return r.configuration() },
+		KindBGPPeer:          func() Resource { return r.peer() },
+		KindBGPFilter:        func() Resource { return r.filter() },
+		KindIPPool:           func() Resource { return r.pool() },
+		KindBlockAffinity:    func() Resource { return r.affinity() },
+		KindFelixConfiguration: func() Resource {
+			return &FelixConfiguration{Name: "default", ProgramClusterRoutes: pick(r, "", RoutesEnabled, RoutesDisabled)}
+		},
+		KindService:       func() Resource { return r.service() },
+		KindEndpointSlice: func() Resource { return r.slice() },
+		KindSecret:        func() Resource { return r.secret() },
 	}
 }
 

@@ -357,7 +357,7 @@ type BlockAffinity struct {
 // FelixConfiguration is read only to compare programClusterRoutes.
 type FelixConfiguration struct {
 	Name                 string
-	ProgramClusterRoutes string
+	ProgramClusterRoutes ClusterRoutes
 }
 
 // Service is a Kubernetes Service.
@@ -456,14 +456,20 @@ func (r *EndpointStatus) ResourceKey() Key { return Key{Kind: KindEndpointStatus
 // printable keeps a user's text on one line, whatever is in it.
 func printable(s string) string {
 	q := strconv.Quote(s)
-	if q == `"`+s+`"` {
+	switch isPlain := q == `"`+s+`"`; {
+	case isPlain && len(s) <= maxShown:
 		return s
-	}
-	if len(q) > 200 {
-		q = q[:200] + `..."`
+	case isPlain: // and so without escapes that could be cut in two
+		return strings.ToValidUTF8(s[:maxShown], "") + "..."
+	case len(q) > maxShown:
+		return q[:maxShown] + `..."`
 	}
 	return q
 }
+
+// maxShown is how much of a text messages show at most, in bytes: more than a name may
+// have.
+const maxShown = 300
 
 func compareStrings(pairs ...string) int {
 	for i := 0; i+1 < len(pairs); i += 2 {

@@ -1,6 +1,9 @@
 package backends
 
-import "testing"
+import (
+	"strings"
+	"testing"
+)
 
 // A warning is news once, and again only where it is another one.
 func TestStateKnowsWarnings(t *testing.T) {
@@ -30,5 +33,22 @@ func TestStateKnowsWarnings(t *testing.T) {
 	s.Apply(event())
 	if len(c.Warnings[key]) != 1 {
 		t.Error("a clone shares its warnings")
+	}
+}
+
+// TestLongNames: messages show no more of a name than a name may have.
+func TestLongNames(t *testing.T) {
+	for name, want := range map[string]string{
+		strings.Repeat("x", 300):        "BGPPeer " + strings.Repeat("x", 300),
+		strings.Repeat("x", 100_000):    "BGPPeer " + strings.Repeat("x", 300) + "...",
+		strings.Repeat("é", 1000) + "x": "BGPPeer " + strings.Repeat("é", 150) + "...",
+		"x" + strings.Repeat("é", 1000): "BGPPeer x" + strings.Repeat("é", 149) + "...",
+	} {
+		if got := (Key{Kind: KindBGPPeer, Name: name}).String(); got != want {
+			t.Errorf("got %d bytes, %.20q..., want %d", len(got), got, len(want))
+		}
+	}
+	if got := (Key{Kind: KindBGPPeer, Name: strings.Repeat("\n", 1000)}).String(); len(got) > 330 || strings.Contains(got, "\n") {
+		t.Errorf("got %q", got)
 	}
 }

@@ -173,7 +173,7 @@ func unreachable(nameA string, a *Session, listenA uint16, nameB string, b *Sess
 func FelixPrograms(s *backends.State, p *backends.IPPool) bool {
 	felix := programmedBy(backends.RoutesEnabledIPIPOnly)
 	if f := s.FelixConfigurations["default"]; f != nil && f.ProgramClusterRoutes != "" {
-		felix = programmedBy(backends.ClusterRoutes(f.ProgramClusterRoutes))
+		felix = programmedBy(f.ProgramClusterRoutes)
 	}
 	switch {
 	case encapsulates(p.VXLAN):

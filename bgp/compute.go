@@ -151,7 +151,14 @@ func (c *computer) problem(object backends.Key, code backends.Code, leftOut bool
 	c.report(Problem{Object: object, Code: code, Text: fmt.Sprintf(format, args...), LeftOut: leftOut})
 }
 
+// maxProblem is how long the text of a problem may be, in bytes: it is a line of a log, and
+// quotes names that users choose.
+const maxProblem = 2000
+
 func (c *computer) report(p Problem) {
+	if len(p.Text) > maxProblem {
+		p.Text = strings.ToValidUTF8(p.Text[:maxProblem], "") + "..."
+	}
 	if !c.reported[p] {
 		c.reported[p] = true
 		c.config.Problems = append(c.config.Problems, p)

@@ -7,6 +7,7 @@ import (
 	"strings"
 	"testing"
 	"time"
+	"unicode/utf8"
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
@@ -240,15 +241,17 @@ func TestSessions(t *testing.T) {
 			name: "filters and passwords that are not there, and one that no BIRD can take", node: "n1",
 			resources: []backends.Resource{
 				n1, meshOff(), &backends.BGPFilter{Name: "f", ImportV4: []backends.FilterRule{{Accept: true}}},
-				&backends.Secret{Namespace: "kube-system", Name: "s", Data: map[string]string{"bad": `"; }`}},
+				&backends.Secret{Namespace: "kube-system", Name: "s", Data: map[string]string{"bad": `"; }`, "empty": ""}},
 				&backends.BGPPeer{Name: "a", PeerIP: a("10.9.9.1"), ASNumber: 64512, Filters: []string{"f", "g"}, Password: &backends.SecretKeyRef{Name: "s", Key: "k"}},
 				&backends.BGPPeer{Name: "b", PeerIP: a("10.9.9.2"), ASNumber: 64512, Password: &backends.SecretKeyRef{Name: "s", Key: "bad"}},
 				&backends.BGPPeer{Name: "c", PeerIP: a("10.9.9.3"), ASNumber: 64512, Password: &backends.SecretKeyRef{Name: "t", Key: "k"}},
+				&backends.BGPPeer{Name: "d", PeerIP: a("10.9.9.4"), ASNumber: 64512, Password: &backends.SecretKeyRef{Name: "s", Key: "empty"}},
 			},
-			want: []string{"Global_10_9_9_1 as 64512 filters [f]", "Global_10_9_9_3 as 64512"},
+			want: []string{"Global_10_9_9_1 as 64512 filters [f]", "Global_10_9_9_3 as 64512", "Global_10_9_9_4 as 64512"},
 			problems: []string{
 				`BGPPeer a Secret kube-system/s has no key "k"`, `BGPPeer a names the BGPFilter "g", which does not exist`,
 				"BGPPeer b its sessions are left out: the password in Secret kube-system/s", "BGPPeer c Secret kube-system/t, which has its password, does not exist",
+				`BGPPeer d Secret kube-system/s has an empty key "empty" for its password: its sessions go without a password`,
 			},
 		},
 		{
@@ -315,6 +318,23 @@ func TestRestartTime(t *testing.T) {
 		&backends.BGPPeer{Name: "a", PeerIP: netip.MustParseAddr("10.9.9.1"), ASNumber: 1, MaxRestartTime: &hours}), "n1")
 	if got := *c.IPv4.Sessions[0].GracefulRestartTime; got != 4095 || len(c.Problems) != 1 {
 		t.Errorf("got %d s and problems %q", got, problemTexts(c))
+	}
+}
+
+// TestLongProblems: a problem is a line that can be read, however long the names are that
+// it quotes.
+func TestLongProblems(t *testing.T) {
+	long := strings.Repeat("é", 50_000)
+	c := compute(t, stateOf(node("n1", "10.0.0.1/24", ""), &backends.BGPPeer{Name: "a", PeerIP: netip.MustParseAddr("10.9.9.1"), ASNumber: 1,
+		Filters: []string{"x" + long}, Password: &backends.SecretKeyRef{Name: "s" + long, Key: long}}), "n1")
+	texts := problemTexts(c)
+	for _, text := range texts {
+		if len(text) > 2100 || !utf8.ValidString(text) {
+			t.Errorf("%d bytes: %.100s", len(text), text)
+		}
+	}
+	if len(texts) != 2 {
+		t.Errorf("%d problems", len(texts))
 	}
 }
 

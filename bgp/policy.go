@@ -267,7 +267,7 @@ func (c *computer) compareWithFelix(pools []*backends.IPPool, bird programmed) {
 	felix := backends.RoutesEnabledIPIPOnly
 	for _, name := range []string{"default", "node." + c.me.Name} {
 		if f, ok := c.state.FelixConfigurations[name]; ok && f.ProgramClusterRoutes != "" {
-			felix = backends.ClusterRoutes(f.ProgramClusterRoutes)
+			felix = f.ProgramClusterRoutes
 		}
 	}
 	theirs := programmedBy(felix)

@@ -135,6 +135,9 @@ func (c *computer) password(owner backends.Key, ref *backends.SecretKeyRef) (str
 	if !ok {
 		return c.noPassword(owner, "%s has no key %q for its password", key, ref.Key)
 	}
+	if password == "" {
+		return c.noPassword(owner, "%s has an empty key %q for its password", key, ref.Key)
+	}
 	if why := badPassword(password); why != "" {
 		c.problem(owner, CodeBadPassword, true, "its sessions are left out: the password in %s, key %q, %s", key, ref.Key, why)
 		return "", false

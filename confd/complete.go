@@ -38,6 +38,12 @@ func completeOneDash(args []string, w io.Writer) (asked []string, out io.Writer,
 
 // setCompletions says of all flags and arguments below cmd what they may be.
 func (p program) setCompletions(cmd *cobra.Command) {
+	// Of a command that only has others below it, settings may stand before their
+	// name, and are none of its own.
+	if cmd.HasParent() && cmd.HasSubCommands() {
+		addSettingsBelow(cmd)
+		cmd.FParseErrWhitelist.UnknownFlags = true
+	}
 	own, path := ownSuggesters(), cmd.CommandPath()
 	cmd.Flags().VisitAll(func(f *pflag.Flag) {
 		s, known := own[path+" --"+f.Name]
@@ -48,14 +54,22 @@ func (p program) setCompletions(cmd *cobra.Command) {
 			_ = cmd.RegisterFlagCompletionFunc(f.Name, p.completer(s)) // the flag is there, and this is its only one
 		}
 	})
-	// Of a command that only has others below it, settings may stand before their
-	// name, and are none of its own.
-	cmd.FParseErrWhitelist.UnknownFlags = cmd.HasParent() && cmd.HasSubCommands()
 	if s, known := own[path]; known && len(cmd.ValidArgs) == 0 {
 		cmd.ValidArgsFunction = p.completer(s)
 	}
 	for _, c := range cmd.Commands() {
 		p.setCompletions(c)
+	}
+}
+
+// addSettingsBelow gives a command the settings of those below it.
+func addSettingsBelow(cmd *cobra.Command) {
+	for _, c := range cmd.Commands() {
+		c.Flags().VisitAll(func(f *pflag.Flag) {
+			if _, isSetting := f.Value.(flagText); isSetting && cmd.Flags().Lookup(f.Name) == nil {
+				cmd.Flags().AddFlag(f)
+			}
+		})
 	}
 }
 

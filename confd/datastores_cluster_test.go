@@ -77,7 +77,7 @@ func (g generator) cluster() cluster {
 	g.addPools(c)
 	g.addServices(c)
 	for _, name := range subset(g, "default", "node.node-1", "node.node-2") {
-		c.add(&backends.FelixConfiguration{Name: name, ProgramClusterRoutes: pick(g, "", "Enabled", "Disabled")})
+		c.add(&backends.FelixConfiguration{Name: name, ProgramClusterRoutes: pick(g, "", backends.RoutesEnabled, backends.RoutesDisabled)})
 	}
 	for _, name := range subset(g, "s0", "s1", "s2") {
 		data := map[string]string{}

@@ -23,15 +23,16 @@ const helpWidth = 100
 func (p program) setHelp(root *cobra.Command) {
 	root.SetHelpCommand(helpCommand(root))
 	root.SetHelpFunc(func(cmd *cobra.Command, args []string) {
-		// As "confd help -h run" it is called with that line, and else with none.
-		if line := words(args); cmd.Name() == "help" && cmd.Parent() == root && len(line) > 0 {
-			all := cmd.Flags().Changed(helpAllFlag)
+		// As "confd help -h run" it is called with that line, as "confd help" with none.
+		// "confd help --help" asks about help itself, "confd help --help-all" for all.
+		all := cmd.Flags().Changed(helpAllFlag)
+		if line := words(args); cmd.Name() == "help" && cmd.Parent() == root && (len(line) > 1 || all && len(line) == 1) {
 			if about, _, err := root.Find(line[1:]); err == nil {
 				p.writeHelp(about, all)
 				return
 			}
 		}
-		p.writeHelp(cmd, cmd.Flags().Changed(helpAllFlag))
+		p.writeHelp(cmd, all)
 	})
 	root.InitDefaultHelpCmd()
 	addHelpFlags(root)

@@ -107,6 +107,11 @@ func TestHelpOfHelp(t *testing.T) {
 			}
 		}
 	}
+	for _, flag := range []string{"--help", "-h"} {
+		if c := call(t, nil, "help", flag); c.code != exitGood || !strings.Contains(c.stdout, "confd help [COMMAND]") {
+			t.Errorf("confd help %s ends with %d, and explains another command:\n%s%s", flag, c.code, c.stdout, c.stderr)
+		}
+	}
 	if c := call(t, nil, "help", "help"); c.code != exitGood || !strings.Contains(c.stdout, "confd help [COMMAND]") {
 		t.Errorf("%+v", c)
 	}

@@ -68,6 +68,7 @@ func text(e backends.Event) string {
 }
 
 func TestLoad(t *testing.T) {
+	const bom = "\ufeff"
 	for _, tc := range []struct {
 		name, file, text string
 		want             []string
@@ -75,6 +76,10 @@ func TestLoad(t *testing.T) {
 		{"documents", "a.yaml", node("a", 1) + node("b", 2), []string{"Node a AS 1", "Node b AS 2"}},
 		{"without a marker, CRLF, BOM", "a.yml", "\xef\xbb\xbf" + strings.ReplaceAll(strings.TrimPrefix(node("a", 1), "---\n")+node("b", 2), "\n", "\r\n"),
 			[]string{"Node a AS 1", "Node b AS 2"}},
+		{"files with a BOM behind one another", "a.yaml", bom + strings.TrimPrefix(node("a", 1), "---\n") + bom + node("b", 2) + "---\n# nothing\n" + bom + strings.TrimPrefix(node("c", 3), "---\n") +
+			"---\n" + bom + `{"apiVersion": "projectcalico.org/v3", "kind": "Node", "metadata": {"name": "d"}}` + "\n",
+			[]string{"Node a AS 1", "Node b AS 2", "Node c AS 3", "Node d AS 0"}},
+		{"a BOM in a List", "a.yaml", bom + "apiVersion: v1\nkind: List\nitems:\n- {apiVersion: v1, kind: Service, metadata: {name: s}}\n" + bom + node("b", 2), []string{"Node b AS 2", "Service default/s"}},
 		{"directives and ends", "a.yaml", "%YAML 1.1\n" + node("a", 1) + "...\n# nothing\n---\n---  # a\n" + node("b", 2) + "...\n",
 			[]string{"Node a AS 1", "Node b AS 2"}},
 		{"flow after a marker", "a.yaml", `--- {apiVersion: projectcalico.org/v3, kind: Node, metadata: {name: a}}` + "\n",

@@ -92,13 +92,16 @@ func (s *splitter) lines() (json bool, err error) {
 		if start && s.beginsJSON(text) {
 			return true, nil
 		}
+		s.offset += int64(len(text))
+		if start {
+			text = s.withoutMark(text)
+		}
 		if len(text) > 0 && (!start || !isCutMarker(text)) {
 			if failed := s.add(text, start); failed != nil {
 				return false, failed
 			}
 			start = text[len(text)-1] == '\n'
 		}
-		s.offset += int64(len(text))
 		if errors.Is(err, io.EOF) {
 			return false, nil
 		}
@@ -110,6 +113,17 @@ func (s *splitter) lines() (json bool, err error) {
 func (s *splitter) beginsJSON(text []byte) bool {
 	text = bytes.TrimLeft(text, " \t")
 	return len(text) > 0 && (text[0] == '{' || text[0] == '[') && !s.noJSON && s.items == 0 && !s.inItems && isBlank(s.head.data)
+}
+
+// withoutMark is a line without the byte order mark that some editors begin files with:
+// where files are put behind one another it stands in front of a document, or of its
+// marker, and is no part of it.
+func (s *splitter) withoutMark(line []byte) []byte {
+	rest, marked := bytes.CutPrefix(line, []byte("\ufeff"))
+	if marked && (s.isBoundary(rest) || s.items == 0 && !s.inItems && isBlank(s.head.data)) {
+		return rest
+	}
+	return line
 }
 
 // add takes a line, or a part of one that is very long.

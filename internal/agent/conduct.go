@@ -163,7 +163,7 @@ func (c *conductor) surveyed(now time.Time, seen surveyed) {
 		return
 	case v.Held && c.settings.Safety.Hold:
 		c.journal.notes(v.Notes)
-		c.keep(now, c.hold, report.Held{Hash: v.ID, Why: v.Why, Lost: v.Lost, Objects: v.Objects}, rollout.WithoutHeld, c.restOf(q))
+		c.keep(now, c.hold, report.Held{Hash: v.ID, Why: v.Why, Lost: v.Lost, Objects: v.Objects, Notes: v.Notes}, rollout.WithoutHeld, c.restOf(q))
 		return
 	}
 	candidate.Ended = v.Ended

@@ -62,6 +62,7 @@ func (s *script) commands() map[string]func(args []string, body string) {
 		"approve":   func(args []string, _ string) { s.approve(len(args) > 0) },
 		// Questions.
 		"sessions": func([]string, string) { s.sessions() },
+		"notes":    func([]string, string) { s.notes() },
 		"files":    func(args []string, _ string) { s.files(strings.Join(args, " ")) },
 		"metrics":  func(args []string, _ string) { s.metrics(args) },
 	}
@@ -360,6 +361,18 @@ func (s *script) heldNow() *report.Held {
 		s.held = r.Held
 	}
 	return r.Held
+}
+
+// notes are what the report says besides of what is held.
+func (s *script) notes() {
+	held := s.heldNow()
+	if held == nil {
+		s.say("nothing is held")
+		return
+	}
+	for _, text := range held.Notes {
+		s.say("besides: %s", text)
+	}
 }
 
 // sessions lists those that are established.

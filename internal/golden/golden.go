@@ -13,6 +13,7 @@ import (
 	"io/fs"
 	"regexp"
 	"runtime"
+	"slices"
 	"sync"
 	"time"
 
@@ -123,15 +124,27 @@ func (r *runner) start(ctx context.Context, s *stream.Stream, c *Case) {
 	if c.hasPatterns() {
 		r.planned(r.count(all))
 	}
+	entries := listed{entries: slices.Clone(c.warnings), left: countAll(all)}
 	for _, targets := range all {
 		if targets = r.picked(targets); len(targets) == 0 {
 			continue
 		}
 		s.Go(func() stream.Callback {
 			results := r.run(ctx, targets, load)
-			return func() { r.report(results) }
+			return func() {
+				entries.compare(results)
+				r.report(results)
+			}
 		})
 	}
+}
+
+func countAll(all [][]Target) int {
+	n := 0
+	for _, targets := range all {
+		n += len(targets)
+	}
+	return n
 }
 
 // broken reports that a case is broken as a whole, which is one failure.
@@ -238,6 +251,7 @@ func (r *runner) compare(ctx context.Context, out *Result, render renderer) {
 		out.Err = err
 		return
 	}
+	out.warnings, out.rendered = got.Warnings, true
 	if got.Verdict.Refused != nil {
 		out.Err = fmt.Errorf("%s does not take it: %w", out.CheckedBy, got.Verdict.Refused)
 	}

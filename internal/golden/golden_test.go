@@ -346,3 +346,35 @@ func TestWarningsSayWhere(t *testing.T) {
 		t.Error(results[0].Err)
 	}
 }
+
+// TestEntryWithoutWarning: an entry of the list that no target has a warning for any more
+// fails, where all targets were looked at.
+func TestEntryWithoutWarning(t *testing.T) {
+	dir := nodesCase(t, "nodes = [\"other\", \"rack1-a\"]\nbird = [\"1.6.8\", \"2\"]\nwarnings = [\"8589934592\", \"unusable\", \"gone \\\"for good\\\"\"]\n")
+	put(t, filepath.Join(dir, "peer.yaml"), "apiVersion: projectcalico.org/v3\nkind: BGPPeer\nmetadata: {name: p}\nspec: {node: other, peerIP: 10.0.0.9, asNumber: 8589934592}\n")
+	for name, test := range map[string]struct {
+		options Options
+		fails   int
+	}{
+		"updated":     {Options{Update: true}, 1},
+		"as it is":    {Options{}, 1},
+		"only some":   {Options{Match: regexp.MustCompile("other")}, 0},
+		"strictly so": {Options{Strict: true}, 4},
+	} {
+		results, _ := run(t, dir, test.options)
+		failed := 0
+		for i, r := range results {
+			if r.Err == nil {
+				continue
+			}
+			failed++
+			says := strings.Contains(r.Err.Error(), `case.toml:4: warnings: nothing has such a warning any more: take out "gone \"for good\""`)
+			if says != (i == len(results)-1) || strings.Contains(r.Err.Error(), `take out "8589934592"`) {
+				t.Errorf("%s, %d: %v", name, i, r.Err)
+			}
+		}
+		if failed != test.fails {
+			t.Errorf("%s: %d of %d have failed", name, failed, len(results))
+		}
+	}
+}

@@ -16,6 +16,9 @@ type Result struct {
 	// says why, where it was asked for.
 	CheckedBy, Note string
 	Took            time.Duration
+	// warnings are what the target's warnings were; rendered is set where they are known.
+	warnings []Warning
+	rendered bool
 }
 
 // Good says whether the target is as it should be.

@@ -2,6 +2,7 @@ package golden
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"slices"
 	"strconv"
@@ -68,6 +69,41 @@ func (t Target) unexpected(warnings []Warning, file []byte, strict bool) error {
 		return fmt.Errorf("%s, which --strict makes errors:\n%s", terminal.Count(count, "warning"), strings.TrimRight(b.String(), "\n"))
 	}
 	return fmt.Errorf("%s that %s does not list:\n%s", terminal.Count(count, "warning"), t.at("warnings"), strings.TrimRight(b.String(), "\n"))
+}
+
+// listed are the entries of a case's list of warnings that no warning has matched yet,
+// and how many of its targets have not been compared with them.
+type listed struct {
+	entries []string
+	left    int
+}
+
+// compare looks which entries the warnings of targets match. Where these are the last
+// of the case's, the last one fails for the entries that are left. Where a target was not
+// picked, or could not be rendered, nobody knows what it would have matched.
+func (l *listed) compare(results []Result) {
+	for i := range results {
+		r := &results[i]
+		if !r.rendered {
+			return
+		}
+		l.left--
+		l.entries = slices.DeleteFunc(l.entries, func(e string) bool {
+			return slices.ContainsFunc(r.warnings, func(w Warning) bool { return w.isListed([]string{e}) })
+		})
+		r.warnings = nil
+		if l.left == 0 && len(l.entries) > 0 {
+			r.Err = errors.Join(r.Err, fmt.Errorf("%s: nothing has such a warning any more: take out %s", r.Target.at("warnings"), quotedList(l.entries)))
+		}
+	}
+}
+
+func quotedList(texts []string) string {
+	quoted := make([]string, len(texts))
+	for i, t := range texts {
+		quoted[i] = strconv.Quote(t)
+	}
+	return strings.Join(quoted, ", ")
 }
 
 // stillThere are the lines of a file of warnings that are true yet.

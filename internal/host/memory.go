@@ -139,6 +139,9 @@ func readMemory(folder string) (agent.Knowledge, error) {
 		return agent.Knowledge{}, fmt.Errorf("what ran before is not known: %s in %s is of version %d, and this program knows versions %d and %d",
 			memoryFile, folder, form.Version, memoryVersion, changedVersion)
 	}
+	if err := form.Memory.Check(); err != nil {
+		return agent.Knowledge{}, fmt.Errorf("what ran before is not known: %s in %s: %w", memoryFile, folder, err)
+	}
 	k, err := form.changed(d)
 	if err != nil {
 		return form.Knowledge, fmt.Errorf("what ran before is known as of %s: %w", form.Memory.At, err)

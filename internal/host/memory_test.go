@@ -185,3 +185,38 @@ func TestMemoryCutShort(t *testing.T) {
 		t.Errorf("an empty folder: %v, %v", k, err)
 	}
 }
+
+// TestMemoryWithNulls reads files that are JSON, and have null where an object must be.
+func TestMemoryWithNulls(t *testing.T) {
+	now := backends.NewState()
+	for _, kind := range []string{"nodes", "bgp_configurations", "bgp_peers", "bgp_filters", "ip_pools", "block_affinities", "secrets"} {
+		r := newMemoryRig(t)
+		r.put(memoryFile, fmt.Sprintf(`{"version":1,"memory":{"node":"node-1","outline":{},"objects":{%q:[null]}}}`, kind))
+		if k, err := readMemory(r.dir); err == nil || k.Memory != nil {
+			t.Errorf("%s: %v, %v", kind, k.Memory, err)
+		}
+		r.put(memoryFile, `{"version":2,"id":"x","memory":{"node":"node-1","hash":"before","outline":{}}}`)
+		r.put(changesFile, fmt.Sprintf(`{"of":"x","memory":{"objects":{%q:{"put":[null,null]}}}}`, kind))
+		if k, err := readMemory(r.dir); err == nil || k.Memory == nil || k.Memory.Hash != "before" {
+			t.Errorf("changes of %s: %v, %v", kind, k.Memory, err)
+		}
+	}
+	for _, text := range []string{
+		`null`, `{"version":1}`, `{"version":1,"memory":null}`, `{"version":1,"memory":{"outline":null}}`, `{"version":2,"id":"x","memory":{"node":"node-1","outline":null}}`,
+		`{"version":1,"memory":{"node":"node-1","outline":{"lines":[null],"told":[null]},"seen":[null],"announced":[null],"history":{"past":[null]}}}`,
+		`{"version":1,"memory":{"node":"node-1","outline":{"lines":[null],"told":[null]},"seen":[null],"announced":[null],"objects":{"nodes":[{"Labels":null}],"secrets":[{}]}}}`,
+	} {
+		r := newMemoryRig(t)
+		r.put(memoryFile, text)
+		r.put(changesFile, `{"of":"x","memory":null}`)
+		k, _ := readMemory(r.dir) // whatever it says, what it gives can be used
+		k.Memory.Recall("node-1", now, time.Now(), k.Salt)
+	}
+}
+
+func (r *memoryRig) put(name, text string) {
+	r.t.Helper()
+	if err := os.WriteFile(r.file(name), []byte(text), 0o600); err != nil {
+		r.t.Fatal(err)
+	}
+}

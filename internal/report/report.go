@@ -167,6 +167,8 @@ type Held struct {
 	// changed, the likely cause first.
 	Lost    []string `json:"lost,omitempty"`
 	Objects []string `json:"objects,omitempty"`
+	// Notes are what the operator should know besides, a line each.
+	Notes []string `json:"notes,omitempty"`
 	// Trial is set where it has failed its trial; Failed are the objects that it came
 	// from, as they were then.
 	Trial  bool      `json:"trial,omitempty"`

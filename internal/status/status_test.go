@@ -122,7 +122,8 @@ func troubledReport() *report.Report {
 func heldReport() *report.Report {
 	r := recordedReport()
 	r.Ready, r.NotReady = false, []string{"a change is held back"}
-	r.Held = &report.Held{Hash: "bb22", Token: "T", Since: at(1, 9, 0), Why: "it would end 6 of 8 established sessions"}
+	r.Held = &report.Held{Hash: "bb22", Token: "T", Since: at(1, 9, 0), Why: "it would end 6 of 8 established sessions: gone",
+		Notes: []string{"gone", "what BGPPeer tor announces is more than a day ahead"}}
 	return r
 }
 

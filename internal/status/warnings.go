@@ -2,6 +2,7 @@ package status
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -166,6 +167,11 @@ func (w *warner) held(h *report.Held) {
 	}
 	if len(h.Objects) > 0 {
 		more += "; likely because of " + some(h.Objects)
+	}
+	// Some of the notes are why it is held.
+	notes := slices.DeleteFunc(slices.Clone(h.Notes), func(text string) bool { return strings.Contains(h.Why, text) })
+	if len(notes) > 0 {
+		more += "; besides: " + some(notes)
 	}
 	w.add("held", "a new configuration is held back since %s, %s: %s%s%s", w.when(h.Since), until, h.Why, more, advice)
 }

@@ -76,6 +76,9 @@ func (m *Memory) With(c Change) (*Memory, error) {
 	if m.Outline == nil {
 		return nil, errors.New("there is nothing to change")
 	}
+	if err := c.Objects.check(); err != nil {
+		return nil, err
+	}
 	out := &Memory{Node: m.Node, At: c.At, Hash: c.Hash, Announced: c.Announced}
 	var err error
 	note := func(e error) { err = cmp.Or(err, e) }
@@ -103,6 +106,15 @@ func (m *Memory) With(c Change) (*Memory, error) {
 		return nil, err
 	}
 	return out, nil
+}
+
+// check says what was read is null where something must be.
+func (c objectsChange) check() error {
+	return cmp.Or(
+		noNull("nodes", c.Nodes.Put), noNull("bgp_configurations", c.BGPConfigurations.Put), noNull("bgp_peers", c.BGPPeers.Put),
+		noNull("bgp_filters", c.BGPFilters.Put), noNull("ip_pools", c.IPPools.Put), noNull("block_affinities", c.BlockAffinities.Put),
+		noNull("secrets", c.Secrets.Put),
+	)
 }
 
 func outlineSince(base, o *outline.Outline) outlineChange {

@@ -5,6 +5,7 @@ package recall
 
 import (
 	"cmp"
+	"fmt"
 	"maps"
 	"reflect"
 	"slices"
@@ -86,6 +87,30 @@ func sorted[R backends.Resource](table map[string]R) []R {
 		list = append(list, table[name])
 	}
 	return list
+}
+
+// Check says what a Memory that was read has null where something must be. There may
+// be no Memory.
+func (m *Memory) Check() error {
+	if m == nil {
+		return nil
+	}
+	if i := slices.IndexFunc(m.History.Past, func(p guard.Past) bool { return p.Outline == nil }); i >= 0 {
+		return fmt.Errorf("history: item %d has no outline", i)
+	}
+	o := m.Objects
+	return cmp.Or(
+		noNull("nodes", o.Nodes), noNull("bgp_configurations", o.BGPConfigurations), noNull("bgp_peers", o.BGPPeers),
+		noNull("bgp_filters", o.BGPFilters), noNull("ip_pools", o.IPPools), noNull("block_affinities", o.BlockAffinities),
+		noNull("secrets", o.Secrets),
+	)
+}
+
+func noNull[T any](what string, list []*T) error {
+	if i := slices.Index(list, nil); i >= 0 {
+		return fmt.Errorf("%s: item %d is null", what, i)
+	}
+	return nil
 }
 
 // Recalled is what a Memory comes to for a Question.
