@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"path/filepath"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -90,6 +91,22 @@ func diffSettings(flags settings.Layer, around settings.Surroundings, o diffOpti
 		})
 	}
 	return settings.LoadForAnswer(flags, around)
+}
+
+// sessionsAt are those of the BIRDs at control sockets that answer soon.
+func sessionsAt(ctx context.Context, sockets []string) []control.SessionState {
+	const limit = 5 * time.Second
+	ctx, cancel := context.WithTimeout(ctx, limit)
+	defer cancel()
+	var list []control.SessionState
+	for _, socket := range sockets {
+		if c, err := control.Dial(ctx, socket); err == nil {
+			sessions, _ := c.Sessions(ctx) // none where BIRD does not say
+			list = append(list, sessions...)
+			c.Close()
+		}
+	}
+	return list
 }
 
 // runDiff compares, and prints what has come of it.

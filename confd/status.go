@@ -1,15 +1,20 @@
 package main
 
 import (
+	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"io"
+	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
 
+	"confd/internal/birds"
 	"confd/internal/settings"
 	"confd/internal/status"
 	"confd/internal/terminal"
@@ -25,6 +30,9 @@ all expected sessions are up, or something is wrong with routes.
 With --all-nodes it asks the programs of all nodes that the datastore has, over
 HTTP, where they listen (--listen): it needs the datastore, and shows what is wrong
 first. It ends with 1 where not all nodes are as they should be.`
+
+// errNotAllUp gives the exit code; the output says what is wrong.
+var errNotAllUp = errors.New("not all is as it should be (see above)")
 
 // statusCommand is confd status.
 func (p program) statusCommand() *cobra.Command {
@@ -86,6 +94,14 @@ func watchTime(args []string) []string {
 	return out
 }
 
+// localSettings are those of a command that looks at this node alone: nobody
+// needs to say how to reach a datastore.
+func localSettings(flags settings.Layer, around settings.Surroundings) (settings.Settings, error) {
+	return settings.Load(settings.Merged(flags, settings.Layer{
+		"datastore": settings.Given{Text: string(settings.DatastoreFile), From: "this command"}, "data": settings.Given{Text: "/", From: "this command"},
+	}), around)
+}
+
 func showStatus(ctx context.Context, s settings.Settings, o status.Options, w io.Writer) error {
 	var err error
 	if o.Folder, err = reportFolder(ctx, s); err != nil {
@@ -97,4 +113,16 @@ func showStatus(ctx context.Context, s settings.Settings, o status.Options, w io
 		err = errNotAllUp
 	}
 	return err
+}
+
+// statusSockets are the control sockets to ask where there is no report.
+func statusSockets(s birds.Settings) []string {
+	socket := s.Socket
+	if socket == "" {
+		socket = birds.DebianSocket
+		if _, err := os.Stat(birds.DebianSocket); err != nil {
+			socket = birds.CalicoSocket
+		}
+	}
+	return []string{socket, cmp.Or(s.Socket6, filepath.Join(filepath.Dir(socket), "bird6.ctl"))}
 }
