@@ -167,25 +167,26 @@ func endpointOf(s *Session) endpoint { return endpoint{s.Neighbor, cmp.Or(s.Port
 func familyIndex(f *Family) int { return (f.Version - 4) / 2 }
 
 // take has a session's neighbor and port for it, and says whether they were free. Those
-// of the mesh are: they come first, and their neighbors are all others. Where a session
-// follows that is of no mesh, they are noted.
+// of the mesh are: they come first, and their neighbors are all others.
 func (c *computer) take(s *Session) bool {
-	if s.Kind == MeshSession && c.claimed == nil {
-		c.inMesh = append(c.inMesh, s)
+	if s.Kind == MeshSession && c.meshed {
 		return true
 	}
-	for _, m := range c.inMesh {
-		c.taken[endpointOf(m)] = m
-	}
-	c.inMesh = nil
 	at := endpointOf(s)
-	first, taken := c.taken[at]
+	first := c.taken[at]
 	if c.claimed != nil {
 		c.claimed(s, first)
 	}
-	if taken {
-		if !s.Reason.Reverse && first.Reason.Object != s.Reason.Object {
-			c.lost = append(c.lost, lostSession{s.Reason.Object, first.Reason.Object, s.Name})
+	var winner backends.Key
+	switch {
+	case first != nil:
+		winner = first.Reason.Object
+	case c.meshHas(at):
+		winner = c.defaults.ResourceKey()
+	}
+	if winner != (backends.Key{}) {
+		if !s.Reason.Reverse && winner != s.Reason.Object {
+			c.lost = append(c.lost, lostSession{s.Reason.Object, winner, s.Name})
 		}
 		return false
 	}

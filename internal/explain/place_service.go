@@ -46,7 +46,7 @@ func (a *Asker) serviceWith(net netip.Prefix) string {
 	if !net.IsSingleIP() {
 		return ""
 	}
-	services := a.state().Services
+	services := maps.Collect(a.state().Services.All())
 	for _, key := range slices.SortedFunc(maps.Keys(services), backends.Key.Compare) {
 		s := services[key]
 		for _, kind := range []struct {
@@ -123,7 +123,7 @@ func (a *Asker) announcedOf(net netip.Prefix) []announcement {
 }
 
 func (a *Asker) isLocal(service backends.Key) bool {
-	s := a.state().Services[service]
+	s, _ := a.state().Services.Get(service)
 	return s != nil && s.Local
 }
 

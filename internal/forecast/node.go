@@ -329,7 +329,7 @@ func (f *forecaster) ownOf(when int, name string, family *bgp.Family) (own bgp.F
 		}
 	}
 	for _, s := range family.Export.Services {
-		if local := state.Services[s.Reason.Object]; local == nil || !local.Local {
+		if local, _ := state.Services.Get(s.Reason.Object); local == nil || !local.Local {
 			own.Export.Services = append(own.Export.Services, s)
 			nets = append(nets, s.Net)
 		}
