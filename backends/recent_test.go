@@ -29,7 +29,7 @@ func TestFollow(t *testing.T) {
 			copied = s.Clone()
 		}
 		mark = s.Mark()
-		if !sameTable(copied.Nodes, s.Nodes) || !sameTable(copied.EndpointSlices, s.EndpointSlices) {
+		if !sameTable(copied.Nodes, s.Nodes) || !copied.EndpointSlices.Equal(s.EndpointSlices) {
 			t.Fatalf("after %d keys the copy has %v and %v, want %v and %v", len(keys), copied.Nodes, copied.EndpointSlices, s.Nodes, s.EndpointSlices)
 		}
 	}

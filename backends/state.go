@@ -17,8 +17,8 @@ type State struct {
 	IPPools             map[string]*IPPool
 	BlockAffinities     map[string]*BlockAffinity
 	FelixConfigurations map[string]*FelixConfiguration
-	Services            map[Key]*Service
-	EndpointSlices      map[Key]*EndpointSlice
+	Services            Table[*Service]
+	EndpointSlices      Table[*EndpointSlice]
 	Secrets             map[Key]*Secret
 	EndpointStatuses    map[string]*EndpointStatus
 	// Invalid has the resources that are there and cannot be used.
@@ -29,6 +29,9 @@ type State struct {
 	Warnings map[Key][]Warning
 
 	recent recent // what Apply did
+	// lent are the kinds whose tables other states have, too: a change copies its table
+	// first.
+	lent lent
 }
 
 // NewState returns an empty state.
@@ -41,8 +44,6 @@ func NewState() *State {
 		IPPools:             map[string]*IPPool{},
 		BlockAffinities:     map[string]*BlockAffinity{},
 		FelixConfigurations: map[string]*FelixConfiguration{},
-		Services:            map[Key]*Service{},
-		EndpointSlices:      map[Key]*EndpointSlice{},
 		Secrets:             map[Key]*Secret{},
 		EndpointStatuses:    map[string]*EndpointStatus{},
 		Invalid:             map[Key]error{},
@@ -51,25 +52,40 @@ func NewState() *State {
 	}
 }
 
-// Clone returns a state that later changes of s do not touch. The resources,
-// which never change, are the same.
+// Clone returns a state that later changes of s do not touch. The resources, which
+// never change, are the same. It only reads s.
 func (s *State) Clone() *State {
-	return &State{
-		Nodes:               maps.Clone(s.Nodes),
-		BGPConfigurations:   maps.Clone(s.BGPConfigurations),
-		BGPPeers:            maps.Clone(s.BGPPeers),
-		BGPFilters:          maps.Clone(s.BGPFilters),
-		IPPools:             maps.Clone(s.IPPools),
-		BlockAffinities:     maps.Clone(s.BlockAffinities),
-		FelixConfigurations: maps.Clone(s.FelixConfigurations),
-		Services:            maps.Clone(s.Services),
-		EndpointSlices:      maps.Clone(s.EndpointSlices),
-		Secrets:             maps.Clone(s.Secrets),
-		EndpointStatuses:    maps.Clone(s.EndpointStatuses),
-		Invalid:             maps.Clone(s.Invalid),
-		Stale:               maps.Clone(s.Stale),
-		Warnings:            maps.Clone(s.Warnings),
+	c := s.sharing()
+	for _, kind := range tables() {
+		c.ownTable(kind)
 	}
+	c.Services, c.EndpointSlices = s.Services.clone(), s.EndpointSlices.clone()
+	return c
+}
+
+// Snapshot is Clone at next to no cost: both have the same tables until one of them
+// changes, which then takes a copy of the table, or of a part of it, along. It is for
+// who changes s.
+func (s *State) Snapshot() *State {
+	s.lent = everyTable
+	return s.sharing()
+}
+
+// sharing is a state with the same tables, but for what cannot be used and what is said
+// about it: these are its own.
+func (s *State) sharing() *State {
+	c := *s
+	c.recent, c.lent = recent{}, everyTable
+	c.Invalid, c.Stale, c.Warnings = ownMap(s.Invalid), ownMap(s.Stale), ownMap(s.Warnings)
+	return &c
+}
+
+// ownMap is a copy that can be written to.
+func ownMap[K comparable, V any](m map[K]V) map[K]V {
+	if m == nil {
+		return map[K]V{}
+	}
+	return maps.Clone(m)
 }
 
 // Apply makes the change that e says, and tells whether it was one: a resource
@@ -87,31 +103,35 @@ func (s *State) Apply(e Event) bool {
 // put stores r under a key, or removes what is there where r is nil, and tells whether
 // that is another one.
 func (s *State) put(k Key, r Resource) bool {
+	if is, _ := s.Get(k); is == r || is != nil && r != nil && reflect.DeepEqual(is, r) {
+		return false
+	}
+	s.ownTable(k.Kind)
 	switch k.Kind {
 	case KindNode:
-		return put(s.Nodes, k.Name, r)
+		put(s.Nodes, k.Name, r)
 	case KindBGPConfiguration:
-		return put(s.BGPConfigurations, k.Name, r)
+		put(s.BGPConfigurations, k.Name, r)
 	case KindBGPPeer:
-		return put(s.BGPPeers, k.Name, r)
+		put(s.BGPPeers, k.Name, r)
 	case KindBGPFilter:
-		return put(s.BGPFilters, k.Name, r)
+		put(s.BGPFilters, k.Name, r)
 	case KindIPPool:
-		return put(s.IPPools, k.Name, r)
+		put(s.IPPools, k.Name, r)
 	case KindBlockAffinity:
-		return put(s.BlockAffinities, k.Name, r)
+		put(s.BlockAffinities, k.Name, r)
 	case KindFelixConfiguration:
-		return put(s.FelixConfigurations, k.Name, r)
+		put(s.FelixConfigurations, k.Name, r)
 	case KindService:
-		return put(s.Services, k, r)
+		putIn(&s.Services, k, r)
 	case KindEndpointSlice:
-		return put(s.EndpointSlices, k, r)
+		putIn(&s.EndpointSlices, k, r)
 	case KindSecret:
-		return put(s.Secrets, k, r)
+		put(s.Secrets, k, r)
 	case KindEndpointStatus:
-		return put(s.EndpointStatuses, k.Name, r)
+		put(s.EndpointStatuses, k.Name, r)
 	}
-	return false
+	return true
 }
 
 func (s *State) applyInvalid(e Event) bool {
@@ -139,19 +159,27 @@ func (s *State) applyWarnings(e Event) bool {
 }
 
 // put stores r under k, or removes what is there where r is nil.
-func put[K comparable, T any, P interface {
-	*T
-	Resource
-}](table map[K]P, k K, r Resource) bool {
-	old, had := table[k]
-	v, ok := r.(P)
-	if !ok || v == nil {
+func put[K comparable, P pointer](table map[K]P, k K, r Resource) {
+	var none P
+	if v, ok := r.(P); ok && v != none {
+		table[k] = v
+	} else {
 		delete(table, k)
-		return had
 	}
-	if had && reflect.DeepEqual(old, v) {
-		return false
+}
+
+// putIn is put for a Table.
+func putIn[P pointer](table *Table[P], k Key, r Resource) {
+	var none P
+	if v, ok := r.(P); ok && v != none {
+		table.put(k, v)
+	} else {
+		table.remove(k)
 	}
-	table[k] = v
-	return true
+}
+
+// pointer is one to a resource.
+type pointer interface {
+	comparable
+	Resource
 }

@@ -1,8 +1,8 @@
 package backends
 
 import (
+	"cmp"
 	"errors"
-	"maps"
 )
 
 // Get returns the resource that key names; false where the state has no usable
@@ -24,9 +24,9 @@ func (s *State) Get(key Key) (Resource, bool) {
 	case KindFelixConfiguration:
 		return lookUp(s.FelixConfigurations, key.Name)
 	case KindService:
-		return lookUp(s.Services, key)
+		return found(s.Services.Get(key))
 	case KindEndpointSlice:
-		return lookUp(s.EndpointSlices, key)
+		return found(s.EndpointSlices.Get(key))
 	case KindSecret:
 		return lookUp(s.Secrets, key)
 	case KindEndpointStatus:
@@ -37,6 +37,10 @@ func (s *State) Get(key Key) (Resource, bool) {
 
 func lookUp[K comparable, R Resource](table map[K]R, k K) (Resource, bool) {
 	r, ok := table[k]
+	return found(r, ok)
+}
+
+func found[R Resource](r R, ok bool) (Resource, bool) {
 	if !ok {
 		return nil, false
 	}
@@ -57,60 +61,29 @@ func lookUp[K comparable, R Resource](table map[K]R, k K) (Resource, bool) {
 // Keys that the state does not have change nothing. s stays as it is: the
 // result shares with it all that is the same.
 func (s *State) Without(keys map[Key]string) *State {
-	c := *s
-	copied := map[Kind]bool{}
+	var c *State
 	for key, why := range keys {
 		r, ok := s.Get(key)
 		if !ok {
 			continue
 		}
-		if !copied[key.Kind] {
-			c.cloneTable(key.Kind)
-			copied[key.Kind] = true
-		}
-		if !copied[""] {
-			c.Invalid, c.Stale, c.Warnings = withRoom(c.Invalid), maps.Clone(c.Stale), maps.Clone(c.Warnings)
-			copied[""] = true
+		if c == nil {
+			c = s.sharing()
 		}
 		left, means := remains(r)
 		c.Apply(Event{Key: key, Resource: left, Warnings: s.Warnings[key]})
 		c.Invalid[key] = &Closed{How: "quarantined, " + means, Err: errors.New(why)}
 	}
-	return &c
+	return cmp.Or(c, s)
 }
 
-// cloneTable gives s a table of its own for kind.
-func (s *State) cloneTable(kind Kind) {
-	switch kind {
-	case KindNode:
-		s.Nodes = maps.Clone(s.Nodes)
-	case KindBGPConfiguration:
-		s.BGPConfigurations = maps.Clone(s.BGPConfigurations)
-	case KindBGPPeer:
-		s.BGPPeers = maps.Clone(s.BGPPeers)
-	case KindBGPFilter:
-		s.BGPFilters = maps.Clone(s.BGPFilters)
-	case KindIPPool:
-		s.IPPools = maps.Clone(s.IPPools)
-	case KindBlockAffinity:
-		s.BlockAffinities = maps.Clone(s.BlockAffinities)
-	case KindFelixConfiguration:
-		s.FelixConfigurations = maps.Clone(s.FelixConfigurations)
-	case KindService:
-		s.Services = maps.Clone(s.Services)
-	case KindEndpointSlice:
-		s.EndpointSlices = maps.Clone(s.EndpointSlices)
-	case KindSecret:
-		s.Secrets = maps.Clone(s.Secrets)
-	case KindEndpointStatus:
-		s.EndpointStatuses = maps.Clone(s.EndpointStatuses)
+// WithoutWorkloads is the state without local workloads, which are one machine's alone:
+// the same one where it has none.
+func (s *State) WithoutWorkloads() *State {
+	if len(s.EndpointStatuses) == 0 {
+		return s
 	}
-}
-
-// withRoom is a copy that can be written to.
-func withRoom(m map[Key]error) map[Key]error {
-	if m == nil {
-		return map[Key]error{}
-	}
-	return maps.Clone(m)
+	other := *s
+	other.EndpointStatuses = nil
+	return &other
 }

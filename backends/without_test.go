@@ -3,7 +3,6 @@ package backends
 import (
 	"errors"
 	"fmt"
-	"maps"
 	"reflect"
 	"testing"
 )
@@ -15,22 +14,19 @@ func TestWithout(t *testing.T) {
 		s.BGPPeers["p"] = &BGPPeer{Name: "p", Filters: []string{"f"}}
 		s.BGPFilters["f"] = &BGPFilter{Name: "f", ImportV4: []FilterRule{{Accept: true}, {RemotePeers: true}}, ExportV6: []FilterRule{{PeerType: PeerExternal, Accept: true}}}
 		s.IPPools["i"] = &IPPool{Name: "i", IPIP: EncapCrossSubnet, DisableBGPExport: true}
-		s.Services[Key{KindService, "web", "x"}] = &Service{Namespace: "web", Name: "x"}
+		s.put(Key{KindService, "web", "x"}, &Service{Namespace: "web", Name: "x"})
 		s.Invalid[Key{Kind: KindNode, Name: "z"}] = errors.ErrUnsupported
 		pool := Key{Kind: KindIPPool, Name: "i"}
 		s.Invalid[pool], s.Stale[pool], s.Warnings[pool] = errors.ErrUnsupported, true, []Warning{{Text: "odd"}}
 	}
 	fill()
-	before := *s
-	before.Nodes, before.BGPPeers, before.BGPFilters = maps.Clone(s.Nodes), maps.Clone(s.BGPPeers), maps.Clone(s.BGPFilters)
-	before.IPPools, before.Services, before.Invalid = maps.Clone(s.IPPools), maps.Clone(s.Services), maps.Clone(s.Invalid)
-	before.Stale, before.Warnings = maps.Clone(s.Stale), maps.Clone(s.Warnings)
+	before := s.Clone()
 
 	got := s.Without(map[Key]string{
 		{Kind: KindNode, Name: "b"}: "x:1: no", {Kind: KindBGPPeer, Name: "p"}: "x:2: no", {Kind: KindBGPFilter, Name: "f"}: "x:3: no",
 		{Kind: KindIPPool, Name: "i"}: "x:4: no", {KindService, "web", "x"}: "x:5: no", {Kind: KindBGPPeer, Name: "gone"}: "x:6: no",
 	})
-	if !reflect.DeepEqual(&before, s) {
+	if !sameState(before, s) {
 		t.Errorf("the state itself has changed: %+v", s)
 	}
 	want := NewState()
@@ -38,12 +34,21 @@ func TestWithout(t *testing.T) {
 	want.BGPFilters["f"] = &BGPFilter{Name: "f", ImportV4: []FilterRule{{}}, ExportV6: []FilterRule{{}}}
 	want.IPPools["i"] = &IPPool{Name: "i", IPIP: EncapNever, VXLAN: EncapAlways, DisableBGPExport: true}
 	want.Invalid, want.Warnings = got.Invalid, s.Warnings
-	if !reflect.DeepEqual(want, got) {
+	if !sameState(want, got) {
 		t.Errorf("without them: %+v", got)
 	}
 	if n := len(got.Invalid); n != 6 || got.Invalid[Key{Kind: KindNode, Name: "b"}].Error() != "quarantined, so nothing is done for it: x:1: no" {
 		t.Errorf("invalid: %v", got.Invalid)
 	}
+}
+
+// sameState says whether two states have resources that say the same.
+func sameState(a, b *State) bool {
+	x, y := *a, *b
+	x.recent, x.lent, y.recent, y.lent = recent{}, 0, recent{}, 0
+	same := x.Services.Equal(y.Services) && x.EndpointSlices.Equal(y.EndpointSlices)
+	x.Services, x.EndpointSlices = y.Services, y.EndpointSlices
+	return same && reflect.DeepEqual(x, y)
 }
 
 // TestGet: every kind that Apply stores is found again, and can be left out.
@@ -90,5 +95,16 @@ func TestWithoutLeavesWhatIsRemembered(t *testing.T) {
 		if k != name(i) {
 			t.Fatalf("change %d is %v, not %v", i, k, name(i))
 		}
+	}
+}
+
+func TestWithoutWorkloads(t *testing.T) {
+	s := NewState()
+	if s.WithoutWorkloads() != s {
+		t.Error("a state without workloads is another one without them")
+	}
+	s.EndpointStatuses = map[string]*EndpointStatus{"w": {}}
+	if other := s.WithoutWorkloads(); len(other.EndpointStatuses) > 0 || len(s.EndpointStatuses) != 1 {
+		t.Error("workloads are left in, or taken from the state itself")
 	}
 }

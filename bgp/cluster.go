@@ -64,9 +64,9 @@ func NewCluster(s *backends.State) *Cluster {
 }
 
 // after is NewCluster(s) at the cost of how its Nodes differ from those of c, which is not
-// used any more.
-func (c *Cluster) after(s *backends.State) *Cluster {
-	gone, fresh := c.differing(s.Nodes)
+// used any more: gone are those of c that s does not have as they are, fresh those that
+// only s has, both by name.
+func (c *Cluster) after(s *backends.State, gone, fresh []*backends.Node) *Cluster {
 	if !c.exchange(gone, fresh) {
 		return NewCluster(s)
 	}
@@ -88,15 +88,37 @@ func (c *Cluster) differing(table map[string]*backends.Node) (gone, fresh []*bac
 			gone = append(gone, n)
 		}
 	}
-	if len(gone) == 0 && len(table) == len(c.nodes) {
-		return nil, nil
-	}
+	left := len(table) - (len(c.nodes) - len(gone)) // fresh ones that are to be found
 	for _, n := range table {
+		if left == 0 {
+			break
+		}
+		if c.byAddress[n.IPv4.Addr] == n { // nearly all of them, sooner found than by name
+			continue
+		}
 		if i, found := slices.BinarySearchFunc(c.nodes, n, byName); !found || c.nodes[i] != n {
-			fresh = append(fresh, n)
+			fresh, left = append(fresh, n), left-1
 		}
 	}
 	slices.SortFunc(fresh, byName)
+	return gone, fresh
+}
+
+// differingAmong is differing where no nodes differ but those of some names.
+func (c *Cluster) differingAmong(names map[string]bool, table map[string]*backends.Node) (gone, fresh []*backends.Node) {
+	for _, name := range slices.Sorted(maps.Keys(names)) {
+		is := table[name]
+		i, found := slices.BinarySearchFunc(c.nodes, name, func(n *backends.Node, name string) int { return cmp.Compare(n.Name, name) })
+		if found && c.nodes[i] == is {
+			continue
+		}
+		if found {
+			gone = append(gone, c.nodes[i])
+		}
+		if is != nil {
+			fresh = append(fresh, is)
+		}
+	}
 	return gone, fresh
 }
 

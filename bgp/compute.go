@@ -97,11 +97,11 @@ type computer struct {
 	// own is this node's BGPConfiguration; empty where there is none.
 	own    *backends.BGPConfiguration
 	config *Config
-	// added are the sessions so far, IPv4 and IPv6; taken has them by neighbor
-	// and port, but for those of inMesh.
+	// added are the sessions so far, IPv4 and IPv6; taken has them by neighbor and port,
+	// but for those of the mesh, where meshed says that there is one.
 	added  [2]sessionList
 	taken  map[endpoint]*Session
-	inMesh []*Session
+	meshed bool
 	// before is what is remembered of the mesh; the zero value is nothing. same are the
 	// sessions, where they are remembered; nil: they are to be worked out.
 	before meshMemory
@@ -112,8 +112,6 @@ type computer struct {
 	services *serviceMemory
 	// lost are the sessions whose neighbor and port were taken.
 	lost []lostSession
-	// underscores makes an address part of a session's name.
-	underscores *strings.Replacer
 	// filters has the names of BGPFilters that sessions use; standIns are those
 	// that are not there and reject all routes.
 	filters  map[string]bool
@@ -136,14 +134,11 @@ func newComputer(c *Cluster, o Options, me *backends.Node) *computer {
 		own:      configuration(c.state, "node."+me.Name),
 		config:   &Config{Node: o.Node, ClusterID: me.ClusterID, PodCIDRs: o.UsePodCIDR},
 		taken:    map[endpoint]*Session{},
-		inMesh:   make([]*Session, 0, 2*len(c.nodes)),
 		filters:  map[string]bool{},
 		standIns: map[string]*backends.BGPFilter{},
 		unread:   unreadOf(c.state),
 		reported: map[Problem]bool{},
 		services: &serviceMemory{},
-
-		underscores: strings.NewReplacer(".", "_", ":", "_"),
 	}
 }
 

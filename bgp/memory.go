@@ -20,13 +20,14 @@ type Memory struct {
 	mark      backends.Mark   // when the other one was as state is
 	last      *Config
 	cluster   *Cluster
+	moved     moved // since cluster was made
 	sessions  sessionsMemory
 	mesh      meshMemory
 	services  serviceMemory
 	selectors map[string]*selector.Selector // by their texts
 }
 
-// Compute is the function Compute.
+// Compute is the function Compute. It is for who changes s, as State.Snapshot is.
 func (m *Memory) Compute(s *backends.State, o Options) (*Config, error) {
 	me, ok := s.Nodes[o.Node]
 	if !ok {
@@ -39,6 +40,7 @@ func (m *Memory) Compute(s *backends.State, o Options) (*Config, error) {
 		m.settle(d, s)
 		return m.last, nil
 	}
+	m.moved.note(d)
 	c := newComputer(m.clusterOf(s), o, me)
 	c.before, c.services = m.mesh, &m.services
 	if m.sameSessions(d, s, o) {
@@ -68,7 +70,36 @@ func (m *Memory) clusterOf(s *backends.State) *Cluster {
 	if m.state == nil {
 		return NewCluster(s)
 	}
-	return m.cluster.after(s)
+	if m.moved.any {
+		gone, fresh := m.cluster.differing(s.Nodes)
+		return m.cluster.after(s, gone, fresh)
+	}
+	gone, fresh := m.cluster.differingAmong(m.moved.names, s.Nodes)
+	return m.cluster.after(s, gone, fresh)
+}
+
+// moved are the names of Nodes that may be others.
+type moved struct {
+	names map[string]bool
+	any   bool // any may be
+}
+
+// mostMoved is how many names are noted.
+const mostMoved = 1024
+
+// note notes those of a difference.
+func (m *moved) note(d difference) {
+	m.any = m.any || !d.known
+	for _, k := range d.keys {
+		if k.Kind != backends.KindNode || m.any {
+			continue
+		}
+		if m.names == nil {
+			m.names = map[string]bool{}
+		}
+		m.names[k.Name] = true
+		m.any = len(m.names) > mostMoved
+	}
 }
 
 // difference is between two states: these, or as much of both as can differ.
@@ -94,19 +125,18 @@ func (m *Memory) since(s *backends.State) difference {
 
 // settle remembers s, which makes the same configuration.
 func (m *Memory) settle(d difference, s *backends.State) {
+	m.moved.note(d)
 	if m.mark = s.Mark(); d.known {
 		m.state.Follow(s, d.keys)
 		return
 	}
-	follow(m.state.Nodes, s.Nodes, ignore)
-	follow(m.state.BGPPeers, s.BGPPeers, ignore)
-	follow(m.state.BlockAffinities, s.BlockAffinities, ignore)
+	m.state = s.Snapshot()
 }
 
 // copied is a state of one's own that is the same as s.
 func (m *Memory) copied(d difference, s *backends.State) *backends.State {
 	if !d.known {
-		return s.Clone()
+		return s.Snapshot()
 	}
 	m.state.Follow(s, d.keys)
 	m.state.Invalid, m.state.Stale, m.state.Warnings = maps.Clone(s.Invalid), maps.Clone(s.Stale), maps.Clone(s.Warnings)
@@ -127,33 +157,6 @@ func (m *Memory) sameSessions(d difference, s *backends.State, o Options) bool {
 func SameList(a, b []Session) bool {
 	return len(a) == len(b) && (len(a) == 0 || &a[0] == &b[0])
 }
-
-// follow makes old the same as new, and tells of each difference; nil is where there is
-// no such resource.
-func follow[K comparable, R any](old, new map[K]*R, differs func(was, is *R)) {
-	gone := len(old)
-	for k, is := range new {
-		was, had := old[k]
-		if had {
-			gone--
-		}
-		if was != is {
-			differs(was, is)
-			old[k] = is
-		}
-	}
-	if gone == 0 {
-		return
-	}
-	for k, was := range old {
-		if _, still := new[k]; !still {
-			differs(was, nil)
-			delete(old, k)
-		}
-	}
-}
-
-func ignore[R any](_, _ *R) {}
 
 // mostLooks is how often selectors are tried on changed nodes before it is cheaper to
 // compute everything.

@@ -1,6 +1,12 @@
 package bgp
 
-import "confd/backends"
+import (
+	"bytes"
+	"cmp"
+	"net/netip"
+
+	"confd/backends"
+)
 
 // mesh adds a session with every other node that is no route reflector.
 func (c *computer) mesh() {
@@ -12,6 +18,7 @@ func (c *computer) mesh() {
 	if !ok {
 		return
 	}
+	c.meshed = c.claimed == nil
 	c.remember(meshTerms{c.state.BGPConfigurations["default"], c.me, password})
 	restart := c.restartTime(c.defaults.ResourceKey(), c.defaults.NodeMeshMaxRestartTime)
 	members, families := 1, c.config.Families()
@@ -42,17 +49,34 @@ func (c *computer) mesh() {
 // inMesh says whether a node takes part in the mesh where there is one.
 func inMesh(n *backends.Node) bool { return !n.ClusterID.IsValid() }
 
+// meshHas says whether a session of the mesh has a neighbor and port. Its neighbors are all
+// others, so that each is known by its node.
+func (c *computer) meshHas(at endpoint) bool {
+	if !c.meshed {
+		return false
+	}
+	n, known := c.at(at.address, inMesh)
+	return known && n != c.me && inMesh(n) && !c.isMine(at.address) && c.familyOf(at.address).Address.IsValid() &&
+		cmp.Or(c.listenPort(n), bgpPort) == at.port
+}
+
 // meshWith adds the session with a node in a family, where they can have one.
 func (c *computer) meshWith(n *backends.Node, f *Family, password string, restart *uint32) {
-	s, ok := c.withNode(MeshSession, f, n)
-	if !ok {
+	s := c.withNode(MeshSession, f, n)
+	if s == nil {
 		return
 	}
 	s.Reason = Reason{Object: c.defaults.ResourceKey(), Text: "node-to-node mesh with node " + n.Name}
 	s.Source, s.Password = f.Address, password
-	s.Passive = s.Neighbor.String() > f.Address.String()
+	s.Passive = sortsAfter(s.Neighbor, f.Address)
 	s.GracefulRestartTime = restart
 	c.add(f, s)
+}
+
+// sortsAfter compares addresses as they are written, so that both ends of a session agree.
+func sortsAfter(a, b netip.Addr) bool {
+	var textOfA, textOfB [64]byte
+	return bytes.Compare(a.AppendTo(textOfA[:0]), b.AppendTo(textOfB[:0])) > 0
 }
 
 // meshTerms are what all sessions of a mesh depend on, besides the node at the other

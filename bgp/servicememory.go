@@ -64,28 +64,44 @@ func (m *serviceMemory) of(rules serviceRules, s *backends.State) map[backends.K
 		return m.said
 	}
 	*m = serviceMemory{rules: &rules, tallies: map[backends.Key]tally{}, said: map[backends.Key]announcement{}}
-	for _, e := range s.EndpointSlices {
+	for _, e := range s.EndpointSlices.All() {
 		m.count(e, 1)
 	}
-	for key, service := range s.Services {
+	for key, service := range s.Services.All() {
 		m.announce(key, service)
 	}
 	return m.said
 }
 
-// follow makes what d says was the same as what is in what concerns Services, and tells
-// whether anything else is said of one. services are all that there are.
-func (m *serviceMemory) follow(d difference, services map[backends.Key]*backends.Service) bool {
+// follow goes from what d says was to what is in what concerns Services, and tells whether
+// anything else is said of one. services are all that there are.
+func (m *serviceMemory) follow(d difference, services backends.Table[*backends.Service]) bool {
 	touched := map[backends.Key]bool{}
-	follow(d.was.EndpointSlices, d.is.EndpointSlices, func(was, is *backends.EndpointSlice) {
+	eachDifference(d.was.EndpointSlices, d.is.EndpointSlices, func(was, is *backends.EndpointSlice) {
 		touched[m.count(was, -1)], touched[m.count(is, 1)] = true, true
 	})
-	follow(d.was.Services, d.is.Services, func(was, is *backends.Service) { touched[cmp.Or(was, is).ResourceKey()] = true })
+	eachDifference(d.was.Services, d.is.Services, func(was, is *backends.Service) { touched[cmp.Or(was, is).ResourceKey()] = true })
 	changed := false
 	for key := range touched {
-		changed = m.announce(key, services[key]) || changed
+		service, _ := services.Get(key)
+		changed = m.announce(key, service) || changed
 	}
 	return changed
+}
+
+// eachDifference tells of what differs between two tables; nil is where there is no such
+// resource.
+func eachDifference[R any](old, new backends.Table[*R], differs func(was, is *R)) {
+	for k, is := range new.All() {
+		if was, _ := old.Get(k); was != is {
+			differs(was, is)
+		}
+	}
+	for k, was := range old.All() {
+		if _, still := new.Get(k); !still {
+			differs(was, nil)
+		}
+	}
 }
 
 // count adds a slice, which may be nil, to what is counted of its Service, and returns

@@ -163,8 +163,8 @@ func (c *Cluster) LocalServices(o Options) map[string][]netip.Prefix {
 	if len(ranges.all()) == 0 {
 		return out
 	}
-	for _, e := range c.state.EndpointSlices {
-		s := c.state.Services[backends.Key{Kind: backends.KindService, Namespace: e.Namespace, Name: e.Service}]
+	for _, e := range c.state.EndpointSlices.All() {
+		s, _ := c.state.Services.Get(backends.Key{Kind: backends.KindService, Namespace: e.Namespace, Name: e.Service})
 		if s == nil || !s.Local {
 			continue
 		}

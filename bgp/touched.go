@@ -71,10 +71,16 @@ type reach struct {
 // since looks at the sessions that came, went, or take other routes.
 func (t toucher) since(r *reach, old *Family, rules map[ruleList]bool) {
 	for i := range old.Sessions {
+		if len(t.removed) == 0 {
+			break // of thousands of sessions
+		}
 		s := &old.Sessions[i]
 		r.note(s, t.removed[s.Name])
 	}
 	for i := range r.family.Sessions {
+		if len(t.added)+len(t.restarted)+len(t.refiltered) == 0 {
+			break
+		}
 		s := &r.family.Sessions[i]
 		r.note(s, t.added[s.Name])
 		r.imports = r.imports || t.restarted[s.Name] || t.refiltered[s.Name] && takesOthers(SessionNamed(old, s.Name), s, rules)
@@ -111,6 +117,9 @@ func (t toucher) named(r *reach) {
 // family are the touched sessions of one family.
 func (t toucher) family(r reach) []string {
 	statics := slices.Concat(r.routes.StaticsGained, r.routes.StaticsLost)
+	if !t.common && !r.routes.Kernel && !r.imports && len(t.refiltered)+len(r.neighbors)+len(statics) == 0 {
+		return nil
+	}
 	var names []string
 	for i := range r.family.Sessions {
 		s := &r.family.Sessions[i]

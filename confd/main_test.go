@@ -56,3 +56,16 @@ func TestStatusWatch(t *testing.T) {
 		}
 	}
 }
+
+// TestStatusBeforeAnythingRuns: where nothing has run yet, the BIRDs that are missing are
+// those that the version has.
+func TestStatusBeforeAnythingRuns(t *testing.T) {
+	dir := t.TempDir()
+	for version, second := range map[string]bool{"1": true, "2": false, "3": false} {
+		c := call(t, nil, "status", "--bird", version, "--bird-dir", dir, "--socket", dir+"/bird.ctl")
+		c.want(t, exitFailed, "nobody listens on "+dir+"/bird.ctl")
+		if got := strings.Contains(c.stdout, "bird6"); got != second {
+			t.Errorf("BIRD %s: a second daemon is missing: %v, want %v:\n%s", version, got, second, c.stdout)
+		}
+	}
+}

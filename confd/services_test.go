@@ -287,7 +287,7 @@ func (r *servicesRig) awaitServer(t *testing.T) (services, endpoints []unstructu
 		n := in.State().Nodes["node-1"]
 		return in.Complete() && n != nil && maps.Equal(n.Labels, labels) &&
 			reflect.DeepEqual(in.State().BGPConfigurations, want.BGPConfigurations) &&
-			(!in.Needs().Services || reflect.DeepEqual(in.State().Services, want.Services) && reflect.DeepEqual(in.State().EndpointSlices, want.EndpointSlices))
+			(!in.Needs().Services || reflect.DeepEqual(servicesOf(in.State()), servicesOf(want)) && reflect.DeepEqual(slicesOf(in.State()), slicesOf(want)))
 	}
 	for deadline := time.After(time.Minute); !same(); {
 		select {
@@ -295,7 +295,7 @@ func (r *servicesRig) awaitServer(t *testing.T) (services, endpoints []unstructu
 			in.Take(u)
 		case <-deadline:
 			t.Fatalf("what the server has does not arrive; missing %v; Services (-server +program):\n%s\nslices:\n%s", in.Missing(),
-				cmp.Diff(want.Services, in.State().Services, cmp.Comparer(equalAddr)), cmp.Diff(want.EndpointSlices, in.State().EndpointSlices, cmp.Comparer(equalAddr)))
+				cmp.Diff(servicesOf(want), servicesOf(in.State()), cmp.Comparer(equalAddr)), cmp.Diff(slicesOf(want), slicesOf(in.State()), cmp.Comparer(equalAddr)))
 		}
 	}
 	return services, endpoints
@@ -441,4 +441,12 @@ func readiness(namespace, service string, families []string, endpoints []unstruc
 		}
 	}
 	return anywhere, here
+}
+
+func servicesOf(s *backends.State) map[backends.Key]*backends.Service {
+	return maps.Collect(s.Services.All())
+}
+
+func slicesOf(s *backends.State) map[backends.Key]*backends.EndpointSlice {
+	return maps.Collect(s.EndpointSlices.All())
 }

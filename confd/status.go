@@ -15,6 +15,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"confd/internal/birds"
+	"confd/internal/report"
 	"confd/internal/settings"
 	"confd/internal/status"
 	"confd/internal/terminal"
@@ -43,7 +44,7 @@ func (p program) statusCommand() *cobra.Command {
 		Long: statusHelp, Example: statusExamples, Args: noArguments,
 	}
 	f := cmd.Flags()
-	addFlags(f, settings.CommandStatus, flags)
+	p.addFlags(f, settings.CommandStatus, flags)
 	var all statusFleet
 	all.add(cmd)
 	f.StringVarP(&o.Format, "output", "o", o.Format, "form of what is printed: "+strings.Join(status.Formats(), ", ")+"; with --all-nodes: table, json, yaml")
@@ -108,6 +109,11 @@ func showStatus(ctx context.Context, s settings.Settings, o status.Options, w io
 		return err
 	}
 	o.Sockets = statusSockets(s.BIRD)
+	if r, _ := report.Read(o.Folder); r == nil { // an error shows where it is read again
+		if d, err := birds.Find(ctx, s.BIRD); err == nil {
+			o.Sockets = d.Sockets()
+		}
+	}
 	up, err := status.Show(ctx, w, o)
 	if err == nil && !up {
 		err = errNotAllUp
@@ -115,7 +121,7 @@ func showStatus(ctx context.Context, s settings.Settings, o status.Options, w io
 	return err
 }
 
-// statusSockets are the control sockets to ask where there is no report.
+// statusSockets are the control sockets where a BIRD may be, of whichever version.
 func statusSockets(s birds.Settings) []string {
 	socket := s.Socket
 	if socket == "" {

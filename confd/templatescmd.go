@@ -20,9 +20,7 @@ import (
 func templatesCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use: "templates", Short: "Work with the templates that are inside the program", Example: templatesExamples, Args: noArguments,
-		RunE: func(cmd *cobra.Command, _ []string) error {
-			return settings.Error{Err: fmt.Errorf("say what to do with the templates (see %s --help)", cmd.CommandPath())}
-		},
+		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
 	cmd.AddCommand(exportTemplatesCommand())
 	return cmd

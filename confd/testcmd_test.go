@@ -330,7 +330,7 @@ func TestTemplatesExport(t *testing.T) {
 	program1(t, nil, "templates", "export", "--force", dir).want(t, exitGood, "conf.d/bird.toml")
 	program1(t, nil, "templates", "export").want(t, exitUsage, "name one folder")
 	program1(t, nil, "templates", "import").want(t, exitUsage, `unknown command "import"`)
-	program1(t, nil, "templates").want(t, exitUsage, "--help")
+	program1(t, nil, "templates").want(t, exitGood, "export")
 }
 
 // TestInitCase makes cases of a datastore that has a password, and a workload

@@ -17,6 +17,7 @@ func (k *keeper) apply(ctx context.Context, s Set) (Result, error) {
 	if err != nil {
 		return Result{}, err
 	}
+	k.recognize(targets)
 	res := Result{Hash: generation.Hash, Changed: changed(targets)}
 	same := k.generation.Hash == res.Hash && len(res.Changed) == 0
 	if same {

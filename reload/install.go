@@ -56,7 +56,7 @@ func (k *keeper) replace(s Set, st *stage, targets []*target, res *Result) error
 		k.noteGone(s, generation.Hash)
 		return err
 	}
-	res.Swapped = k.opts.Now()
+	res.Swapped, k.wrote = k.opts.Now(), s.Files
 	k.swapped(generation, &backup{swapped: undo, agreed: agreed})
 	k.collect(s)
 	return nil

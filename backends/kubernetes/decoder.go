@@ -10,7 +10,7 @@ import (
 )
 
 // mostTexts bounds how many texts a decoder knows again.
-const mostTexts = 4096
+const mostTexts = 1024
 
 // decoder reads messages of one shape.
 type decoder struct {
@@ -61,6 +61,8 @@ func (d *decoder) member(tree map[string]any, m member, f protoField) error {
 	case m.form == list:
 		old, _ := tree[m.name].([]any)
 		tree[m.name] = append(old, d.text(f.bytes()))
+	case len(f.bytes()) > 0 && m.apart: // another one each time
+		tree[m.name] = validText(f.bytes())
 	case len(f.bytes()) > 0: // in JSON an empty one is not there
 		tree[m.name] = d.text(f.bytes())
 	}
@@ -119,13 +121,20 @@ func (d *decoder) text(b []byte) string {
 	if len(d.texts) >= mostTexts {
 		clear(d.texts)
 	}
-	s := string(b)
-	if !utf8.ValidString(s) {
-		s = string(bytes.ToValidUTF8(b, []byte(string(utf8.RuneError))))
-	}
+	s := validText(b)
 	d.texts[s] = s
 	return s
 }
+
+func validText(b []byte) string {
+	if utf8.Valid(b) {
+		return string(b)
+	}
+	return string(bytes.ToValidUTF8(b, []byte(string(utf8.RuneError))))
+}
+
+// forget lets go of what reading many messages has left behind.
+func (d *decoder) forget() { d.buffer, d.texts, d.said = bytes.Buffer{}, map[string]string{}, nil }
 
 // protoField is a field of a message.
 type protoField struct {

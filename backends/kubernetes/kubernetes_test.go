@@ -1,6 +1,7 @@
 package kubernetes
 
 import (
+	"maps"
 	"net/netip"
 	"slices"
 	"strings"
@@ -79,7 +80,7 @@ func readsEverything(t *testing.T, k *testenv.Kube, group string) {
 		{"affinities", names(s.BlockAffinities), "ours"},
 		{"Felix configurations", names(s.FelixConfigurations), "default node.node-1"},
 		{"filters", names(s.BGPFilters), "Real.Name"},
-		{"services", names(s.Services), ""},
+		{"services", names(maps.Collect(s.Services.All())), ""},
 	} {
 		if c.got != c.want {
 			t.Errorf("%s: got %q, want %q", c.what, c.got, c.want)
@@ -202,11 +203,11 @@ func servicesWhileNeeded(t *testing.T, k *testenv.Kube) {
 	f.backend.Need(backends.Needs{Services: true})
 	f.until("services", func() bool { return f.last.Serves.Services })
 	key := backends.Key{Kind: backends.KindService, Namespace: "default", Name: "s"}
-	if s := f.state.Services[key]; s == nil || s.Local || len(f.state.EndpointSlices) == 0 {
-		t.Errorf("services are %s, slices %s", names(f.state.Services), names(f.state.EndpointSlices))
+	if s, _ := f.state.Services.Get(key); s == nil || s.Local || f.state.EndpointSlices.Len() == 0 {
+		t.Errorf("services are %s, slices %s", names(maps.Collect(f.state.Services.All())), names(maps.Collect(f.state.EndpointSlices.All())))
 	}
 	f.backend.Need(backends.Needs{})
-	f.until("no services", func() bool { return len(f.state.Services)+len(f.state.EndpointSlices) == 0 })
+	f.until("no services", func() bool { return f.state.Services.Len()+f.state.EndpointSlices.Len() == 0 })
 	if !f.last.InSync {
 		t.Error("not in step without services")
 	}

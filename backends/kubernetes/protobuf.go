@@ -155,6 +155,9 @@ func (d *decoder) about(fr *frame, data []byte) (err error) {
 		return err
 	}
 	fr.object, err = d.object(data, fr.Type != "BOOKMARK")
+	if err == nil && fr.object.Metadata.Annotations[initialEnd] != "" { // now they come one by one
+		d.forget()
+	}
 	return err
 }
 

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 	"testing"
 
@@ -125,4 +126,25 @@ func FuzzProtobuf(f *testing.F) {
 			_, _ = newDecoder(s).list(bytes.NewReader(data), func(*object) error { return nil })
 		}
 	})
+}
+
+// TestDecoderForgets: of a version, which comes once, nothing is remembered, and of the
+// rest nothing after the whole collection has come.
+func TestDecoderForgets(t *testing.T) {
+	d := newDecoder(metadataShape())
+	bookmark := &metav1.PartialObjectMetadata{ObjectMeta: metav1.ObjectMeta{ResourceVersion: "8", Annotations: map[string]string{initialEnd: "true"}}}
+	next := d.frames(bytes.NewReader(slices.Concat(framed(t, "ADDED", enveloped(t, nodeMetadata("a"))), framed(t, "BOOKMARK", enveloped(t, bookmark)))))
+	read := func() *object {
+		fr, err := next()
+		if err != nil {
+			t.Fatal(err)
+		}
+		return fr.object
+	}
+	if o := read(); o.Metadata.ResourceVersion != "7" || d.texts["a"] != "a" || d.texts["7"] != "" {
+		t.Errorf("%+v; remembered: %v", o.Metadata, d.texts)
+	}
+	if o := read(); o.Metadata.ResourceVersion != "8" || len(d.texts) != 0 || d.buffer.Cap() != 0 {
+		t.Errorf("%+v; remembered after the end: %v, %d bytes", o.Metadata, d.texts, d.buffer.Cap())
+	}
 }

@@ -3,6 +3,7 @@ package kubernetes
 import (
 	"context"
 	"fmt"
+	"maps"
 	"math/rand/v2"
 	"net/netip"
 	"strconv"
@@ -157,5 +158,6 @@ func servicesModel(t *testing.T, k *testenv.Kube) {
 // sameServices says how the Services and slices in default differ.
 func sameServices(got, want *backends.State) string {
 	addresses := cmp.Comparer(func(a, b netip.Addr) bool { return a == b })
-	return cmp.Diff(want.Services, got.Services, addresses) + cmp.Diff(want.EndpointSlices, got.EndpointSlices, addresses)
+	return cmp.Diff(maps.Collect(want.Services.All()), maps.Collect(got.Services.All()), addresses) +
+		cmp.Diff(maps.Collect(want.EndpointSlices.All()), maps.Collect(got.EndpointSlices.All()), addresses)
 }

@@ -161,6 +161,7 @@ func (a *Agent) loop(ctx context.Context) error {
 		select {
 		case <-ctx.Done():
 			a.rememberLast(time.Now())
+			a.publishLast(time.Now())
 			return ctx.Err()
 		case u := <-a.updates:
 			a.take(time.Now(), u)
@@ -447,6 +448,14 @@ func (a *Agent) watch(ctx context.Context) {
 			a.watched = append(a.watched, socket)
 			a.lanes.group.Go(func() error { a.opts.World.Watch(ctx, socket, a.events); return nil })
 		}
+	}
+}
+
+// publishLast has others see, before the program ends, what they were to see soon.
+func (a *Agent) publishLast(now time.Time) {
+	if a.observer.owed {
+		a.observer.filed = nil
+		a.observer.publish(now, a.reporter.report(now), a.birds.daemon.Dir)
 	}
 }
 

@@ -61,7 +61,7 @@ func (c *conductor) plan(now time.Time, state *backends.State, rest bool, held [
 	case c.edition.State() == edition.Missing:
 		c.stop(now, errNoTemplates)
 	case same && len(c.known.MustTell()) == 0:
-		c.runs.Same(state.Clone())
+		c.runs.Same(state.Snapshot())
 		c.memory.settled(c.runs.Running().State, now)
 		c.succeeded(now)
 	case same:
@@ -81,7 +81,7 @@ func (c *conductor) isRunning(cfg *bgp.Config) bool {
 // again rolls out what runs already, as a BIRD must be told.
 func (c *conductor) again(now time.Time) {
 	same := *c.runs.Running()
-	same.Changed, same.Revision, same.State = c.rollout.Batch().Keys, c.inbox.Revision(), c.inbox.State().Clone()
+	same.Changed, same.Revision, same.State = c.rollout.Batch().Keys, c.inbox.Revision(), c.inbox.State().Snapshot()
 	same.Sets = slices.Clone(same.Sets)
 	same.Times = plan.Times{Event: c.rollout.Batch().Since, Began: now, Computed: now, Rendered: now}
 	for i := range same.Sets {
@@ -99,7 +99,7 @@ func (c *conductor) render(now time.Time, cfg *bgp.Config, state *backends.State
 	if rest { // what waits since long ago is what is held
 		base.Full, base.Times.Event, base.Changed = nil, time.Time{}, withoutKeys(batch.Keys, held)
 	} else {
-		state = state.Clone()
+		state = state.Snapshot()
 	}
 	c.jobs.plan(c.using(), cfg, state, c.birds.daemon, base, c.runs.Running())
 }

@@ -62,7 +62,7 @@ func (s *script) routes(body string) {
 func showRoute(l *routes.Look, words []string) {
 	if words[0] == "recovers" {
 		l.Status.Recovery = control.Recovery{InProgress: true, Left: 40 * time.Second}
-		l.Overview.Sessions = append(l.Overview.Sessions, control.SessionState{Name: words[1], Awaited: true})
+		l.Overview.Sessions = append(l.Overview.Sessions, control.SessionRoutes{Name: words[1], Awaited: true})
 		return
 	}
 	net := netip.MustParsePrefix(words[1])

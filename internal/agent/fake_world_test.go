@@ -196,7 +196,7 @@ func (w *fakeWorld) Networks(context.Context, string, []string) ([]onlink.Change
 	return nil, nil
 }
 
-func (w *fakeWorld) Listen(context.Context, string, []string, map[string]netip.AddrPort) (Heard, error) {
+func (w *fakeWorld) Listen(context.Context, string, []string, func(string) (netip.AddrPort, bool)) (Heard, error) {
 	return Heard{}, nil
 }
 

@@ -91,7 +91,7 @@ func (j *judge) question(now time.Time, c *plan.Candidate, s surveyed) guard.Que
 		Deaf: s.deaf, Doubt: j.inbox.Trust.Doubt(), Held: j.held(), Approved: approved(j.hold), Announced: j.memory.announced, Running: j.running(),
 	}
 	if c != nil {
-		q.Candidate, q.OtherTemplates = side(c), j.otherTemplates(c)
+		q.Candidate, q.OtherTemplates, q.Untried = side(c), j.otherTemplates(c), j.settings.Safety.Guard == 0
 	}
 	if r, ok := j.recalled(); ok {
 		q.History, q.Seen = r.History, append(q.Seen, j.unseen(r.Seen)...)

@@ -21,11 +21,14 @@ import (
 	"confd/internal/topology"
 )
 
-// How often the report's file is written at most where something of weight
-// changed (a revision is of none), and how often where only that did.
+// How often a report is made at most where something of weight may have changed (a
+// revision is of none), and how often where only that did. Its file is written where
+// something has; a change gets reportPatience to go live before it is said there that
+// it has not.
 const (
 	reportEvery     = 500 * time.Millisecond
 	reportEveryIdle = time.Minute
+	reportPatience  = time.Second
 )
 
 // maxBeat is how long the loop may be at one thing before it is taken for hung.
@@ -45,7 +48,11 @@ type observer struct {
 	file      report.Writer
 	beat      atomic.Int64 // when the loop turned last, in Unix nanoseconds
 	written   time.Time
-	page      *page
+	// filed is the report in the file; nil: that is not known. owed says that the newest
+	// one is not, and has to be.
+	filed *report.Report
+	owed  bool
+	page  *page
 	// failed is why a file could not be written last, by what was said of it.
 	failed map[string]string
 }
@@ -113,7 +120,7 @@ func (o *observer) stop() {
 // isDue says whether a report is due; news: something of weight has changed.
 func (o *observer) isDue(now time.Time, news bool) bool {
 	since := now.Sub(o.written)
-	return since >= reportEvery && (news || since >= reportEveryIdle)
+	return since >= reportEvery && (news || o.owed || since >= reportEveryIdle)
 }
 
 // publish has others see a report; in a folder, where one is known.
@@ -128,8 +135,27 @@ func (o *observer) publish(now time.Time, r *report.Report, folder string) {
 	}
 	o.complain("the file that says whether this program is ready is not as it should be", notify.ReadyFile(o.readyFile, r.Ready))
 	if folder != "" {
-		o.complain("confd status cannot see how this program stands", o.file.Write(r, folder, o.group))
+		o.intoFile(r, folder)
 	}
+}
+
+// intoFile writes a report into its file, unless that says the same, or all was as it
+// should be and a change is about to go live.
+func (o *observer) intoFile(r *report.Report, folder string) {
+	o.owed = false
+	if o.filed != nil && r.At.Sub(o.filed.At) < reportEveryIdle {
+		if r.Says(o.filed) {
+			return
+		}
+		if o.owed = o.filed.Ready && r.GoesLive(reportPatience); o.owed {
+			return
+		}
+	}
+	err := o.file.Write(r, folder, o.group)
+	if o.filed = r; err != nil {
+		o.filed = nil
+	}
+	o.complain("confd status cannot see how this program stands", err)
 }
 
 // complain logs what is wrong with a file, once; nil: nothing is any more.

@@ -80,9 +80,9 @@ type World interface {
 	// whose names match BIRD's patterns, and says what was done for that.
 	Networks(ctx context.Context, socket string, patterns []string) ([]onlink.Change, error)
 	// Listen has a BIRD take up the sessions again that it could not listen for, where
-	// the way is free. siblings are the sockets of all of the node's BIRDs, at is where
-	// it listens for each session.
-	Listen(ctx context.Context, socket string, siblings []string, at map[string]netip.AddrPort) (Heard, error)
+	// the way is free. siblings are the sockets of all of the node's BIRDs, at says where
+	// it listens for a session; false: that is not one of ours.
+	Listen(ctx context.Context, socket string, siblings []string, at func(session string) (netip.AddrPort, bool)) (Heard, error)
 	// Run runs reload commands.
 	Run(ctx context.Context, commands []string) error
 	// Approved says whether what has that token was approved in BIRD's folder, and

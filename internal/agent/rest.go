@@ -2,30 +2,53 @@ package agent
 
 import (
 	"runtime/debug"
+	"runtime/metrics"
 	"time"
 
 	"confd/bgp"
 )
 
 // restAfter is how long nothing new must run before the system gets back the memory
-// that making it took.
-const restAfter = 10 * time.Second
+// that making it took, and restAgain how long after that it gets back what has gathered
+// since: looking at thousands of sessions, and changes that are not about this node, leave
+// something behind.
+const (
+	restAfter = 10 * time.Second
+	restAgain = time.Minute
+)
+
+// mostGathered is how much may gather, in bytes.
+const mostGathered = 6 << 20
 
 // rest says since when nothing new runs.
 type rest struct {
 	runs  *bgp.Config
-	since time.Time
-	over  bool // what was needed was given back
+	since time.Time // when it came to run, or memory was given back last
+	// heap is how large the heap was after that; 0: nothing was given back since it runs.
+	heap uint64
 }
 
 // lookAt gives memory back to the system where nothing new has run for a while: the
 // runtime would keep as much again as is in use.
 func (r *rest) lookAt(now time.Time, runs *bgp.Config) {
+	rested := now.Sub(r.since)
 	switch {
 	case runs != r.runs:
-		*r = rest{runs: runs, since: now}
-	case !r.over && runs != nil && now.Sub(r.since) >= restAfter:
-		r.over = true
+		r.runs, r.since, r.heap = runs, now, 0
+	case runs == nil, r.heap == 0 && rested < restAfter, r.heap > 0 && (rested < restAgain || heapBytes() < r.heap+mostGathered):
+	default:
 		debug.FreeOSMemory()
+		r.since, r.heap = now, heapBytes()
 	}
+}
+
+// heapBytes is how much memory the heap has of the system, in use or not.
+func heapBytes() uint64 {
+	sizes := []metrics.Sample{{Name: "/memory/classes/heap/objects:bytes"}, {Name: "/memory/classes/heap/unused:bytes"}, {Name: "/memory/classes/heap/free:bytes"}}
+	metrics.Read(sizes)
+	sum := uint64(0)
+	for _, s := range sizes {
+		sum += s.Value.Uint64()
+	}
+	return sum
 }

@@ -1,6 +1,7 @@
 package agent
 
 import (
+	"cmp"
 	"context"
 	"net/netip"
 	"slices"
@@ -84,26 +85,29 @@ func (u *upkeep) hasIPv6(s reload.Set, cfg *bgp.Config) bool {
 	return cfg.IPv6.Address.IsValid() && (u.birds.daemon.Version.Major != 1 || s.Name == "bird6")
 }
 
-// listensAt is where BIRD listens for each session.
-func listensAt(cfg *bgp.Config) map[string]netip.AddrPort {
-	at := map[string]netip.AddrPort{}
-	for _, f := range cfg.Families() {
-		address := netip.IPv4Unspecified()
-		if f.Version == 6 {
-			address = netip.IPv6Unspecified()
+// listensAt says where BIRD listens for a session of a configuration; false: there is none
+// of that name.
+func listensAt(cfg *bgp.Config) func(session string) (netip.AddrPort, bool) {
+	return func(session string) (netip.AddrPort, bool) {
+		for _, f := range cfg.Families() {
+			if bgp.SessionNamed(f, session) != nil {
+				return listensIn(f), true
+			}
 		}
-		if f.ListenAddress.IsValid() {
-			address = f.ListenAddress
-		}
-		port := f.ListenPort
-		if port == 0 {
-			port = bgpPort
-		}
-		for _, s := range f.Sessions {
-			at[s.Name] = netip.AddrPortFrom(address, port)
-		}
+		return netip.AddrPort{}, false
 	}
-	return at
+}
+
+// listensIn is where BIRD listens for sessions of a family.
+func listensIn(f *bgp.Family) netip.AddrPort {
+	address := netip.IPv4Unspecified()
+	if f.Version == 6 {
+		address = netip.IPv6Unspecified()
+	}
+	if f.ListenAddress.IsValid() {
+		address = f.ListenAddress
+	}
+	return netip.AddrPortFrom(address, cmp.Or(f.ListenPort, bgpPort))
 }
 
 const bgpPort = 179 // RFC 4271
@@ -158,7 +162,7 @@ type listened struct {
 	err   error
 }
 
-func (j jobs) listen(s reload.Set, siblings []string, at map[string]netip.AddrPort) {
+func (j jobs) listen(s reload.Set, siblings []string, at func(string) (netip.AddrPort, bool)) {
 	j.start(func(ctx context.Context) any {
 		ctx, cancel := context.WithTimeout(ctx, surveyLimit)
 		defer cancel()

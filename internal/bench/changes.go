@@ -24,6 +24,9 @@ const quietNode = 0
 const (
 	window     = 10 * time.Second
 	leastOfOne = 5 // changes of a kind, where that takes longer
+	// passingWindow is longer: such changes take so little that one collection of memory
+	// more or less counts.
+	passingWindow = 20 * time.Second
 	// passingPace is the time between changes that lead to no configuration, and
 	// appliedPace that between those that do: the program spaces reloads by 1 s.
 	passingPace = 500 * time.Millisecond
@@ -168,13 +171,13 @@ func cpuOf(daemons []*daemon) ([]time.Duration, error) {
 // burst makes changes for a window of time, and counts them in made. Each waits until
 // what the one before led to is in place everywhere.
 func burst(daemons []*daemon, c changeCase, made *int) ([]spent, error) {
-	pace := passingPace
+	pace, span := passingPace, passingWindow
 	if c.applied {
-		pace = appliedPace
+		pace, span = appliedPace, window
 	}
 	return spentBy(daemons, func() error {
 		first := *made
-		for end := time.Now().Add(window); time.Until(end) >= pace || *made-first < leastOfOne; *made++ {
+		for end := time.Now().Add(span); time.Until(end) >= pace || *made-first < leastOfOne; *made++ {
 			next := time.Now().Add(pace)
 			versions := versionsOf(daemons)
 			if err := c.make(*made); err != nil {

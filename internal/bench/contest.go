@@ -95,18 +95,28 @@ func stopAll(daemons []*daemon) {
 	}
 }
 
-// restAfter is how long a program is left alone before its memory is looked at.
-const restAfter = 12 * time.Second
+// restAfter is how long a program is left alone before its memory is looked at, which
+// grows and shrinks: so it is looked at memoryLooks times, memoryPause apart.
+const (
+	restAfter   = 12 * time.Second
+	memoryLooks = 3
+	memoryPause = 3 * time.Second
+)
 
 // memory is a size of programs, in MB, as the field of their status has it.
 func memory(name, field string, daemons []*daemon) (work, error) {
 	w := work{name: name, unit: "MB"}
-	for i, d := range daemons {
-		n, err := memoryOf(d.confd.Process.Pid, field)
-		if err != nil {
-			return w, err
+	for look := range memoryLooks {
+		if look > 0 {
+			time.Sleep(memoryPause)
 		}
-		w.add(i, float64(n)/1e6)
+		for i, d := range daemons {
+			n, err := memoryOf(d.confd.Process.Pid, field)
+			if err != nil {
+				return w, err
+			}
+			w.add(i, float64(n)/1e6)
+		}
 	}
 	return w, nil
 }

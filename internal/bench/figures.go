@@ -145,7 +145,7 @@ func inPlaces(page string, tables map[string]string) string {
 		before, rest, found := strings.Cut(page, begin)
 		_, after, ended := strings.Cut(rest, end)
 		if found && ended {
-			page = before + begin + table + end + after
+			page = before + begin + "\n" + table + "\n" + end + after
 		}
 	}
 	return page

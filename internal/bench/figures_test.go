@@ -29,7 +29,7 @@ func TestTablesAreWrittenInTheirPlaces(t *testing.T) {
 	begin, end := places("typha")
 	page := "# Page\n\n" + begin + "| old |\n" + end + "\nrest\n"
 	got := inPlaces(page, map[string]string{"typha": "| new |\n", "calico": "| not here |\n"})
-	if want := "# Page\n\n" + begin + "| new |\n" + end + "\nrest\n"; got != want {
+	if want := "# Page\n\n" + begin + "\n| new |\n\n" + end + "\nrest\n"; got != want {
 		t.Errorf("%s", got)
 	}
 }

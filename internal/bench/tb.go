@@ -27,6 +27,7 @@ func (t *tb) run(f func() error) (err error) {
 	interrupted, cancel := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	stop := context.AfterFunc(interrupted, func() {
 		t.cleanUp()
+		_ = os.RemoveAll(t.work) // as far as servers that still run let it
 		os.Exit(1)
 	})
 	defer func() {

@@ -6,6 +6,7 @@ import (
 	"cmp"
 	"fmt"
 	"io"
+	"maps"
 	"slices"
 
 	"sigs.k8s.io/yaml"
@@ -55,8 +56,8 @@ func exported(state *backends.State, o Options) []backends.Resource {
 	all = appendResources(all, state.IPPools)
 	all = appendResources(all, state.BlockAffinities)
 	all = appendResources(all, state.FelixConfigurations)
-	all = appendResources(all, state.Services)
-	all = appendResources(all, state.EndpointSlices)
+	all = appendResources(all, maps.Collect(state.Services.All()))
+	all = appendResources(all, maps.Collect(state.EndpointSlices.All()))
 	all = appendResources(all, exportedSecrets(state, o))
 	order := backends.Kinds()
 	slices.SortFunc(all, func(a, b backends.Resource) int {

@@ -1,6 +1,7 @@
 package forecast
 
 import (
+	"maps"
 	"reflect"
 	"slices"
 
@@ -39,8 +40,8 @@ func Differing(before, after *backends.State) []backends.Key {
 	add(differing(before.IPPools, after.IPPools))
 	add(differing(before.BlockAffinities, after.BlockAffinities))
 	add(differing(before.FelixConfigurations, after.FelixConfigurations))
-	add(differing(before.Services, after.Services))
-	add(differing(before.EndpointSlices, after.EndpointSlices))
+	add(differing(maps.Collect(before.Services.All()), maps.Collect(after.Services.All())))
+	add(differing(maps.Collect(before.EndpointSlices.All()), maps.Collect(after.EndpointSlices.All())))
 	add(differing(before.Secrets, after.Secrets))
 	for key := range after.Invalid {
 		if before.Invalid[key] == nil {

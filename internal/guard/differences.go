@@ -15,6 +15,9 @@ func (q Question) changes(v *Verdict) {
 	case q.Running.Config != nil && !q.OtherTemplates:
 		v.Known, v.Changes = true, bgp.Compare(q.Running.Config, q.Candidate.Config, q.BIRD)
 		q.ask(v)
+		if q.Untried {
+			return
+		}
 		w := q.watched(v.Changes)
 		for _, set := range q.Candidate.Sets {
 			v.Watch[set.Name] = w.of(set.Name, q.Seen)

@@ -1,6 +1,7 @@
 package guard_test
 
 import (
+	"reflect"
 	"testing"
 	"time"
 
@@ -128,6 +129,11 @@ func TestWatch(t *testing.T) {
 		})
 	}
 	q := question(t, mesh(3, false), block)
+	tried := guard.Judge(q)
+	q.Untried = true
+	if v := guard.Judge(q); len(tried.Watch) == 0 || len(v.Watch) > 0 || v.Held != tried.Held || v.ID != tried.ID || !reflect.DeepEqual(v.Changes, tried.Changes) {
+		t.Errorf("without a trial: %+v", v)
+	}
 	q.Candidate.Hash = q.Running.Hash
 	if v := guard.Judge(q); !v.Same || len(v.Watch) > 0 {
 		t.Errorf("%+v", v)

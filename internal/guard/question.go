@@ -26,6 +26,9 @@ type Question struct {
 	// OtherTemplates is set where the two were made with different templates: what
 	// differs then is told from their texts.
 	OtherTemplates bool
+	// Untried says that there will be no trial of the candidate, so that the verdict need
+	// not say what one would go by.
+	Untried bool
 	// History are the configurations that ran before Running.
 	History History
 	// Seen is what is known of the sessions of all BIRDs: those that are

@@ -82,13 +82,19 @@ func sameHost(birds, local []netip.Addr) bool {
 // ways are what the kernel does with packets to peers whose sessions are down.
 func ways(families []*bgp.Family, o control.Overview) map[netip.Addr]routes.Way {
 	up := map[string]bool{}
-	for _, s := range o.Sessions {
-		up[s.Name] = s.Established()
+	for i := range o.Sessions {
+		if s := &o.Sessions[i]; s.Established() {
+			up[s.Name] = true
+		}
 	}
 	found := map[netip.Addr]routes.Way{}
 	for _, f := range families {
-		for _, s := range f.Sessions {
-			if !up[s.Name] && len(found) < mostWays {
+		for i := range f.Sessions {
+			s := &f.Sessions[i]
+			if len(found) == mostWays {
+				return found
+			}
+			if !up[s.Name] {
 				found[s.Neighbor] = kernel.WayTo(s.Neighbor)
 			}
 		}

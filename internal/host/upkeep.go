@@ -85,31 +85,28 @@ func talk(ctx context.Context, socket string, do func(*control.Client) error) er
 // Listen has the BIRD of a control socket take up the sessions again that it has given
 // up since it could not listen for them, unless another process is seen to be in the
 // way. siblings are the control sockets of all of the node's BIRDs.
-func (h *Host) Listen(ctx context.Context, socket string, siblings []string, at map[string]netip.AddrPort) (agent.Heard, error) {
+func (h *Host) Listen(ctx context.Context, socket string, siblings []string, at func(session string) (netip.AddrPort, bool)) (agent.Heard, error) {
 	var heard agent.Heard
 	err := talk(ctx, socket, func(c *control.Client) error {
-		sessions, err := c.SessionsBrief(ctx)
+		givenUp, err := c.GivenUp(ctx)
 		if err != nil {
 			return err
 		}
 		var errs []error
-		ports := holders{own: make([]int, len(siblings)), look: listener.On, found: map[netip.AddrPort]holder{}}
-		for i, s := range siblings {
-			ports.own[i] = peerPID(s)
-		}
-		for _, s := range sessions {
-			if !s.GivenUp() {
-				continue
-			}
-			where, known := at[s.Name]
+		ports := holders{look: listener.On, found: map[netip.AddrPort]holder{}}
+		for _, session := range givenUp {
+			where, known := at(session)
 			if !known {
 				continue // not one of ours
 			}
-			heard.GivenUp = append(heard.GivenUp, s.Name)
+			if ports.own == nil {
+				ports.own = peerPIDs(siblings)
+			}
+			heard.GivenUp = append(heard.GivenUp, session)
 			by := ports.of(where)
 			heard.Port, heard.By = where.Port(), by.names
 			if !by.sure {
-				errs = append(errs, c.Enable(ctx, s.Name))
+				errs = append(errs, c.Enable(ctx, session))
 			}
 		}
 		heard.Freed, err = h.endRecovery(ctx, c)
@@ -167,6 +164,15 @@ func (h holders) of(at netip.AddrPort) holder {
 	slices.Sort(names)
 	h.found[at] = holder{strings.Join(slices.Compact(names), ", "), sure}
 	return h.found[at]
+}
+
+// peerPIDs are the processes at the other ends of control sockets, as far as they are known.
+func peerPIDs(sockets []string) []int {
+	list := make([]int, len(sockets))
+	for i, socket := range sockets {
+		list[i] = peerPID(socket)
+	}
+	return list
 }
 
 // peerPID is the process at the other end of a control socket; 0: not known.

@@ -11,6 +11,8 @@ package report
 
 import (
 	"fmt"
+	"reflect"
+	"slices"
 	"time"
 )
 
@@ -66,6 +68,37 @@ type Report struct {
 	SessionsApart bool `json:"sessions_apart,omitempty"`
 	// Blocks are the IPAM blocks of this node.
 	Blocks []string `json:"blocks,omitempty"`
+}
+
+// Says says whether r says what other does, but for when that was, and of which revision.
+func (r *Report) Says(other *Report) bool { return reflect.DeepEqual(r.undated(), other.undated()) }
+
+// undated is the report without what changes where nothing else does.
+func (r *Report) undated() *Report {
+	out := *r
+	out.At = time.Time{}
+	out.Sources, out.Sets, out.Routes = slices.Clone(r.Sources), slices.Clone(r.Sets), slices.Clone(r.Routes)
+	for i := range out.Sources {
+		out.Sources[i].Revision = ""
+		if s := out.Sources[i].Server; s != nil {
+			server := *s
+			server.LagSeconds = 0
+			out.Sources[i].Server = &server
+		}
+	}
+	for i := range out.Sets {
+		out.Sets[i].Revision = ""
+	}
+	for i := range out.Routes {
+		out.Routes[i].At = time.Time{}
+	}
+	return &out
+}
+
+// GoesLive says that a change has arrived, no longer than that ago, which nothing keeps
+// from going live.
+func (r *Report) GoesLive(within time.Duration) bool {
+	return !r.Pending.IsZero() && r.At.Sub(r.Pending) < within && r.Waiting == "" && r.Failure == "" && r.Held == nil && r.Tried == nil
 }
 
 // Source is where a source of the cluster's state stands.

@@ -53,13 +53,14 @@ func Judge(w Want, l Look, before Verdict) Verdict {
 	if l.Err != nil {
 		return Verdict{At: l.At, Unknown: l.Err}
 	}
-	v.Recovery, v.Down = recovery(l), down(w, l.Overview)
+	up := established(l.Overview)
+	v.Recovery, v.Down = recovery(l), down(w, up, before.Down)
 	programmed := map[int]int{}
 	for _, t := range before.Tables {
 		programmed[t.Family] = t.Programmed
 	}
 	if l.Lists != nil {
-		v.Whole, v.listed, v.KernelUnknown = l.At, listed(w, l), l.Lists.KernelErr
+		v.Whole, v.listed, v.KernelUnknown = l.At, listed(w, l, up), l.Lists.KernelErr
 		programmed = l.Lists.programmed()
 	}
 	for _, f := range w.Families {
@@ -69,7 +70,7 @@ func Judge(w Want, l Look, before Verdict) Verdict {
 		}
 		v.Tables = append(v.Tables, table(l.Overview, f.Version, len(w.Families) == 1, n))
 	}
-	v.Faults = append(ownFaults(w, l), v.listed...)
+	v.Faults = append(ownFaults(w, l, up), v.listed...)
 	slices.SortFunc(v.Faults, Fault.compare)
 	return v
 }
@@ -117,31 +118,39 @@ func recovery(l Look) Recovery {
 	return r
 }
 
-func down(w Want, o control.Overview) []string {
-	up := established(o)
-	var names []string
+// down are the names of the sessions that are not up; where they are those of before, that
+// very list.
+func down(w Want, up map[string]*control.SessionRoutes, before []string) []string {
+	names := make([]string, 0, len(before))
 	for _, f := range w.Families {
-		for _, s := range f.Sessions {
+		for i := range f.Sessions {
+			s := &f.Sessions[i]
 			if _, ok := up[s.Name]; !ok && s.Kind != bgp.LocalWorkloadSession {
 				names = append(names, s.Name)
 			}
 		}
+	}
+	switch {
+	case len(names) == 0:
+		return nil
+	case slices.Equal(names, before):
+		return before
 	}
 	return names
 }
 
 // table counts the routes of a family. only says that BIRD has no other one.
 func table(o control.Overview, family int, only bool, programmed int) Table {
-	t := Table{Family: family, Programmed: programmed}
+	t, name := Table{Family: family, Programmed: programmed}, familyName(family)
 	add := func(to *int, counts []control.RouteCount) {
 		for _, c := range counts {
-			if c.Family == fmt.Sprintf("ipv%d", family) || c.Family == "" && only {
+			if c.Family == name || c.Family == "" && only {
 				*to += c.Imported
 			}
 		}
 	}
-	for _, s := range o.Sessions {
-		add(&t.BGP, s.Routes)
+	for i := range o.Sessions {
+		add(&t.BGP, o.Sessions[i].Routes)
 	}
 	for _, p := range o.Others {
 		switch p.Kind {
@@ -157,11 +166,11 @@ func table(o control.Overview, family int, only bool, programmed int) Table {
 }
 
 // ownFaults are what keeps sessions down on this side.
-func ownFaults(w Want, l Look) []Fault {
-	up := established(l.Overview)
+func ownFaults(w Want, l Look, up map[string]*control.SessionRoutes) []Fault {
 	var list []Fault
 	for _, f := range w.Families {
-		for _, s := range f.Sessions {
+		for i := range f.Sessions {
+			s := &f.Sessions[i]
 			if _, ok := up[s.Name]; ok {
 				continue
 			}
@@ -180,10 +189,10 @@ func ownFaults(w Want, l Look) []Fault {
 }
 
 // listed is what whole lists show.
-func listed(w Want, l Look) []Fault {
+func listed(w Want, l Look, up map[string]*control.SessionRoutes) []Fault {
 	var list []Fault
 	for _, f := range w.Families {
-		j := judge{w: w, l: l, f: f, up: established(l.Overview)}
+		j := judge{w: w, l: l, f: f, up: up}
 		list = append(list, j.dead()...)
 		if w.BuiltIn && !l.Status.Recovery.InProgress {
 			list = append(list, j.notTold()...)
@@ -202,7 +211,7 @@ type judge struct {
 	w  Want
 	l  Look
 	f  *bgp.Family
-	up map[string]control.SessionState
+	up map[string]*control.SessionRoutes
 }
 
 func (j judge) fault(k Kind, net netip.Prefix, session, format string, args ...any) Fault {
@@ -214,8 +223,8 @@ func (j judge) isOurs(net netip.Prefix) bool { return net.Addr().Is4() == (j.f.V
 // dead are the routes of BGP that lead nowhere.
 func (j judge) dead() []Fault {
 	bgps := map[string]bool{}
-	for _, s := range j.l.Overview.Sessions {
-		bgps[s.Name] = true
+	for i := range j.l.Overview.Sessions {
+		bgps[j.l.Overview.Sessions[i].Name] = true
 	}
 	cover := covering(j.l.Lists.Primary)
 	var list []Fault
@@ -273,7 +282,8 @@ func (j judge) notTold() []Fault {
 // with filters may do as it likes.
 func (j judge) absent() []Fault {
 	direct, reflectors := map[string]bool{}, ""
-	for _, s := range j.f.Sessions {
+	for i := range j.f.Sessions {
+		s := &j.f.Sessions[i]
 		_, up := j.up[s.Name]
 		up = up && len(s.Filters) == 0
 		if s.PeerNode != "" {
@@ -290,7 +300,7 @@ func (j judge) absent() []Fault {
 	var list []Fault
 	for _, b := range j.w.Blocks {
 		up, isPeer := direct[b.Node]
-		if !j.isOurs(b.Net) || has[b.Net] || !j.w.Nodes[j.f.Version][b.Node] || isPeer && !up || !isPeer && reflectors == "" || j.isHidden(b.Net) {
+		if !j.isOurs(b.Net) || has[b.Net] || !j.w.has(b.Node, j.f.Version) || isPeer && !up || !isPeer && reflectors == "" || j.isHidden(b.Net) {
 			continue
 		}
 		by := "its session with this node is up"

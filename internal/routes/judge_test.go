@@ -59,8 +59,8 @@ func hop(via string) []control.Hop {
 
 // right is a look at node, where nothing is wrong.
 func right() Look {
-	session := func(name string) control.SessionState {
-		return control.SessionState{Name: name, BGPState: "Established", Routes: []control.RouteCount{{Family: "ipv4", Imported: 1, Preferred: 1, Exported: 2}}}
+	session := func(name string) control.SessionRoutes {
+		return control.SessionRoutes{Name: name, BGPState: "Established", Routes: []control.RouteCount{{Family: "ipv4", Imported: 1, Preferred: 1, Exported: 2}}}
 	}
 	route := func(to, protocol, via string) control.Route {
 		return control.Route{Net: net(to), Protocol: protocol, Target: control.Unicast, Hops: hop(via)}
@@ -74,7 +74,7 @@ func right() Look {
 	return Look{
 		At: morning, Local: []netip.Addr{netip.MustParseAddr("10.0.0.1")}, Signature: Signature{1, 2, 3},
 		Overview: control.Overview{
-			Sessions: []control.SessionState{session("Mesh_10_0_0_2"), session("Mesh_10_0_0_3")},
+			Sessions: []control.SessionRoutes{session("Mesh_10_0_0_2"), session("Mesh_10_0_0_3")},
 			Others: []control.ProtocolState{
 				{Name: "calico_direct", Kind: "Direct", State: "up", Routes: []control.RouteCount{{Family: "ipv4", Imported: 1}}},
 				{Name: "calico_static4", Kind: "Static", State: "up", Routes: []control.RouteCount{{Family: "ipv4", Imported: 1}}},
@@ -387,7 +387,7 @@ func TestSign(t *testing.T) {
 	for name, change := range map[string]func(*Want, *Look){
 		"a block":             func(w *Want, _ *Look) { w.Blocks = append(w.Blocks, Block{net("10.2.9.0/26"), "node-3"}) },
 		"a block's node":      func(w *Want, _ *Look) { w.Blocks[0].Node = "node-3" },
-		"its node's address":  func(w *Want, _ *Look) { w.Nodes[4][w.Blocks[0].Node] = false },
+		"its node's address":  func(w *Want, _ *Look) { w.nodes[w.Blocks[0].Node] = &backends.Node{} },
 		"a session":           func(_ *Want, l *Look) { l.Overview.Sessions[0].BGPState = "Active" },
 		"a session's routes":  func(_ *Want, l *Look) { l.Overview.Sessions[0].Routes[0].Imported++ },
 		"a protocol":          func(_ *Want, l *Look) { l.Overview.Others[1].State = "down" },

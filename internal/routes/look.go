@@ -88,15 +88,29 @@ type Signature struct {
 // Sign makes a signature of what should be, of what BIRD counts, and of when it read its
 // configuration.
 func Sign(w Want, o control.Overview, s control.Status, kernel uint64) Signature {
+	line := fmt.Append(nil, s.LastReboot, s.LastReconfiguration)
 	h := fnv.New64a()
-	fmt.Fprint(h, s.LastReboot, s.LastReconfiguration)
-	for _, session := range o.Sessions {
-		fmt.Fprint(h, session.Name, session.BGPState, session.Routes)
+	for i := range o.Sessions {
+		session := &o.Sessions[i]
+		line = appendCounts(append(append(line, session.Name...), session.BGPState...), session.Routes)
+		_, _ = h.Write(line) // a hash takes all
+		line = line[:0]
 	}
 	for _, p := range o.Others {
-		fmt.Fprint(h, p.Name, p.State, p.Routes)
+		line = appendCounts(append(append(line, p.Name...), p.State...), p.Routes)
 	}
+	_, _ = h.Write(line)
 	return Signature{h.Sum64(), kernel, w.signBlocks()}
+}
+
+func appendCounts(line []byte, counts []control.RouteCount) []byte {
+	for _, c := range counts {
+		line = append(line, c.Family...)
+		for _, n := range [...]int{c.Imported, c.Exported, c.Preferred, c.Filtered} {
+			line = strconv.AppendInt(append(line, ' '), int64(n), 10)
+		}
+	}
+	return append(line, '\n')
 }
 
 func (w Want) signBlocks() uint64 {
@@ -104,8 +118,8 @@ func (w Want) signBlocks() uint64 {
 	var line []byte
 	for _, b := range w.Blocks {
 		line = append(b.Net.AppendTo(line[:0]), b.Node...)
-		line = strconv.AppendBool(line, w.Nodes[4][b.Node])
-		_, _ = h.Write(strconv.AppendBool(line, w.Nodes[6][b.Node])) // a hash takes all
+		line = strconv.AppendBool(line, w.has(b.Node, 4))
+		_, _ = h.Write(strconv.AppendBool(line, w.has(b.Node, 6))) // a hash takes all
 	}
 	return h.Sum64()
 }

@@ -21,8 +21,13 @@ type Want struct {
 	BuiltIn bool
 	// Blocks are those of other nodes, as far as they are known, sorted.
 	Blocks []Block
-	// Nodes are the names of other nodes that have an address of a family.
-	Nodes map[int]map[string]bool
+	nodes  map[string]*backends.Node
+}
+
+// has says whether a node is there that has an address of a family.
+func (w Want) has(node string, family int) bool {
+	n := w.nodes[node]
+	return n != nil && (family == 4 && n.IPv4.Addr.IsValid() || family == 6 && n.IPv6.Addr.IsValid())
 }
 
 // Block is a block of IPAM's, and the node that has it.
@@ -34,12 +39,10 @@ type Block struct {
 // WantOf is what the BIRD of some families should have, by what the cluster said when
 // cfg was made.
 func WantOf(cfg *bgp.Config, state *backends.State, families []*bgp.Family, builtIn bool) Want {
-	w := Want{Config: cfg, Families: families, BuiltIn: builtIn, Nodes: map[int]map[string]bool{4: {}, 6: {}}}
-	for _, n := range state.Nodes {
-		w.Nodes[4][n.Name] = n.IPv4.Addr.IsValid()
-		w.Nodes[6][n.Name] = n.IPv6.Addr.IsValid()
-		for _, net := range n.PodCIDRs {
-			if cfg.PodCIDRs {
+	w := Want{Config: cfg, Families: families, BuiltIn: builtIn, nodes: state.Nodes}
+	if cfg.PodCIDRs {
+		for _, n := range state.Nodes {
+			for _, net := range n.PodCIDRs {
 				w.add(net, n.Name)
 			}
 		}
@@ -67,7 +70,11 @@ type group struct {
 }
 
 func groupOf(s *bgp.Session) group {
-	return group{fmt.Sprint(s.Export), s.Internal, s.RRClient}
+	g := group{internal: s.Internal, rrClient: s.RRClient}
+	if len(s.Export) > 0 {
+		g.calls = fmt.Sprint(s.Export)
+	}
+	return g
 }
 
 // told are the configured routes that a group of sessions should be told of.
@@ -141,10 +148,10 @@ func (w Want) Ask(o control.Overview, turn int, again []string) []string {
 // mostAsked is of how many sessions it is asked what they are told.
 const mostAsked = 16
 
-func established(o control.Overview) map[string]control.SessionState {
-	up := map[string]control.SessionState{}
-	for _, s := range o.Sessions {
-		if s.Established() {
+func established(o control.Overview) map[string]*control.SessionRoutes {
+	up := map[string]*control.SessionRoutes{}
+	for i := range o.Sessions {
+		if s := &o.Sessions[i]; s.Established() {
 			up[s.Name] = s
 		}
 	}
@@ -152,12 +159,20 @@ func established(o control.Overview) map[string]control.SessionState {
 }
 
 // exported is how many routes of a family a session is told.
-func exported(s control.SessionState, family int) int {
+func exported(s *control.SessionRoutes, family int) int {
 	n := 0
 	for _, r := range s.Routes {
-		if r.Family == fmt.Sprintf("ipv%d", family) {
+		if r.Family == familyName(family) {
 			n += r.Exported
 		}
 	}
 	return n
+}
+
+// familyName is what BIRD calls an address family.
+func familyName(version int) string {
+	if version == 4 {
+		return "ipv4"
+	}
+	return "ipv6"
 }

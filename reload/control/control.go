@@ -30,6 +30,10 @@ var (
 	ErrNotBIRD = errors.New("not a control socket of BIRD")
 )
 
+// readAtOnce is how much of a reply is read at once: BIRD writes 4096 bytes at a time, of
+// lists that have megabytes.
+const readAtOnce = 16 << 10
+
 // maxCommand is below the 4096 bytes that BIRD takes as one command.
 const maxCommand = 4000
 
@@ -51,7 +55,7 @@ func Dial(ctx context.Context, path string) (*Client, error) {
 	if err != nil {
 		return nil, err
 	}
-	c := &Client{path: path, conn: conn, br: bufio.NewReader(conn)}
+	c := &Client{path: path, conn: conn, br: bufio.NewReaderSize(conn, readAtOnce)}
 	if err := c.greet(ctx); err != nil {
 		conn.Close()
 		return nil, err

@@ -3,6 +3,7 @@ package control
 import (
 	"bufio"
 	"net/netip"
+	"path/filepath"
 	"reflect"
 	"strings"
 	"testing"
@@ -59,17 +60,43 @@ func TestOverviewRecorded(t *testing.T) {
  
 0000 
 `
-	reply := replyOf(t, text)
+	got := overviewOf(t, text)
 	want := []ProtocolState{
 		{Name: "device1", Kind: "Device", State: "up"},
 		{Name: "calico_direct", Kind: "Direct", State: "up", Routes: []RouteCount{{Family: "ipv4", Imported: 1, Preferred: 1}, {Family: "ipv6", Imported: 2, Preferred: 2}}},
 		{Name: "calico_kernel4", Kind: "Kernel", State: "up", Waiting: true, Routes: []RouteCount{{Family: "ipv4", Exported: 6}}},
 	}
-	if got := parseOthers(reply); !reflect.DeepEqual(got, want) {
-		t.Errorf("got\n%+v\nwant\n%+v", got, want)
+	if !reflect.DeepEqual(got.Others, want) {
+		t.Errorf("got\n%+v\nwant\n%+v", got.Others, want)
 	}
-	if s := parseSessions(reply, time.Now()); len(s) != 1 || !s[0].Awaited {
+	if s := got.Sessions; len(s) != 1 || !s[0].Awaited {
 		t.Errorf("%+v", s)
+	}
+}
+
+func overviewOf(t *testing.T, text string) Overview {
+	t.Helper()
+	var p overviewParser
+	if _, err := eachText(bufio.NewReaderSize(strings.NewReader(text), 64), maxReply, func(code int, text []byte) error {
+		p.line(code, text)
+		return nil
+	}); err != nil {
+		t.Fatal(err)
+	}
+	return p.finished()
+}
+
+// What an overview says of sessions is what the list of sessions says, of every BIRD.
+func TestOverviewOfSessions(t *testing.T) {
+	for _, version := range []string{"1.6.8", "2.0.12", "2.17.6", "3.1.8"} {
+		text := read(t, filepath.Join("testdata", "sessions", "all-"+version+".txt"))
+		var want []SessionRoutes
+		for _, s := range parseSessions(replyOf(t, text), time.Now()) {
+			want = append(want, SessionRoutes{s.Name, s.BGPState, s.Routes, s.Awaited})
+		}
+		if got := overviewOf(t, text).Sessions; len(want) == 0 || !reflect.DeepEqual(got, want) {
+			t.Errorf("%s: got\n%+v\nwant\n%+v", version, got, want)
+		}
 	}
 }
 

@@ -4,7 +4,6 @@ import (
 	"bufio"
 	"errors"
 	"fmt"
-	"strings"
 )
 
 // Limits of what BIRD may send, so that a confused peer cannot fill the memory.
@@ -54,6 +53,12 @@ func readReply(br *bufio.Reader) (Reply, error) {
 // returns. Lines that start with a plus are log messages that BIRD puts in between;
 // they are left out. A reply of more than limit bytes is an error.
 func eachLine(br *bufio.Reader, limit int, each func(Line) error) (Line, error) {
+	return eachText(br, limit, func(code int, text []byte) error { return each(Line{code, string(text)}) })
+}
+
+// eachText is eachLine for who keeps few of the lines: a text is that of the line only
+// until the next one is read.
+func eachText(br *bufio.Reader, limit int, each func(code int, text []byte) error) (Line, error) {
 	code, size := -1, 0
 	for {
 		raw, err := readLine(br)
@@ -63,54 +68,57 @@ func eachLine(br *bufio.Reader, limit int, each func(Line) error) (Line, error) 
 		if size += len(raw) + 1; size > limit {
 			return Line{}, fmt.Errorf("%w: longer than %d bytes", errReply, limit)
 		}
-		if strings.HasPrefix(raw, "+") {
+		if len(raw) > 0 && raw[0] == '+' {
 			continue
 		}
-		line, more, err := parseLine(raw, code)
+		now, text, more, err := parseLine(raw, code)
 		if err == nil {
-			err = each(line)
+			err = each(now, text)
 		}
 		if err != nil || !more {
-			return line, err
+			return Line{now, string(text)}, err
 		}
-		code = line.Code
+		code = now
 	}
 }
 
 // parseLine takes a line apart. previous is the code of the line before, which
 // a line that starts with a space repeats; -1 where there is none. more says
 // that the reply goes on.
-func parseLine(raw string, previous int) (line Line, more bool, err error) {
-	if strings.HasPrefix(raw, " ") && previous >= 0 {
-		return Line{previous, raw[1:]}, true, nil
+func parseLine(raw []byte, previous int) (code int, text []byte, more bool, err error) {
+	if len(raw) > 0 && raw[0] == ' ' && previous >= 0 {
+		return previous, raw[1:], true, nil
 	}
 	if len(raw) < 5 || (raw[4] != ' ' && raw[4] != '-') {
-		return Line{}, false, fmt.Errorf("%w: line %.60q", errReply, raw)
+		return 0, nil, false, fmt.Errorf("%w: line %.60q", errReply, raw)
 	}
-	code := 0
-	for _, c := range []byte(raw[:4]) {
+	for _, c := range raw[:4] {
 		if c < '0' || c > '9' {
-			return Line{}, false, fmt.Errorf("%w: line %.60q", errReply, raw)
+			return 0, nil, false, fmt.Errorf("%w: line %.60q", errReply, raw)
 		}
 		code = code*10 + int(c-'0')
 	}
-	return Line{code, raw[5:]}, raw[4] == '-', nil
+	return code, raw[5:], raw[4] == '-', nil
 }
 
-// readLine reads up to a newline, which it drops.
-func readLine(br *bufio.Reader) (string, error) {
-	var line []byte
+// readLine reads up to a newline, which it drops. The line lasts until the next one is
+// read.
+func readLine(br *bufio.Reader) ([]byte, error) {
+	var line []byte // what is in the reader no more
 	for {
 		part, err := br.ReadSlice('\n')
 		if len(line)+len(part) > maxLine {
-			return "", fmt.Errorf("%w: a line is longer than %d bytes", errReply, maxLine)
+			return nil, fmt.Errorf("%w: a line is longer than %d bytes", errReply, maxLine)
+		}
+		switch {
+		case err == nil && line == nil:
+			return part[:len(part)-1], nil
+		case err == nil:
+			line = append(line, part...)
+			return line[:len(line)-1], nil
+		case !errors.Is(err, bufio.ErrBufferFull):
+			return nil, err
 		}
 		line = append(line, part...)
-		switch {
-		case err == nil:
-			return string(line[:len(line)-1]), nil
-		case !errors.Is(err, bufio.ErrBufferFull):
-			return "", err
-		}
 	}
 }

@@ -2,6 +2,7 @@ package control
 
 import (
 	"bufio"
+	"bytes"
 	"context"
 	"errors"
 	"flag"
@@ -220,11 +221,11 @@ func record(t *testing.T, socket, daemon string) {
 		t.Fatal(err)
 	}
 	var text strings.Builder
-	for line := ""; !strings.HasPrefix(line, "0000 "); {
+	for line := []byte{}; !bytes.HasPrefix(line, []byte("0000 ")); {
 		if line, err = readLine(br); err != nil {
 			t.Fatal(err)
 		}
-		text.WriteString(line + "\n")
+		text.WriteString(string(line) + "\n")
 	}
 	write(t, recordedRoutes(daemon), text.String())
 }

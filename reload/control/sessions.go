@@ -1,6 +1,7 @@
 package control
 
 import (
+	"bytes"
 	"context"
 	"fmt"
 	"net/netip"
@@ -105,19 +106,51 @@ func (c *Client) SessionsBrief(ctx context.Context) ([]SessionState, error) {
 // Established are the names of the sessions that are up, in BIRD's order: what of the
 // brief list matters most, at a part of its cost.
 func (c *Client) Established(ctx context.Context) ([]string, error) {
-	reply, err := c.protocols(ctx, "show protocols")
-	if err != nil {
-		return nil, err
-	}
 	var names []string
-	for _, line := range reply.Lines {
-		if line.Code == codeProtocol && strings.Contains(line.Text, established) {
-			if s := parseSessionRow(line.Text); s != nil && s.Established() {
-				names = append(names, s.Name)
-			}
+	err := c.eachProtocol(ctx, "show protocols", func(code int, text []byte) {
+		if code != codeProtocol || !bytes.Contains(text, []byte(established)) {
+			return
 		}
+		if row, ok := cellsOf(text); ok && string(row.proto) == "BGP" && bgpStateOf(row) == established {
+			names = append(names, string(row.name))
+		}
+	})
+	return names, err
+}
+
+// GivenUp are the names of the sessions that BIRD has given up: see SessionState.GivenUp.
+func (c *Client) GivenUp(ctx context.Context) ([]string, error) {
+	var names []string
+	err := c.eachProtocol(ctx, "show protocols", func(code int, text []byte) {
+		if code != codeProtocol || !bytes.Contains(text, []byte(noSocket)) {
+			return
+		}
+		if s := parseSessionRow(string(text)); s != nil && s.GivenUp() {
+			names = append(names, strings.Clone(s.Name))
+		}
+	})
+	return names, err
+}
+
+// eachProtocol passes on each line of what BIRD answers to a command that lists
+// protocols; a text is that of the line only until the next one. With an error nothing
+// that it passed on counts.
+func (c *Client) eachProtocol(ctx context.Context, command string, each func(code int, text []byte)) error {
+	if err := c.mayDo(command); err != nil {
+		return err
 	}
-	return names, nil
+	var last Line
+	err := c.talk(ctx, command, func() (err error) {
+		last, err = eachText(c.br, maxReply, func(code int, text []byte) error {
+			each(code, text)
+			return nil
+		})
+		return err
+	})
+	if err == nil && last.Code >= 8000 && last.Code != codeNoneMatching {
+		err = c.refusal(command, Reply{last.Code, []Line{last}})
+	}
+	return err
 }
 
 func (c *Client) sessions(ctx context.Context, command string) ([]SessionState, error) {
@@ -186,32 +219,35 @@ func parseSessionRow(row string) *sessionParser {
 		return nil
 	}
 	s := SessionState{Name: p.Name, State: p.State, Since: p.Since, Info: p.Info}
-	words := strings.Fields(p.Info)
-	at := slices.IndexFunc(words, isBGPState)
+	at := wordAt(p.Info, isBGPState[string])
 	switch {
 	case at >= 0:
-		s.BGPState, s.LastError = words[at], strings.Join(words[at+1:], " ")
+		s.BGPState, s.LastError, _ = strings.Cut(p.Info[at:], " ")
 	case s.State == "down":
 		s.BGPState = "Down"
-		if at = slices.IndexFunc(words, isErrorClass); at >= 0 {
-			s.LastError = strings.Join(words[at:], " ")
+		if at = wordAt(p.Info, isErrorClass); at >= 0 {
+			s.LastError = p.Info[at:]
 		} else if parseTime(s.Since).IsZero() {
-			at = len(words)
+			at = len(p.Info)
 		}
 	}
 	if at > 0 { // the time is in a format of the user's own, of many words
-		s.Since = strings.Join(append([]string{p.Since}, words[:at]...), " ")
-		s.Info = strings.Join(words[at:], " ")
+		s.Since += " " + strings.TrimSpace(p.Info[:at])
+		s.Info = p.Info[at:]
 	}
 	return &sessionParser{SessionState: s}
 }
 
-func isBGPState(word string) bool {
-	switch word {
-	case "Idle", "Connect", "Active", "OpenSent", "OpenConfirm", established, "Close", "Passive":
-		return true
+func isBGPState[T string | []byte](word T) bool { return bgpState(word) != "" }
+
+// bgpState is the state of BGP that a word names; empty: none.
+func bgpState[T string | []byte](word T) string {
+	for _, state := range [...]string{"Idle", "Connect", "Active", "OpenSent", "OpenConfirm", established, "Close", "Passive"} {
+		if string(word) == state {
+			return state
+		}
 	}
-	return false
+	return ""
 }
 
 // isErrorClass says that a last error begins here.
@@ -312,12 +348,17 @@ func seconds(text string) time.Duration {
 }
 
 // routeCount reads "2 imported, 1 filtered, 3 exported, 0 preferred".
-func routeCount(channel, text string) RouteCount {
+func routeCount[T string | []byte](channel string, text T) RouteCount {
 	r := RouteCount{Family: channel}
-	for part := range strings.SplitSeq(text, ",") {
-		count, what, _ := strings.Cut(strings.TrimSpace(part), " ")
-		n := int(number(count, 31))
-		switch what {
+	for rest := text; len(rest) > 0; {
+		var count, what T
+		count, rest = word(rest)
+		what, rest = word(rest)
+		if n := len(what); n > 0 && what[n-1] == ',' {
+			what = what[:n-1]
+		}
+		n := int(number(string(count), 31))
+		switch string(what) {
 		case "imported":
 			r.Imported = n
 		case "exported":
@@ -344,29 +385,6 @@ func sinceTime(text string, now time.Time) time.Time {
 		at = at.AddDate(0, 0, -1)
 	}
 	return at
-}
-
-// Row is one row of "show protocols". Since is as BIRD prints it.
-type Row struct {
-	Name, Proto, Table, State, Since, Info string
-}
-
-// ParseRow takes a row apart: words, of which the time may have two. It is false of
-// what is no row.
-func ParseRow(row string) (Row, bool) {
-	words := strings.Fields(row)
-	if len(words) < 5 {
-		return Row{}, false
-	}
-	since := words[4:5]
-	if len(words) > 5 && strings.Count(words[4], "-") == 2 && strings.Contains(words[5], ":") {
-		since = words[4:6]
-	}
-	return Row{
-		Name: words[0], Proto: words[1], Table: words[2], State: words[3],
-		Since: strings.Join(since, " "),
-		Info:  strings.Join(words[4+len(since):], " "),
-	}, true
 }
 
 // Timed says that Since is in a format that we know, so that it is another one
