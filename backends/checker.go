@@ -13,10 +13,16 @@ import (
 
 // Checker finds what is odd in objects as they are written: what Calico and
 // Kubernetes would refuse, or pass over without a word. It is never changed.
-type Checker struct{ table fields.Table }
+type Checker struct {
+	table fields.Table
+	// annotations are those that are read.
+	annotations []string
+}
 
 // NewChecker makes a Checker.
-func NewChecker() *Checker { return &Checker{fields.New()} }
+func NewChecker() *Checker {
+	return &Checker{fields.New(), []string{AnnotationDisruption, AnnotationApproved, realMetadata}}
+}
 
 // Finding is a Warning with the way, in the object, to what it is about: names,
 // and numbers of list items from 0.

@@ -59,7 +59,10 @@ func Decode(kind Kind, name string, data []byte) (Resource, error) {
 // DecodeObject is Decode for an object that is parsed already: what
 // encoding/json makes of it, numbers as json.Number.
 func DecodeObject(kind Kind, name string, object map[string]any) (Resource, error) {
-	r := newReader(object)
+	return decode(kind, name, newReader(object))
+}
+
+func decode(kind Kind, name string, r field) (Resource, error) {
 	meta := r.metadata(kind, name)
 	res, err := r.resource(kind, meta)
 	if err != nil {
@@ -135,6 +138,7 @@ func (i Intent) annotations() map[string]string {
 // metadata reads an object's metadata; a name that is given wins.
 func (f field) metadata(kind Kind, name string) metadata {
 	meta := f.get("metadata")
+	annotations := meta.get("annotations")
 	var m metadata
 	if kind == KindNode || kind == KindEndpointSlice {
 		m.labels = meta.get("labels").words()
@@ -147,13 +151,15 @@ func (f field) metadata(kind Kind, name string) metadata {
 			m.namespace = "default"
 		}
 	default:
-		real = meta.get("annotations").get(realMetadata).realMetadata()
+		real = annotations.get(realMetadata).realMetadata()
 		own = cmp.Or(real.get("name").text(), own)
 	}
-	annotation := func(key string) string {
-		return cmp.Or(real.get("annotations").get(key).soft().word(), meta.get("annotations").get(key).soft().word())
+	if !annotations.missing() { // few objects have any
+		annotation := func(key string) string {
+			return cmp.Or(real.get("annotations").get(key).soft().word(), annotations.get(key).soft().word())
+		}
+		m.intent = Intent{DisruptionUntil: annotation(AnnotationDisruption), Approved: annotation(AnnotationApproved)}
 	}
-	m.intent = Intent{DisruptionUntil: annotation(AnnotationDisruption), Approved: annotation(AnnotationApproved)}
 	m.name = own
 	if name != "" {
 		m.name = name

@@ -20,20 +20,24 @@ func decodeNode(m metadata, f field) *Node {
 	for _, part := range []field{spec, bgp, wireguard, status} {
 		part.object()
 	}
-	return &Node{
-		Name:          m.name,
-		Labels:        m.labels,
-		IPv4:          bgp.get("ipv4Address").nodeAddress(4),
-		IPv6:          bgp.get("ipv6Address").nodeAddress(6),
-		ASNumber:      bgp.get("asNumber").asNumber(),
-		ClusterID:     bgp.get("routeReflectorClusterID").clusterID(),
-		WireguardIPv4: wireguard.get("interfaceIPv4Address").addrOf(4),
-		WireguardIPv6: wireguard.get("interfaceIPv6Address").addrOf(6),
-
-		WireguardKeyIPv4: status.get("wireguardPublicKey").text(),
-		WireguardKeyIPv6: status.get("wireguardPublicKeyV6").text(),
-		PodCIDRs:         prefixes(status.get("podCIDRs").list()),
+	n := &Node{
+		Name:      m.name,
+		Labels:    m.labels,
+		IPv4:      bgp.get("ipv4Address").nodeAddress(4),
+		IPv6:      bgp.get("ipv6Address").nodeAddress(6),
+		ASNumber:  bgp.get("asNumber").asNumber(),
+		ClusterID: bgp.get("routeReflectorClusterID").clusterID(),
 	}
+	if !wireguard.missing() {
+		n.WireguardIPv4 = wireguard.get("interfaceIPv4Address").addrOf(4)
+		n.WireguardIPv6 = wireguard.get("interfaceIPv6Address").addrOf(6)
+	}
+	if !status.missing() {
+		n.WireguardKeyIPv4 = status.get("wireguardPublicKey").text()
+		n.WireguardKeyIPv6 = status.get("wireguardPublicKeyV6").text()
+		n.PodCIDRs = prefixes(status.get("podCIDRs").list())
+	}
+	return n
 }
 
 // nodeAddress reads ADDRESS or ADDRESS/LENGTH. Without a length the subnet is

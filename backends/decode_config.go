@@ -78,7 +78,7 @@ func (f field) interfaces() []string {
 func (f field) namedCommunities() []NamedCommunity {
 	var named []NamedCommunity
 	for _, e := range f.list() {
-		if len(e.object()) == 0 {
+		if e.object(); len(e.names()) == 0 {
 			continue
 		}
 		name, value := e.get("name").required().text(), e.get("value").required().community()
@@ -97,7 +97,7 @@ func (f field) advertisements() []PrefixAdvertisement {
 	}
 	ads := []PrefixAdvertisement{}
 	for _, e := range list {
-		if len(e.object()) == 0 {
+		if e.object(); len(e.names()) == 0 {
 			continue
 		}
 		ad := PrefixAdvertisement{CIDR: e.get("cidr").required().prefix(), Communities: e.get("communities").communityNames()}

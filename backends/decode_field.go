@@ -12,6 +12,8 @@ import (
 	"strings"
 	"time"
 	"unicode"
+
+	"confd/backends/internal/plain"
 )
 
 // maxProblems bounds how much is said about one object.
@@ -44,7 +46,8 @@ type problems struct {
 	more  int
 }
 
-func newReader(object map[string]any) field {
+// newReader reads an object: a map, or a plain.Object.
+func newReader(object any) field {
 	return field{value: object, found: &problems{}}
 }
 
@@ -93,11 +96,13 @@ func (f field) empty() bool { return f.value == nil || f.value == "" }
 
 func (f field) get(name string) field {
 	child := field{path: f.way(), name: name, found: f.found}
-	if object, ok := f.value.(map[string]any); ok {
+	switch object := f.value.(type) {
+	case map[string]any:
 		child.value = object[name]
+	case plain.Object:
+		child.value = object.Get(name)
 	}
-	switch child.value.(type) {
-	case map[string]any, []any:
+	if isTree(child.value) {
 		child.path, child.name = child.way(), ""
 	}
 	return child
@@ -110,13 +115,24 @@ func (f field) entry(name string) field {
 	return e
 }
 
-// object notes a value that is there and is not an object.
-func (f field) object() map[string]any {
-	o, ok := f.value.(map[string]any)
+// object notes a value that is there and is not an object, and says whether it is one.
+func (f field) object() bool {
+	ok := isObject(f.value)
 	if !ok && !f.missing() {
 		f.bad("an object")
 	}
-	return o
+	return ok
+}
+
+// names are the names of an object's fields, sorted.
+func (f field) names() []string {
+	switch object := f.value.(type) {
+	case map[string]any:
+		return slices.Sorted(maps.Keys(object))
+	case plain.Object:
+		return object.Names()
+	}
+	return nil
 }
 
 func (f field) list() []field {
@@ -159,12 +175,13 @@ func (f field) word() string {
 
 // words reads a map of texts, such as labels; see word.
 func (f field) words() map[string]string {
-	object := f.object()
-	if len(object) == 0 {
+	f.object()
+	names := f.names()
+	if len(names) == 0 {
 		return nil
 	}
-	words := make(map[string]string, len(object))
-	for _, k := range slices.Sorted(maps.Keys(object)) {
+	words := make(map[string]string, len(names))
+	for _, k := range names {
 		if e := f.entry(k); !isTree(e.value) {
 			words[k] = e.word()
 		} else {
@@ -176,8 +193,13 @@ func (f field) words() map[string]string {
 
 // isTree says whether a value is a list or an object.
 func isTree(v any) bool {
+	_, isList := v.([]any)
+	return isList || isObject(v)
+}
+
+func isObject(v any) bool {
 	switch v.(type) {
-	case []any, map[string]any:
+	case map[string]any, plain.Object:
 		return true
 	}
 	return false
@@ -501,7 +523,7 @@ func (f field) secretKeyRef() *SecretKeyRef {
 	}
 	ref := f.get("secretKeyRef")
 	for _, part := range []field{f, ref} {
-		if _, ok := part.value.(map[string]any); ok {
+		if isObject(part.value) {
 			continue
 		}
 		if !part.missing() {
@@ -548,7 +570,7 @@ func typeName(v any) string {
 		return "true or false"
 	case []any:
 		return "a list"
-	case map[string]any:
+	case map[string]any, plain.Object:
 		return "an object"
 	}
 	return fmt.Sprintf("%T", v)

@@ -3,7 +3,7 @@ package backends
 import "net/netip"
 
 func decodeBGPFilter(m metadata, spec field) *BGPFilter {
-	if spec.object() == nil && !spec.missing() {
+	if !spec.object() && !spec.missing() {
 		return ClosedFilter(m.name)
 	}
 	return &BGPFilter{

@@ -76,3 +76,14 @@ func (s *State) Without(keys map[Key]string) *State {
 	}
 	return cmp.Or(c, s)
 }
+
+// WithoutWorkloads is the state without local workloads, which are one machine's alone:
+// the same one where it has none.
+func (s *State) WithoutWorkloads() *State {
+	if len(s.EndpointStatuses) == 0 {
+		return s
+	}
+	other := *s
+	other.EndpointStatuses = nil
+	return &other
+}

@@ -97,3 +97,14 @@ func TestWithoutLeavesWhatIsRemembered(t *testing.T) {
 		}
 	}
 }
+
+func TestWithoutWorkloads(t *testing.T) {
+	s := NewState()
+	if s.WithoutWorkloads() != s {
+		t.Error("a state without workloads is another one without them")
+	}
+	s.EndpointStatuses = map[string]*EndpointStatus{"w": {}}
+	if other := s.WithoutWorkloads(); len(other.EndpointStatuses) > 0 || len(s.EndpointStatuses) != 1 {
+		t.Error("workloads are left in, or taken from the state itself")
+	}
+}

@@ -112,8 +112,6 @@ type computer struct {
 	services *serviceMemory
 	// lost are the sessions whose neighbor and port were taken.
 	lost []lostSession
-	// underscores makes an address part of a session's name.
-	underscores *strings.Replacer
 	// filters has the names of BGPFilters that sessions use; standIns are those
 	// that are not there and reject all routes.
 	filters  map[string]bool
@@ -141,8 +139,6 @@ func newComputer(c *Cluster, o Options, me *backends.Node) *computer {
 		unread:   unreadOf(c.state),
 		reported: map[Problem]bool{},
 		services: &serviceMemory{},
-
-		underscores: strings.NewReplacer(".", "_", ":", "_"),
 	}
 }
 

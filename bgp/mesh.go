@@ -1,7 +1,9 @@
 package bgp
 
 import (
+	"bytes"
 	"cmp"
+	"net/netip"
 
 	"confd/backends"
 )
@@ -60,15 +62,21 @@ func (c *computer) meshHas(at endpoint) bool {
 
 // meshWith adds the session with a node in a family, where they can have one.
 func (c *computer) meshWith(n *backends.Node, f *Family, password string, restart *uint32) {
-	s, ok := c.withNode(MeshSession, f, n)
-	if !ok {
+	s := c.withNode(MeshSession, f, n)
+	if s == nil {
 		return
 	}
 	s.Reason = Reason{Object: c.defaults.ResourceKey(), Text: "node-to-node mesh with node " + n.Name}
 	s.Source, s.Password = f.Address, password
-	s.Passive = s.Neighbor.String() > f.Address.String()
+	s.Passive = sortsAfter(s.Neighbor, f.Address)
 	s.GracefulRestartTime = restart
 	c.add(f, s)
+}
+
+// sortsAfter compares addresses as they are written, so that both ends of a session agree.
+func sortsAfter(a, b netip.Addr) bool {
+	var textOfA, textOfB [64]byte
+	return bytes.Compare(a.AppendTo(textOfA[:0]), b.AppendTo(textOfB[:0])) > 0
 }
 
 // meshTerms are what all sessions of a mesh depend on, besides the node at the other

@@ -6,6 +6,7 @@ import (
 	"maps"
 	"net/netip"
 	"slices"
+	"strconv"
 
 	"confd/backends"
 )
@@ -110,6 +111,9 @@ func (l sessionList) inOrder(before []Session) []Session {
 // recognized is the list with those of the fresh sessions kept that have come out the
 // same as before.
 func (l sessionList) recognized(before []Session) sessionList {
+	if len(before) == 0 {
+		return l
+	}
 	out := sessionList{kept: l.kept}
 	if out.kept == nil {
 		out.kept = make([]bool, len(before))
@@ -134,30 +138,30 @@ func (c *computer) sharedAddresses() {
 	}
 }
 
-// withNode begins a session with one of the cluster's nodes; false where they
-// cannot have one in this family.
-func (c *computer) withNode(kind SessionKind, f *Family, n *backends.Node) (Session, bool) {
+// withNode begins a session with one of the cluster's nodes; nil where they cannot have
+// one in this family.
+func (c *computer) withNode(kind SessionKind, f *Family, n *backends.Node) *Session {
 	a := addressOf(n, f.Version).Addr
 	if !a.IsValid() || !f.Address.IsValid() || n == c.me || a == f.Address {
-		return Session{}, false
+		return nil
 	}
-	return Session{
+	return &Session{
 		Kind: kind, Neighbor: a, Port: c.listenPort(n), PortInName: kind != MeshSession && c.listenPort(n) != 0,
 		AS: c.asNumber(n), LocalAS: c.config.ASNumber,
 		PeerNode: n.Name, PeerClusterID: n.ClusterID,
-	}, true
+	}
 }
 
 // add completes a session and takes it up, unless its neighbor and port are
 // taken: then it is reported, if somebody asked for it by name.
-func (c *computer) add(f *Family, s Session) {
+func (c *computer) add(f *Family, s *Session) {
 	s.Internal = s.AS == s.LocalAS
 	if s.Internal && c.me.ClusterID.IsValid() && s.PeerClusterID != c.me.ClusterID {
 		s.RRClient, s.ClusterID = true, c.me.ClusterID
 	}
-	s.Name = c.sessionName(s)
-	if c.take(&s) {
-		c.added[familyIndex(f)].fresh = append(c.added[familyIndex(f)].fresh, &s)
+	s.Name = nameOf(s)
+	if c.take(s) {
+		c.added[familyIndex(f)].fresh = append(c.added[familyIndex(f)].fresh, s)
 	}
 }
 
@@ -221,13 +225,19 @@ func (c *computer) reportLost() {
 	}
 }
 
-// sessionName is stable: it depends on the neighbor alone.
-func (c *computer) sessionName(s Session) string {
-	name := string(s.Kind) + "_" + c.underscores.Replace(s.Neighbor.String())
-	if s.PortInName {
-		name += fmt.Sprintf("_port_%d", s.Port)
+// nameOf is a session's name. It is stable: it depends on the neighbor alone.
+func nameOf(s *Session) string {
+	name := append(append(make([]byte, 0, 64), s.Kind...), '_')
+	name = s.Neighbor.AppendTo(name)
+	for i, c := range name {
+		if c == '.' || c == ':' {
+			name[i] = '_'
+		}
 	}
-	return name
+	if s.PortInName {
+		name = strconv.AppendUint(append(name, "_port_"...), uint64(s.Port), 10)
+	}
+	return string(name)
 }
 
 // usablePeers are the BGPPeers, by name, whose selectors can be read.
@@ -288,7 +298,7 @@ func (c *computer) forwardAddress(p peer) {
 		c.problem(p.ResourceKey(), CodeNoAddress, true, "its session with %s is left out: node %q has no IPv%d address", p.PeerIP, c.me.Name, f.Version)
 		return
 	}
-	s := Session{
+	s := &Session{
 		Kind: p.kind(), Neighbor: p.PeerIP, Port: p.Port, AS: cmp.Or(p.ASNumber, c.defaultAS()), LocalAS: c.config.ASNumber,
 		AllowLocalAS: p.NumAllowedLocalAS,
 		Reason:       Reason{Object: p.ResourceKey(), Text: fmt.Sprintf("BGPPeer %s: its peerIP", p.Name)},
@@ -301,12 +311,12 @@ func (c *computer) forwardAddress(p peer) {
 			c.problem(p.ResourceKey(), CodeLocalAS, false, "has a localASNumber for the session with node %q, whose own end expects AS %d: it cannot come up", n.Name, c.config.ASNumber)
 		}
 		s.Port = cmp.Or(s.Port, c.listenPort(n))
-		s.Passive = s.Kind == GlobalSession && p.PeerIP.String() > f.Address.String()
+		s.Passive = s.Kind == GlobalSession && sortsAfter(p.PeerIP, f.Address)
 		s.Reason.Text += " is node " + n.Name
 	}
 	s.PortInName = s.Port != 0
-	c.ownLocalAS(&s, p)
-	if c.settings(&s, f, p) {
+	c.ownLocalAS(s, p)
+	if c.settings(s, f, p) {
 		c.add(f, s)
 	}
 }
@@ -326,9 +336,9 @@ func (c *computer) ownLocalAS(s *Session, p peer) {
 func (c *computer) withNodes(p peer, nodes []*backends.Node, kind SessionKind, families []*Family, reason func(*backends.Node) Reason) {
 	for _, f := range families {
 		for _, n := range nodes {
-			if s, ok := c.withNode(kind, f, n); ok {
+			if s := c.withNode(kind, f, n); s != nil {
 				s.Reason = reason(n)
-				if !c.settings(&s, f, p) {
+				if !c.settings(s, f, p) {
 					return
 				}
 				c.add(f, s)
@@ -384,12 +394,12 @@ func (c *computer) localWorkloads(p peer) {
 
 func (c *computer) localWorkload(p peer, w *backends.EndpointStatus, a netip.Addr) {
 	f := c.familyOf(a)
-	s := Session{
+	s := &Session{
 		Kind: LocalWorkloadSession, Neighbor: a, AS: cmp.Or(p.ASNumber, c.defaultAS()), LocalAS: c.config.ASNumber,
 		Reason: Reason{Object: p.ResourceKey(), Text: fmt.Sprintf("BGPPeer %s: local workload on interface %s", p.Name, w.Interface)},
 	}
-	c.ownLocalAS(&s, p)
-	if c.settings(&s, f, p) {
+	c.ownLocalAS(s, p)
+	if c.settings(s, f, p) {
 		s.Passive, s.Source = true, netip.Addr{}
 		c.add(f, s)
 	}

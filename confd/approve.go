@@ -33,7 +33,7 @@ func (p program) approveCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use: settings.CommandApprove, Short: "Let a change through that is held back, on this node or on all", Long: approveHelp, Example: approveExamples, Args: noArguments,
 	}
-	addFlags(cmd.Flags(), settings.CommandApprove, flags)
+	p.addFlags(cmd.Flags(), settings.CommandApprove, flags)
 	var all fleetApproval
 	all.add(cmd)
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {

@@ -54,11 +54,29 @@ type program struct {
 	// run works until ctx ends, or once; render writes what run would.
 	run    func(ctx context.Context, s settings.Settings) error
 	render func(ctx context.Context, s settings.Settings, stdout io.Writer) error
+	// table is of all settings, once for all commands.
+	table []*tableRow
+}
+
+// tableRow is a setting, and what each command that has its flag needs of it.
+type tableRow struct {
+	settings.Setting
+	kind settings.Kind
+	help string
+}
+
+func newTable() []*tableRow {
+	var table []*tableRow
+	for _, s := range settings.Table() {
+		table = append(table, &tableRow{s, s.Kind(), helpText(s)})
+	}
+	return table
 }
 
 // execute does what args (without the program's name) ask for, writes an error
 // to stderr, and returns the exit code.
 func (p program) execute(ctx context.Context, args []string) int {
+	p.table = newTable()
 	root := newRootCommand(p)
 	if len(args) > 0 && strings.HasPrefix(args[0], cobra.ShellCompRequestCmd) {
 		p.setCompletions(root)
@@ -66,7 +84,7 @@ func (p program) execute(ctx context.Context, args []string) int {
 		args, p.stdout, restore = completeOneDash(args, p.stdout)
 		defer restore()
 	}
-	root.SetArgs(watchTime(twoDashes(settings.Table(), args)))
+	root.SetArgs(watchTime(twoDashes(p.table, args)))
 	root.SetOut(p.stdout)
 	root.SetErr(p.stderr)
 	if terminal.Is(p.stderr, p.around.LookupEnv) {
@@ -135,7 +153,7 @@ func (p program) settingsCommand(name string, cmd *cobra.Command, do func(contex
 	if name == settings.CommandRun {
 		load = settings.Load
 	}
-	addFlags(cmd.Flags(), name, flags)
+	p.addFlags(cmd.Flags(), name, flags)
 	cmd.Args = noArguments
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
 		s, err := load(flags, p.around)
@@ -169,15 +187,15 @@ func docsCommand(root *cobra.Command) *cobra.Command {
 
 // flagText collects a flag's text, unread, for settings.Load.
 type flagText struct {
-	setting settings.Setting
+	setting *tableRow
 	flag    string
 	into    settings.Layer
 }
 
 // Set keeps the text; of a list it keeps all that are given.
 func (f flagText) Set(text string) error {
-	if old, ok := f.into[f.setting.Name]; ok && f.setting.Kind().Separator() != "" {
-		text = old.Text + f.setting.Kind().Separator() + text
+	if old, ok := f.into[f.setting.Name]; ok && f.setting.kind.Separator() != "" {
+		text = old.Text + f.setting.kind.Separator() + text
 	}
 	f.into[f.setting.Name] = settings.Given{Text: text, From: "--" + f.flag}
 	return nil
@@ -187,15 +205,15 @@ func (f flagText) Set(text string) error {
 func (f flagText) String() string { return "" }
 
 // Type names the kind, as help prints it after the flag.
-func (f flagText) Type() string { return string(f.setting.Kind()) }
+func (f flagText) Type() string { return string(f.setting.kind) }
 
 // addFlags adds the flags that the named command has. What is given goes to into.
-func addFlags(flags *pflag.FlagSet, command string, into settings.Layer) {
-	for _, s := range settings.Table() {
+func (p program) addFlags(flags *pflag.FlagSet, command string, into settings.Layer) {
+	for _, s := range p.table {
 		if !s.HasFlag(command) {
 			continue
 		}
-		addFlag(flags, flagText{s, s.Name, into}, s.Short, helpText(s))
+		addFlag(flags, flagText{s, s.Name, into}, s.Short, s.help)
 		if s.Alias != "" {
 			addFlag(flags, flagText{s, s.Alias, into}, "", "the same as --"+s.Name)
 		}
@@ -216,7 +234,7 @@ func helpText(s settings.Setting) string {
 
 func addFlag(flags *pflag.FlagSet, value flagText, short, help string) {
 	f := flags.VarPF(value, value.flag, short, help)
-	if value.setting.Kind() == settings.KindBool {
+	if value.setting.kind == settings.KindBool {
 		f.NoOptDefVal = "true"
 	}
 }
@@ -229,10 +247,10 @@ var longName = regexp.MustCompile(`^[a-z]{2}[a-z0-9-]*$`)
 
 // twoDashes gives long flags with one dash their second one. Both forms are in
 // use: manifests have -confdir, for example.
-func twoDashes(table []settings.Setting, args []string) []string {
+func twoDashes(table []*tableRow, args []string) []string {
 	takesValue, shorts := map[string]bool{"help": false, helpAllFlag: false, "version": false, "verbose": false}, "hv"
 	for _, s := range table {
-		takesValue[s.Name] = s.Kind() != settings.KindBool
+		takesValue[s.Name] = s.kind != settings.KindBool
 		if s.Alias != "" {
 			takesValue[s.Alias] = takesValue[s.Name]
 		}

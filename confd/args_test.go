@@ -85,7 +85,7 @@ func TestArgsTwoDashes(t *testing.T) {
 		"status -w2s -owide -watch 2s":       "status -w2s -owide --watch 2s",
 	} {
 		args := strings.Fields(in)
-		got := strings.Join(twoDashes(settings.Table(), args), " ")
+		got := strings.Join(twoDashes(newTable(), args), " ")
 		if got != want || strings.Join(args, " ") != in {
 			t.Errorf("%s: got %s, want %s", in, got, want)
 		}
@@ -97,7 +97,7 @@ func TestArgsShorts(t *testing.T) {
 	for _, c := range allCommands() {
 		c.Flags().VisitAll(func(f *pflag.Flag) {
 			arg := "-" + f.Shorthand + "2.x"
-			if f.Shorthand != "" && !slices.Equal(twoDashes(settings.Table(), []string{arg}), []string{arg}) {
+			if f.Shorthand != "" && !slices.Equal(twoDashes(newTable(), []string{arg}), []string{arg}) {
 				t.Errorf("%s: %s is taken for a long flag", c.CommandPath(), arg)
 			}
 		})

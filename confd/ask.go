@@ -41,7 +41,7 @@ type answer interface{ Text(p *terminal.Page) }
 func (p program) askCommand(name string, cmd *cobra.Command, ask func(context.Context, settings.Settings, []string) (answer, error)) *cobra.Command {
 	output := answerText
 	flags := settings.Layer{}
-	addFlags(cmd.Flags(), name, flags)
+	p.addFlags(cmd.Flags(), name, flags)
 	cmd.Flags().StringVarP(&output, "output", "o", output, "form of the answer: text, json or yaml")
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		if err := checkForm(output); err != nil {

@@ -76,7 +76,7 @@ func (p program) setCompletions(cmd *cobra.Command) {
 	cmd.Flags().VisitAll(func(f *pflag.Flag) {
 		s, known := own[path+" --"+f.Name]
 		if v, isSetting := f.Value.(flagText); isSetting {
-			s, known = settingSuggester(v.setting), true
+			s, known = settingSuggester(v.setting.Setting), true
 		}
 		if known {
 			_ = cmd.RegisterFlagCompletionFunc(f.Name, p.completer(s)) // the flag is there, and this is its only one

@@ -14,7 +14,6 @@ import (
 	"github.com/spf13/pflag"
 	clientv3 "go.etcd.io/etcd/client/v3"
 
-	"confd/internal/settings"
 	"confd/internal/testenv"
 )
 
@@ -218,7 +217,7 @@ func TestCompleteOneDash(t *testing.T) {
 	commands := allCommands()
 	for _, c := range commands {
 		c.Flags().VisitAll(func(f *pflag.Flag) {
-			if len(f.Name) > 1 && !slices.Equal(twoDashes(settings.Table(), []string{"-" + f.Name}), []string{"--" + f.Name}) {
+			if len(f.Name) > 1 && !slices.Equal(twoDashes(newTable(), []string{"-" + f.Name}), []string{"--" + f.Name}) {
 				t.Errorf("%s -%s is not --%s", c.CommandPath(), f.Name, f.Name)
 			}
 		})

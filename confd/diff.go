@@ -52,7 +52,7 @@ func (p program) diffCommand() *cobra.Command {
 		Args: noArguments,
 	}
 	f := cmd.Flags()
-	addFlags(f, settings.CommandDiff, flags)
+	p.addFlags(f, settings.CommandDiff, flags)
 	f.StringVar(&o.From, "from", "", "state before: disk, live, or a path of YAML (default: live where --to is given, else disk)")
 	f.StringVar(&o.To, "to", diff.Live, "state after: live, or a path of YAML, which is laid over the state before")
 	f.BoolVar(&o.Whole, "whole", false, "what --to names is the whole state after: what is not in it is gone")

@@ -20,7 +20,7 @@ import (
 
 // allCommands are the root and all commands below it that are not hidden.
 func allCommands() []*cobra.Command {
-	p := program{around: around(nil), stdout: new(bytes.Buffer)}
+	p := program{around: around(nil), stdout: new(bytes.Buffer), table: newTable()}
 	root := newRootCommand(p)
 	all := append([]*cobra.Command{root}, leafCommands(root)...)
 	for _, c := range root.Commands() {

@@ -21,13 +21,19 @@ func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	// A second signal ends the process at once, whatever it waits for.
 	context.AfterFunc(ctx, stop)
+	usual := collectLate() // most commands soon end
 	code := program{
 		about:  version.Read(),
 		around: settings.Surroundings{LookupEnv: os.LookupEnv, Hostname: os.Hostname},
 		stdin:  os.Stdin,
 		stdout: os.Stdout,
 		stderr: os.Stderr,
-		run:    run,
+		run: func(ctx context.Context, s settings.Settings) error {
+			if !s.OneTime && !s.Noop {
+				usual()
+			}
+			return run(ctx, s)
+		},
 		render: render,
 	}.execute(ctx, os.Args[1:])
 	stop()

@@ -89,7 +89,6 @@ func judgeOnce(ctx context.Context, q guard.Question, sets []reload.Set, whole b
 // once renders what the datastore says now, and gives it to use. With --strict
 // it fails where there is something to warn of, after use had what there is.
 func (n *node) once(ctx context.Context, use func([]templates.File, rendering) error) error {
-	defer collectLate()()
 	d, err := birds.Find(ctx, n.settings.BIRD)
 	if err != nil {
 		return err

@@ -44,7 +44,7 @@ func (p program) statusCommand() *cobra.Command {
 		Long: statusHelp, Example: statusExamples, Args: noArguments,
 	}
 	f := cmd.Flags()
-	addFlags(f, settings.CommandStatus, flags)
+	p.addFlags(f, settings.CommandStatus, flags)
 	var all statusFleet
 	all.add(cmd)
 	f.StringVarP(&o.Format, "output", "o", o.Format, "form of what is printed: "+strings.Join(status.Formats(), ", ")+"; with --all-nodes: table, json, yaml")

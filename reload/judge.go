@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"confd/reload/control"
@@ -16,6 +17,7 @@ import (
 //	BIRD does not answer                                     goes on                goes on, or failed where it was asked all the time
 //	BIRD was restarted                                       failed                 lapsed
 //	BIRD has not taken the set yet                           goes on                lapsed
+//	the same of a BIRD 3, when the time is over              lapsed                 lapsed
 //	BIRD uses another configuration                          lapsed                 lapsed
 //	a session of Stay is down, or was                        failed                 lapsed
 //	the time is not over                                     goes on                -
@@ -81,6 +83,7 @@ type verdict struct {
 	reason   string
 	sessions []string
 	deaf     bool // BIRD cannot be told anything
+	stays    bool // BIRD must not go back by itself
 }
 
 // maxGap is how long after another a look counts as the next one.
@@ -145,6 +148,8 @@ func (t *trial) judgeBIRD(l look, proof *observation, late bool) verdict {
 		return t.lateOr(late, verdict{outcome: failed, reason: "BIRD was restarted"})
 	}
 	switch {
+	case proof == nil && t.mustStay(l):
+		return verdict{outcome: lapsed, reason: "BIRD has not taken it in time, as something holds its reconfiguration up (a birdc that shows routes in a pager?)", stays: true}
 	case proof == nil && late:
 		return verdict{outcome: lapsed, reason: "BIRD has not taken it in time"}
 	case proof == nil:
@@ -157,6 +162,12 @@ func (t *trial) judgeBIRD(l look, proof *observation, late bool) verdict {
 		return t.lateOr(late, verdict{outcome: failed, reason: "sessions that it should not have touched went down", sessions: fallen})
 	}
 	return verdict{}
+}
+
+// mustStay says that BIRD has to be told to stay, though the trial has not passed: a
+// BIRD 3 that is still reconfiguring when it goes back by itself dies (3.1.8, 3.4.0).
+func (t *trial) mustStay(l look) bool {
+	return l.bird.status.InProgress() && strings.HasPrefix(l.bird.status.Version, "3.") && !l.ended.Before(t.ends)
 }
 
 func (t *trial) restarted(l look, proof *observation) bool {

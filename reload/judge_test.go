@@ -54,6 +54,10 @@ func TestJudgeTable(t *testing.T) {
 		"BIRD has not taken the set yet": func(l *look, _ *trial, proof **observation) {
 			l.bird, *proof = birdAt(l.began, -time.Hour, -time.Hour), nil
 		},
+		"the same of a BIRD 3, when the time is over": func(l *look, _ *trial, proof **observation) {
+			l.bird, *proof = birdAt(l.began, -time.Hour, -time.Hour), nil
+			l.bird.status.Version, l.bird.status.State = "3.1.8", "Reconfiguration in progress"
+		},
 		"BIRD uses another configuration":                   func(l *look, _ *trial, _ **observation) { l.bird = birdAt(l.began, -time.Hour, -time.Hour) },
 		"a session of Stay is down, or was":                 func(l *look, _ *trial, _ **observation) { l.sessions[0] = sessionAt("stay", 10*time.Second) },
 		"the time is not over":                              func(l *look, _ *trial, _ **observation) { l.ended = toldAt.Add(29 * time.Second) },

@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"regexp"
-	"strings"
 	"time"
 
 	"confd/reload/control"
@@ -17,7 +16,7 @@ var word = regexp.MustCompile(`[A-Za-z_][A-Za-z0-9_]*`)
 // session goes that its recovery from a graceful restart waits for. That is over soon
 // (graceful restart wait), so that it counts as busy until then.
 func mayLose(ctx context.Context, c *control.Client, s Set) error {
-	if !strings.HasPrefix(c.Version(), "3.") {
+	if !isBIRD3(c) {
 		return nil
 	}
 	status, err := c.Status(ctx)

@@ -46,6 +46,9 @@ func (t *talker) tell(ctx context.Context, s Set, hash string, begins func(*tria
 	if err := letSettle(ctx, c); err != nil {
 		return out, err
 	}
+	if err := waitFree(ctx, c); err != nil {
+		return out, err
+	}
 	if err := mayLose(ctx, c, s); err != nil {
 		return out, err
 	}
@@ -56,6 +59,8 @@ func (t *talker) tell(ctx context.Context, s Set, hash string, begins func(*tria
 		begins(out.trial)
 	}
 	sent := t.opts.Now()
+	ctx, stop := beforeItGoesBack(ctx, c, out.trial, sent)
+	defer stop()
 	answer, err := t.send(ctx, c, out.trial)
 	out.sent = answer != control.ShuttingDown
 	if err != nil {
@@ -69,6 +74,18 @@ func (t *talker) tell(ctx context.Context, s Set, hash string, begins func(*tria
 	out.proof, err = t.waitConfigured(ctx, c, sent)
 	return out, err
 }
+
+// beforeItGoesBack ends the wait for a BIRD 3 that takes a set on trial between the end of
+// the trial and when BIRD would go back: see trial.mustStay.
+func beforeItGoesBack(ctx context.Context, c *control.Client, on *trial, sent time.Time) (context.Context, context.CancelFunc) {
+	if on == nil || !isBIRD3(c) {
+		return ctx, func() {}
+	}
+	return context.WithTimeout(ctx, (on.ends.Sub(sent)+on.deadline.Sub(sent))/2)
+}
+
+// isBIRD3 says whether a client speaks with a BIRD 3.
+func isBIRD3(c *control.Client) bool { return strings.HasPrefix(c.Version(), "3.") }
 
 // send sends the "configure" that a set without or with a trial needs.
 func (t *talker) send(ctx context.Context, c *control.Client, on *trial) (control.Reconfigure, error) {
@@ -87,9 +104,18 @@ func inTheMiddle(err error) error {
 	return err
 }
 
+// betweenTwo turns an end of the time that came between two questions into a BIRD that
+// is busy: it has answered the last one.
+func betweenTwo(err error) error {
+	if errors.Is(err, context.DeadlineExceeded) && !errors.Is(err, control.ErrHung) {
+		return fmt.Errorf("%w: %w", control.ErrBusy, err)
+	}
+	return err
+}
+
 // letSettle waits where this is a BIRD 3 that has just started.
 func letSettle(ctx context.Context, c *control.Client) error {
-	if !strings.HasPrefix(c.Version(), "3.") {
+	if !isBIRD3(c) {
 		return nil
 	}
 	status, err := c.Status(ctx)
@@ -106,6 +132,29 @@ func letSettle(ctx context.Context, c *control.Client) error {
 	return nil
 }
 
+// waitFree waits until a BIRD 3 is through with a reconfiguration that is under way:
+// 3.1.8 and 3.4.0 die of what is queued behind one. A reader of "show route" that
+// does not read on holds it up for as long as it likes, so that the wait is bounded.
+func waitFree(ctx context.Context, c *control.Client) error {
+	if !isBIRD3(c) {
+		return nil
+	}
+	for {
+		status, err := c.Status(ctx)
+		if err != nil || !status.InProgress() {
+			return betweenTwo(err)
+		}
+		if sleep(ctx, statusPoll) == nil {
+			continue
+		}
+		if errors.Is(ctx.Err(), context.Canceled) {
+			return context.Cause(ctx)
+		}
+		return fmt.Errorf("control socket %s: %w, and a BIRD 3 that is told more meanwhile may die: it is told afterwards (a birdc that shows routes in a pager holds BIRD up: end it)",
+			c.Path(), control.ErrBusy)
+	}
+}
+
 // waitConfigured waits until BIRD is through with reconfiguring and uses a
 // configuration that it took after sent. BIRD's own two times are compared, so
 // that its clock does not matter. A configuration that is queued is not taken
@@ -114,7 +163,7 @@ func (t *talker) waitConfigured(ctx context.Context, c *control.Client, sent tim
 	for patience := time.Now().Add(oldPatience); ; {
 		now, err := t.observe(ctx, c)
 		if err != nil {
-			return now, inTheMiddle(err)
+			return now, inTheMiddle(betweenTwo(err))
 		}
 		if now.status.ShuttingDown() {
 			return now, fmt.Errorf("control socket %s: %w: it is shutting down", c.Path(), control.ErrNotRunning)
@@ -190,6 +239,9 @@ func (t *talker) goBack(ctx context.Context, s Set) error {
 		return err
 	}
 	defer c.Close()
+	if err := waitFree(ctx, c); err != nil {
+		return err
+	}
 	answer, err := c.Undo(ctx)
 	t.log.Debug("BIRD was told to go back", "set", s.Name, "answer", answer)
 	return err

@@ -117,6 +117,11 @@ func (k *keeper) passTrial(ctx context.Context, s Set, res Result) (Result, erro
 
 // endTrial takes a set back, after a verdict or without one.
 func (k *keeper) endTrial(ctx context.Context, s Set, v verdict) error {
+	if v.stays {
+		if _, err := k.bird.tellToStay(ctx, s.socket()); err != nil {
+			k.log.Warn("BIRD was not told to stay", "set", s.Name, "error", err)
+		}
+	}
 	if v.outcome == failed && !v.deaf {
 		if err := k.bird.goBack(ctx, s); err != nil {
 			k.log.Warn("BIRD was not told to go back: it does so by itself", "set", s.Name, "error", err)

@@ -30,6 +30,9 @@ func quote(s string) (string, error) {
 // nothing is hidden or shown elsewhere than it stands, as the marks for the direction of
 // text do.
 func comment(s string) string {
+	if len(s) <= 300 && !strings.ContainsFunc(s, func(r rune) bool { return r < ' ' || r > '~' }) {
+		return s
+	}
 	s = strings.Map(func(r rune) rune {
 		if !unicode.IsPrint(r) {
 			return ' '

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 
 	clientv3 "go.etcd.io/etcd/client/v3"
@@ -16,8 +17,9 @@ type listing struct {
 	kv       clientv3.KV
 	pageSize int
 	revision int64 // of all pages; 0 before the first
-	present  map[string]struct{}
-	batch    batch
+	// present are the keys that are there; nil where none was seen before.
+	present map[string]struct{}
+	batch   batch
 }
 
 // list reads everything at one revision, and delivers what differs from what
@@ -25,15 +27,20 @@ type listing struct {
 // Update, since what is half old and half new must not be used. Where it
 // fails, nothing of an unfinished difference has been delivered.
 func (r *run) list(ctx context.Context, kv clientv3.KV) (revision int64, err error) {
-	l := &listing{run: r, kv: kv, pageSize: r.cfg.PageSize, present: make(map[string]struct{}, len(r.seen))}
+	l := &listing{run: r, kv: kv, pageSize: r.cfg.PageSize}
+	if len(r.seen) > 0 {
+		l.present = make(map[string]struct{}, len(r.seen))
+	}
 	for _, kr := range r.ranges {
 		if err := l.readRange(ctx, kr); err != nil {
 			return 0, fmt.Errorf("list %s: %w", kr.key, err)
 		}
 	}
-	for key := range r.seen {
-		if _, ok := l.present[key]; !ok {
-			r.gone(&l.batch, key)
+	if l.present != nil {
+		for key := range r.seen {
+			if _, ok := l.present[key]; !ok {
+				r.gone(&l.batch, key)
+			}
 		}
 	}
 	return l.revision, r.send(ctx, &l.batch, l.revision, true)
@@ -45,6 +52,7 @@ func (l *listing) readRange(ctx context.Context, kr keyRange) error {
 		if err != nil {
 			return err
 		}
+		l.expect(page)
 		for _, kv := range page.Kvs {
 			l.add(string(kv.Key), kv.Value)
 		}
@@ -60,11 +68,28 @@ func (l *listing) readRange(ctx context.Context, kr keyRange) error {
 	}
 }
 
+// expect makes room for what a page has, and for what is said to follow.
+func (l *listing) expect(page *clientv3.GetResponse) {
+	if l.present != nil {
+		return
+	}
+	if all := len(l.seen) + int(page.Count); len(l.seen) < all/2 {
+		seen := make(map[string]uint64, all)
+		maps.Copy(seen, l.seen)
+		l.seen = seen
+	}
+	l.batch.events = slices.Grow(l.batch.events, len(page.Kvs))
+	l.batch.marks = slices.Grow(l.batch.marks, len(page.Kvs))
+}
+
 // add notes a key, and its event where the value is not the one delivered.
 func (l *listing) add(key string, value []byte) {
-	l.present[key] = struct{}{}
-	if hash, ok := l.seen[key]; !ok || hash != l.hash(value) {
-		l.put(&l.batch, key, value)
+	if l.present != nil {
+		l.present[key] = struct{}{}
+	}
+	hash := l.hash(value)
+	if old, ok := l.seen[key]; !ok || old != hash {
+		l.put(&l.batch, key, value, hash)
 	}
 }
 

@@ -88,11 +88,11 @@ type mark struct {
 
 func (r *run) hash(value []byte) uint64 { return maphash.Bytes(r.seed, value) }
 
-// put adds the event of a key that has this value.
-func (r *run) put(b *batch, key string, value []byte) {
+// put adds the event of a key that has this value, which has that hash.
+func (r *run) put(b *batch, key string, value []byte, hash uint64) {
 	if e, ok := r.putEvent(key, value); ok {
 		b.events = append(b.events, e)
-		b.marks = append(b.marks, mark{key: key, hash: r.hash(value)})
+		b.marks = append(b.marks, mark{key: key, hash: hash})
 	}
 }
 

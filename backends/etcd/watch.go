@@ -177,7 +177,7 @@ func (w *watching) add(b *batch, m *pb.WatchResponse) error {
 		if e.Type == mvccpb.Event_DELETE {
 			w.gone(b, string(e.Kv.Key))
 		} else {
-			w.put(b, string(e.Kv.Key), e.Kv.Value)
+			w.put(b, string(e.Kv.Key), e.Kv.Value, w.hash(e.Kv.Value))
 		}
 		w.revision = max(w.revision, e.Kv.ModRevision)
 	}

@@ -46,10 +46,9 @@ func (t *table) begin() {
 	t.present, t.newest = make(map[backends.Key]struct{}, len(t.seen)), 0
 }
 
-// drop forgets what was not delivered.
+// drop forgets what was not delivered, and leaves none of the room that a whole state took.
 func (t *table) drop() {
-	clear(t.pending)
-	t.events = nil
+	t.pending, t.events = map[backends.Key]pending{}, nil
 }
 
 // add notes keys as they are now.
@@ -138,6 +137,9 @@ func (t *table) end() {
 
 // delivered notes that all events were.
 func (t *table) delivered() {
+	if len(t.seen) == 0 {
+		t.seen = make(map[backends.Key]uint64, len(t.pending))
+	}
 	for key, p := range t.pending {
 		if p.gone {
 			delete(t.seen, key)

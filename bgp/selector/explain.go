@@ -14,17 +14,6 @@ func (s *Selector) Labels() []string {
 	return slices.Compact(names)
 }
 
-// Miss is a condition of a selector that labels do not fulfil.
-type Miss struct {
-	// Condition is the part of the selector, in its language.
-	Condition string
-	// Label is the one that it is about; empty: it is about several.
-	Label string
-	// Has says that the label is there, and Value what it is.
-	Has   bool
-	Value string
-}
-
 // Misses are the conditions that labels do not fulfil, in the selector's order: of
 // those of which one is enough, the ones that come nearest. None: it matches.
 func (s *Selector) Misses(labels map[string]string) []Miss { return s.root.misses(labels) }

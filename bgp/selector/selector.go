@@ -104,3 +104,14 @@ func (n compare) matches(labels map[string]string) bool {
 		return slices.Contains(n.values, v)
 	}
 }
+
+// Miss is a condition of a selector that labels do not fulfil.
+type Miss struct {
+	// Condition is the part of the selector, in its language.
+	Condition string
+	// Label is the one that it is about; empty: it is about several.
+	Label string
+	// Has says that the label is there, and Value what it is.
+	Has   bool
+	Value string
+}

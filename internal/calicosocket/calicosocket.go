@@ -25,27 +25,6 @@ import (
 	"confd/reload/control"
 )
 
-// Family is an address family, as BIRD calls its channels.
-type Family string
-
-// The families.
-const (
-	IPv4 Family = "ipv4"
-	IPv6 Family = "ipv6"
-)
-
-// table is the main table of the family in BIRD 2 and 3.
-func (f Family) table() string { return "master" + string(f[len(f)-1]) }
-
-// Limits for clients that are slow, many or confused.
-const (
-	mostConns  = 16
-	idle       = 5 * time.Minute  // without a command
-	mostTime   = 30 * time.Second // for BIRD to answer, and for a client to read that
-	maxCommand = 1024             // bytes
-	retry      = 10 * time.Second // to open sockets
-)
-
 // Options say what to serve, and from what.
 type Options struct {
 	// Folder is where bird.ctl and bird6.ctl are made.
@@ -64,15 +43,6 @@ func Serve(ctx context.Context, o Options) error {
 		g.Go(func() error { return s.keepServing(ctx) })
 	}
 	return g.Wait()
-}
-
-// socket is one of the two.
-type socket struct {
-	family Family
-	path   string
-	dial   func(context.Context) (*control.Client, error)
-	log    *slog.Logger
-	said   string // what was logged last of why it cannot be opened
 }
 
 func (s *socket) keepServing(ctx context.Context) error {
@@ -186,16 +156,4 @@ func isName(text string) bool {
 	return text != "" && !strings.ContainsFunc(text, func(r rune) bool {
 		return r != '_' && (r < '0' || r > '9') && (r < 'a' || r > 'z') && (r < 'A' || r > 'Z')
 	})
-}
-
-// ask has BIRD answer a command.
-func (s *socket) ask(ctx context.Context, command string) (control.Reply, error) {
-	ctx, cancel := context.WithTimeout(ctx, mostTime)
-	defer cancel()
-	c, err := s.dial(ctx)
-	if err != nil {
-		return control.Reply{}, err
-	}
-	defer c.Close()
-	return c.Do(ctx, command)
 }

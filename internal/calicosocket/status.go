@@ -4,23 +4,7 @@ import (
 	"context"
 	"fmt"
 	"io"
-	"regexp"
-	"slices"
 	"strings"
-
-	"confd/reload/control"
-)
-
-// Tools read the number, so it is that of the words that they get.
-const (
-	version  = "BIRD 1.6.8"
-	greeting = "0001 " + version + " ready.\n"
-)
-
-// Lines of "show status" that say that a graceful restart is in progress.
-const (
-	codeRecovery = 24
-	waitingFor   = "  Waiting for "
 )
 
 // status answers "show status".
@@ -58,12 +42,6 @@ func (s *socket) status(ctx context.Context, w io.Writer) error {
 	return nil
 }
 
-// recovering says whether a graceful restart is in progress.
-func (s *socket) recovering(ctx context.Context) (bool, error) {
-	reply, err := s.ask(ctx, "show status")
-	return slices.ContainsFunc(reply.Lines, func(l control.Line) bool { return l.Code == codeRecovery }), err
-}
-
 // waiting counts the sessions of the family that a graceful restart waits for: BIRD 2
 // and 3 tell those of both together.
 func (s *socket) waiting(ctx context.Context) (string, error) {
@@ -78,27 +56,4 @@ func (s *socket) waiting(ctx context.Context) (string, error) {
 		}
 	}
 	return fmt.Sprintf("%s%d protocols to recover", waitingFor, n), nil
-}
-
-// BIRD 2 and 3 have fractions of seconds: in times, and in what is left of a timer.
-var (
-	clock = regexp.MustCompile(`(\d\d:\d\d:\d\d)\.\d+`)
-	left  = regexp.MustCompile(`(\d+)\.\d+(/\d+)$`)
-)
-
-// wholeSeconds takes them off a line.
-func wholeSeconds(text string) string {
-	return left.ReplaceAllString(clock.ReplaceAllString(text, "$1"), "$1$2")
-}
-
-// writeLine writes a line of a reply. One that goes on with the code of the line
-// before has a space for it.
-func writeLine(w io.Writer, code int, goesOn bool, sign, text string) error {
-	var err error
-	if goesOn {
-		_, err = fmt.Fprintf(w, " %s\n", text)
-	} else {
-		_, err = fmt.Fprintf(w, "%04d%s%s\n", code, sign, text)
-	}
-	return err
 }

@@ -36,7 +36,7 @@ func (d Differ) compareAll(ctx context.Context, o Options) (*Report, error) {
 		return nil, err
 	}
 	report := &Report{Options: o, Bird: d.Birds.Version.String()}
-	c := comparison{Differ: d, Options: o, own: clustersOf(s.from, s.to), others: clustersOf(withoutWorkloads(s.from), withoutWorkloads(s.to)), groups: map[[sha256.Size]byte]*Group{}, problems: map[bgp.Problem]bool{}}
+	c := comparison{Differ: d, Options: o, own: clustersOf(s.from, s.to), others: clustersOf(s.from.WithoutWorkloads(), s.to.WithoutWorkloads()), groups: map[[sha256.Size]byte]*Group{}, problems: map[bgp.Problem]bool{}}
 	names := slices.Collect(maps.Keys(s.from.Nodes))
 	names = slices.AppendSeq(names, maps.Keys(s.to.Nodes))
 	slices.Sort(names)
@@ -97,15 +97,6 @@ func (c *comparison) of(name string) (d Differ, states clusters, err error) {
 		d.Planner.Templates, err = plan.Load(d.Planner.Settings, slog.New(slog.DiscardHandler))
 	}
 	return d, c.others, err
-}
-
-func withoutWorkloads(s *backends.State) *backends.State {
-	if len(s.EndpointStatuses) == 0 {
-		return s
-	}
-	other := *s
-	other.EndpointStatuses = nil
-	return &other
 }
 
 // node compares for one node, and puts it into its group.

@@ -16,12 +16,6 @@ import (
 	"confd/reload"
 )
 
-// The states that have a name; any other one is a path.
-const (
-	Live = "live"
-	Disk = "disk"
-)
-
 // states are those before and after; the one before is nil for what is on disk.
 type states struct{ from, to *backends.State }
 

@@ -104,11 +104,3 @@ func (t *textWriter) list(title string, names []string) {
 	}
 	t.print(fmt.Sprintf("  %s: %s\n", title, text))
 }
-
-func texts[T any](list []T, text func(T) string) []string {
-	out := make([]string, len(list))
-	for i, x := range list {
-		out[i] = text(x)
-	}
-	return out
-}

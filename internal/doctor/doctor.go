@@ -6,83 +6,13 @@ package doctor
 import (
 	"cmp"
 	"context"
-	"net/netip"
+	"fmt"
 	"slices"
+	"strings"
 
 	"confd/backends"
 	"confd/bgp"
-	"confd/internal/explain"
 )
-
-// Severity is how bad a finding is.
-type Severity string
-
-// The severities, the worst first.
-const (
-	Error   Severity = "error"   // something does not work
-	Warning Severity = "warning" // it works less well than it looks, or will not for long
-	Advice  Severity = "advice"  // nothing is wrong
-)
-
-// Question is what a doctor goes by.
-type Question struct {
-	State *backends.State
-	// Options are those of the node that asks.
-	Options bgp.Options
-	// BIRD is the major version of this node's BIRD; 0: not known.
-	BIRD int
-	// Live is what is known of this machine; nil: it is none of the cluster's nodes,
-	// or was not looked at.
-	Live *Live
-	// Usage is how much of the pools is taken, as the IPAM blocks say; nil: not known.
-	Usage *backends.Usage
-	// Ignore are the numbers of codes of which nothing is said; see Ignored.
-	Ignore map[string]bool
-}
-
-// Live is what is known of this machine.
-type Live struct {
-	// BIRD is what its BIRDs say; nil: none answers.
-	BIRD *explain.Live
-	// Recovering: BIRD waits for its peers after a restart.
-	Recovering bool
-	// Unreachable are the nets of which BIRD's next hop cannot be reached.
-	Unreachable []netip.Prefix
-	// Addresses are those of the machine's interfaces; nil: not known.
-	Addresses []netip.Addr
-}
-
-// Finding is something that is wrong with one object.
-type Finding struct {
-	Code     string   `json:"code"`
-	Name     string   `json:"name"`
-	Severity Severity `json:"severity"`
-	Object   string   `json:"object"`
-	Text     string   `json:"text"`
-	// Consequence is what comes of it, Cure what to do.
-	Consequence string `json:"consequence"`
-	Cure        string `json:"cure"`
-	// Place is where the object stands in a file; empty: not known.
-	Place string `json:"place,omitempty"`
-}
-
-// Report is what was found.
-type Report struct {
-	Nodes    int       `json:"nodes"`
-	Findings []Finding `json:"findings"` // the worst first
-	// Counts is how many there are of each severity; Ignored how many of codes that
-	// nobody wants to hear of.
-	Counts  map[Severity]int `json:"counts"`
-	Ignored int              `json:"ignored"`
-}
-
-// Worst is the worst severity of the findings; empty: there are none.
-func (r *Report) Worst() Severity {
-	if len(r.Findings) == 0 {
-		return ""
-	}
-	return r.Findings[0].Severity
-}
 
 // Examine looks at a cluster. Errors are those of ctx.
 func Examine(ctx context.Context, q Question) (*Report, error) {
@@ -111,8 +41,6 @@ func Examine(ctx context.Context, q Question) (*Report, error) {
 	return report, nil
 }
 
-func rank(s Severity) int { return slices.Index([]Severity{Error, Warning, Advice}, s) }
-
 // find are the findings of one code.
 func (p *patient) find(code Code) []Finding {
 	var list []complaint
@@ -131,5 +59,35 @@ func (p *patient) find(code Code) []Finding {
 	return out
 }
 
-// complaint is a finding before it has its code.
-type complaint struct{ object, text, place string }
+// Codes are all kinds of findings, by number. Warnings about input and about what
+// nodes make of it are among them.
+func Codes() []Code {
+	return slices.Concat(
+		known(1, backends.Codes(), inputSeverities()),
+		known(20, bgp.Codes(), nodeSeverities()),
+		sessionCodes(), reflectorCodes(), poolCodes(), resourceCodes(), liveCodes(),
+	)
+}
+
+// Number is the number of a code by its name; empty: it has none.
+func Number(name backends.Code) string {
+	for _, c := range Codes() {
+		if c.Name == name {
+			return c.ID
+		}
+	}
+	return ""
+}
+
+// Ignored reads codes, numbers or names, for Question.Ignore.
+func Ignored(list []string) (map[string]bool, error) {
+	codes, out := Codes(), map[string]bool{}
+	for _, text := range list {
+		i := slices.IndexFunc(codes, func(c Code) bool { return strings.EqualFold(c.ID, text) || string(c.Name) == text })
+		if i < 0 {
+			return nil, fmt.Errorf("there is no code %q: codes are such as %s, or %s", text, codes[0].ID, codes[0].Name)
+		}
+		out[codes[i].ID] = true
+	}
+	return out, nil
+}

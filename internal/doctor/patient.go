@@ -1,6 +1,7 @@
 package doctor
 
 import (
+	"cmp"
 	"context"
 	"maps"
 	"net/netip"
@@ -55,11 +56,9 @@ type link struct {
 }
 
 func newPatient(ctx context.Context, q Question) (*patient, error) {
-	// Local workloads are this machine's alone, and of no check.
-	state := *q.State
-	state.EndpointStatuses = nil
+	state := q.State.WithoutWorkloads() // they are of no check
 	p := &patient{
-		Question: q, cluster: bgp.NewCluster(&state), asker: explain.New(&state, q.Options),
+		Question: q, cluster: bgp.NewCluster(state), asker: explain.New(state, q.Options),
 		outside: map[string]int{}, problems: map[backends.Code][]complaint{}, ends: map[pairKey]bgp.Session{},
 	}
 	p.inside = p.cluster.AlikeInside()
@@ -242,4 +241,10 @@ func address(n *backends.Node, v4 bool) netip.Addr {
 		return n.IPv4.Addr
 	}
 	return n.IPv6.Addr
+}
+
+func (l link) internal() bool { return l.atX != nil && l.atY != nil && l.atX.Internal }
+
+func (p *patient) pools() []*backends.IPPool {
+	return slices.SortedFunc(maps.Values(p.State.IPPools), func(a, b *backends.IPPool) int { return cmp.Compare(a.Name, b.Name) })
 }

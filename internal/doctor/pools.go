@@ -64,10 +64,6 @@ func poolCodes() []Code {
 	}
 }
 
-func (p *patient) pools() []*backends.IPPool {
-	return slices.SortedFunc(maps.Values(p.State.IPPools), func(a, b *backends.IPPool) int { return cmp.Compare(a.Name, b.Name) })
-}
-
 func (p *patient) poolsOverlap() []complaint {
 	var out []complaint
 	pools := p.pools()

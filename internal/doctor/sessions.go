@@ -141,8 +141,6 @@ func (p *patient) islands() []int {
 	return island
 }
 
-func (l link) internal() bool { return l.atX != nil && l.atY != nil && l.atX.Internal }
-
 // loops finds nodes of one AS number that only routers connect.
 func (p *patient) loops() []complaint {
 	// islands by AS number, and how many nodes and which BGPPeers with routers they have.

@@ -10,20 +10,6 @@ import (
 // mostObjects is how many findings of one code the text names.
 const mostObjects = 20
 
-// Text writes the report for people: the findings of one code together.
-func (r *Report) Text(p *terminal.Page) {
-	for i := 0; i < len(r.Findings); {
-		j := i
-		for j < len(r.Findings) && r.Findings[j].Code == r.Findings[i].Code {
-			j++
-		}
-		group(p, r.Findings[i:j])
-		p.Blank()
-		i = j
-	}
-	p.Text(0, r.look(), r.summary())
-}
-
 func group(p *terminal.Page, list []Finding) {
 	first := list[0]
 	p.Text(0, lookOf(first.Severity), fmt.Sprintf("%s %s: %s", strings.ToUpper(string(first.Severity)), first.Code, first.Name))
@@ -50,6 +36,20 @@ func lookOf(s Severity) terminal.Look {
 	return terminal.Title
 }
 
+// Text writes the report for people: the findings of one code together.
+func (r *Report) Text(p *terminal.Page) {
+	for i := 0; i < len(r.Findings); {
+		j := i
+		for j < len(r.Findings) && r.Findings[j].Code == r.Findings[i].Code {
+			j++
+		}
+		group(p, r.Findings[i:j])
+		p.Blank()
+		i = j
+	}
+	p.Text(0, r.look(), r.summary())
+}
+
 func (r *Report) look() terminal.Look {
 	if r.Worst() == "" {
 		return terminal.Good
@@ -63,7 +63,7 @@ func (r *Report) summary() string {
 		ignored = fmt.Sprintf(" (%d ignored)", r.Ignored)
 	}
 	if len(r.Findings) == 0 {
-		return fmt.Sprintf("%s looked at, nothing found%s", count(r.Nodes, "node"), ignored)
+		return fmt.Sprintf("%s looked at, nothing found%s", terminal.Count(r.Nodes, "node"), ignored)
 	}
 	var parts []string
 	for _, s := range []Severity{Error, Warning, Advice} {
@@ -71,15 +71,8 @@ func (r *Report) summary() string {
 		case n > 0 && s == Advice:
 			parts = append(parts, fmt.Sprintf("%d of advice", n))
 		case n > 0:
-			parts = append(parts, count(n, string(s)))
+			parts = append(parts, terminal.Count(n, string(s)))
 		}
 	}
-	return fmt.Sprintf("%s looked at: %s%s", count(r.Nodes, "node"), strings.Join(parts, ", "), ignored)
-}
-
-func count(n int, what string) string {
-	if n == 1 {
-		return "1 " + what
-	}
-	return fmt.Sprintf("%d %ss", n, what)
+	return fmt.Sprintf("%s looked at: %s%s", terminal.Count(r.Nodes, "node"), strings.Join(parts, ", "), ignored)
 }

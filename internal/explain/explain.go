@@ -55,9 +55,7 @@ func New(s *backends.State, o bgp.Options) *Asker {
 	a := &Asker{options: o, own: bgp.NewCluster(s)}
 	a.others = a.own
 	if len(s.EndpointStatuses) > 0 {
-		other := *s
-		other.EndpointStatuses = nil
-		a.others = bgp.NewCluster(&other)
+		a.others = bgp.NewCluster(s.WithoutWorkloads())
 	}
 	return a
 }
@@ -172,12 +170,4 @@ func (a *Asker) meantNode(name string) string {
 		return "; did you mean " + strconv.Quote(meant) + "?"
 	}
 	return ""
-}
-
-// counted is "1 node", "2 nodes".
-func counted(n int, what string) string {
-	if n == 1 {
-		return "1 " + what
-	}
-	return strconv.Itoa(n) + " " + what + "s"
 }

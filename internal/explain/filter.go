@@ -156,7 +156,7 @@ func (f *FilterAnswer) Text(p *terminal.Page) {
 		p.Text(2, terminal.Odd, "no BGPPeer names it: it filters nothing")
 	}
 	for _, u := range f.Peers {
-		p.Text(2, terminal.Plain, fmt.Sprintf("used by %s, which is for %s", u.Object, counted(u.Nodes, "node")))
+		p.Text(2, terminal.Plain, fmt.Sprintf("used by %s, which is for %s", u.Object, terminal.Count(u.Nodes, "node")))
 	}
 	for _, l := range f.Lists {
 		if f.Net != nil {

@@ -133,9 +133,9 @@ func (n *NodeAnswer) Text(p *terminal.Page) {
 	if len(n.Labels) > 0 {
 		rows = append(rows, terminal.Texts("labels", labelList(n.Labels)))
 	}
-	rows = append(rows, terminal.Texts("alike", counted(n.Alike, "node")+" with sessions as this one has them"))
+	rows = append(rows, terminal.Texts("alike", terminal.Count(n.Alike, "node")+" with sessions as this one has them"))
 	if n.Up != nil {
-		rows = append(rows, terminal.Texts("BIRD", counted(*n.Up, "session")+" up"))
+		rows = append(rows, terminal.Texts("BIRD", terminal.Count(*n.Up, "session")+" up"))
 	}
 	p.Table(2, rows)
 	p.Blank()

@@ -8,6 +8,7 @@ import (
 
 	"confd/backends"
 	"confd/bgp"
+	"confd/internal/terminal"
 )
 
 // optionsOf are the options of a session that are not just BIRD's, and what each
@@ -108,7 +109,7 @@ func (o *optioned) connection() {
 		o.add("passive", "waits for the peer to connect", from)
 	}
 	if o.s.TTLHops != 0 {
-		o.add("TTL security", counted(int(o.s.TTLHops), "hop"), o.by("ttlSecurity"))
+		o.add("TTL security", terminal.Count(int(o.s.TTLHops), "hop"), o.by("ttlSecurity"))
 	}
 	if o.s.ReachableBy.IsValid() {
 		o.add("gateway", o.s.ReachableBy.String(), o.by("reachableBy"))

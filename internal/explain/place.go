@@ -10,51 +10,6 @@ import (
 	"confd/bgp"
 )
 
-// PlaceAnswer says where an address or a block is, and how the others get there.
-type PlaceAnswer struct {
-	Net netip.Prefix `json:"net"`
-	// Pool is the one that it lies in; empty: none.
-	Pool string `json:"pool,omitempty"`
-	// Blocks are the affinities of the blocks that hold it, the smallest first.
-	Blocks []PlaceBlock `json:"blocks"`
-	// Owner is the node that the others are led to; empty: none.
-	Owner string `json:"owner,omitempty"`
-	// Announced is the route that the owner has for it; empty: it announces none.
-	Announced string `json:"announced,omitempty"`
-	// Ways are how nodes and routers are told, those of which the same is true
-	// together.
-	Ways []Way `json:"ways"`
-	// Swallowed says where packets to it would be lost, and why.
-	Swallowed []string `json:"swallowed"`
-	// Service says which Service has the address, or which range of service addresses
-	// holds it; empty: none.
-	Service string `json:"service,omitempty"`
-	// Inside are the blocks in a net that is no block itself, nor in one.
-	Inside []PlaceBlock `json:"inside,omitempty"`
-	// Notes say what else matters.
-	Notes []string `json:"notes,omitempty"`
-}
-
-// PlaceBlock is a block with an affinity.
-type PlaceBlock struct {
-	CIDR  netip.Prefix `json:"cidr"`
-	Node  string       `json:"node"`
-	State string       `json:"state"`
-}
-
-// Way is how some are told.
-type Way struct {
-	// By says in words which way the route takes.
-	By string `json:"by"`
-	// Whom are the first of them by name, Count how many there are.
-	Whom  []string `json:"whom"`
-	Count int      `json:"count"`
-	// Kernel says what those nodes' BIRD does with the route; empty of routers.
-	Kernel string `json:"kernel,omitempty"`
-	// Told is false where they are not told; By says why.
-	Told bool `json:"told"`
-}
-
 // Workload is the address that a name stands for: an address itself, or a local
 // workload of this node that speaks BGP.
 func (a *Asker) Workload(text string) (netip.Prefix, error) {
@@ -121,16 +76,6 @@ func encapsulation(p *backends.IPPool) string {
 		return "IPIP " + string(p.IPIP)
 	}
 	return "no encapsulation"
-}
-
-func stateText(b *backends.BlockAffinity) string {
-	switch {
-	case b.Deleted:
-		return "deleted"
-	case b.State == "":
-		return "confirmed"
-	}
-	return b.State
 }
 
 // hazards are those that do not depend on who has the block.
@@ -301,10 +246,3 @@ func (a *Asker) kernelOf(s *spread, pool *backends.IPPool) string {
 	}
 	return ""
 }
-
-const fewNames = 5
-
-// first are the first few of names.
-func first(names []string) []string { return names[:min(len(names), fewNames)] }
-
-func countText(names []string) string { return counted(len(names), "node") }

@@ -8,6 +8,7 @@ import (
 	"slices"
 
 	"confd/backends"
+	"confd/internal/terminal"
 )
 
 // placeService says of an address or net of services whose it is, and which nodes tell
@@ -142,7 +143,7 @@ func (a *Asker) placeAround(out *PlaceAnswer) bool {
 		nodes[b.Node] = true
 	}
 	out.Notes = append(out.Notes, fmt.Sprintf("no node tells of it as a whole: it is around %s of %s, each of which is told of by itself (confd explain block %s)",
-		counted(len(inside), "block"), counted(len(nodes), "node"), inside[0].CIDR))
+		terminal.Count(len(inside), "block"), terminal.Count(len(nodes), "node"), inside[0].CIDR))
 	return true
 }
 

@@ -83,11 +83,3 @@ func (a *PlaceAnswer) kernel() string {
 	}
 	return ""
 }
-
-// listText is "a, b and 3 more".
-func listText(names []string) string {
-	if len(names) <= fewNames {
-		return strings.Join(names, ", ")
-	}
-	return fmt.Sprintf("%s and %d more", strings.Join(first(names), ", "), len(names)-fewNames)
-}

@@ -49,13 +49,3 @@ func isOrNot(yes bool) string {
 	}
 	return "is not"
 }
-
-// session is the family's one of a name; nil: there is none.
-func (r routing) session(name string) *bgp.Session {
-	for i := range r.family.Sessions {
-		if r.family.Sessions[i].Name == name {
-			return &r.family.Sessions[i]
-		}
-	}
-	return nil
-}

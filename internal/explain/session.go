@@ -6,92 +6,10 @@ import (
 	"fmt"
 	"maps"
 	"slices"
-	"strings"
 
 	"confd/backends"
 	"confd/bgp"
 )
-
-// SessionAnswer says which sessions two parties have with each other, and why.
-type SessionAnswer struct {
-	A Party `json:"a"`
-	B Party `json:"b"`
-	// Sessions are those that at least one side has.
-	Sessions []Pair `json:"sessions"`
-	// Absent says, of each node that has no session with the other party, or not in
-	// each family that it could, why.
-	Absent []Absence `json:"absent,omitempty"`
-	// LeftOut are the BGPPeers that are for these two, besides what there is, and of
-	// which nothing is used: something is wrong with them, or they cannot be read, so
-	// that nobody knows whom they are for.
-	LeftOut []Miss `json:"left_out,omitempty"`
-}
-
-// Pair is one session, with one or both of its ends. The end of who is outside of
-// the cluster is not known.
-type Pair struct {
-	Family int   `json:"family"`
-	Ends   []End `json:"ends"`
-	// OneSided: only one of two nodes has it.
-	OneSided bool `json:"one_sided"`
-	// Conflicts say why the two ends cannot come together.
-	Conflicts []string `json:"conflicts,omitempty"`
-}
-
-// End is a session as one node has it.
-type End struct {
-	Node    string `json:"node"`
-	Session string `json:"session"` // BIRD's name for it
-	Kind    string `json:"kind"`
-	Object  string `json:"object"` // that asks for it
-	Why     string `json:"why"`
-	Reverse bool   `json:"reverse"`
-	// Chain is how the resources lead to it, a step each.
-	Chain []string `json:"chain"`
-	// Losers asked for the same session and do not have it.
-	Losers  []Loser      `json:"losers,omitempty"`
-	Options []Option     `json:"options"`
-	Live    *LiveSession `json:"live,omitempty"`
-
-	session bgp.Session
-}
-
-// Loser is who asked for a session that another object has.
-type Loser struct {
-	Object  string `json:"object"`
-	Why     string `json:"why"`
-	Session string `json:"session"`
-}
-
-// Option is one option of a session, and what it comes from.
-type Option struct {
-	Name  string `json:"name"`
-	Value string `json:"value"`
-	From  string `json:"from"`
-}
-
-// Absence says why a node has no session.
-type Absence struct {
-	Node   string `json:"node"`
-	Peer   string `json:"peer"`
-	Family int    `json:"family,omitempty"` // 0: in none
-	// Mesh says why there is none of the mesh.
-	Mesh []string `json:"mesh"`
-	// Misses are the BGPPeers, the nearest first; More is how many others there are,
-	// which concern neither side.
-	Misses []Miss `json:"misses"`
-	More   int    `json:"more,omitempty"`
-}
-
-// Miss says why a BGPPeer asks for no session.
-type Miss struct {
-	Object string `json:"object"`
-	// Sides is how many of its two sides fit.
-	Sides int      `json:"sides"`
-	Why   []string `json:"why"`
-
-	near int // the more, the likelier it is meant
-}
 
 // Session explains the session between two parties, of which one at least is a node.
 func (a *Asker) Session(x, y Party) (*SessionAnswer, error) {
@@ -123,12 +41,6 @@ func (a *Asker) Session(x, y Party) (*SessionAnswer, error) {
 		out.LeftOut = a.leftOutPeers(x, y, ours, theirs)
 	}
 	return out, nil
-}
-
-// ends are one node's sessions with a party.
-type ends struct {
-	config *bgp.Config
-	list   []End
 }
 
 func (a *Asker) endsOf(me, peer Party) (ends, error) {
@@ -266,88 +178,4 @@ func (a *Asker) whyNoMesh(me, peer Party, cfg *bgp.Config) []string {
 	}
 	key := backends.Key{Kind: backends.KindBGPConfiguration, Name: "default"}
 	return append(out, leftOut(cfg, key)...)
-}
-
-func commonFamily(x, y Party) bool {
-	return x.family(4).IsValid() && y.family(4).IsValid() || x.family(6).IsValid() && y.family(6).IsValid()
-}
-
-func noCommonFamily(x, y Party) string {
-	return fmt.Sprintf("they have no address family in common: %s has %s, %s has %s", x.Name(), addressesText(x), y.Name(), addressesText(y))
-}
-
-func addressesText(p Party) string {
-	if len(p.Addresses) == 0 {
-		return "no address"
-	}
-	var parts []string
-	for _, a := range p.Addresses {
-		parts = append(parts, a.String())
-	}
-	return strings.Join(parts, " and ")
-}
-
-// leftOut is what a configuration leaves out of what an object asks for.
-func leftOut(cfg *bgp.Config, key backends.Key) []string {
-	var out []string
-	for _, p := range cfg.Problems {
-		if p.Object == key && p.LeftOut {
-			out = append(out, p.Text)
-		}
-	}
-	return out
-}
-
-// miss says why a BGPPeer asks for no session that me has with peer: in the one of
-// both directions that comes nearer to it.
-func (a *Asker) miss(me, peer Party, p *backends.BGPPeer, cfg *bgp.Config) Miss {
-	mine, theirs := a.state().Nodes[me.Node], a.state().Nodes[peer.Node]
-	there := [2]side{a.localSide(p, mine), a.remoteSide(p, peer, theirs)}
-	back := [2]side{a.localSide(p, theirs), a.remoteSide(p, me, mine)}
-	m := Miss{Object: p.ResourceKey().String()}
-	sides, reverse := there, false
-	if fits(back) > fits(there) {
-		sides, reverse = back, true
-	}
-	m.Sides = fits(sides)
-	m.near = 2 * m.Sides
-	for _, s := range sides {
-		if !s.is || m.Sides == 2 {
-			m.Why = append(m.Why, s.why)
-		}
-		if s.nobody {
-			m.near++
-		}
-	}
-	if m.Sides == 2 {
-		m.Why = append(m.Why, a.whyNotGiven(me, peer, p, reverse, cfg)...)
-	}
-	return m
-}
-
-func fits(sides [2]side) int {
-	n := 0
-	for _, s := range sides {
-		if s.is {
-			n++
-		}
-	}
-	return n
-}
-
-// whyNotGiven says why there is no session although both sides of p fit.
-func (a *Asker) whyNotGiven(me, peer Party, p *backends.BGPPeer, reverse bool, cfg *bgp.Config) []string {
-	out := leftOut(cfg, p.ResourceKey())
-	switch mine := a.state().Nodes[me.Node]; {
-	case !commonFamily(me, peer):
-		out = append(out, noCommonFamily(me, peer))
-	case !reverse:
-	case p.NoReversePeering:
-		out = append(out, fmt.Sprintf("reversePeering is Manual: %s gets no session for the one that %s has", me.Name(), peer.Name()))
-	case p.PeerIP.IsValid() && cmp.Or(p.ASNumber, a.own.ASNumberOf(&backends.Node{})) != me.AS:
-		out = append(out, fmt.Sprintf("asNumber: %d is not the AS number of %s, which is %d", p.ASNumber, me.Name(), me.AS))
-	case p.PeerIP.IsValid() && p.Port != 0 && a.own.ListenPortOf(mine) != p.Port:
-		out = append(out, fmt.Sprintf("peerIP: port %d is not the one that %s listens on, which is %d", p.Port, me.Name(), a.own.ListenPortOf(mine)))
-	}
-	return out
 }

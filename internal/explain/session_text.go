@@ -124,6 +124,6 @@ func (a Absence) text(p *terminal.Page) {
 		}
 	}
 	if a.More > 0 {
-		p.Text(2, terminal.Faint, fmt.Sprintf("and %s more, further off", counted(a.More, "BGPPeer")))
+		p.Text(2, terminal.Faint, fmt.Sprintf("and %s more, further off", terminal.Count(a.More, "BGPPeer")))
 	}
 }

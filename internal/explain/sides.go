@@ -1,7 +1,6 @@
 package explain
 
 import (
-	"cmp"
 	"fmt"
 	"maps"
 	"slices"
@@ -9,8 +8,8 @@ import (
 	"strings"
 
 	"confd/backends"
-	"confd/bgp"
 	"confd/bgp/selector"
+	"confd/internal/terminal"
 )
 
 // side is whether one side of a BGPPeer is somebody, and why.
@@ -75,7 +74,7 @@ func (a *Asker) selected(field, text string, n *backends.Node) side {
 	if len(nodes) == 0 {
 		return side{why: head + "matches no node" + a.NearestLabels(s), nobody: true}
 	}
-	return side{why: head + fmt.Sprintf("matches %s, and not %s: %s", counted(len(nodes), "node"), n.Name, missText(misses, n.Name))}
+	return side{why: head + fmt.Sprintf("matches %s, and not %s: %s", terminal.Count(len(nodes), "node"), n.Name, missText(misses, n.Name))}
 }
 
 // labelsText are those of a node's labels that a selector asks for.
@@ -109,31 +108,11 @@ func missText(misses []selector.Miss, node string) string {
 	return strings.Join(parts, "; ")
 }
 
-// labelBook has how many nodes have a label, and each of its values.
-type labelBook struct {
-	nodes  map[string]int
-	values map[string]map[string]int
-}
-
 func (a *Asker) labelBook() *labelBook {
 	if a.labels == nil {
 		a.labels = bookOf(a.own)
 	}
 	return a.labels
-}
-
-func bookOf(c *bgp.Cluster) *labelBook {
-	b := &labelBook{map[string]int{}, map[string]map[string]int{}}
-	for _, n := range c.Nodes() {
-		for label, value := range n.Labels {
-			if b.values[label] == nil {
-				b.values[label] = map[string]int{}
-			}
-			b.nodes[label]++
-			b.values[label][value]++
-		}
-	}
-	return b
 }
 
 // NearestLabels says, after "matches no node", what the nodes have instead of what
@@ -163,20 +142,4 @@ func haveText(n int) string {
 		return "1 node has"
 	}
 	return strconv.Itoa(n) + " nodes have"
-}
-
-// valuesText are the values that a label has, the most frequent first.
-func (b *labelBook) valuesText(label string) string {
-	const most = 4
-	values := slices.SortedFunc(maps.Keys(b.values[label]), func(x, y string) int {
-		return cmp.Or(cmp.Compare(b.values[label][y], b.values[label][x]), cmp.Compare(x, y))
-	})
-	var parts []string
-	for _, v := range values[:min(len(values), most)] {
-		parts = append(parts, fmt.Sprintf("%q on %s", v, counted(b.values[label][v], "node")))
-	}
-	if len(values) > most {
-		parts = append(parts, fmt.Sprintf("and %d other values", len(values)-most))
-	}
-	return strings.Join(parts, ", ")
 }

@@ -63,25 +63,3 @@ func (f Filter) holds(n Node) bool {
 	})
 	return fits != not
 }
-
-// held are the IDs of what the node holds back.
-func (n Node) held() []string {
-	var list []string
-	if n.Summary != nil {
-		for _, h := range n.Summary.Held {
-			list = append(list, h.ID)
-		}
-	}
-	return list
-}
-
-// missing are the peers that the node has no session with, by name and by address.
-func (n Node) missing() []string {
-	var list []string
-	if n.Summary != nil {
-		for _, s := range n.Summary.Down {
-			list = append(list, s.Peer, s.PeerNode)
-		}
-	}
-	return list
-}

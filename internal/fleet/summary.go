@@ -156,8 +156,11 @@ func text(s string) string {
 	return s
 }
 
-// ids are what a change's ID looks like: an annotation takes several of them.
-var ids = regexp.MustCompile(`^[A-Za-z0-9-]{1,100}$`)
+// ids are what a change's ID looks like, in no more than longestID bytes: an annotation
+// takes several of them.
+var ids = regexp.MustCompile(`^[A-Za-z0-9-]+$`)
+
+const longestID = 100
 
 // check says why nobody can go by a summary that came from elsewhere; nil: one can.
 func (s *Summary) check() error {
@@ -168,7 +171,9 @@ func (s *Summary) check() error {
 		return errors.New("what answers there is not this program")
 	case s.Up < 0 || s.MoreDown < 0 || s.Expected > mostSessions || s.Up+len(s.Down)+s.MoreDown != s.Expected:
 		return errors.New("its answer makes no sense: the sessions do not add up")
-	case slices.ContainsFunc(s.Held, func(h Held) bool { return !ids.MatchString(h.ID) || h.Lost < 0 || h.Lost > mostSessions }):
+	case slices.ContainsFunc(s.Held, func(h Held) bool {
+		return len(h.ID) > longestID || !ids.MatchString(h.ID) || h.Lost < 0 || h.Lost > mostSessions
+	}):
 		return errors.New("its answer makes no sense: nothing held has such an ID, or costs so much")
 	case len(s.BIRDs) > mostLines || len(s.Down) > mostDown || len(s.Held) > mostLines || len(s.Warnings) > mostLines || len(s.NotReady) > mostLines,
 		slices.ContainsFunc(s.texts(), func(t string) bool { return len(t) > longestText+len("...") }):

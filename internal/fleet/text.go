@@ -44,7 +44,7 @@ func (v *View) Text(p *terminal.Page) {
 			rest += len(l.nodes)
 		}
 		p.Blank()
-		p.Text(0, terminal.Plain, "And "+count(rest, "more node"))
+		p.Text(0, terminal.Plain, "And "+terminal.Count(rest, "more node"))
 	}
 	if v.options.Lines > 0 && len(lines) < len(v.Nodes)-v.counted() {
 		p.Blank()
@@ -59,13 +59,13 @@ func (v *View) head(p *terminal.Page) {
 	case t.Nodes == 0:
 		p.Text(0, terminal.Bad, "The datastore has no nodes")
 	case wrong == 0:
-		p.Text(0, terminal.Good, fmt.Sprintf("All %s are as they should be", count(t.Nodes, "node")))
+		p.Text(0, terminal.Good, fmt.Sprintf("All %s are as they should be", terminal.Count(t.Nodes, "node")))
 	default:
 		verb := "are not as they"
 		if wrong == 1 {
 			verb = "is not as it"
 		}
-		p.Text(0, terminal.Bad, fmt.Sprintf("%d of %s %s should be", wrong, count(t.Nodes, "node"), verb))
+		p.Text(0, terminal.Bad, fmt.Sprintf("%d of %s %s should be", wrong, terminal.Count(t.Nodes, "node"), verb))
 	}
 	var states []string
 	for _, s := range States() {
@@ -118,12 +118,12 @@ func (c Change) Text(p *terminal.Page, indent int) {
 	if c.Trial {
 		word = "undone after its trial"
 	}
-	p.Text(indent, terminal.Bad, fmt.Sprintf("%s: %s on %s (%s), since %s", c.ID, word, count(len(c.Nodes), "node"), few(c.Nodes), c.Since.Local().Format(time.DateTime)))
+	p.Text(indent, terminal.Bad, fmt.Sprintf("%s: %s on %s (%s), since %s", c.ID, word, terminal.Count(len(c.Nodes), "node"), few(c.Nodes), c.Since.Local().Format(time.DateTime)))
 	because := ""
 	if len(c.Objects) > 0 {
 		because = ", because of " + strings.Join(c.Objects[:min(len(c.Objects), mostNames)], "; ") + more(len(c.Objects)-mostNames)
 	}
-	p.Text(indent+2, terminal.Plain, fmt.Sprintf("%s would go in all%s. %s says: %s", count(c.Lost, "session"), because, few(c.Nodes[:min(len(c.Nodes), 1)]), c.Why))
+	p.Text(indent+2, terminal.Plain, fmt.Sprintf("%s would go in all%s. %s says: %s", terminal.Count(c.Lost, "session"), because, few(c.Nodes[:min(len(c.Nodes), 1)]), c.Why))
 }
 
 func (v *View) missed(p *terminal.Page) {
@@ -134,11 +134,11 @@ func (v *View) missed(p *terminal.Page) {
 	p.Text(0, terminal.Title, "Peers that most nodes have no session with")
 	var rows []terminal.Row
 	for _, m := range v.Missed[:min(len(v.Missed), mostMissed)] {
-		rows = append(rows, terminal.Texts(cmp.Or(m.PeerNode, "-"), m.Peer, count(m.Nodes, "node")))
+		rows = append(rows, terminal.Texts(cmp.Or(m.PeerNode, "-"), m.Peer, terminal.Count(m.Nodes, "node")))
 	}
 	p.Table(2, rows)
 	if n := len(v.Missed) - mostMissed; n > 0 {
-		p.Text(2, terminal.Plain, fmt.Sprintf("and %s", count(n, "more peer")))
+		p.Text(2, terminal.Plain, fmt.Sprintf("and %s", terminal.Count(n, "more peer")))
 	}
 }
 
@@ -221,12 +221,4 @@ func few(names []string) string {
 		out += fmt.Sprintf(" and %d more", n)
 	}
 	return out
-}
-
-// count is a number with its noun.
-func count(n int, noun string) string {
-	if n != 1 {
-		noun += "s"
-	}
-	return fmt.Sprintf("%d %s", n, noun)
 }

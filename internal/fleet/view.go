@@ -2,7 +2,6 @@ package fleet
 
 import (
 	"cmp"
-	"net/netip"
 	"slices"
 	"strings"
 	"time"
@@ -127,19 +126,6 @@ func totals(nodes []Node) Totals {
 	return t
 }
 
-// bird is the version of the node's BIRD; empty: not known.
-func (n Node) bird() string {
-	if n.Summary == nil {
-		return ""
-	}
-	for _, b := range n.Summary.BIRDs {
-		if b.Version != "" {
-			return b.Version
-		}
-	}
-	return ""
-}
-
 // Changes are the changes that nodes hold back, those first that most nodes hold.
 func Changes(nodes []Node) []Change {
 	type key struct {
@@ -223,26 +209,4 @@ func (o Options) compare(a, b Node) int {
 // compareStates has the worse first.
 func compareStates(a, b Node) int {
 	return cmp.Compare(slices.Index(States(), a.State), slices.Index(States(), b.State))
-}
-
-func (n Node) down() int {
-	if n.Summary == nil {
-		return 0
-	}
-	return n.Summary.Expected - n.Summary.Up
-}
-
-func (n Node) program() string {
-	if n.Summary == nil {
-		return ""
-	}
-	return n.Summary.Program
-}
-
-// address is the node's first; empty: it has none.
-func (n Node) address() string {
-	if len(n.Addresses) == 0 || n.Addresses[0] == (netip.Addr{}) {
-		return ""
-	}
-	return n.Addresses[0].String()
 }

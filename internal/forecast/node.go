@@ -30,7 +30,7 @@ type forecaster struct {
 type kind struct{ nodes []string }
 
 func newForecaster(q Question) *forecaster {
-	q.Before, q.After = withoutWorkloads(q.Before), withoutWorkloads(q.After)
+	q.Before, q.After = q.Before.WithoutWorkloads(), q.After.WithoutWorkloads()
 	f := &forecaster{Question: q, before: bgp.NewCluster(q.Before), after: bgp.NewCluster(q.After)}
 	f.names = slices.Sorted(maps.Keys(q.Before.Nodes))
 	for _, name := range slices.Sorted(maps.Keys(q.After.Nodes)) {
@@ -43,13 +43,6 @@ func newForecaster(q Question) *forecaster {
 	f.services = [2]map[string][]netip.Prefix{f.before.LocalServices(q.Options), f.after.LocalServices(q.Options)}
 	f.sort()
 	return f
-}
-
-// withoutWorkloads leaves local workloads out: they are one machine's alone.
-func withoutWorkloads(s *backends.State) *backends.State {
-	c := *s
-	c.EndpointStatuses = nil
-	return &c
 }
 
 // blocksOf are the blocks that nodes announce, by node.

@@ -18,7 +18,7 @@ const (
 
 // Text writes the report for people.
 func (r *Report) Text(p *terminal.Page) {
-	p.Text(0, terminal.Title, fmt.Sprintf("%s, which would change %d of %s", count(len(r.Objects), "object"), r.Changed, count(r.Nodes, "node")))
+	p.Text(0, terminal.Title, fmt.Sprintf("%s, which would change %d of %s", terminal.Count(len(r.Objects), "object"), r.Changed, terminal.Count(r.Nodes, "node")))
 	for _, o := range r.Objects[:min(len(r.Objects), mostObjects)] {
 		p.Text(2, terminal.Plain, o)
 	}
@@ -36,7 +36,7 @@ func (r *Report) Text(p *terminal.Page) {
 
 func (g Group) text(p *terminal.Page) {
 	what := map[string]string{"changed": "", "added": ", new", "removed": ", gone"}[g.Kind]
-	p.Text(0, terminal.Title, fmt.Sprintf("%s%s: %s", count(len(g.Nodes), "node"), what, list(g.Nodes, mostNodes)))
+	p.Text(0, terminal.Title, fmt.Sprintf("%s%s: %s", terminal.Count(len(g.Nodes), "node"), what, list(g.Nodes, mostNodes)))
 	if g.Isolated {
 		p.Text(2, terminal.Bad, "ISOLATED: each would have no session left")
 	}
@@ -49,7 +49,7 @@ func (g Group) text(p *terminal.Page) {
 	}
 	p.Table(2, rows)
 	if len(g.RoutesLost) > 0 {
-		p.Text(2, terminal.Bad, fmt.Sprintf("%s that peers would not be told of any more: %s", count(len(g.RoutesLost), "route"), list(g.RoutesLost, mostRoutes)))
+		p.Text(2, terminal.Bad, fmt.Sprintf("%s that peers would not be told of any more: %s", terminal.Count(len(g.RoutesLost), "route"), list(g.RoutesLost, mostRoutes)))
 	}
 	if g.Kernel {
 		p.Text(2, terminal.Plain, "other routes go into the kernel")
@@ -77,7 +77,7 @@ func (s Sessions) row() terminal.Row {
 	case s.Reasked > 0:
 		names += "; each restarts where the neighbor cannot send its routes again"
 	}
-	return terminal.Row{{Text: fmt.Sprintf("%s %s", count(s.Count, "session"), s.How), Look: look}, {Text: s.Object}, {Text: names}}
+	return terminal.Row{{Text: fmt.Sprintf("%s %s", terminal.Count(s.Count, "session"), s.How), Look: look}, {Text: s.Object}, {Text: names}}
 }
 
 func (r *Report) findings(p *terminal.Page) {
@@ -131,35 +131,28 @@ func (r *Report) summary() string {
 		{t.Removed, "removed"}, {t.Remade, "remade"}, {t.Added, "added"}, {t.Refiltered, "refiltered"},
 	} {
 		if x.n > 0 {
-			parts = append(parts, fmt.Sprintf("%s of sessions %s", count(x.n, "end"), x.what))
+			parts = append(parts, fmt.Sprintf("%s of sessions %s", terminal.Count(x.n, "end"), x.what))
 		}
 	}
 	if t.RoutesLost > 0 {
-		parts = append(parts, count(t.RoutesLost, "route")+" lost")
+		parts = append(parts, terminal.Count(t.RoutesLost, "route")+" lost")
 	}
 	if t.Isolated > 0 {
-		parts = append(parts, count(t.Isolated, "node")+" isolated")
+		parts = append(parts, terminal.Count(t.Isolated, "node")+" isolated")
 	}
 	if t.Held > 0 {
-		parts = append(parts, fmt.Sprintf("held on %s", count(t.Held, "node")))
+		parts = append(parts, fmt.Sprintf("held on %s", terminal.Count(t.Held, "node")))
 	}
 	if n := len(r.Findings); n > 0 {
-		parts = append(parts, count(n, "new finding"))
+		parts = append(parts, terminal.Count(n, "new finding"))
 	}
 	if r.Cured > 0 {
-		parts = append(parts, fmt.Sprintf("%s cured", count(r.Cured, "finding")))
+		parts = append(parts, fmt.Sprintf("%s cured", terminal.Count(r.Cured, "finding")))
 	}
 	if len(parts) == 0 {
 		return "In all: no session and no route changes"
 	}
 	return "In all: " + strings.Join(parts, ", ")
-}
-
-func count(n int, what string) string {
-	if n == 1 {
-		return "1 " + what
-	}
-	return fmt.Sprintf("%d %ss", n, what)
 }
 
 func list(names []string, most int) string {

@@ -12,20 +12,6 @@ import (
 	"time"
 )
 
-// tempPrefix starts the names of files that are being written. One that is
-// staleAfter old was left behind by a process that was killed.
-const (
-	tempPrefix = ".confd-new-"
-	staleAfter = time.Hour
-)
-
-// Attr is what a file gets besides what is in it. UID and GID are its owner and
-// group; -1: those that a new file gets.
-type Attr struct {
-	Mode     fs.FileMode
-	UID, GID int
-}
-
 // ReadFile is Folder.Read for one file.
 func ReadFile(path string, limit int64) ([]byte, fs.FileInfo, error) {
 	d, err := Open(filepath.Dir(path))
@@ -165,16 +151,6 @@ func (d *Folder) Write(name string, data []byte, a Attr) error {
 		}
 		return a.Set(f)
 	})
-}
-
-// Set sets owner and mode; the owner first, as a new owner clears bits.
-func (a Attr) Set(f *os.File) error {
-	if a.UID >= 0 || a.GID >= 0 {
-		if err := f.Chown(a.UID, a.GID); err != nil {
-			return err
-		}
-	}
-	return f.Chmod(a.Mode)
 }
 
 // Replace is Write for what fill writes into a new file, which nobody else may

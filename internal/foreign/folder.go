@@ -16,11 +16,6 @@ import (
 	"syscall"
 )
 
-// ErrInTheWay is wrapped where something else lies in a place than what belongs
-// there: a link, a FIFO, a folder, or what is another user's. The error says what
-// it is, and to remove it.
-var ErrInTheWay = errors.New("in the way")
-
 // Folder is an open folder, whoever it belongs to. The names that its methods
 // take are those of entries in it, without a slash. It is for one goroutine.
 type Folder struct {
@@ -155,10 +150,6 @@ func (d *Folder) of(name string, err error) error {
 		return &fs.PathError{Op: link.Op, Path: path, Err: link.Err}
 	}
 	return err
-}
-
-func inTheWay(path, format string, args ...any) error {
-	return fmt.Errorf("%s is %w: %s: remove it", path, ErrInTheWay, fmt.Sprintf(format, args...))
 }
 
 // kind is what something is that is not what it should be.

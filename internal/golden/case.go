@@ -227,11 +227,14 @@ func (c *Case) fillNodes(t Settings) (string, error) {
 // isPattern says whether the name of a node stands for those that it matches.
 func isPattern(name string) bool { return strings.ContainsAny(name, `*?[\`) }
 
-// folderName is what a node's or version's name must be to be a folder's.
-var folderName = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._-]{0,252}$`)
+// folderName is what a node's or version's name must be to be a folder's, in no more
+// than longestFolder bytes.
+var folderName = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._-]*$`)
+
+const longestFolder = 253
 
 func checkName(name string) error {
-	if !folderName.MatchString(name) {
+	if len(name) > longestFolder || !folderName.MatchString(name) {
 		return fmt.Errorf("%q is not a name of letters, digits, '.', '-' and '_'", name)
 	}
 	return nil

@@ -13,6 +13,7 @@ import (
 	"slices"
 	"strings"
 
+	"confd/internal/terminal"
 	"confd/internal/unified"
 )
 
@@ -154,7 +155,7 @@ func (c comparison) diff(name string) (Diff, error) {
 	got, rendered := c.got[name]
 	switch {
 	case !c.want[name]:
-		d.Text = fmt.Sprintf("%s is not wanted yet, but rendered, with %s: --update writes it", name, counted(bytes.Count(got, []byte("\n")), "line"))
+		d.Text = fmt.Sprintf("%s is not wanted yet, but rendered, with %s: --update writes it", name, terminal.Count(bytes.Count(got, []byte("\n")), "line"))
 		return d, nil
 	case !rendered:
 		d.Line, d.Text = 1, fmt.Sprintf("%s is wanted, but not rendered: --update removes it", name)

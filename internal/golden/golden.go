@@ -23,7 +23,6 @@ import (
 	"confd/etc"
 	"confd/internal/birdcheck"
 	"confd/internal/plan"
-	"confd/internal/settings"
 	"confd/templates"
 )
 
@@ -50,28 +49,6 @@ type Reporter interface {
 	// End says that there are no more.
 	End(Summary) error
 }
-
-// Result is how a target went. It is good where Err is nil and there are no
-// Diffs.
-type Result struct {
-	Target Target
-	// Err is why nothing could be compared, or what BIRD refused.
-	Err error
-	// Diffs are the differences, by file; with Update there are none.
-	Diffs []Diff
-	// Updated are the files that were written or, as "-NAME", removed.
-	Updated []string
-	// CheckedBy names the program that read the files; empty: none did, and Note
-	// says why, where it was asked for.
-	CheckedBy, Note string
-	Took            time.Duration
-	// warnings are what the target's warnings were; rendered is set where they are known.
-	warnings []Warning
-	rendered bool
-}
-
-// Good says whether the target is as it should be.
-func (r Result) Good() bool { return r.Err == nil && len(r.Diffs) == 0 }
 
 // ErrNoMatch is returned where no target has an ID that matches.
 var ErrNoMatch = errors.New("no check's name matches")
@@ -289,44 +266,4 @@ func (r *runner) compare(ctx context.Context, out *Result, render renderer) {
 		out.Updated, err = c.update()
 	}
 	out.Err = errors.Join(out.Err, err, t.unexpected(got.Warnings, c.warnings, r.Strict))
-}
-
-// Summary counts results.
-type Summary struct {
-	Cases, Failed, Updated, Checked int
-	// Broken is what is wrong with a case itself; nil: nothing.
-	Broken error
-	Took   time.Duration
-}
-
-func (s *Summary) add(r Result) {
-	s.Cases++
-	if !r.Good() {
-		s.Failed++
-	}
-	if len(r.Updated) > 0 {
-		s.Updated++
-	}
-	if r.CheckedBy != "" {
-		s.Checked++
-	}
-	if broken := (settings.Error{}); s.Broken == nil && errors.As(r.Err, &broken) {
-		s.Broken = broken
-	}
-}
-
-// String is one line.
-func (s Summary) String() string {
-	text := fmt.Sprintf("%s: %d passed, %d failed", counted(s.Cases, "check"), s.Cases-s.Failed, s.Failed)
-	if s.Updated > 0 {
-		text += fmt.Sprintf(", %d updated", s.Updated)
-	}
-	return text + fmt.Sprintf("; BIRD read %d of them (%s)", s.Checked, s.Took.Round(time.Millisecond))
-}
-
-func counted(n int, what string) string {
-	if n == 1 {
-		return "1 " + what
-	}
-	return fmt.Sprintf("%d %ss", n, what)
 }

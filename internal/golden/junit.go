@@ -9,6 +9,8 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+
+	"confd/internal/terminal"
 )
 
 // What CI systems make of JUnit's XML, by their documentation and what they show:
@@ -75,7 +77,7 @@ func (j *junitReporter) Result(r Result) error {
 }
 
 func junitFailureOf(r Result) *junitFailure {
-	f := &junitFailure{Type: "mismatch", Message: counted(len(r.Diffs), "file") + " not as wanted"}
+	f := &junitFailure{Type: "mismatch", Message: terminal.Count(len(r.Diffs), "file") + " not as wanted"}
 	if r.Err != nil {
 		first, _, _ := strings.Cut(r.Err.Error(), "\n")
 		f.Type, f.Message = "error", first
@@ -101,7 +103,7 @@ func firstLines(text string, n int) string {
 	for range n {
 		at += strings.IndexByte(text[at:], '\n') + 1
 	}
-	return text[:at] + fmt.Sprintf("... (%s more; confd test prints them)\n", counted(left, "line"))
+	return text[:at] + fmt.Sprintf("... (%s more; confd test prints them)\n", terminal.Count(left, "line"))
 }
 
 // End writes all of it.

@@ -4,10 +4,7 @@ import (
 	"bytes"
 	"fmt"
 	"io"
-	"os"
 	"strings"
-
-	"confd/internal/terminal"
 )
 
 // The formats of reports.
@@ -34,28 +31,11 @@ func NewReporter(w io.Writer, format string, colourDiff func(string) string) Rep
 	}
 }
 
-// painter gives text colours; without a function for diffs it gives none.
-type painter struct{ colourDiff func(string) string }
-
 const (
 	red   = "\x1b[31m"
 	green = "\x1b[32m"
 	cyan  = "\x1b[36m"
 )
-
-func (p painter) in(colour, text string) string {
-	if p.colourDiff == nil {
-		return text
-	}
-	return colour + text + "\x1b[m"
-}
-
-func (p painter) diff(text string) string {
-	if p.colourDiff == nil {
-		return text
-	}
-	return p.colourDiff(text)
-}
 
 // textReporter writes a line for each result, and what is wrong with it.
 type textReporter struct {
@@ -91,64 +71,6 @@ func (t *textReporter) End(s Summary) error {
 		fmt.Fprintf(&b, "%s %s\n", t.in(red, "failed:"), id)
 	}
 	_, err := fmt.Fprintf(t.w, "%s%s\n", b.String(), t.in(colour, s.String()))
-	return err
-}
-
-// checkNote says in brackets who checked, or why nobody did.
-func checkNote(r Result) string {
-	switch {
-	case r.CheckedBy != "":
-		return " (read by " + r.CheckedBy + ")"
-	case r.Note != "":
-		return " (" + r.Note + ")"
-	}
-	return ""
-}
-
-// details say what is wrong: the error, then the diffs.
-func (p painter) details(r Result) string {
-	var b strings.Builder
-	if r.Err != nil {
-		b.WriteString(terminal.Text(strings.TrimRight(r.Err.Error(), "\n")) + "\n")
-	}
-	for _, d := range r.Diffs {
-		b.WriteString(p.diff(terminal.Text(strings.TrimRight(d.Text, "\n")) + "\n"))
-	}
-	return b.String()
-}
-
-// spool keeps, in a file, what must follow a head that is known at the end. The
-// file has no name any more when somebody could see it.
-type spool struct {
-	file *os.File
-}
-
-func (s *spool) write(text []byte) error {
-	if s.file == nil {
-		f, err := os.CreateTemp("", "confd-report-")
-		if err != nil {
-			return fmt.Errorf("keeping the report: %w", err)
-		}
-		s.file = f
-		if err := os.Remove(f.Name()); err != nil {
-			return fmt.Errorf("keeping the report: %w", err)
-		}
-	}
-	_, err := s.file.Write(text)
-	return err
-}
-
-// flush writes head, what was kept, and tail.
-func (s *spool) flush(w io.Writer, head, tail string) error {
-	var kept io.Reader = bytes.NewReader(nil)
-	if s.file != nil {
-		defer s.file.Close()
-		if _, err := s.file.Seek(0, io.SeekStart); err != nil {
-			return fmt.Errorf("reading the report: %w", err)
-		}
-		kept = s.file
-	}
-	_, err := io.Copy(w, io.MultiReader(strings.NewReader(head), kept, strings.NewReader(tail)))
 	return err
 }
 

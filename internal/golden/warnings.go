@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"confd/bgp"
+	"confd/internal/terminal"
 )
 
 // Warning is something that was left out or looks wrong.
@@ -65,9 +66,9 @@ func (t Target) unexpected(warnings []Warning, file []byte, strict bool) error {
 	case count == 0:
 		return nil
 	case strict:
-		return fmt.Errorf("%s, which --strict makes errors:\n%s", counted(count, "warning"), strings.TrimRight(b.String(), "\n"))
+		return fmt.Errorf("%s, which --strict makes errors:\n%s", terminal.Count(count, "warning"), strings.TrimRight(b.String(), "\n"))
 	}
-	return fmt.Errorf("%s that %s does not list:\n%s", counted(count, "warning"), t.at("warnings"), strings.TrimRight(b.String(), "\n"))
+	return fmt.Errorf("%s that %s does not list:\n%s", terminal.Count(count, "warning"), t.at("warnings"), strings.TrimRight(b.String(), "\n"))
 }
 
 // listed are the entries of a case's list of warnings that no warning has matched yet,

@@ -30,17 +30,6 @@ func newIPAM(o Options, defs definitions) *ipam {
 	}
 }
 
-// WatchIPAM reads the use of the pools now and then, less often where there is
-// more to read, until ctx ends. Scrapes never wait for it. It returns at once
-// where Options.IPAM is nil.
-func (m *Metrics) WatchIPAM(ctx context.Context) {
-	if m.ipam == nil {
-		return
-	}
-	for backends.Sleep(ctx, m.ipam.refresh(ctx)) {
-	}
-}
-
 // How long one reading may take, and the pauses between two.
 const (
 	ipamLimit    = 2 * time.Minute

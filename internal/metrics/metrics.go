@@ -7,7 +7,6 @@ import (
 	"context"
 	"log/slog"
 	"net/http"
-	"strings"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -53,21 +52,6 @@ const (
 	DriftPort         = "port"         // BIRD had given up sessions that it could not listen for
 	DriftRoute        = "route"        // the kernel had an older route of BIRD's
 )
-
-// Options are the settings of Metrics.
-type Options struct {
-	Version string // of the program
-	Node    string
-	// Report is where the program stands: the newest report, which nobody
-	// changes any more; nil before there is one. It is called from any goroutine.
-	Report func() *report.Report
-	// PerSession adds metrics of each session.
-	PerSession bool
-	// IPAM reads how much of the pools is taken; nil: there are no metrics of it.
-	IPAM func(context.Context) (backends.Usage, error)
-	// Log is told what cannot be read; nil: nothing is logged.
-	Log *slog.Logger
-}
 
 // Stages are the times that one change took on its way into BIRD: Gather from
 // the first change until its computation began, then one after the other. A
@@ -200,64 +184,13 @@ func (m *Metrics) Handler() http.Handler {
 // Gatherer is where the metrics can be read.
 func (m *Metrics) Gatherer() prometheus.Gatherer { return m.registry }
 
-// definitions are the definitions by name.
-type definitions map[string]Definition
-
-func byName(list []Definition) definitions {
-	m := definitions{}
-	for _, d := range list {
-		m[d.Name] = d
+// WatchIPAM reads the use of the pools now and then, less often where there is
+// more to read, until ctx ends. Scrapes never wait for it. It returns at once
+// where Options.IPAM is nil.
+func (m *Metrics) WatchIPAM(ctx context.Context) {
+	if m.ipam == nil {
+		return
 	}
-	return m
-}
-
-func (m definitions) counters(name string) *prometheus.CounterVec {
-	d := m[name]
-	return prometheus.NewCounterVec(prometheus.CounterOpts{Name: name, Help: d.Help}, d.Labels)
-}
-
-func (m definitions) histograms(name string) *prometheus.HistogramVec {
-	d := m[name]
-	return prometheus.NewHistogramVec(prometheus.HistogramOpts{
-		Name: name, Help: d.Help,
-		Buckets: []float64{.001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10, 30, 60},
-	}, d.Labels)
-}
-
-// gauges are the gauges that one collector sends.
-type gauges map[string]*prometheus.Desc
-
-func (m definitions) gauges(names ...string) gauges {
-	g := gauges{}
-	for _, name := range names {
-		g[name] = prometheus.NewDesc(name, m[name].Help, m[name].Labels, nil)
+	for backends.Sleep(ctx, m.ipam.refresh(ctx)) {
 	}
-	return g
-}
-
-// Describe is the half of a prometheus.Collector that all of them share.
-func (g gauges) Describe(ch chan<- *prometheus.Desc) {
-	for _, desc := range g {
-		ch <- desc
-	}
-}
-
-// sender sends the values of gauges.
-func (g gauges) sender(ch chan<- prometheus.Metric) func(name string, value float64, labels ...string) {
-	return func(name string, value float64, labels ...string) {
-		for i := range labels {
-			labels[i] = valid(labels[i])
-		}
-		ch <- prometheus.MustNewConstMetric(g[name], prometheus.GaugeValue, value, labels...)
-	}
-}
-
-// valid makes text of a datastore or of BIRD into a label's value.
-func valid(text string) string { return strings.ToValidUTF8(text, "\uFFFD") }
-
-func number(b bool) float64 {
-	if b {
-		return 1
-	}
-	return 0
 }

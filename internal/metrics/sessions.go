@@ -220,17 +220,6 @@ func stateOf(protocol, bgp string) string {
 	return stateDown
 }
 
-// kinds are the prefixes of the names that we give sessions.
-func kinds() []string { return []string{"Mesh", "Global", "Node", "Local_Workload"} }
-
-// kindOf is the label's value for a kind.
-func kindOf(kind string) string {
-	if slices.Contains(kinds(), kind) {
-		return strings.ToLower(kind)
-	}
-	return "other"
-}
-
 // fromName guesses family and kind from a name such as Mesh_10_0_0_2: an IPv4
 // address is four numbers there.
 func fromName(name string) (family, kind string) {

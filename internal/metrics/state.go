@@ -31,9 +31,6 @@ func newState(o Options, defs definitions) *state {
 	}
 }
 
-// send sends the value of one gauge.
-type send func(name string, value float64, labels ...string)
-
 // Collect is the other half of a prometheus.Collector.
 func (s *state) Collect(ch chan<- prometheus.Metric) {
 	send := send(s.sender(ch))
@@ -179,11 +176,4 @@ func (send send) blocks(blocks []string) {
 	for f, n := range count {
 		send("confd_ipam_node_blocks", float64(n), f)
 	}
-}
-
-func family(a netip.Addr) string {
-	if a.Is4() {
-		return "4"
-	}
-	return "6"
 }

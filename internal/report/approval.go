@@ -17,8 +17,12 @@ import (
 // approve.
 const Approval = ".confd-approved-"
 
-// tokens are what names a hold.
-var tokens = regexp.MustCompile(`^[A-Za-z0-9-]{1,100}$`)
+// tokens are what names a hold, in no more than longestToken bytes.
+var tokens = regexp.MustCompile(`^[A-Za-z0-9-]+$`)
+
+const longestToken = 100
+
+func isToken(text string) bool { return len(text) <= longestToken && tokens.MatchString(text) }
 
 // NewToken names a hold that begins. No other has that name, be the clock set as it
 // may.
@@ -27,7 +31,7 @@ func NewToken() string { return rand.Text()[:16] }
 // Approve has the program go ahead with what it holds. The error says what to do
 // where whoever asks may not write to the folder.
 func Approve(folder string, held Held) error {
-	if !tokens.MatchString(held.Token) {
+	if !isToken(held.Token) {
 		return fmt.Errorf("approving: the report names the hold %q, which is no name of one: was it written by this version of the program?", held.Token)
 	}
 	err := approve(folder, held.Token)
@@ -66,7 +70,7 @@ func Approved(folder, token string) bool {
 
 func approved(d *foreign.Folder, token string) bool {
 	info, err := d.Lstat(Approval + token)
-	return tokens.MatchString(token) && err == nil && info.Mode().IsRegular()
+	return isToken(token) && err == nil && info.Mode().IsRegular()
 }
 
 // Forget takes all approvals away. It is for when nothing is held: they are of

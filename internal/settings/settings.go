@@ -315,10 +315,10 @@ func (s *Settings) completeNode(values Layer, around Surroundings) error {
 		s.NodeRef = s.Node
 	}
 	const expects = "expected a node's name: letters, digits, '.', '-' and '_', 253 at most"
-	if !nodeName.MatchString(s.Node) {
+	if !isNodeName(s.Node) {
 		return fmt.Errorf("%s: %q: %s", values["node"].From, s.Node, expects)
 	}
-	if !nodeName.MatchString(s.NodeRef) {
+	if !isNodeName(s.NodeRef) {
 		return fmt.Errorf("%s: %q: %s", values["k8s-node-ref"].From, s.NodeRef, expects)
 	}
 	return nil

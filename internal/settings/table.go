@@ -66,8 +66,13 @@ func Groups() []string {
 
 var (
 	birdVersion = regexp.MustCompile(`^(auto|[123]|[123]\.[0-9]+(\.[0-9]+)?)$`)
-	nodeName    = regexp.MustCompile(`^[A-Za-z0-9]([A-Za-z0-9._-]{0,251}[A-Za-z0-9])?$`)
+	nodeName    = regexp.MustCompile(`^[A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?$`)
 )
+
+// longestNode is how long a node's name may be.
+const longestNode = 253
+
+func isNodeName(s string) bool { return len(s) <= longestNode && nodeName.MatchString(s) }
 
 // Kind is what the setting's text looks like.
 func (s Setting) Kind() Kind { return s.bind(&Settings{}).kind }

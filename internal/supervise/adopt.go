@@ -10,13 +10,6 @@ import (
 	"confd/reload/control"
 )
 
-// How long a BIRD may take to greet before it counts as hung, and how often one
-// that is hung, or ending, is looked at.
-const (
-	greetTimeout = 5 * time.Second
-	lookInterval = 100 * time.Millisecond
-)
-
 // adopt looks for a BIRD that runs already: of a program that was killed, or of
 // somebody else. Where there is one it is left to run, until it ends by itself,
 // or ctx ends and it is told to. It is false where there is none.

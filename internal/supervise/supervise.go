@@ -6,75 +6,14 @@ package supervise
 
 import (
 	"context"
-	"io"
 	"log/slog"
 	"os"
 	"path/filepath"
 	"strings"
-	"sync"
 	"time"
 
 	"github.com/cenkalti/backoff/v5"
 )
-
-// Options say how a daemon is run. The zero value of each means its default.
-type Options struct {
-	// Name is what logs and events call the daemon; default: the program's name.
-	Name string
-	// Socket is the path of the daemon's control socket. A BIRD that answers
-	// there already is adopted. Empty: nothing is looked for.
-	Socket string
-	// Output is given what the daemon prints on stdout and stderr, unchanged. It
-	// must be safe for concurrent use. Default: os.Stderr.
-	Output io.Writer
-	// Environment are the variables of this program, as NAME=value. The daemon
-	// gets of them what every program needs, such as PATH, and those that its
-	// command names, as in $NAME; not the rest, in which there are secrets.
-	// Default: os.Environ().
-	Environment []string
-	// StopTimeout is how long the daemon may take to end on SIGTERM before it is
-	// killed; default 10 s.
-	StopTimeout time.Duration
-	// MinDelay and MaxDelay are the first and the longest pause before the daemon
-	// is started again; defaults 200 ms and 30 s. Each pause is twice the one
-	// before, until the daemon has run for Settled; default 1 min.
-	MinDelay, MaxDelay, Settled time.Duration
-	// Logger is told of each start and end; default: nobody is.
-	Logger *slog.Logger
-	// Observe is called at each start and end, one call at a time. It must
-	// return soon.
-	Observe func(Event)
-}
-
-// State is where a daemon stands.
-type State string
-
-// The states that events tell of.
-const (
-	Started State = "started" // by us
-	Adopted State = "adopted" // it ran already: it is left to run
-	Ended   State = "ended"
-)
-
-// Event tells that a daemon began or ended.
-type Event struct {
-	Name  string
-	State State
-	PID   int // 0 of one that was adopted, or could not be started
-	// The rest is for Ended.
-	Exit    string        // such as "exit code 1" or "killed by signal 9 (killed)"
-	Output  string        // the last lines that it printed; empty of one that was adopted
-	Ran     time.Duration // how long it ran
-	RetryIn time.Duration // until it is started again; 0: not at all, it was told to end
-}
-
-// Child is a daemon that is kept running.
-type Child struct {
-	command string
-	opts    Options
-	signals chan os.Signal
-	wake    chan struct{}
-}
 
 // New prepares to run command: one program with its arguments, as /bin/sh reads
 // them (quotes and $VARIABLES work). The error says what is wrong with command;
@@ -112,9 +51,6 @@ func setDefault(d *time.Duration, otherwise time.Duration) {
 		*d = otherwise
 	}
 }
-
-// Name is what the daemon is called.
-func (c *Child) Name() string { return c.opts.Name }
 
 // Signal passes a signal on to the daemon, where it runs.
 func (c *Child) Signal(s os.Signal) {
@@ -230,23 +166,6 @@ func (c *Child) ended(ctx context.Context, e Event) {
 	c.pause(ctx, e.RetryIn)
 }
 
-// pause waits for d, for Retry, or for the end of ctx.
-func (c *Child) pause(ctx context.Context, d time.Duration) {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	for {
-		select {
-		case <-timer.C:
-			return
-		case <-c.wake:
-			return
-		case <-ctx.Done():
-			return
-		case <-c.signals:
-		}
-	}
-}
-
 // delays counts the pauses between starts.
 type delays struct {
 	backoff.ExponentialBackOff
@@ -265,37 +184,4 @@ func (d *delays) after(ran time.Duration) time.Duration {
 		d.Reset()
 	}
 	return d.NextBackOff()
-}
-
-// tail passes what is written on, and keeps the last lines.
-type tail struct {
-	out  io.Writer
-	mu   sync.Mutex
-	text []byte
-}
-
-// How much of a daemon's output is repeated in the log when it ends.
-const (
-	tailLines = 5
-	tailBytes = 1000
-)
-
-// Write never fails: a log that nobody takes must not stop the daemon.
-func (t *tail) Write(p []byte) (int, error) {
-	_, _ = t.out.Write(p)
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	t.text = append(t.text, p...)
-	if extra := len(t.text) - tailBytes; extra > 0 {
-		t.text = append(t.text[:0], t.text[extra:]...)
-	}
-	return len(p), nil
-}
-
-// String is the last lines, without what came before tailBytes.
-func (t *tail) String() string {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	lines := strings.Split(strings.ToValidUTF8(strings.TrimSpace(string(t.text)), "?"), "\n")
-	return strings.Join(lines[max(0, len(lines)-tailLines):], "\n")
 }

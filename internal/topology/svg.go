@@ -10,6 +10,8 @@ import (
 	"math"
 	"slices"
 	"strings"
+
+	"confd/internal/terminal"
 )
 
 //go:embed assets/topology.svg
@@ -74,7 +76,7 @@ func (g *Graph) picture() picture {
 	l := arrange(g)
 	p := picture{Width: num(l.width), Height: num(l.height), Style: template.CSS(style), Title: g.Summary(), Legend: g.legend()}
 	for _, b := range l.boxes {
-		p.Boxes = append(p.Boxes, drawnBox{num(b.X), num(b.Y), num(b.W), num(b.H), num(b.X + 8), num(b.Y + 16), fmt.Sprintf("%s: %s", b.Title, counted(b.Count, "node"))})
+		p.Boxes = append(p.Boxes, drawnBox{num(b.X), num(b.Y), num(b.W), num(b.H), num(b.X + 8), num(b.Y + 16), fmt.Sprintf("%s: %s", b.Title, terminal.Count(b.Count, "node"))})
 	}
 	if l.ring.R > 0 {
 		p.Ring = g.drawnRing(l.ring)
@@ -104,7 +106,7 @@ func (g *Graph) drawnRing(at place) *drawnRing {
 	size := max(16, at.R/7)
 	return &drawnRing{
 		X: num(at.X), Y: num(at.Y), R: num(at.R), Size: num(size), BelowY: num(at.Y + size), BelowSize: num(size * 0.6),
-		Text: fmt.Sprintf("full mesh of %d", g.Mesh), Below: counted(g.Mesh*(g.Mesh-1)/2, "pair"),
+		Text: fmt.Sprintf("full mesh of %d", g.Mesh), Below: terminal.Count(g.Mesh*(g.Mesh-1)/2, "pair"),
 	}
 }
 
@@ -137,7 +139,7 @@ func (g *Graph) lines(l *layout) (lines, bundles []drawnLine) {
 	}
 	for _, e := range slices.SortedFunc(maps.Keys(count), func(x, y end) int { return cmp.Or(cmp.Compare(x.node, y.node), x.crowd-y.crowd) }) {
 		from, to := l.places[e.node], l.crowds[e.crowd]
-		title := fmt.Sprintf("%s: %s", e.node, counted(count[e], "peering"))
+		title := fmt.Sprintf("%s: %s", e.node, terminal.Count(count[e], "peering"))
 		bundles = append(bundles, drawnLine{0, "bundle", title, num(1 + math.Log2(float64(count[e]))/2), num(from.X), num(from.Y), num(to.X), num(to.Y)})
 	}
 	return lines, bundles

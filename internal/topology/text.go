@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"strconv"
 	"strings"
+
+	"confd/internal/terminal"
 )
 
 // Summary is the graph in one line.
@@ -21,10 +23,10 @@ func (g *Graph) Summary() string {
 			oneSided++
 		}
 	}
-	parts := []string{counted(len(g.Nodes)-roles[Router], "node")}
+	parts := []string{terminal.Count(len(g.Nodes)-roles[Router], "node")}
 	add := func(n int, what string) {
 		if n > 0 {
-			parts = append(parts, counted(n, what))
+			parts = append(parts, terminal.Count(n, what))
 		}
 	}
 	add(roles[Reflector], "route reflector")
@@ -75,11 +77,4 @@ func (l Link) Text() string {
 		lines = append(lines, "only one side has it: it never comes up")
 	}
 	return strings.Join(lines, "\n")
-}
-
-func counted(n int, what string) string {
-	if n == 1 {
-		return "1 " + what
-	}
-	return strconv.Itoa(n) + " " + what + "s"
 }

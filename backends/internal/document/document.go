@@ -4,16 +4,11 @@ package document
 
 import (
 	"bytes"
-	"encoding/json"
 	"errors"
-	"fmt"
 	"io"
 	"regexp"
 	"strings"
 
-	"confd/backends/internal/jsonvalue"
-
-	"github.com/go-json-experiment/json/jsontext"
 	"go.yaml.in/yaml/v4"
 )
 
@@ -44,31 +39,6 @@ const around = 4
 // NewParser makes a Parser for objects that are nested no deeper than depth levels.
 func NewParser(depth int) *Parser { return &Parser{depth, yaml.WithV3Defaults()} }
 
-// Trap is something that YAML reads otherwise than it looks.
-type Trap struct {
-	Kind TrapKind
-	// Path leads to it: names, and numbers of list items from 0.
-	Path []any
-	// Position is where it stands; First is where the field stood first that is
-	// there twice.
-	Position, First Position
-	// Text is the tag, or the field's name.
-	Text string
-}
-
-// TrapKind is a kind of trap.
-type TrapKind int
-
-// The kinds of traps.
-const (
-	Tag   TrapKind = iota // a tag, such as "!has(rack)": what follows "!" was no value
-	Twice                 // two fields of one name
-)
-
-// Position is where something stands in a document, from 1; the zero value: it
-// is not known.
-type Position struct{ Line, Column int }
-
 // Limits of a document.
 const (
 	// maxAliased bounds how many values come from aliases (&a, *a), of which a
@@ -77,68 +47,6 @@ const (
 	// maxTraps bounds how much is said about one document.
 	maxTraps = 20
 )
-
-// Parse reads a document.
-func (p *Parser) Parse(data []byte) (*Document, error) {
-	d := &Document{parser: p, data: data}
-	c := converter{document: d, depth: p.depth}
-	if looksLikeJSON(data) {
-		v, err := readJSON(data, p.depth)
-		if deep := (*Error)(nil); err == nil || errors.As(err, &deep) {
-			d.Value = v
-			return d, err
-		}
-		if v, ok := readLaxJSON(data); ok {
-			d.Value = v
-			err := checkDepth(v, p.depth+around, p.depth)
-			if err == nil {
-				_, _ = c.value(d.tree(), p.depth+around) // for the traps
-			}
-			return d, err
-		}
-	}
-	root, err := p.parseYAML(data)
-	if err != nil {
-		return nil, err
-	}
-	d.root = root
-	d.Value, err = c.value(root, p.depth+around)
-	return d, err
-}
-
-// looksLikeJSON is for speed: JSON is YAML too.
-func looksLikeJSON(data []byte) bool {
-	trimmed := bytes.TrimLeft(data, " \t\r\n")
-	return len(trimmed) > 0 && (trimmed[0] == '{' || trimmed[0] == '[')
-}
-
-// readLaxJSON reads JSON in which names may be there twice.
-func readLaxJSON(data []byte) (v any, ok bool) {
-	if !json.Valid(data) {
-		return nil, false
-	}
-	dec := json.NewDecoder(bytes.NewReader(data))
-	dec.UseNumber()
-	err := dec.Decode(&v)
-	return v, err == nil
-}
-
-// readJSON reads the one value in data, in which no name is there twice. Its error
-// is an Error where the value is nested too deep.
-func readJSON(data []byte, depth int) (any, error) {
-	dec := jsontext.NewDecoder(bytes.NewBuffer(data))
-	v, err := jsonvalue.Read(dec, depth+around)
-	switch {
-	case errors.Is(err, jsonvalue.ErrDepth):
-		return nil, tooDeep(depth)
-	case err != nil:
-		return nil, err
-	}
-	if _, err := dec.ReadToken(); !errors.Is(err, io.EOF) {
-		return nil, errors.New("something follows")
-	}
-	return v, nil
-}
 
 // parseYAML returns the value of the one document in data; nil: there is nothing.
 func (p *Parser) parseYAML(data []byte) (*yaml.Node, error) {
@@ -165,15 +73,6 @@ func (p *Parser) parseYAML(data []byte) (*yaml.Node, error) {
 	return nil, nil
 }
 
-// Error says why a text is no document.
-type Error struct {
-	Text string
-	// Position is where the parser gave up, or where that began which has no end.
-	Position Position
-}
-
-func (e *Error) Error() string { return e.Text }
-
 var anchorName = regexp.MustCompile(`anchor '[^']*'`)
 
 // yamlError puts the parser's message on one line. An anchor's name may well
@@ -190,29 +89,4 @@ func yamlError(err error) error {
 	text := strings.TrimPrefix(strings.Join(strings.Fields(e.Text), " "), "yaml: ")
 	e.Text = anchorName.ReplaceAllString(text, "anchor '...'")
 	return e
-}
-
-func tooDeep(most int) error {
-	return &Error{Text: fmt.Sprintf("is nested deeper than %d levels", most)}
-}
-
-func checkDepth(v any, depth, most int) error {
-	if depth < 0 {
-		return tooDeep(most)
-	}
-	switch v := v.(type) {
-	case map[string]any:
-		for _, e := range v {
-			if err := checkDepth(e, depth-1, most); err != nil {
-				return err
-			}
-		}
-	case []any:
-		for _, e := range v {
-			if err := checkDepth(e, depth-1, most); err != nil {
-				return err
-			}
-		}
-	}
-	return nil
 }

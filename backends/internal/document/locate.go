@@ -75,5 +75,3 @@ func child(n *yaml.Node, step any, hops int) (key, value *yaml.Node) {
 	}
 	return key, value
 }
-
-func positionOf(n *yaml.Node) Position { return Position{n.Line, n.Column} }

@@ -9,17 +9,6 @@ import (
 	"time"
 )
 
-// What the picture is like, in characters and in pixels.
-const (
-	columns    = 112
-	rows       = 34
-	lineHeight = 17
-	border     = 14
-	titleBar   = 30
-	width      = 2*border + columns*783/100 // a character of most monospaced fonts at 13 px
-	height     = titleBar + rows*lineHeight + border
-)
-
 // How fast it goes: as the demo went, and before each step with time to read the one
 // before; then it stays a while, and begins again.
 const (

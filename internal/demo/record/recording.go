@@ -15,6 +15,17 @@ import (
 	"time"
 )
 
+// What the picture is like, in characters and in pixels.
+const (
+	columns    = 112
+	rows       = 34
+	lineHeight = 17
+	border     = 14
+	titleBar   = 30
+	width      = 2*border + columns*783/100 // a character of most monospaced fonts at 13 px
+	height     = titleBar + rows*lineHeight + border
+)
+
 // line is a line of the demo, and when it was printed, since the beginning.
 type line struct {
 	at   time.Duration

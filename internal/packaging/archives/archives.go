@@ -56,7 +56,7 @@ func files(tree source.Tree, p programs.Program, papers contents.Papers, under s
 	if err != nil {
 		return nil, err
 	}
-	list, err := contents.Documentation(tree, under)
+	list, err := contents.Documentation(tree, under, "LICENSE", "CHANGELOG.md")
 	if err != nil {
 		return nil, err
 	}

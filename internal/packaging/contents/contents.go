@@ -13,7 +13,9 @@ import (
 	"os/exec"
 	"path"
 	"path/filepath"
+	"regexp"
 	"runtime"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -95,9 +97,13 @@ func ask(ctx context.Context, tree source.Tree, program string, args ...string) 
 	return out, nil
 }
 
-// Documentation is README.md, docs and what they point to in etc, below a folder, as
-// in the tree, so that the links between them lead somewhere.
-func Documentation(tree source.Tree, under string) ([]File, error) {
+// elsewhere are links to what may be installed in other places, or not at all.
+var elsewhere = regexp.MustCompile(`\[([^\]]*)\]\((?:\.\./)?(LICENSE|CHANGELOG\.md|findings/[^)]*)\)`)
+
+// Documentation is README.md, docs and what they point to in etc, below a folder, as in
+// the tree, so that the links between them lead somewhere. beside names what else is there
+// of LICENSE and CHANGELOG.md; links to what is not are text.
+func Documentation(tree source.Tree, under string, beside ...string) ([]File, error) {
 	var list []File
 	for _, from := range []string{"README.md", "docs", "etc/examples", "etc/helm", "etc/kubernetes", "etc/monitoring", "etc/systemd", "etc/confd", "etc/ci", "etc/run-bird"} {
 		err := filepath.WalkDir(filepath.Join(tree.Dir, from), func(name string, d fs.DirEntry, err error) error {
@@ -107,6 +113,15 @@ func Documentation(tree source.Tree, under string) ([]File, error) {
 			data, err := os.ReadFile(name)
 			if err != nil {
 				return err
+			}
+			if path.Ext(name) == ".md" {
+				data = elsewhere.ReplaceAllFunc(data, func(link []byte) []byte {
+					parts := elsewhere.FindSubmatch(link)
+					if slices.Contains(beside, string(parts[2])) {
+						return link
+					}
+					return parts[1]
+				})
 			}
 			rel, err := filepath.Rel(tree.Dir, name)
 			if err != nil {

@@ -80,8 +80,11 @@ func (a *apt) download(ctx context.Context, p Package) ([]byte, error) {
 		return nil, fmt.Errorf("package %s %s (%s) cannot be had from Debian %s; where that has a newer one, packaging pins writes it to pins.txt: %w", p.Name, p.Version, p.Architecture, Suite, err)
 	}
 	files, err := filepath.Glob(filepath.Join(a.dir, "files", p.Name+"_*.deb"))
-	if err != nil || len(files) != 1 {
-		return nil, fmt.Errorf("apt-get download %s has left %d files: %w", p.Name, len(files), err)
+	if err != nil {
+		return nil, fmt.Errorf("looking for what apt-get download %s has left: %w", p.Name, err)
+	}
+	if len(files) != 1 {
+		return nil, fmt.Errorf("apt-get download %s has left %d files of that name, and not one", p.Name, len(files))
 	}
 	defer os.Remove(files[0])
 	return os.ReadFile(files[0])

@@ -59,3 +59,19 @@ func TestAVersionThatIsGoneIsNamed(t *testing.T) {
 		t.Errorf("it says: %v", err)
 	}
 }
+
+// TestADownloadThatLeavesNothing has an apt-get that says all is well and fetches nothing.
+func TestADownloadThatLeavesNothing(t *testing.T) {
+	dir, programs := t.TempDir(), t.TempDir()
+	if err := os.Mkdir(filepath.Join(dir, "files"), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(filepath.Join(programs, "apt-get"), []byte("#!/bin/sh\n"), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	t.Setenv("PATH", programs+":"+os.Getenv("PATH"))
+	_, err := (&apt{dir: dir}).download(context.Background(), Package{Name: "bird2", Version: "2.17.6-1", Architecture: "amd64"})
+	if want := "apt-get download bird2 has left 0 files of that name, and not one"; err == nil || err.Error() != want {
+		t.Errorf("it says %v, not %s", err, want)
+	}
+}

@@ -2,8 +2,6 @@ package doctor
 
 import (
 	"fmt"
-	"slices"
-	"strings"
 
 	"confd/backends"
 	"confd/bgp"
@@ -21,16 +19,6 @@ type Code struct {
 	Live bool
 	// check finds it; nil: working out configurations shows it.
 	check func(*patient) []complaint
-}
-
-// Codes are all kinds of findings, by number. Warnings about input and about what
-// nodes make of it are among them.
-func Codes() []Code {
-	return slices.Concat(
-		known(1, backends.Codes(), inputSeverities()),
-		known(20, bgp.Codes(), nodeSeverities()),
-		sessionCodes(), reflectorCodes(), poolCodes(), resourceCodes(), liveCodes(),
-	)
 }
 
 // known numbers codes that warnings have, from first on. The lists grow at their
@@ -64,27 +52,4 @@ func nodeSeverities() map[backends.Code]Severity {
 		bgp.CodeAddressTaken: Error, bgp.CodeBadSelector: Error, bgp.CodeLocalAS: Error, bgp.CodeNoSuchFilter: Error,
 		bgp.CodeNoPassword: Error, bgp.CodeBadPassword: Error, bgp.CodePoolRoutes: Error, bgp.CodeBlackhole: Error,
 	}
-}
-
-// Number is the number of a code by its name; empty: it has none.
-func Number(name backends.Code) string {
-	for _, c := range Codes() {
-		if c.Name == name {
-			return c.ID
-		}
-	}
-	return ""
-}
-
-// Ignored reads codes, numbers or names, for Question.Ignore.
-func Ignored(list []string) (map[string]bool, error) {
-	codes, out := Codes(), map[string]bool{}
-	for _, text := range list {
-		i := slices.IndexFunc(codes, func(c Code) bool { return strings.EqualFold(c.ID, text) || string(c.Name) == text })
-		if i < 0 {
-			return nil, fmt.Errorf("there is no code %q: codes are such as %s, or %s", text, codes[0].ID, codes[0].Name)
-		}
-		out[codes[i].ID] = true
-	}
-	return out, nil
 }
