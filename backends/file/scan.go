@@ -38,7 +38,7 @@ func (l *listing) add(path string) error {
 	info, err := os.Stat(path)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
-		return fmt.Errorf("%s is not there (waiting for it)", path)
+		return fmt.Errorf("%s is not there", path)
 	case err != nil:
 		return fmt.Errorf("cannot look at %s: %w", path, err)
 	case info.IsDir():

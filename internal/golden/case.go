@@ -117,6 +117,9 @@ func Find(dirs []string) ([]*Case, error) {
 // over, and cases inside a case.
 func caseFolders(dir string) ([]string, error) {
 	var found []string
+	if _, err := os.Stat(dir); err != nil {
+		return nil, fmt.Errorf("looking for cases: %w", err)
+	}
 	err := fs.WalkDir(os.DirFS(dir), ".", func(name string, d fs.DirEntry, err error) error {
 		switch {
 		case err != nil:

@@ -65,6 +65,10 @@ func TestFind(t *testing.T) {
 	if _, err := Find([]string{root}); err == nil || !strings.Contains(err.Error(), "a/case.toml:1: x: unknown key\n") || !strings.Contains(err.Error(), "y: unknown") {
 		t.Errorf("got %v, want both broken cases", err)
 	}
+	missing := filepath.Join(root, "missing")
+	if _, err := Find([]string{missing}); err == nil || !strings.Contains(err.Error(), missing+": no such file") {
+		t.Errorf("got %v, want the folder's name", err)
+	}
 }
 
 // kept is a reporter that keeps what it is told.
