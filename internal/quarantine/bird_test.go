@@ -12,6 +12,7 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+	"time"
 	"testing/fstest"
 
 	"confd/backends"
@@ -32,6 +33,9 @@ type birdTry struct {
 	dir     string
 }
 
+// patience is how long a check may take on a machine that is busy with other things.
+const patience = 4 * time.Minute
+
 // folder is a configuration folder; nil: the one inside the program.
 func newBirdTry(t *testing.T, state *backends.State, version string, folder fs.FS) *birdTry {
 	t.Helper()
@@ -50,7 +54,7 @@ func newBirdTry(t *testing.T, state *backends.State, version string, folder fs.F
 	if err != nil {
 		t.Fatal(err)
 	}
-	return &birdTry{t: t, state: state, engine: engine, version: v, applier: reload.New(reload.Options{}), dir: t.TempDir()}
+	return &birdTry{t: t, state: state, engine: engine, version: v, applier: reload.New(reload.Options{CheckTimeout: patience}), dir: t.TempDir()}
 }
 
 func (b *birdTry) try(ctx context.Context, without map[backends.Key]string) (Attempt, error) {
