@@ -60,11 +60,33 @@ func TestOddEventsAreNotPlain(t *testing.T) {
 		`{"metadata":{"annotations":{"projectcalico.org/metadata":"{\"name\":\"m\"}"}}}`, `{"metadata":{"annotations":{"a":"\u0041"}}}`, `{"metadata":{"annotations":{"a":"\x"}}}`, `{"metadata":{"annotations":{"a":"b`,
 		`{"metadata":{"name":"\u006e"}}`, `{"metadata":{"name":"é"}}`, "{\"metadata\":{\"name\":\"\x01\"}}", `{"metadata":{"label":{}}}`, `{"metadata":{"generation":01}}`, `{"metadata":{"generation":1.5}}`,
 		`{"spec":{"addresses":[{"address":"x","typo":"y"}]}}`, `{"spec":{"vxlanTunnelMACAddr":"ENC[x]"}}`, `{"status":{"podCIDRs":[{}]}}`, `{"kind":nul}`, `{"kind":truefalse}`,
+		`{"spec":{"bgp":{"asNumber":1e3}}}`, `{"spec":{"bgp":{"asNumber":1.0}}}`, `{"spec":{"bgp":{"asNumber":-1}}}`, `{"spec":{"bgp":{"asNumber":+1}}}`, `{"spec":{"bgp":{"asNumber":00}}}`, `{"spec":{"bgp":{"asNumber":99999999999999999999}}}`, `{"spec":{"bgp":{"asNumber":{}}}}`,
+		`{"Spec":{}}`, `{"spec":{"BGP":{}}}`, `{"spec":{"bgp":{"ASNumber":1}}}`, `{"metadata":{"Name":"n"}}`, `{"sp\u0065c":{}}`, `{"metadata":{"labels":{"\u0061":"b"}}}`,
+		`{"metadata":{"annotations":{"confd-bird.io/approved":"a","confd-bird.io/approved":"b"}}}`, `{"metadata":{"annotations":{"confd-bird.io/approved":"{{a}}"}}}`,
+		`{"spec":{}}{}`, `{"spec":{}}null`, "{\"spec\":{}}\x00", "\ufeff{}", `{"spec":{},"spec":{}}`, `{"spec":null,"spec":{}}`, `{"":1}`, `{"status":{"podCIDRs":["10.0.0.0/24",]}}`, `{"status":{"podCIDRs":[[]]}}`, `{"status":{"podCIDRs":"10.0.0.0/24"}}`, `{"status":{"x":1}}`,
+		"{\"spec\"\v:{}}", "\u00a0{}", `{'spec':{}}`, `{"spec":{}/**/}`, `{"kind":"Node"`, `{"kind":"Node}`, `{"kind":True}`, `{"kind":"a" "b"}`, `{"kind" "b"}`, `{"kind"}`,
 		`{"sops":` + strings.Repeat("[", 200) + strings.Repeat("]", 200) + `}`,
 	} {
 		if e, ok := c.plainEvent(KindNode, "n", []byte(text)); ok {
 			t.Errorf("plain: %s: %+v", text, e)
 		}
+	}
+}
+
+// TestManyLabelsAreNotPlain: labels are looked for one among all, which would take minutes
+// of the most that fit into an object.
+func TestManyLabelsAreNotPlain(t *testing.T) {
+	c := NewChecker()
+	for n, want := range map[int]bool{1: true, 200: true, 1000: false, 100_000: false} {
+		labels := make([]string, n)
+		for i := range labels {
+			labels[i] = fmt.Sprintf(`"label-%d":"%d"`, i, i)
+		}
+		data := []byte(`{"metadata":{"name":"n","labels":{` + strings.Join(labels, ",") + `}}}`)
+		if _, plain := c.plainEvent(KindNode, "n", data); plain != want {
+			t.Errorf("%d labels: plain %v", n, plain)
+		}
+		sameEvent(t, c, KindNode, data)
 	}
 }
 

@@ -189,6 +189,9 @@ func valueOr(p *uint32, otherwise uint32) uint32 {
 }
 
 func (x comparison) restarts(old, new *Session) bool {
+	if old == new && x.old.ListenAddress == x.new.ListenAddress { // as in the lists that Memory gives again
+		return x.restartAll
+	}
 	return x.restartAll || x.wire(x.old, old) != x.wire(x.new, new)
 }
 

@@ -147,6 +147,29 @@ func TestReasked(t *testing.T) {
 	}
 }
 
+// Sessions that are the very same ones in both are compared at less cost, and alike.
+func TestChangesAroundTheVerySameSessions(t *testing.T) {
+	for name, change := range map[string]func(*Config){
+		"nothing":        func(*Config) {},
+		"router ID":      func(c *Config) { c.RouterID = c.RouterID.Next() },
+		"listen address": func(c *Config) { c.IPv4.ListenAddress = c.IPv4.Address },
+		"listen port":    func(c *Config) { c.IPv4.ListenPort = 1179 },
+		"block":          func(c *Config) { c.IPv4.Export.Blocks = nil },
+		"priority":       func(c *Config) { c.IPv4.NormalPriority++ },
+		"import rules":   func(c *Config) { c.Filters[0].ImportV4[0].Accept = false },
+	} {
+		for _, bird := range []int{1, 2} {
+			old, shared, fresh := changesConfig(), changesConfig(), changesConfig()
+			shared.IPv4.Sessions, shared.IPv6.Sessions = old.IPv4.Sessions, old.IPv6.Sessions
+			change(shared)
+			change(fresh)
+			if diff := cmp.Diff(Compare(old, fresh, bird), Compare(old, shared, bird), compareAddresses()); diff != "" {
+				t.Errorf("%s, BIRD %d: %s", name, bird, diff)
+			}
+		}
+	}
+}
+
 func TestChangesFromAndToNothing(t *testing.T) {
 	all := []string{"Mesh_10_0_0_2", "Node_10_0_0_3", "Mesh_fd00__2"}
 	first := Compare(nil, changesConfig(), 2)

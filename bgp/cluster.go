@@ -81,31 +81,8 @@ func (c *Cluster) after(s *backends.State, gone, fresh []*backends.Node) *Cluste
 }
 
 // differing are the cluster's nodes that a table does not have as they are, and those that
-// only the table has; both by name.
-func (c *Cluster) differing(table map[string]*backends.Node) (gone, fresh []*backends.Node) {
-	for _, n := range c.nodes {
-		if table[n.Name] != n {
-			gone = append(gone, n)
-		}
-	}
-	left := len(table) - (len(c.nodes) - len(gone)) // fresh ones that are to be found
-	for _, n := range table {
-		if left == 0 {
-			break
-		}
-		if c.byAddress[n.IPv4.Addr] == n { // nearly all of them, sooner found than by name
-			continue
-		}
-		if i, found := slices.BinarySearchFunc(c.nodes, n, byName); !found || c.nodes[i] != n {
-			fresh, left = append(fresh, n), left-1
-		}
-	}
-	slices.SortFunc(fresh, byName)
-	return gone, fresh
-}
-
-// differingAmong is differing where no nodes differ but those of some names.
-func (c *Cluster) differingAmong(names map[string]bool, table map[string]*backends.Node) (gone, fresh []*backends.Node) {
+// only the table has; both by name. None differ but those of some names.
+func (c *Cluster) differing(names map[string]bool, table map[string]*backends.Node) (gone, fresh []*backends.Node) {
 	for _, name := range slices.Sorted(maps.Keys(names)) {
 		is := table[name]
 		i, found := slices.BinarySearchFunc(c.nodes, name, func(n *backends.Node, name string) int { return cmp.Compare(n.Name, name) })

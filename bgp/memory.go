@@ -67,14 +67,10 @@ func (m *Memory) Compute(s *backends.State, o Options) (*Config, error) {
 
 // clusterOf is the cluster of a state.
 func (m *Memory) clusterOf(s *backends.State) *Cluster {
-	if m.state == nil {
+	if m.state == nil || m.moved.any {
 		return NewCluster(s)
 	}
-	if m.moved.any {
-		gone, fresh := m.cluster.differing(s.Nodes)
-		return m.cluster.after(s, gone, fresh)
-	}
-	gone, fresh := m.cluster.differingAmong(m.moved.names, s.Nodes)
+	gone, fresh := m.cluster.differing(m.moved.names, s.Nodes)
 	return m.cluster.after(s, gone, fresh)
 }
 

@@ -8,7 +8,6 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"confd/internal/birds"
 	"confd/internal/report"
 	"confd/internal/settings"
 	"confd/internal/terminal"
@@ -33,7 +32,7 @@ func (p program) approveCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use: settings.CommandApprove, Short: "Let a change through that is held back, on this node or on all", Long: approveHelp, Example: approveExamples, Args: noArguments,
 	}
-	p.addFlags(cmd.Flags(), settings.CommandApprove, flags)
+	p.table.addFlags(cmd.Flags(), settings.CommandApprove, flags)
 	var all fleetApproval
 	all.add(cmd)
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
@@ -74,20 +73,4 @@ func approve(ctx context.Context, s settings.Settings, stdout io.Writer) error {
 	text := fmt.Sprintf("approved %s, held for %s: %s", r.Held.Hash, time.Since(r.Held.Since).Round(time.Second), r.Held)
 	_, err = fmt.Fprintln(stdout, terminal.Line(text))
 	return err
-}
-
-// reportFolder is where the program on this node leaves its report: BIRD's
-// folder. Where that depends on BIRD's version and nobody says it, a folder with
-// a report is the one.
-func reportFolder(ctx context.Context, s settings.Settings) (string, error) {
-	if s.BIRD.Dir != "" {
-		return s.BIRD.Dir, nil
-	}
-	for _, dir := range []string{birds.DebianDir, birds.CalicoDir} {
-		if r, err := report.Read(dir); r != nil || err != nil {
-			return dir, nil
-		}
-	}
-	d, err := birds.Find(ctx, s.BIRD)
-	return d.Dir, err
 }

@@ -1,18 +1,12 @@
 package main
 
 import (
-	"bytes"
 	"context"
-	"encoding/json"
-	"fmt"
-	"io"
 	"log/slog"
 	"net/netip"
-	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
-	"sigs.k8s.io/yaml"
 
 	"confd/backends"
 	"confd/internal/birds"
@@ -20,28 +14,15 @@ import (
 	"confd/internal/host"
 	"confd/internal/settings"
 	"confd/internal/status"
-	"confd/internal/terminal"
 	"confd/reload/control"
 )
-
-// The forms of what a question is answered in.
-const (
-	answerText = "text"
-	answerJSON = "json"
-	answerYAML = "yaml"
-)
-
-func answerForms() []string { return []string{answerText, answerJSON, answerYAML} }
-
-// answer is what is printed: a value for programs, which writes itself for people.
-type answer interface{ Text(p *terminal.Page) }
 
 // askCommand makes cmd one that answers a question about the cluster: with the
 // settings of the named command, and the form of the answer.
 func (p program) askCommand(name string, cmd *cobra.Command, ask func(context.Context, settings.Settings, []string) (answer, error)) *cobra.Command {
 	output := answerText
 	flags := settings.Layer{}
-	p.addFlags(cmd.Flags(), name, flags)
+	p.table.addFlags(cmd.Flags(), name, flags)
 	cmd.Flags().StringVarP(&output, "output", "o", output, "form of the answer: text, json or yaml")
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		if err := checkForm(output); err != nil {
@@ -63,55 +44,10 @@ func (p program) askCommand(name string, cmd *cobra.Command, ask func(context.Co
 	return cmd
 }
 
-// checkForm refuses what is no form of an answer.
-func checkForm(output string) error {
-	return checkWord("output", output, answerForms()...)
-}
-
-// answer prints an answer in a form.
-func (p program) answer(a answer, form string) error {
-	if form == answerText {
-		page := terminal.PageFor(p.stdout, p.around.LookupEnv)
-		a.Text(page)
-		_, err := io.WriteString(p.stdout, page.String())
-		return err
-	}
-	var b bytes.Buffer
-	e := json.NewEncoder(&b)
-	e.SetIndent("", "  ")
-	e.SetEscapeHTML(false)
-	if err := e.Encode(a); err != nil {
-		return fmt.Errorf("writing the answer: %w", err)
-	}
-	text := terminal.JSON(b.Bytes())
-	if form == answerYAML {
-		var err error
-		if text, err = yaml.JSONToYAML(text); err != nil {
-			return fmt.Errorf("writing the answer: %w", err)
-		}
-	}
-	_, err := p.stdout.Write(text)
-	return err
-}
-
 // wholeState reads the state of the cluster with what concerns other nodes.
 func wholeState(ctx context.Context, s settings.Settings, log *slog.Logger) (*backends.State, error) {
 	s.AllNodes = true
 	return gatherOnce(ctx, s, log)
-}
-
-// needArguments refuses any other number of arguments than names has.
-func needArguments(names ...string) cobra.PositionalArgs {
-	return func(cmd *cobra.Command, args []string) error {
-		if len(args) == len(names) {
-			return nil
-		}
-		given := "nothing"
-		if len(args) > 0 {
-			given = strings.Join(args, " ")
-		}
-		return settings.Error{Err: fmt.Errorf("%s needs %s; given: %s (see %s --help)", cmd.CommandPath(), strings.Join(names, " and "), given, cmd.CommandPath())}
-	}
 }
 
 // liveTimeout is how long BIRD may take to say how things are.

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"path/filepath"
-	"time"
 
 	"github.com/spf13/cobra"
 
@@ -52,7 +51,7 @@ func (p program) diffCommand() *cobra.Command {
 		Args: noArguments,
 	}
 	f := cmd.Flags()
-	p.addFlags(f, settings.CommandDiff, flags)
+	p.table.addFlags(f, settings.CommandDiff, flags)
 	f.StringVar(&o.From, "from", "", "state before: disk, live, or a path of YAML (default: live where --to is given, else disk)")
 	f.StringVar(&o.To, "to", diff.Live, "state after: live, or a path of YAML, which is laid over the state before")
 	f.BoolVar(&o.Whole, "whole", false, "what --to names is the whole state after: what is not in it is gone")
@@ -91,22 +90,6 @@ func diffSettings(flags settings.Layer, around settings.Surroundings, o diffOpti
 		})
 	}
 	return settings.LoadForAnswer(flags, around)
-}
-
-// sessionsAt are those of the BIRDs at control sockets that answer soon.
-func sessionsAt(ctx context.Context, sockets []string) []control.SessionState {
-	const limit = 5 * time.Second
-	ctx, cancel := context.WithTimeout(ctx, limit)
-	defer cancel()
-	var list []control.SessionState
-	for _, socket := range sockets {
-		if c, err := control.Dial(ctx, socket); err == nil {
-			sessions, _ := c.Sessions(ctx) // none where BIRD does not say
-			list = append(list, sessions...)
-			c.Close()
-		}
-	}
-	return list
 }
 
 // runDiff compares, and prints what has come of it.

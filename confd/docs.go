@@ -85,21 +85,6 @@ func writeCommands(b *strings.Builder, root *cobra.Command) {
 	}
 }
 
-// leafCommands are the commands below c that do something, in order.
-func leafCommands(c *cobra.Command) []*cobra.Command {
-	var leaves []*cobra.Command
-	for _, sub := range c.Commands() {
-		switch {
-		case !sub.IsAvailableCommand():
-		case sub.HasSubCommands():
-			leaves = append(leaves, leafCommands(sub)...)
-		default:
-			leaves = append(leaves, sub)
-		}
-	}
-	return leaves
-}
-
 // commandLine is how a command is called, without its flags.
 func commandLine(c *cobra.Command) string { return c.Parent().CommandPath() + " " + c.Use }
 

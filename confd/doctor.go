@@ -24,14 +24,6 @@ has a code with a page in the documentation (docs/doctor.md).
 
 It ends with 4 where there is an error and with 3 where there is a warning.`
 
-// foundError says that something was found that somebody asked to be told of.
-type foundError struct {
-	code int
-	text string
-}
-
-func (e foundError) Error() string { return e.text }
-
 // doctorCommand is confd doctor.
 func (p program) doctorCommand() *cobra.Command {
 	var ignore []string

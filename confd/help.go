@@ -16,9 +16,6 @@ import (
 const rootHelp = `Keep BIRD's configuration in step with a Calico cluster. Without a command, confd
 does that until it is stopped, as a sidecar next to BIRD.`
 
-// helpAllFlag is the flag for the help that leaves nothing out.
-const helpAllFlag = "help-all"
-
 // helpWidth is how wide help is at most: longer lines are hard to read.
 const helpWidth = 100
 

@@ -5,14 +5,11 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
-	"log/slog"
 	"os"
 	"path/filepath"
-	"strings"
 
 	"github.com/google/renameio/v2"
 
-	"confd/bgp"
 	"confd/internal/settings"
 	"confd/templates"
 )
@@ -95,29 +92,4 @@ func printFiles(w io.Writer, files []templates.File) error {
 		}
 	}
 	return nil
-}
-
-// logProblems logs problems, a line each, and shows where in a file they are.
-func (n *node) logProblems(problems []bgp.Problem) {
-	for _, p := range problems {
-		n.log.Warn(p.Text, p.Attributes()...)
-		if p.Excerpt != "" && n.settings.Log.Format != "json" && n.log.Enabled(context.Background(), slog.LevelWarn) {
-			fmt.Fprintln(os.Stderr, "    "+strings.ReplaceAll(p.Excerpt, "\n", "\n    "))
-		}
-	}
-}
-
-// strict is the error that --strict makes of problems; nil: there are none, or
-// nobody wants to be strict.
-func (n *node) strict(problems []bgp.Problem) error {
-	count := 0
-	for _, p := range problems {
-		if !p.IsAdvice() {
-			count++
-		}
-	}
-	if !n.settings.Strict || count == 0 {
-		return nil
-	}
-	return fmt.Errorf("warnings that --strict makes errors: %d (see above)", count)
 }

@@ -18,7 +18,6 @@ import (
 	"confd/internal/settings"
 	"confd/internal/supervise"
 	"confd/internal/version"
-	"confd/reload"
 	"confd/templates"
 )
 
@@ -105,18 +104,6 @@ func runAgent(ctx context.Context, n *node, broken error, fingerprint string, le
 		})
 	})
 	return g.Wait()
-}
-
-func reloadOptions(s settings.Settings, log *slog.Logger) reload.Options {
-	return reload.Options{Logger: log, CheckTimeout: s.Timing.CheckTimeout, ReloadTimeout: s.Timing.ReloadTimeout}
-}
-
-// childEnded says that the program, run as a child of process 1, has ended.
-type childEnded struct{ code int }
-
-// Error is one line.
-func (e childEnded) Error() string {
-	return fmt.Sprintf("as a child of process 1 it ended with %d (see above)", e.code)
 }
 
 // asProcess1 runs the program once more, as a child: what it starts must outlive

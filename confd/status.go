@@ -1,13 +1,9 @@
 package main
 
 import (
-	"cmp"
 	"context"
-	"errors"
 	"fmt"
 	"io"
-	"os"
-	"path/filepath"
 	"slices"
 	"strings"
 	"time"
@@ -32,9 +28,6 @@ With --all-nodes it asks the programs of all nodes that the datastore has, over
 HTTP, where they listen (--listen): it needs the datastore, and shows what is wrong
 first. It ends with 1 where not all nodes are as they should be.`
 
-// errNotAllUp gives the exit code; the output says what is wrong.
-var errNotAllUp = errors.New("not all is as it should be (see above)")
-
 // statusCommand is confd status.
 func (p program) statusCommand() *cobra.Command {
 	o := status.Options{Format: string(status.Table)}
@@ -44,7 +37,7 @@ func (p program) statusCommand() *cobra.Command {
 		Long: statusHelp, Example: statusExamples, Args: noArguments,
 	}
 	f := cmd.Flags()
-	p.addFlags(f, settings.CommandStatus, flags)
+	p.table.addFlags(f, settings.CommandStatus, flags)
 	var all statusFleet
 	all.add(cmd)
 	f.StringVarP(&o.Format, "output", "o", o.Format, "form of what is printed: "+strings.Join(status.Formats(), ", ")+"; with --all-nodes: table, json, yaml")
@@ -95,14 +88,6 @@ func watchTime(args []string) []string {
 	return out
 }
 
-// localSettings are those of a command that looks at this node alone: nobody
-// needs to say how to reach a datastore.
-func localSettings(flags settings.Layer, around settings.Surroundings) (settings.Settings, error) {
-	return settings.Load(settings.Merged(flags, settings.Layer{
-		"datastore": settings.Given{Text: string(settings.DatastoreFile), From: "this command"}, "data": settings.Given{Text: "/", From: "this command"},
-	}), around)
-}
-
 func showStatus(ctx context.Context, s settings.Settings, o status.Options, w io.Writer) error {
 	var err error
 	if o.Folder, err = reportFolder(ctx, s); err != nil {
@@ -119,16 +104,4 @@ func showStatus(ctx context.Context, s settings.Settings, o status.Options, w io
 		err = errNotAllUp
 	}
 	return err
-}
-
-// statusSockets are the control sockets where a BIRD may be, of whichever version.
-func statusSockets(s birds.Settings) []string {
-	socket := s.Socket
-	if socket == "" {
-		socket = birds.DebianSocket
-		if _, err := os.Stat(birds.DebianSocket); err != nil {
-			socket = birds.CalicoSocket
-		}
-	}
-	return []string{socket, cmp.Or(s.Socket6, filepath.Join(filepath.Dir(socket), "bird6.ctl"))}
 }

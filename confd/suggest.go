@@ -68,3 +68,32 @@ func checkWord(flag, text string, words ...string) error {
 func didYouMean(name string, names []string) string {
 	return backends.DidYouMean(backends.Nearest(name, names))
 }
+
+// needArguments refuses any other number of arguments than names has.
+func needArguments(names ...string) cobra.PositionalArgs {
+	return func(cmd *cobra.Command, args []string) error {
+		if len(args) == len(names) {
+			return nil
+		}
+		given := "nothing"
+		if len(args) > 0 {
+			given = strings.Join(args, " ")
+		}
+		return settings.Error{Err: fmt.Errorf("%s needs %s; given: %s (see %s --help)", cmd.CommandPath(), strings.Join(names, " and "), given, cmd.CommandPath())}
+	}
+}
+
+// leafCommands are the commands below c that do something, in order.
+func leafCommands(c *cobra.Command) []*cobra.Command {
+	var leaves []*cobra.Command
+	for _, sub := range c.Commands() {
+		switch {
+		case !sub.IsAvailableCommand():
+		case sub.HasSubCommands():
+			leaves = append(leaves, leafCommands(sub)...)
+		default:
+			leaves = append(leaves, sub)
+		}
+	}
+	return leaves
+}

@@ -70,7 +70,7 @@ func (p program) testCommand() *cobra.Command {
 	f.StringVar(&o.run, "run", "", "run only the checks whose names match this regular expression")
 	f.BoolVar(&o.strict, "strict", false, "fail checks with warnings that their case lists, too")
 	f.StringVar(&o.init, "init", "", "make a case of the datastore that the settings name, in this new folder")
-	p.addFlags(f, commandTest, o.flags)
+	p.table.addFlags(f, commandTest, o.flags)
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		o.dirs = args
 		if o.init != "" {

@@ -34,7 +34,7 @@ func (p program) topologyCommand() *cobra.Command {
 		Long: topologyHelp, Example: topologyExamples, Args: noArguments,
 	}
 	f := cmd.Flags()
-	p.addFlags(f, settings.CommandTopology, flags)
+	p.table.addFlags(f, settings.CommandTopology, flags)
 	f.StringVar(&o.format, "format", "", "svg, html, dot, mermaid or json (default: as --output ends, else svg)")
 	f.StringVarP(&o.file, "output", "o", "", "file to write (default standard output)")
 	f.StringVar(&o.groupBy, "group-by", "", "label of nodes to put them together by, such as topology.kubernetes.io/zone (default: their AS)")

@@ -27,6 +27,8 @@ type checker struct {
 	log  *slog.Logger
 	bird *talker
 	sets map[string]passedCheck // those that have passed by themselves
+	// versions are those of the binaries that check.
+	versions versions
 }
 
 // by is who would check a set now.
@@ -147,7 +149,7 @@ func (c *checker) checkDaemon(ctx context.Context, s Set, st *stage) error {
 	}
 	running := c.bird.probe(ctx, d.Socket)
 	if running != "" {
-		if version := c.binaryVersion(ctx, d.Binary); version != running {
+		if version := c.versions.of(ctx, c.opts.CheckTimeout, d.Binary); version != running {
 			c.log.Warn("the binary is not of the running BIRD's version: checking over the control socket",
 				"set", s.Name, "binary", d.Binary, "version", version, "running", running)
 			return c.checkOverSocket(ctx, s, st)
@@ -166,16 +168,6 @@ func (c *checker) checkDaemon(ctx context.Context, s Set, st *stage) error {
 		return fmt.Errorf("checking with %s: %w", d.Binary, err)
 	}
 	return fmt.Errorf("%w with %s: %w", ErrCannotCheck, d.Binary, err)
-}
-
-// binaryVersion is what "Binary --version" says after "BIRD version".
-func (c *checker) binaryVersion(ctx context.Context, binary string) string {
-	out, _ := run(ctx, c.opts.CheckTimeout, binary, "--version")
-	_, version, _ := strings.Cut(out, "BIRD version ")
-	if words := strings.Fields(version); len(words) > 0 {
-		return words[0]
-	}
-	return ""
 }
 
 func (c *checker) checkOverSocket(ctx context.Context, s Set, st *stage) error {

@@ -23,7 +23,7 @@ type tools struct {
 
 func newTools(opts Options) *tools {
 	bird := &talker{&opts, opts.Logger, context.WithTimeout}
-	return &tools{&opts, opts.Logger, bird, &checker{&opts, opts.Logger, bird, map[string]passedCheck{}}, installer{opts.Logger}}
+	return &tools{&opts, opts.Logger, bird, &checker{&opts, opts.Logger, bird, map[string]passedCheck{}, versions{}}, installer{opts.Logger}}
 }
 
 // keeper keeps one set: its files on disk, in step with its BIRD.

@@ -48,10 +48,10 @@ type observer struct {
 	file      report.Writer
 	beat      atomic.Pointer[time.Time] // when the loop turned last; nil: never
 	written   time.Time
-	// filed is the report in the file; nil: that is not known. owed says that the newest
-	// one is not, and has to be.
+	// filed is the report in the file; nil: that is not known. owed is since when it says
+	// what is not so any more; zero: it does not.
 	filed *report.Report
-	owed  bool
+	owed  time.Time
 	page  *page
 	// failed is why a file could not be written last, by what was said of it.
 	failed map[string]string
@@ -129,7 +129,7 @@ func (o *observer) stop() {
 // isDue says whether a report is due; news: something of weight has changed.
 func (o *observer) isDue(now time.Time, news bool) bool {
 	since := now.Sub(o.written)
-	return since >= reportEvery && (news || o.owed || since >= reportEveryIdle)
+	return since >= reportEvery && (news || !o.owed.IsZero() || since >= reportEveryIdle)
 }
 
 // publish has others see a report; in a folder, where one is known.
@@ -149,14 +149,20 @@ func (o *observer) publish(now time.Time, r *report.Report, folder string) {
 }
 
 // intoFile writes a report into its file, unless that says the same, or all was as it
-// should be and a change is about to go live.
+// should be and a change is about to go live. One change after the other is no reason to
+// wait longer.
 func (o *observer) intoFile(r *report.Report, folder string) {
-	o.owed = false
+	owed := o.owed
+	o.owed = time.Time{}
 	if o.filed != nil && r.At.Sub(o.filed.At) < reportEveryIdle {
 		if r.Says(o.filed) {
 			return
 		}
-		if o.owed = o.filed.Ready && r.GoesLive(reportPatience); o.owed {
+		if owed.IsZero() {
+			owed = r.At
+		}
+		if o.filed.Ready && r.GoesLive(reportPatience) && r.At.Sub(owed) < reportPatience {
+			o.owed = owed
 			return
 		}
 	}

@@ -27,11 +27,14 @@ type tally struct {
 	lost, remade []string
 }
 
-// tooMuch says that more than half are lost, and two at least, or all: but not a
-// single one that has another name in the end, and nothing else.
+// loses says that the candidate takes some away: but not a single one that has another
+// name in the end, and nothing else.
+func (t tally) loses() bool { return t.step && len(t.lost) > 0 && !t.renamed }
+
+// tooMuch says that more than half are lost, and two at least, or all.
 func (t tally) tooMuch() bool {
 	lost := len(t.lost)
-	return t.step && lost > 0 && !t.renamed && (lost == t.counted || lost > 1 && 2*lost > t.counted)
+	return t.loses() && (lost == t.counted || lost > 1 && 2*lost > t.counted)
 }
 
 // finding says what becomes of the sessions; what is what they are.
@@ -71,6 +74,9 @@ func (l *sessionLosses) tally(member func(session) bool) tally {
 // well.
 func (l *sessionLosses) tooMuch(g group) (finding, bool) {
 	t := l.tally(g.members)
+	if !t.loses() { // whatever comes: that is not looked for among thousands
+		return finding{}, false
+	}
 	t.counted += l.coming(g.members)
 	if !t.tooMuch() {
 		return finding{}, false
@@ -86,8 +92,11 @@ func (l *sessionLosses) tooMuch(g group) (finding, bool) {
 // family are down.
 func (l *sessionLosses) allThatAreUp(family int) (finding, bool) {
 	t := l.tally(func(s session) bool { return s.up && s.Family == family })
+	if !t.loses() {
+		return finding{}, false
+	}
 	t.counted += l.coming(func(s session) bool { return s.Family == family })
-	if !t.step || t.renamed || len(t.lost) == 0 || len(t.lost) < t.counted {
+	if len(t.lost) < t.counted {
 		return finding{}, false
 	}
 	return t.finding(fmt.Sprintf("IPv%d sessions that are up now", family)), true

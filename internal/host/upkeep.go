@@ -119,16 +119,17 @@ func (h *Host) Listen(ctx context.Context, socket string, siblings []string, at 
 // endRecovery restarts the kernel's protocols of a BIRD that does not end its recovery
 // after a graceful restart: 3.1.8 does not notice that the time is over where one of the
 // sessions that it waits for was given up, and keeps all routes from the kernel. It is
-// done once after each start.
+// done once after each start, and not where it cannot be told when that was: BIRD says for
+// as long as it runs that it recovers.
 func (h *Host) endRecovery(ctx context.Context, c *control.Client) (bool, error) {
 	s, err := c.Status(ctx)
 	stuck := s.Recovery.InProgress && s.Recovery.Whole > 0 && s.Recovery.Left == 0
 	if err != nil || !stuck || !strings.HasPrefix(c.Version(), "3.") {
 		return false, err
 	}
-	up, _ := s.UpFor()
+	up, known := s.UpFor()
 	booted := time.Now().Add(-up)
-	if booted.Sub(h.freed).Abs() < sameStart {
+	if !known || booted.Sub(h.freed).Abs() < sameStart {
 		return false, nil
 	}
 	if err := c.Restart(ctx, control.Kernel); err != nil {

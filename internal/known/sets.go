@@ -1,8 +1,6 @@
 package known
 
 import (
-	"cmp"
-
 	"confd/bgp"
 	"confd/internal/report"
 	"confd/reload"
@@ -92,7 +90,3 @@ func listening(set string, started *bgp.Config) *report.Listening {
 	}
 	return l
 }
-
-// Hash is what a set's hash is called: that of a result, or the set's own where
-// the result has none.
-func Hash(r reload.Result, s reload.Set) string { return cmp.Or(r.Hash, s.Hash()) }

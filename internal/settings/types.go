@@ -7,6 +7,7 @@ import (
 	"net/netip"
 	"net/url"
 	"slices"
+	"strconv"
 	"time"
 
 	"confd/bgp"
@@ -224,3 +225,42 @@ func (s Settings) Plan() plan.Settings {
 		},
 	}
 }
+
+// Typha says how to reach Typha, Calico's proxy between the datastore and the
+// nodes. All is empty where there is none.
+type Typha struct {
+	Addr         string // HOST:PORT; wins over the Service
+	Service      string // in Kubernetes
+	Namespace    string // of the Service
+	ReadTimeout  time.Duration
+	WriteTimeout time.Duration
+	KeyFile      string
+	CertFile     string
+	CAFile       string
+	CN           string // the common name of the servers' certificates
+	URISAN       string // a URI that names them
+}
+
+// InUse says whether the cluster's state comes by way of Typha.
+func (t Typha) InUse() bool { return t.Addr != "" || t.Service != "" }
+
+// InUse says whether there is an etcd to ask.
+func (e Etcd) InUse() bool { return len(e.Endpoints) > 0 || e.DiscoverySRV != "" }
+
+// Password is a text that never appears in what is printed or logged. Convert
+// it to string to use it.
+type Password string
+
+// String says only whether there is a password.
+func (p Password) String() string {
+	if p == "" {
+		return ""
+	}
+	return "(hidden)"
+}
+
+// GoString keeps the password out of %#v.
+func (p Password) GoString() string { return strconv.Quote(p.String()) }
+
+// MarshalText keeps the password out of JSON, and so out of logs.
+func (p Password) MarshalText() ([]byte, error) { return []byte(p.String()), nil }

@@ -7,24 +7,6 @@ import (
 	"time"
 )
 
-// Typha says how to reach Typha, Calico's proxy between the datastore and the
-// nodes. All is empty where there is none.
-type Typha struct {
-	Addr         string // HOST:PORT; wins over the Service
-	Service      string // in Kubernetes
-	Namespace    string // of the Service
-	ReadTimeout  time.Duration
-	WriteTimeout time.Duration
-	KeyFile      string
-	CertFile     string
-	CAFile       string
-	CN           string // the common name of the servers' certificates
-	URISAN       string // a URI that names them
-}
-
-// InUse says whether the cluster's state comes by way of Typha.
-func (t Typha) InUse() bool { return t.Addr != "" || t.Service != "" }
-
 func typhaSettings() []Setting {
 	// The variables are those of Calico's own programs.
 	row := func(name, variable, def, help string, bind func(*Settings) value) Setting {

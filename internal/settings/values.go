@@ -49,24 +49,6 @@ type value struct {
 	paths bool
 }
 
-// Password is a text that never appears in what is printed or logged. Convert
-// it to string to use it.
-type Password string
-
-// String says only whether there is a password.
-func (p Password) String() string {
-	if p == "" {
-		return ""
-	}
-	return "(hidden)"
-}
-
-// GoString keeps the password out of %#v.
-func (p Password) GoString() string { return strconv.Quote(p.String()) }
-
-// MarshalText keeps the password out of JSON, and so out of logs.
-func (p Password) MarshalText() ([]byte, error) { return []byte(p.String()), nil }
-
 func text[T ~string](p *T) value {
 	return value{kind: KindText, expects: "text", set: func(s string) bool {
 		*p = T(strings.TrimSpace(s))
@@ -318,3 +300,6 @@ func splitList(s string) []string {
 	}
 	return items
 }
+
+// isNone is how Calico's manifests say that a variable is not set.
+func isNone(text string) bool { return strings.EqualFold(strings.TrimSpace(text), "none") }

@@ -33,8 +33,7 @@ type Kube struct {
 	Dir string
 
 	tb      testing.TB
-	address string // host:port
-	args    []string
+	address string            // host:port
 	groups  map[string]string // of each user
 	tokens  map[string]string // of each user, as the server knows them
 	objects *objectClient     // made when it is first needed
@@ -52,11 +51,6 @@ func KubeUsers(names ...string) KubeOption {
 			k.groups[name] = ""
 		}
 	}
-}
-
-// KubeArgs adds command line arguments.
-func KubeArgs(args ...string) KubeOption {
-	return func(k *Kube) { k.args = append(k.args, args...) }
 }
 
 // adminUser may do everything.
@@ -186,7 +180,7 @@ func (k *Kube) Compact(tb testing.TB) {
 }
 
 func (k *Kube) arguments() []string {
-	return append([]string{
+	return []string{
 		"--etcd-servers=" + k.Etcd.Endpoint(),
 		"--bind-address=127.0.0.1", "--advertise-address=127.0.0.1", "--secure-port=" + k.address[strings.LastIndex(k.address, ":")+1:],
 		"--endpoint-reconciler-type=none", // it would publish the loopback address, which Endpoints may not hold
@@ -199,7 +193,7 @@ func (k *Kube) arguments() []string {
 		"--service-account-key-file=" + k.serviceAccountKey(),
 		"--service-account-signing-key-file=" + k.serviceAccountKey(),
 		"--service-cluster-ip-range=10.0.0.0/16,fd00::/112",
-	}, k.args...)
+	}
 }
 
 func (k *Kube) start(program string) error {

@@ -137,9 +137,13 @@ func (r *reader) object(f *fields.Field) Object {
 	return slices.Clone(out)
 }
 
+// mostFields bounds how many fields an object may have of which something is read: each is
+// looked for among all.
+const mostFields = 256
+
 // keep adds a field, which must not be there yet.
 func (r *reader) keep(o Object, name string, value any) Object {
-	if slices.ContainsFunc(o, func(m Member) bool { return m.Name == name }) {
+	if len(o) == mostFields || slices.ContainsFunc(o, func(m Member) bool { return m.Name == name }) {
 		r.giveUp()
 	}
 	return append(o, Member{name, value})
