@@ -13,7 +13,6 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"log/slog"
 	"path"
 	"slices"
 	"strings"
@@ -21,7 +20,6 @@ import (
 	"time"
 
 	"confd/backends"
-	"confd/bgp"
 )
 
 // The folders of a configuration folder, and the limits of one rendered file.
@@ -33,19 +31,6 @@ const (
 	defaultMaxOutput = 64 << 20
 	defaultTimeout   = 10 * time.Second
 )
-
-// Options are the settings of an Engine. The zero value will do.
-type Options struct {
-	// Prefix is in front of all keys of resources that name none themselves.
-	Prefix string
-	// Node takes the place of //NODENAME in keys.
-	Node string
-	// Logger is told of what looks wrong in a resource; nil: nobody is.
-	Logger *slog.Logger
-	// Timeout and MaxOutput limit the making of one file; zero: 10 s and 64 MB.
-	Timeout   time.Duration
-	MaxOutput int
-}
 
 // Engine holds the resources and parsed templates of one configuration folder.
 // It does not change: where the folder did, Load makes a new one.
@@ -136,9 +121,6 @@ func resourceFiles(fsys fs.FS) ([]string, error) {
 	}
 	return files, nil
 }
-
-// library is the templates whose definitions all others may use, by name.
-type library struct{ names, texts []string }
 
 func readLibrary(fsys fs.FS) (library, error) {
 	var lib library
@@ -233,36 +215,6 @@ func (e *Engine) Resources() []Resource {
 
 // Warnings say what in the resources means nothing, each with file and line.
 func (e *Engine) Warnings() []string { return slices.Clone(e.warnings) }
-
-// Input is what files are rendered from. Nothing in it is changed.
-type Input struct {
-	Config *bgp.Config
-	// State is the cluster's, for the key tree; nil: an empty one.
-	State   *backends.State
-	Version Version
-	// Env gives the environment variables that templates ask for; nil: none.
-	Env func(string) string
-	// Before are the files that an Engine made before. What does not differ is not made
-	// again: it costs less, and comes out the same.
-	Before []File
-}
-
-// File is one rendered file, not written yet, and what its resource says.
-type File struct {
-	Resource  string // the resource's TOML file
-	Dest      string
-	Data      []byte
-	Mode      fs.FileMode
-	UID, GID  int // -1: leave
-	CheckCmd  string
-	ReloadCmd string
-	Daemon    string
-	Family    int
-
-	// template made it; texts are those of its sessions.
-	template *template.Template
-	texts    []sessionTexts
-}
 
 // Render makes all files of the set, sorted by destination, or none. Errors
 // name the template and line, and hold no passwords.

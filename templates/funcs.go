@@ -27,20 +27,6 @@ const lookupTimeout = 2 * time.Second
 // maxSequence bounds seq, which makes its whole list at once.
 const maxSequence = 1 << 20
 
-// run is the making of one file: what its template's functions work on.
-type run struct {
-	ctx  context.Context
-	in   Input
-	out  *limitedBuffer
-	keys keyView
-	// template is what is executed.
-	template *template.Template
-	// depth is how many templates are being executed, one in the other.
-	depth int
-	// before are texts of sessions from the rendering before, made those of this one.
-	before, made []sessionTexts
-}
-
 // functions are what templates can call: Calico's contract, and what the confd
 // before it had; and those of our own templates.
 func (r *run) functions() template.FuncMap {
@@ -82,7 +68,7 @@ func (r *run) asking() template.FuncMap {
 
 		"getenv": r.getenv, "fileExists": fileExists, "datetime": time.Now,
 		"lookupIP": r.lookupIP, "lookupIPV4": r.lookupIPv4, "lookupIPV6": r.lookupIPv6, "lookupSRV": r.lookupSRV,
-		eachSessionName: func(definition string, f Family) (string, error) { return "", r.eachSession(definition, f) },
+		eachSessionName: func(definition string, f Family) (string, error) { return "", r.eachSession(definition, f, r.asking) },
 	}
 }
 

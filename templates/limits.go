@@ -1,14 +1,12 @@
 package templates
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
 	"slices"
 	"strconv"
 	"strings"
-	"text/template"
 	"text/template/parse"
 
 	"confd/bgp"
@@ -26,29 +24,6 @@ const (
 // maxDepth is how deep templates may call one another. text/template's own
 // limit is 100,000, and from there an error takes hours to come back.
 const maxDepth = 200
-
-// parseTemplate parses a template, which can use the definitions of lib, and
-// makes it interruptible.
-func parseTemplate(name, text string, lib library) (*template.Template, error) {
-	t := template.New(name).Funcs((&run{}).functions())
-	for i, libName := range lib.names {
-		if _, err := t.New(libName).Parse(lib.texts[i]); err != nil {
-			return nil, err
-		}
-	}
-	if _, err := t.Parse(text); err != nil {
-		return nil, err
-	}
-	for _, d := range t.Templates() {
-		if d.Tree != nil && d.Tree.Root != nil {
-			root := d.Tree.Root
-			addTicks(root)
-			root.Nodes = slices.Insert(root.Nodes, 0, call(enterName, root.Position()))
-			root.Nodes = append(root.Nodes, call(leaveName, root.Position()))
-		}
-	}
-	return t, nil
-}
 
 // addTicks puts a tick into each loop below list.
 func addTicks(list *parse.ListNode) {
@@ -115,32 +90,6 @@ func ended(ctx context.Context) error {
 	}
 	return fmt.Errorf("%w: %w", ctx.Err(), context.Cause(ctx))
 }
-
-// limitedBuffer keeps max bytes. What is written beyond them is dropped without
-// an error, so that the next tick can fail where the template stands: an error
-// from Write has no template line.
-type limitedBuffer struct {
-	max  int
-	full bool
-	buf  bytes.Buffer
-}
-
-// Write never fails.
-func (b *limitedBuffer) Write(p []byte) (int, error) {
-	if b.full = b.full || b.buf.Len()+len(p) > b.max; b.full {
-		return len(p), nil
-	}
-	return b.buf.Write(p)
-}
-
-// writeText is Write for a text.
-func (b *limitedBuffer) writeText(s string) {
-	if b.full = b.full || b.buf.Len()+len(s) > b.max; !b.full {
-		b.buf.WriteString(s)
-	}
-}
-
-func (b *limitedBuffer) err() error { return fmt.Errorf("makes more than %d bytes", b.max) }
 
 // hiddenError is an error whose text has been cleaned. It still is what it was
 // for errors.Is, but its own text is the only one that prints.

@@ -17,45 +17,13 @@ import (
 // asks for anything else (keys, the environment), each is made anew.
 const eachSessionName = "eachSession"
 
-// sessionTexts are what a template made of the sessions of a family.
-type sessionTexts struct {
-	definition string
-	own        ownTerms
-	sessions   []bgp.Session
-	// text is theirs, which is at begin in the file; ends has where each one's ends.
-	text  []byte
-	begin int
-	ends  []int32
-}
-
-// ownTerms are what the text of each session of a family depends on, besides the
-// session.
-type ownTerms struct {
-	version    int
-	bird       Version
-	listenPort uint16
-	strict     bool
-}
-
-func (o *ownEnd) terms() ownTerms {
-	return ownTerms{o.family.Version, o.bird, o.family.ListenPort, o.family.ListenAddress.IsValid()}
-}
-
-// of is the text of the session i.
-func (t sessionTexts) of(i int) []byte {
-	begin := int32(0)
-	if i > 0 {
-		begin = t.ends[i-1]
-	}
-	return t.text[begin:t.ends[i]]
-}
-
 // eachSession executes a template for each session of a family, where its text is
-// not known from before. It writes by itself, where it is called.
-func (r *run) eachSession(definition string, f Family) error {
+// not known from before. It writes by itself, where it is called. Asking gives the
+// functions whose results depend on more than their arguments.
+func (r *run) eachSession(definition string, f Family, asking func() template.FuncMap) error {
 	now := sessionTexts{definition: definition, own: f.own.terms(), sessions: f.Family.Sessions}
 	now.begin = r.out.buf.Len()
-	before, k := r.textsBefore(now), 0
+	before, k := r.textsBefore(now, asking), 0
 	if len(now.sessions) > 0 && bgp.SameList(before.sessions, now.sessions) { // all of them are the very same
 		now.ends = before.ends
 		_, _ = r.out.Write(before.text[:now.ends[len(now.ends)-1]]) // never fails
@@ -94,18 +62,18 @@ func (r *run) printSession(t *template.Template, s Session) error {
 
 // textsBefore are the texts that were made before by the same template and with the
 // same terms as now; none where there are none, or they may be others now.
-func (r *run) textsBefore(now sessionTexts) sessionTexts {
+func (r *run) textsBefore(now sessionTexts, asking func() template.FuncMap) sessionTexts {
 	i := slices.IndexFunc(r.before, func(b sessionTexts) bool { return b.definition == now.definition && b.own == now.own })
-	if i < 0 || asksMore(r.template.Lookup(now.definition)) {
+	if i < 0 || asksMore(r.template.Lookup(now.definition), asking()) {
 		return sessionTexts{}
 	}
 	return r.before[i]
 }
 
 // asksMore says whether a template, or one that it calls, calls a function whose result
-// depends on more than its arguments.
-func asksMore(t *template.Template) bool {
-	asking, seen := (&run{}).asking(), map[string]bool{}
+// depends on more than its arguments: one of asking.
+func asksMore(t *template.Template, asking template.FuncMap) bool {
+	seen := map[string]bool{}
 	var asks func(n parse.Node) bool
 	asks = func(n parse.Node) bool {
 		switch n := n.(type) {

@@ -10,7 +10,6 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
-	"unicode"
 )
 
 // Limits of an archive. It may come from anybody: nothing in it is followed, and
@@ -81,17 +80,6 @@ func isWanted(h *tar.Header) bool {
 		return strings.HasPrefix(s, ".") && s != "." && s != ".."
 	})
 	return h.Typeflag == tar.TypeReg && isYAML(h.Name) && !hidden
-}
-
-// printableName is a name as it can stand in a message.
-func printableName(name string) string {
-	name = strings.Map(func(r rune) rune {
-		if !unicode.IsPrint(r) {
-			return '?'
-		}
-		return r
-	}, name)
-	return name[:min(len(name), 4096)]
 }
 
 func (r *partReader) member(in io.Reader, h *tar.Header) error {

@@ -7,17 +7,15 @@ import (
 	"confd/backends"
 )
 
+// KindFile is the kind of the key under which a document is reported that cannot
+// be read, or that is no object of a kind that is known. The name is "PATH, document N", or "PATH, document N, item N".
+const KindFile = backends.KindFile
+
 // entry is an object and where it is.
 type entry struct {
 	piecePlace
 	document, item int
 	object
-}
-
-// piecePlace is where a piece begins.
-type piecePlace struct {
-	path         string
-	line, column int
 }
 
 func (e *entry) place() string {

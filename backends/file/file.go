@@ -17,10 +17,6 @@ import (
 // Source is the backend's name in updates.
 const Source = "file"
 
-// KindFile is the kind of the key under which a document is reported that cannot
-// be read, or that is no object of a kind that is known. The name is "PATH, document N", or "PATH, document N, item N".
-const KindFile = backends.KindFile
-
 // Config says what to read.
 type Config struct {
 	// Paths are files, archives of files (*.tgz, *.tar.gz, *.tar), and folders
@@ -151,11 +147,6 @@ func (r *reader) hold(path string, now, before *parsedFile) time.Duration {
 	return wait
 }
 
-// less says whether a file looks as if it were not all that it is to be.
-func (f *parsedFile) less(before *parsedFile) bool {
-	return f.stamp.Size() < before.stamp.Size() || f.unfinished && !before.unfinished || f.lost(before)
-}
-
 // State is every object of the files by its key.
 func (r *reader) State() map[backends.Key]backends.Event {
 	r.files = r.next
@@ -176,6 +167,20 @@ func (r *reader) State() map[backends.Key]backends.Event {
 	}
 	r.said, r.good = n.now, good
 	return a.finish()
+}
+
+// blocks are the IPAM blocks of what was read last; where one is there twice,
+// the later one counts.
+func (r *reader) blocks() map[string]*backends.Block {
+	blocks := map[string]*backends.Block{}
+	for _, path := range r.order {
+		for _, e := range r.files[path].entries() {
+			if e.block != nil {
+				blocks[e.block.CIDR.String()] = e.block
+			}
+		}
+	}
+	return blocks
 }
 
 // notices logs each thing once for as long as it is so.

@@ -12,27 +12,26 @@ const hostRoot = "/calico/ipam/v2/host/"
 
 // ipam reads the last part of what calicoctl datastore migrate export writes:
 // IPAM's keys and values as they are in etcd. False: the object is none of those.
-func (r pieceReader) ipam(tree map[string]any) ([]object, bool) {
-	affinities, ok := tree["block_affinities"].([]any)
+func ipam(tree map[string]any) (affinities []backends.Event, blocks []*backends.Block, ok bool) {
+	entries, ok := tree["block_affinities"].([]any)
 	if !ok || tree["kind"] != nil || tree["apiVersion"] != nil {
-		return nil, false
+		return nil, nil, false
 	}
-	var all []object
-	for _, e := range affinities {
+	for _, e := range entries {
 		key, value := keyAndValue(e)
 		node, rest, _ := strings.Cut(strings.TrimPrefix(key, hostRoot), "/")
 		if event, ours := backends.AffinityEvent(node, rest, value); ours && strings.HasPrefix(key, hostRoot) {
-			all = append(all, object{event: &event})
+			affinities = append(affinities, event)
 		}
 	}
-	blocks, _ := tree["blocks"].([]any)
-	for _, e := range blocks {
+	entries, _ = tree["blocks"].([]any)
+	for _, e := range entries {
 		_, value := keyAndValue(e)
 		if block, err := backends.DecodeBlock(value); err == nil {
-			all = append(all, object{block: block})
+			blocks = append(blocks, block)
 		}
 	}
-	return all, true
+	return affinities, blocks, true
 }
 
 // keyAndValue are an entry's key, and its value as JSON.
@@ -44,4 +43,22 @@ func keyAndValue(v any) (string, []byte) {
 		return key, nil
 	}
 	return key, value
+}
+
+// blockOf reads an IPAMBlock; nil for everything else, and for one that makes
+// no sense.
+func blockOf(t typeMeta, tree map[string]any) *backends.Block {
+	group, _, _ := strings.Cut(t.apiVersion, "/")
+	if t.kind != "IPAMBlock" || group != "projectcalico.org" && group != "crd.projectcalico.org" {
+		return nil
+	}
+	spec, err := json.Marshal(tree["spec"])
+	if err != nil {
+		return nil
+	}
+	block, err := backends.DecodeBlock(spec)
+	if err != nil {
+		return nil
+	}
+	return block
 }

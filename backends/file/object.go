@@ -70,12 +70,23 @@ func (r pieceReader) objects(tree any, path []any, outer typeMeta) []object {
 		if t.isList() {
 			return r.objects(tree["items"], append(path, "items"), t.item())
 		}
-		if all, ok := r.ipam(tree); ok {
-			return all
+		if affinities, blocks, ok := ipam(tree); ok {
+			return ofIPAM(affinities, blocks)
 		}
 		return []object{r.object(tree, path, t, outer)}
 	}
 	return []object{r.noObject(path, backends.Unreadable, "is not an object")}
+}
+
+func ofIPAM(affinities []backends.Event, blocks []*backends.Block) []object {
+	var all []object
+	for _, event := range affinities {
+		all = append(all, object{event: &event})
+	}
+	for _, block := range blocks {
+		all = append(all, object{block: block})
+	}
+	return all
 }
 
 // noObject is what should be an object, and is none.
@@ -191,9 +202,6 @@ func (o *object) hideExcerpts() {
 func (r pieceReader) fieldOf(message string, object []any) []any {
 	return append(object[:len(object):len(object)], pathIn(message)...)
 }
-
-// Error makes a said an error until its place in the file is known.
-func (s *said) Error() string { return s.Text }
 
 func decodeResource(kind backends.Kind, core bool, tree map[string]any) (backends.Resource, error) {
 	if kind != backends.KindNode || !core {

@@ -21,6 +21,15 @@ type said struct {
 	cause error             // what it says, of an error that somebody may look for; nil: the text is all
 }
 
+// Error makes a said an error until its place in the file is known.
+func (s *said) Error() string { return s.Text }
+
+// piecePlace is where a piece begins.
+type piecePlace struct {
+	path         string
+	line, column int
+}
+
 // placed is the warning with its place in a file, for a piece that begins there.
 func (s said) placed(p piecePlace) backends.Warning {
 	w := s.Warning

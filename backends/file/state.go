@@ -113,17 +113,3 @@ func tellKept(entries []entry, count int) {
 		}
 	}
 }
-
-// blocks are the IPAM blocks of what was read last; where one is there twice,
-// the later one counts.
-func (r *reader) blocks() map[string]*backends.Block {
-	blocks := map[string]*backends.Block{}
-	for _, path := range r.order {
-		for _, e := range r.files[path].entries() {
-			if e.block != nil {
-				blocks[e.block.CIDR.String()] = e.block
-			}
-		}
-	}
-	return blocks
-}

@@ -3,11 +3,9 @@ package file
 import (
 	"cmp"
 	"context"
-	"encoding/json"
 	"fmt"
 	"log/slog"
 	"slices"
-	"strings"
 
 	"confd/backends"
 	"confd/backends/internal/folder"
@@ -37,22 +35,4 @@ func (b *Backend) Usage(ctx context.Context, node string) (backends.Usage, error
 		c.Add(block)
 	}
 	return c.Usage(), nil
-}
-
-// blockOf reads an IPAMBlock; nil for everything else, and for one that makes
-// no sense.
-func blockOf(t typeMeta, tree map[string]any) *backends.Block {
-	group, _, _ := strings.Cut(t.apiVersion, "/")
-	if t.kind != "IPAMBlock" || group != "projectcalico.org" && group != "crd.projectcalico.org" {
-		return nil
-	}
-	spec, err := json.Marshal(tree["spec"])
-	if err != nil {
-		return nil
-	}
-	block, err := backends.DecodeBlock(spec)
-	if err != nil {
-		return nil
-	}
-	return block
 }

@@ -10,6 +10,7 @@ import (
 
 	"confd/internal/lab"
 	"confd/internal/routers"
+	"confd/internal/testenv"
 )
 
 // keepsTable says whether a router keeps the routes of a neighbor that restarts
@@ -65,8 +66,14 @@ func blocksOf(hosts []*lab.Host) []string {
 // awaitRecovered waits until a BIRD that was started with -R is like any other.
 func awaitRecovered(l *lab.Lab, h *lab.Host) {
 	l.Await("the end of "+h.Name+"'s recovery", func() error {
-		if text := h.Birdc("show status"); strings.Contains(text, "recovery") {
-			return fmt.Errorf("it says %s", text)
+		for _, b := range h.Birds {
+			text, err := testenv.Birdc(b.Socket, "show status")
+			if err != nil {
+				return err
+			}
+			if strings.Contains(text, "recovery") {
+				return fmt.Errorf("it says %s", text)
+			}
 		}
 		return nil
 	})

@@ -9,16 +9,20 @@ import (
 	"crypto/x509"
 	"encoding/pem"
 	"fmt"
+	"maps"
 	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
 	"time"
 
 	clientv3 "go.etcd.io/etcd/client/v3"
+	"k8s.io/client-go/dynamic"
+	"k8s.io/client-go/restmapper"
 )
 
 // Kube is a real Kubernetes API server with an etcd of its own, on loopback,
@@ -39,6 +43,12 @@ type Kube struct {
 	objects *objectClient     // made when it is first needed
 	cmd     *exec.Cmd
 	exited  chan struct{}
+}
+
+// objectClient is the administrator's way to any kind of object.
+type objectClient struct {
+	dynamic dynamic.Interface
+	mapper  *restmapper.DeferredDiscoveryRESTMapper
 }
 
 // KubeOption changes how StartKube runs the server.
@@ -290,6 +300,22 @@ func (k *Kube) writeServiceAccountKey() {
 		k.tb.Fatalf("encode the key for service accounts: %v", err)
 	}
 	k.writeFile(k.serviceAccountKey(), string(pem.EncodeToMemory(&pem.Block{Type: "EC PRIVATE KEY", Bytes: der})))
+}
+
+func (k *Kube) tokenFile(user string) string { return filepath.Join(k.Dir, user+".token") }
+
+// writeTokens writes the file that the server reads when it starts.
+func (k *Kube) writeTokens() {
+	k.tb.Helper()
+	var b strings.Builder
+	for _, user := range slices.Sorted(maps.Keys(k.tokens)) {
+		fmt.Fprintf(&b, "%s,%s,%s", k.tokens[user], user, user)
+		if k.groups[user] != "" {
+			fmt.Fprintf(&b, ",%s", k.groups[user])
+		}
+		b.WriteByte('\n')
+	}
+	k.writeFile(filepath.Join(k.Dir, "tokens.csv"), b.String())
 }
 
 func (k *Kube) writeFile(path, text string) {

@@ -171,12 +171,6 @@ func Objects(tb testing.TB, text []byte) []*unstructured.Unstructured {
 	}
 }
 
-// objectClient is the administrator's way to any kind of object.
-type objectClient struct {
-	dynamic dynamic.Interface
-	mapper  *restmapper.DeferredDiscoveryRESTMapper
-}
-
 func (k *Kube) client(tb testing.TB) *objectClient {
 	tb.Helper()
 	if k.objects != nil {

@@ -2,11 +2,7 @@ package testenv
 
 import (
 	"crypto/rand"
-	"fmt"
-	"maps"
 	"path/filepath"
-	"slices"
-	"strings"
 	"testing"
 
 	"k8s.io/client-go/rest"
@@ -75,20 +71,4 @@ func (k *Kube) checkUser(tb testing.TB, user string) {
 	if _, ok := k.tokens[user]; !ok {
 		tb.Fatalf("the API server has no user %q: name it with KubeUsers", user)
 	}
-}
-
-func (k *Kube) tokenFile(user string) string { return filepath.Join(k.Dir, user+".token") }
-
-// writeTokens writes the file that the server reads when it starts.
-func (k *Kube) writeTokens() {
-	k.tb.Helper()
-	var b strings.Builder
-	for _, user := range slices.Sorted(maps.Keys(k.tokens)) {
-		fmt.Fprintf(&b, "%s,%s,%s", k.tokens[user], user, user)
-		if k.groups[user] != "" {
-			fmt.Fprintf(&b, ",%s", k.groups[user])
-		}
-		b.WriteByte('\n')
-	}
-	k.writeFile(filepath.Join(k.Dir, "tokens.csv"), b.String())
 }
