@@ -12,8 +12,8 @@ import (
 	"strconv"
 	"strings"
 	"testing"
-	"time"
 	"testing/fstest"
+	"time"
 
 	"confd/backends"
 	"confd/bgp"
