@@ -18,6 +18,9 @@ func TestAt(t *testing.T) {
 		if got, want := At(began, now), began.Add(by); !got.Round(0).Equal(want.Round(0)) || now.Sub(got) != 10*time.Second {
 			t.Errorf("set by %v: %v, not %v; %v ago", by, got, want, now.Sub(got))
 		}
+		if again := At(began, clocktest.Set(began.Add(20*time.Second), by+300*time.Nanosecond)); by != 0 && !again.Round(0).Equal(At(began, now).Round(0)) {
+			t.Errorf("set by %v: it wavers by %v", by, again.Sub(At(began, now)))
+		}
 		own := At(read, began)
 		if !own.Equal(read) || now.Sub(own) != 70*time.Second {
 			t.Errorf("set by %v: what was read is %v, %v ago", by, own, now.Sub(own))

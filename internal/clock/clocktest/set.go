@@ -9,15 +9,20 @@ import (
 // Now is what the clock tells.
 func Now() time.Time { return time.Now() }
 
-// Set is what the clock had told instead of t, which it has told, if it had been set by
-// whole seconds before: its time is another one, and what runs beside it is the same.
+// Set is what the clock had told instead of t, which it has told, if it had been set
+// before: its time is another one, and what runs beside it is the same.
 func Set(t time.Time, by time.Duration) time.Time {
 	// A time that the clock has told has the highest bit of its first word set and its
-	// seconds in the 33 below, and what runs beside it in the second word (see time.Time).
+	// seconds in the 33 below and its nanoseconds in the other 30, and what runs beside it in the second word (see time.Time).
 	wall := (*uint64)(unsafe.Pointer(&t))
 	if *wall>>63 == 0 {
 		return t.Add(by)
 	}
-	*wall += uint64(by/time.Second) << 30
+	at := time.Duration(*wall&(1<<30-1)) + by
+	seconds := at.Truncate(time.Second)
+	if at < seconds {
+		seconds -= time.Second
+	}
+	*wall = *wall>>30<<30 + uint64(seconds/time.Second)<<30 + uint64(at-seconds)
 	return t
 }
