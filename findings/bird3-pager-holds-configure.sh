@@ -1,7 +1,7 @@
 #!/bin/bash
 # Somebody who shows routes in a pager holds a reconfiguration of BIRD 3.1.8 (trixie) up: as long as a "birdc show route" waits for its reader, "configure"
 # stays at "Reconfiguration in progress", though the new protocols are there at once. It ends when the reader reads on, or goes; there is no limit of time.
-# What is configured meanwhile is queued. 3.1.8, and 3.4.0 of sid, ended with an assertion when more came than one in the queue; that is not tried here.
+# What is configured meanwhile is queued. 3.1.8, and 3.4.0 of sid, were seen to end with an assertion in that state; that is not tried here.
 # BIRD 2.0.12-7 (bookworm) and 2.17.6 (trixie) are through at once, and tell the reader "Stopped due to reconfiguration" when it reads on.
 # Guess before: as in BIRD 2, who reads slowly is in nobody's way.
 # Seen, 15 s after "configure", and when the reader reads on: 2.0.12 and 2.17.6 "up and running, up and running", 3.1.8 "Reconfiguration in progress, up and running".
