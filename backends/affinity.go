@@ -81,15 +81,9 @@ func decodeAffinityValue(node, name string, cidr netip.Prefix, value []byte) (*B
 	if len(value) > MaxObjectBytes {
 		return nil, fmt.Errorf("the value has %d bytes; more than %d are not read", len(value), MaxObjectBytes)
 	}
-	if err := checkDepth(value); err != nil {
+	v, err := parseValue(value)
+	if err != nil {
 		return nil, err
-	}
-	v, ok := parseQuickly(value)
-	if !ok {
-		var err error
-		if v, err = parseSlowly(value); err != nil {
-			return nil, err
-		}
 	}
 	object, ok := v.(map[string]any)
 	if !ok && v != nil {

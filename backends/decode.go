@@ -199,21 +199,26 @@ func parseJSON(data []byte) (map[string]any, error) {
 	if len(data) > MaxObjectBytes {
 		return nil, fmt.Errorf("object of %d bytes is larger than %d", len(data), MaxObjectBytes)
 	}
-	if err := checkDepth(data); err != nil {
+	v, err := parseValue(data)
+	if err != nil {
 		return nil, err
-	}
-	v, ok := parseQuickly(data)
-	if !ok {
-		var err error
-		if v, err = parseSlowly(data); err != nil {
-			return nil, err
-		}
 	}
 	object, ok := v.(map[string]any)
 	if !ok {
 		return nil, fmt.Errorf("%s, not an object", typeName(v))
 	}
 	return object, nil
+}
+
+// parseValue reads one JSON value that is not nested too deep.
+func parseValue(data []byte) (any, error) {
+	if err := checkDepth(data); err != nil {
+		return nil, err
+	}
+	if v, ok := parseQuickly(data); ok {
+		return v, nil
+	}
+	return parseSlowly(data)
 }
 
 // parseSlowly reads JSON as encoding/json does, which has words for what is wrong.
