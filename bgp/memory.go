@@ -122,11 +122,7 @@ func (m *Memory) since(s *backends.State) difference {
 // settle remembers s, which makes the same configuration.
 func (m *Memory) settle(d difference, s *backends.State) {
 	m.moved.note(d)
-	if m.mark = s.Mark(); d.known {
-		m.state.Follow(s, d.keys)
-		return
-	}
-	m.state = s.Snapshot()
+	m.state, m.mark = m.copied(d, s), s.Mark()
 }
 
 // copied is a state of one's own that is the same as s.
