@@ -373,18 +373,9 @@ func routeCount[T string | []byte](channel string, text T) RouteCount {
 }
 
 // sinceTime reads a time as BIRD prints it in its rows: with a date, or for the
-// last day a time of the day alone.
+// last day a time of the day alone, where BIRD's clock is not known to be another one.
 func sinceTime(text string, now time.Time) time.Time {
-	t := parseTime(text)
-	if t.IsZero() || t.Year() != 0 {
-		return t
-	}
-	year, month, day := now.Date()
-	at := time.Date(year, month, day, t.Hour(), t.Minute(), t.Second(), t.Nanosecond(), now.Location())
-	if at.After(now) {
-		at = at.AddDate(0, 0, -1)
-	}
-	return at
+	return Status{}.Moment(text, now)
 }
 
 // Timed says that Since is in a format that we know, so that it is another one
