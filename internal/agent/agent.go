@@ -453,8 +453,7 @@ func (a *Agent) watch(ctx context.Context) {
 
 // publishLast has others see, before the program ends, what they were to see soon.
 func (a *Agent) publishLast(now time.Time) {
-	if !a.observer.owed.IsZero() {
-		a.observer.filed = nil
+	if a.observer.hurry() {
 		a.observer.publish(now, a.reporter.report(now), a.birds.daemon.Dir)
 	}
 }

@@ -132,6 +132,15 @@ func (o *observer) isDue(now time.Time, news bool) bool {
 	return since >= reportEvery && (news || !o.owed.IsZero() || since >= reportEveryIdle)
 }
 
+// hurry has what the file is owed wait no longer; false: it is owed nothing.
+func (o *observer) hurry() bool {
+	if o.owed.IsZero() {
+		return false
+	}
+	o.filed = nil
+	return true
+}
+
 // publish has others see a report; in a folder, where one is known.
 func (o *observer) publish(now time.Time, r *report.Report, folder string) {
 	o.last.Store(r)
