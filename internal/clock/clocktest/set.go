@@ -13,7 +13,8 @@ func Now() time.Time { return time.Now() }
 // before: its time is another one, and what runs beside it is the same.
 func Set(t time.Time, by time.Duration) time.Time {
 	// A time that the clock has told has the highest bit of its first word set and its
-	// seconds in the 33 below and its nanoseconds in the other 30, and what runs beside it in the second word (see time.Time).
+	// seconds in the 33 below and its nanoseconds in the other 30, and what runs beside it
+	// in the second word (see time.Time).
 	wall := (*uint64)(unsafe.Pointer(&t))
 	if *wall>>63 == 0 {
 		return t.Add(by)
