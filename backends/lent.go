@@ -10,12 +10,12 @@ type lent uint16
 
 const everyTable = ^lent(0)
 
-// tables are the kinds that have a table: made once, as each change asks.
-var tables = append(Kinds(), KindEndpointStatus)
+// tables are the kinds that have a table.
+func tables() []Kind { return append(Kinds(), KindEndpointStatus) }
 
 // bitOf is the one of a kind's table; 0: it has none.
 func bitOf(kind Kind) lent {
-	if i := slices.Index(tables, kind); i >= 0 {
+	if i := slices.Index(tables(), kind); i >= 0 {
 		return 1 << i
 	}
 	return 0

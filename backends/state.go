@@ -56,7 +56,7 @@ func NewState() *State {
 // never change, are the same. It only reads s.
 func (s *State) Clone() *State {
 	c := s.sharing()
-	for _, kind := range tables {
+	for _, kind := range tables() {
 		c.ownTable(kind)
 	}
 	c.Services, c.EndpointSlices = s.Services.clone(), s.EndpointSlices.clone()

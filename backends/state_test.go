@@ -45,7 +45,7 @@ func TestSnapshots(t *testing.T) {
 	type pair struct{ is, want *State } // want shares nothing
 	fresh := func(s *State) *State {
 		f := NewState()
-		for _, kind := range tables {
+		for _, kind := range tables() {
 			for i := range 12 {
 				key := keyOf(kind, i)
 				if res, ok := s.Get(key); ok {
@@ -65,11 +65,11 @@ func TestSnapshots(t *testing.T) {
 		case 1:
 			states = append(states, pair{states[i].is.Clone(), fresh(states[i].is)})
 		case 2:
-			key := keyOf(tables[r.IntN(len(tables))], r.IntN(12))
+			key := keyOf(tables()[r.IntN(len(tables()))], r.IntN(12))
 			without := states[i].is.Without(map[Key]string{key: "no"})
 			states = append(states, pair{without.Clone(), fresh(without)})
 		default:
-			key := keyOf(tables[r.IntN(len(tables))], r.IntN(12))
+			key := keyOf(tables()[r.IntN(len(tables()))], r.IntN(12))
 			e := Event{Key: key}
 			if r.IntN(3) > 0 {
 				e.Resource = resourceAt(key, r.IntN(2) == 0)
