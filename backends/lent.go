@@ -23,7 +23,7 @@ func bitOf(kind Kind) lent {
 
 // ownTable gives s a table of its own for a kind, where it was lent.
 func (s *State) ownTable(kind Kind) {
-	if s.lent&bitOf(kind) == 0 {
+	if s.lent == 0 || s.lent&bitOf(kind) == 0 { // nothing is, while a cluster is read
 		return
 	}
 	s.lent &^= bitOf(kind)
