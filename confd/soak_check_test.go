@@ -72,9 +72,13 @@ func (s *soak) removeTunnels() {
 	}
 }
 
+// reportLag is more than the report's file is behind.
+const reportLag = 2 * time.Second
+
 // check waits until all is as it should be, and looks at what is left over.
 func (s *soak) check() {
 	s.t.Helper()
+	s.wait(reportLag)
 	began := time.Now()
 	want := filepath.Join(s.dir, "want")
 	if got := s.once("render", "--output", want, "--bird", s.version); got.code != 0 {

@@ -19,6 +19,7 @@ import (
 	"confd/internal/serve"
 	"confd/internal/settings"
 	"confd/internal/topology"
+	"confd/reload/control"
 )
 
 // How often a report is made at most where something of weight may have changed (a
@@ -170,7 +171,7 @@ func (o *observer) intoFile(r *report.Report, folder string) {
 		if owed.IsZero() {
 			owed = r.At
 		}
-		if o.filed.Ready && r.GoesLive(reportPatience) && r.At.Sub(owed) < reportPatience {
+		if o.filed.Ready && r.GoesLive(reportPatience) && len(r.NotReady) <= underWay(r.Sets) && r.At.Sub(owed) < reportPatience {
 			o.owed = owed
 			return
 		}
@@ -180,6 +181,17 @@ func (o *observer) intoFile(r *report.Report, folder string) {
 		o.filed = nil
 	}
 	o.complain("confd status cannot see how this program stands", err)
+}
+
+// underWay is how many sets are not ready for no other reason than that BIRD has yet to
+// confirm them.
+func underWay(sets []report.Set) (n int) {
+	for _, s := range sets {
+		if notYet(s) && s.Error == "" && s.State != control.Absent.String() {
+			n++
+		}
+	}
+	return n
 }
 
 // complain logs what is wrong with a file, once; nil: nothing is any more.

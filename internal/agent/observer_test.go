@@ -35,6 +35,12 @@ func TestReportsFile(t *testing.T) {
 		{"and the next one, for as long as that may go on", 21 * time.Second, func(r *report.Report) { r.Pending, r.Sets[0].Rendered = at.Add(20800*time.Millisecond), "ab" }, true, false},
 		{"the last one is live", 22 * time.Second, func(r *report.Report) { r.Pending = time.Time{} }, true, false},
 		{"a minute later", 82 * time.Second, func(*report.Report) {}, true, false},
+		{"a change that BIRD has not confirmed", 90 * time.Second, func(r *report.Report) {
+			r.Pending, r.Sets[0].Rendered, r.Ready, r.NotReady = at.Add(90*time.Second), "cd", false, []string{"set bird: BIRD has not confirmed what should run"}
+		}, false, true},
+		{"and an object that cannot be used, which is another matter", 90500 * time.Millisecond, func(r *report.Report) {
+			r.NotReady = append(r.NotReady, "IPPool a cannot be used: it is odd")
+		}, true, false},
 	} {
 		r := base
 		r.Sources, r.Sets = append([]report.Source{}, base.Sources...), append([]report.Set{}, base.Sets...)

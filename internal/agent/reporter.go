@@ -301,13 +301,18 @@ func (p *reporter) notApplied(r *report.Report) []string {
 	return list
 }
 
+// notYet says that a set should run which has not been confirmed, and is not on trial.
+func notYet(s report.Set) bool {
+	return s.Rendered != "" && s.Confirmed != s.Rendered && s.TrialEnds.IsZero()
+}
+
 // notConfirmed says what a BIRD has not said yet.
 func (p *reporter) notConfirmed(s report.Set) []string {
 	if s.State == control.Absent.String() && s.Error == "" && !p.missed(s.Name) {
 		return nil // nobody misses it
 	}
 	var list []string
-	if s.Rendered != "" && s.Confirmed != s.Rendered && s.TrialEnds.IsZero() {
+	if notYet(s) {
 		missing := "BIRD has not confirmed what should run"
 		if s.Socket == "" {
 			missing = "its reload commands have not worked yet"
