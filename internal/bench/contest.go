@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"os"
+	"slices"
 	"time"
 )
 
@@ -126,20 +127,28 @@ const (
 	mostField     = "VmHWM:"
 )
 
+// begin measures one-shot runs and starts. What it has started is at rest then, and to be
+// stopped also where there is an error.
+func begin(o options, c benchCase, all []contestant) ([]work, []*daemon, error) {
+	once, err := renderOnce(o, c, all)
+	if err != nil {
+		return nil, nil, err
+	}
+	daemons, starts, err := start(o, c, all)
+	if err == nil {
+		time.Sleep(restAfter)
+	}
+	return []work{once, starts}, daemons, err
+}
+
 // contest measures one-shot runs, starts, changes, and the memory at rest before and
 // after them.
 func contest(o options, c benchCase, s store, cases []changeCase) ([]work, error) {
-	all := o.contestants(s)
-	once, err := renderOnce(o, c, all)
-	if err != nil {
-		return nil, err
-	}
-	daemons, starts, err := start(o, c, all)
+	list, daemons, err := begin(o, c, o.contestants(s))
 	defer func() { stopAll(daemons) }()
 	if err != nil {
 		return nil, err
 	}
-	time.Sleep(restAfter)
 	rest, err := memory(memoryWork, residentField, daemons)
 	if err != nil {
 		return nil, err
@@ -149,5 +158,5 @@ func contest(o options, c benchCase, s store, cases []changeCase) ([]work, error
 		return nil, err
 	}
 	after, err := memory(afterWork, residentField, daemons)
-	return append(append([]work{once, starts, rest}, changes...), after), err
+	return slices.Concat(list, []work{rest}, changes, []work{after}), err
 }

@@ -1,8 +1,6 @@
 package main
 
 import (
-	"time"
-
 	"confd/internal/testenv"
 )
 
@@ -20,20 +18,15 @@ func measureStores(o options, etcd *etcdServer) ([]work, error) {
 	defer typha.stop()
 	c := benchCase{nodes: changesNodes, node: testenv.NodeName(quietNode)}
 	all := []contestant{{program: o.confd, store: typha}, {program: o.confd, store: etcd.store()}}
-	once, err := renderOnce(o, c, all)
-	if err != nil {
-		return nil, err
-	}
-	daemons, starts, err := start(o, c, all)
+	list, daemons, err := begin(o, c, all)
 	defer func() { stopAll(daemons) }()
 	if err != nil {
 		return nil, err
 	}
-	time.Sleep(restAfter)
 	most, err := memory(mostWork, mostField, daemons)
 	if err != nil {
 		return nil, err
 	}
 	rest, err := memory(memoryWork, residentField, daemons)
-	return []work{once, starts, most, rest}, err
+	return append(list, most, rest), err
 }
