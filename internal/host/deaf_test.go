@@ -1,15 +1,11 @@
 package host
 
 import (
-	"bufio"
 	"fmt"
-	"net"
-	"path/filepath"
+	"io"
 	"strings"
 	"sync"
 	"testing"
-
-	"confd/internal/testenv"
 )
 
 // sessionsBIRD is a BIRD with sessions s01, s02 and so on, all established; the neighbor
@@ -24,48 +20,30 @@ type sessionsBIRD struct {
 }
 
 func startSessionsBIRD(t *testing.T, n int, deaf string) *sessionsBIRD {
-	b := &sessionsBIRD{socket: filepath.Join(testenv.SocketDir(t), "s"), deaf: deaf}
+	b := &sessionsBIRD{deaf: deaf}
 	for i := range n {
 		b.names = append(b.names, fmt.Sprintf("s%02d", i+1))
 	}
-	l, err := net.Listen("unix", b.socket)
-	if err != nil {
-		t.Fatal(err)
-	}
-	var serving sync.WaitGroup
-	serving.Go(func() {
-		for {
-			conn, err := l.Accept()
-			if err != nil {
-				return
-			}
-			serving.Go(func() { b.serve(conn) })
-		}
-	})
-	t.Cleanup(func() { l.Close(); serving.Wait() })
+	b.socket = answering(t, "2.0.12", b.answer)
 	return b
 }
 
-func (b *sessionsBIRD) serve(conn net.Conn) {
-	defer conn.Close()
-	fmt.Fprintln(conn, "0001 BIRD 2.0.12 ready.")
-	for in := bufio.NewScanner(conn); in.Scan(); {
-		b.mu.Lock()
-		b.asked = append(b.asked, in.Text())
-		b.mu.Unlock()
-		fmt.Fprintln(conn, "2002-Name       Proto      Table      State  Since         Info")
-		for _, name := range b.names {
-			if in.Text() == "show protocols all" || strings.HasSuffix(in.Text(), `"`+name+`"`) {
-				refresh := "\n       Route refresh"
-				if name == b.deaf {
-					refresh = ""
-				}
-				fmt.Fprintf(conn, "1002-%s BGP --- up 10:00:00.000 Established\n1006-  BGP state:          Established\n"+
-					"     Local capabilities\n       Route refresh\n     Neighbor capabilities\n       Multiprotocol%s\n     Session:          internal multihop\n", name, refresh)
+func (b *sessionsBIRD) answer(to io.Writer, command string) {
+	b.mu.Lock()
+	b.asked = append(b.asked, command)
+	b.mu.Unlock()
+	fmt.Fprintln(to, "2002-Name       Proto      Table      State  Since         Info")
+	for _, name := range b.names {
+		if command == "show protocols all" || strings.HasSuffix(command, `"`+name+`"`) {
+			refresh := "\n       Route refresh"
+			if name == b.deaf {
+				refresh = ""
 			}
+			fmt.Fprintf(to, "1002-%s BGP --- up 10:00:00.000 Established\n1006-  BGP state:          Established\n"+
+				"     Local capabilities\n       Route refresh\n     Neighbor capabilities\n       Multiprotocol%s\n     Session:          internal multihop\n", name, refresh)
 		}
-		fmt.Fprintln(conn, "0000 ")
 	}
+	fmt.Fprintln(to, "0000 ")
 }
 
 // TestDeaf asks of some sessions one by one, and of many at once: the answer is the same.

@@ -1,15 +1,12 @@
 package host
 
 import (
-	"bufio"
 	"fmt"
-	"net"
-	"path/filepath"
+	"io"
 	"sync"
 	"testing"
 	"time"
 
-	"confd/internal/testenv"
 	"confd/reload/control"
 )
 
@@ -17,43 +14,24 @@ import (
 // format, and has started at a time. It returns its socket, and how often the kernel's
 // protocol was restarted.
 func startStuckBIRD(t *testing.T, format string, started func() time.Time) (socket string, restarts func() int) {
-	socket = filepath.Join(testenv.SocketDir(t), "s")
-	l, err := net.Listen("unix", socket)
-	if err != nil {
-		t.Fatal(err)
-	}
 	var mu sync.Mutex
 	n := 0
-	var serving sync.WaitGroup
-	serving.Go(func() {
-		for {
-			conn, err := l.Accept()
-			if err != nil {
-				return
-			}
-			serving.Go(func() {
-				defer conn.Close()
-				fmt.Fprintln(conn, "0001 BIRD 3.1.8 ready.")
-				for in := bufio.NewScanner(conn); in.Scan(); {
-					switch in.Text() {
-					case "show status":
-						at := started().Format(format)
-						fmt.Fprintf(conn, "1000-BIRD 3.1.8\n1011-Router ID is 10.0.0.1\n Current server time is %s\n Last reboot on %s\n Last reconfiguration on %s\n"+
-							"0024-Graceful restart recovery in progress\n   Waiting for 1 channels to recover\n   Wait timer is 0.000/20\n0013 Daemon is up and running\n",
-							time.Now().Format(format), at, at)
-					case "show protocols":
-						fmt.Fprint(conn, "2002-Name       Proto      Table      State  Since         Info\n1002-kernel4 Kernel master4 up 10:00:00.000\n0000 \n")
-					default:
-						mu.Lock()
-						n++
-						mu.Unlock()
-						fmt.Fprintln(conn, "0012 kernel4: restarted")
-					}
-				}
-			})
+	socket = answering(t, "3.1.8", func(to io.Writer, command string) {
+		switch command {
+		case "show status":
+			at := started().Format(format)
+			fmt.Fprintf(to, "1000-BIRD 3.1.8\n1011-Router ID is 10.0.0.1\n Current server time is %s\n Last reboot on %s\n Last reconfiguration on %s\n"+
+				"0024-Graceful restart recovery in progress\n   Waiting for 1 channels to recover\n   Wait timer is 0.000/20\n0013 Daemon is up and running\n",
+				time.Now().Format(format), at, at)
+		case "show protocols":
+			fmt.Fprint(to, "2002-Name       Proto      Table      State  Since         Info\n1002-kernel4 Kernel master4 up 10:00:00.000\n0000 \n")
+		default:
+			mu.Lock()
+			n++
+			mu.Unlock()
+			fmt.Fprintln(to, "0012 kernel4: restarted")
 		}
 	})
-	t.Cleanup(func() { l.Close(); serving.Wait() })
 	return socket, func() int { mu.Lock(); defer mu.Unlock(); return n }
 }
 
