@@ -54,6 +54,9 @@ func (o Options) For(node string) Options {
 	if o.RouterID != "hash" {
 		o.RouterID = ""
 	}
+	if _, known := severityOf(o.LogSeverity); !known { // so that it is said of one node
+		o.LogSeverity = ""
+	}
 	return o
 }
 
