@@ -262,14 +262,9 @@ func tunnelAction(ipip backends.Encapsulation, version int) PoolAction {
 }
 
 // compareWithFelix reports pools whose routes BIRD and Felix both program, or
-// neither does. Felix's default is EnabledIPIPOnly.
+// neither does.
 func (c *computer) compareWithFelix(pools []*backends.IPPool, bird programmed) {
-	felix := backends.RoutesEnabledIPIPOnly
-	for _, name := range []string{"default", "node." + c.me.Name} {
-		if f, ok := c.state.FelixConfigurations[name]; ok && f.ProgramClusterRoutes != "" {
-			felix = f.ProgramClusterRoutes
-		}
-	}
+	felix := FelixRoutes(c.state, c.me.Name)
 	theirs := programmedBy(felix)
 	for _, p := range pools {
 		ours, other := bird.noEncap, theirs.noEncap
