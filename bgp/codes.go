@@ -26,6 +26,7 @@ const (
 	CodeRouterIDFromName  backends.Code = "router-id-from-name"
 	CodeLargeMesh         backends.Code = "large-mesh"
 	CodeServiceOutside    backends.Code = "service-outside-ranges"
+	CodeUnknownSeverity   backends.Code = "unknown-log-severity"
 )
 
 // Codes explains the codes of this package.
@@ -115,6 +116,11 @@ func Codes() []backends.CodeInfo {
 			Code: CodeServiceOutside, Says: "its cluster IP 10.200.0.1 is announced, though it lies in none of the ranges of serviceClusterIPs",
 			Means: "As in Calico, a Service with externalTrafficPolicy Local has all its cluster IPs announced, once a range is named at all.",
 			Do:    "Name its range, too, or have the peer filter what it takes.",
+		},
+		{
+			Code: CodeUnknownSeverity, Says: `BGP_LOGSEVERITYSCREEN: there is no log severity "wraning": it counts as info; did you mean warning?`,
+			Means: "BIRD logs as with info, as in Calico. It is the same with BGPConfiguration's logSeverityScreen.",
+			Do:    "Write debug, info, warning, error, fatal or none, in upper or lower case.",
 		},
 	}
 }

@@ -166,24 +166,12 @@ func (c *computer) general() error {
 	c.config.RestartWait = uint32((c.options.RestartWait + time.Second - 1) / time.Second)
 	c.config.LogSeverity = cmp.Or(c.own.LogSeverity, c.defaults.LogSeverity, c.options.LogSeverity)
 	c.config.LogLevel = LogLevelOf(c.config.LogSeverity)
+	c.unknownSeverities()
 	for _, i := range c.defaults.IgnoredInterfaces {
 		c.config.Interfaces = append(c.config.Interfaces, "-"+i)
 	}
 	c.config.Interfaces = append(c.config.Interfaces, "-cali*", "-kube-ipvs*", "*")
 	return c.routerID()
-}
-
-// LogLevelOf reads a logSeverityScreen as Calico does: debug means everything, info (and what is unknown)
-// states, anything above it nothing.
-func LogLevelOf(severity string) LogLevel {
-	switch strings.ToLower(severity) {
-	case "debug", "trace":
-		return LogAll
-	case "none", "warning", "warn", "error", "fatal", "critical", "panic":
-		return LogNone
-	default:
-		return LogStates
-	}
 }
 
 func (c *computer) routerID() error {

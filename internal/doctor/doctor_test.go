@@ -178,6 +178,7 @@ func resourceFaults() []fault {
 	return []fault{
 		{code: "selector-matches-nothing", more: "{apiVersion: projectcalico.org/v3, kind: BGPPeer, metadata: {name: x}, spec: {nodeSelector: \"rak == 'r1'\", peerIP: 10.0.0.249, asNumber: 65000}}"},
 		{code: "no-such-node", more: "{apiVersion: projectcalico.org/v3, kind: BGPPeer, metadata: {name: x}, spec: {node: nod-1, peerIP: 10.0.0.249, asNumber: 65000}}"},
+		{code: "unknown-log-severity", ask: func(q *Question) { q.Options.LogSeverity = "loud" }},
 		{code: "unused-filter", more: "{apiVersion: projectcalico.org/v3, kind: BGPFilter, metadata: {name: g}, spec: {exportV4: [{action: Reject}]}}"},
 		{code: "unreachable-rule", replace: []string{"{action: Reject}]", "{action: Reject}, {action: Accept, matchOperator: In, cidr: 10.9.0.0/16}]"}},
 		{code: "address-without-length", replace: []string{"10.0.0.3/24", "10.0.0.3", "{cidr: 10.128.0.0/16}}", "{cidr: 10.128.0.0/16, vxlanMode: CrossSubnet}}"}},
