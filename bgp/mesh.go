@@ -33,7 +33,7 @@ func (c *computer) mesh() {
 				continue
 			}
 			if before := places[i] - 1; before >= 0 && c.before.sessions[i][before].Port == port {
-				if c.take(&c.before.sessions[i][before]) {
+				if c.take(c.before.sessions[i][before]) {
 					c.added[i].kept[before] = true
 				}
 				continue
@@ -91,7 +91,7 @@ type meshTerms struct {
 // again.
 type meshMemory struct {
 	terms    meshTerms
-	sessions [2][]Session
+	sessions [2][]*Session
 	// places has where the session with a node is, in each family, and one more; 0:
 	// nowhere.
 	places map[*backends.Node][2]int
@@ -112,8 +112,8 @@ func (c *computer) meshMemory() meshMemory {
 	m := meshMemory{terms: c.before.terms, places: make(map[*backends.Node][2]int, len(c.nodes))}
 	for i, f := range c.config.Families() {
 		m.sessions[i] = f.Sessions
-		for k := range f.Sessions {
-			if s := &f.Sessions[k]; s.Kind == MeshSession {
+		for k, s := range f.Sessions {
+			if s.Kind == MeshSession {
 				n := c.state.Nodes[s.PeerNode]
 				places := m.places[n]
 				places[i] = k + 1

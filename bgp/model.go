@@ -73,7 +73,7 @@ type Family struct {
 	// ListenAddress is valid where BIRD must listen on that address alone.
 	ListenAddress netip.Addr
 	// Sessions are sorted by name; no two have the same neighbor and port.
-	Sessions []Session
+	Sessions []*Session
 	// Statics are sorted by net, without repetition.
 	Statics []StaticRoute
 	// Export decides which routes BGP peers are told.
@@ -330,7 +330,7 @@ func SessionNamed(f *Family, name string) *Session {
 	if i == len(f.Sessions) || f.Sessions[i].Name != name {
 		return nil
 	}
-	return &f.Sessions[i]
+	return f.Sessions[i]
 }
 
 // Problem is something that whoever runs the cluster should know about.

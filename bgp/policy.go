@@ -107,8 +107,8 @@ func (c *computer) addBlocks(f *Family, blocks []*backends.BlockAffinity) {
 
 // addGateways adds the routes to neighbors that are reachable by a gateway.
 func (f *Family) addGateways() {
-	for i := range f.Sessions {
-		if s := &f.Sessions[i]; s.ReachableBy.IsValid() {
+	for _, s := range f.Sessions {
+		if s.ReachableBy.IsValid() {
 			f.Statics = append(f.Statics, StaticRoute{Net: netip.PrefixFrom(s.Neighbor, s.Neighbor.BitLen()), Via: s.ReachableBy, Reason: s.Reason})
 		}
 	}

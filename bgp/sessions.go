@@ -22,7 +22,7 @@ type endpoint struct {
 
 // sessionsMemory is what working out the sessions has come to.
 type sessionsMemory struct {
-	sessions [2][]Session
+	sessions [2][]*Session
 	filters  map[string]bool
 	standIns map[string]*backends.BGPFilter
 	lost     []lostSession
@@ -34,7 +34,7 @@ func (c *computer) sessions() {
 	reported := len(c.config.Problems)
 	if c.same == nil {
 		c.workOutSessions()
-		c.asked = sessionsMemory{[2][]Session{c.config.IPv4.Sessions, c.config.IPv6.Sessions}, c.filters, c.standIns, c.lost, slices.Clone(c.config.Problems[reported:])}
+		c.asked = sessionsMemory{[2][]*Session{c.config.IPv4.Sessions, c.config.IPv6.Sessions}, c.filters, c.standIns, c.lost, slices.Clone(c.config.Problems[reported:])}
 		return
 	}
 	c.asked = *c.same
@@ -84,25 +84,25 @@ type sessionList struct {
 }
 
 // inOrder returns the sessions sorted by name; where they are all those that were
-// before, that very list. Sorting pointers spares moving the sessions themselves about.
-func (l sessionList) inOrder(before []Session) []Session {
+// before, that very list.
+func (l sessionList) inOrder(before []*Session) []*Session {
 	l = l.recognized(before)
 	slices.SortFunc(l.fresh, func(a, b *Session) int { return cmp.Compare(a.Name, b.Name) })
 	kept := make([]*Session, 0, len(before))
 	for i, keep := range l.kept {
 		if keep {
-			kept = append(kept, &before[i])
+			kept = append(kept, before[i])
 		}
 	}
 	if before != nil && len(l.fresh) == 0 && len(kept) == len(before) {
 		return before
 	}
-	out := make([]Session, 0, len(kept)+len(l.fresh))
+	out := make([]*Session, 0, len(kept)+len(l.fresh))
 	for fresh := l.fresh; len(kept)+len(fresh) > 0; {
 		if len(fresh) == 0 || len(kept) > 0 && kept[0].Name < fresh[0].Name {
-			out, kept = append(out, *kept[0]), kept[1:]
+			out, kept = append(out, kept[0]), kept[1:]
 		} else {
-			out, fresh = append(out, *fresh[0]), fresh[1:]
+			out, fresh = append(out, fresh[0]), fresh[1:]
 		}
 	}
 	return out
@@ -110,7 +110,7 @@ func (l sessionList) inOrder(before []Session) []Session {
 
 // recognized is the list with those of the fresh sessions kept that have come out the
 // same as before.
-func (l sessionList) recognized(before []Session) sessionList {
+func (l sessionList) recognized(before []*Session) sessionList {
 	if len(before) == 0 {
 		return l
 	}
@@ -119,7 +119,7 @@ func (l sessionList) recognized(before []Session) sessionList {
 		out.kept = make([]bool, len(before))
 	}
 	for _, s := range l.fresh {
-		i, found := slices.BinarySearchFunc(before, s.Name, func(b Session, name string) int { return cmp.Compare(b.Name, name) })
+		i, found := slices.BinarySearchFunc(before, s.Name, func(b *Session, name string) int { return cmp.Compare(b.Name, name) })
 		if found && !out.kept[i] && before[i].Equal(s) {
 			out.kept[i] = true
 		} else {

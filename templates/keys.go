@@ -66,7 +66,7 @@ func (b treeBuilder) global(p *pairs) error {
 	if err := b.advertisements(p, c, globalKeys); err != nil {
 		return err
 	}
-	return b.peers(p, globalKeys, func(s bgp.Session) bool { return s.Kind == bgp.GlobalSession })
+	return b.peers(p, globalKeys, func(s *bgp.Session) bool { return s.Kind == bgp.GlobalSession })
 }
 
 // globalWhereSet writes the cluster's settings whose keys templates test for.
@@ -114,7 +114,7 @@ func (b treeBuilder) hosts(p *pairs) error {
 		}
 	}
 	own := hostKeys + "/" + b.config.Node
-	return b.peers(p, own, func(s bgp.Session) bool {
+	return b.peers(p, own, func(s *bgp.Session) bool {
 		return s.Kind == bgp.NodeSession || s.Kind == bgp.LocalWorkloadSession
 	})
 }
@@ -239,7 +239,7 @@ type peerValue struct {
 }
 
 // peers writes the sessions that wanted accepts below key.
-func (b treeBuilder) peers(p *pairs, key string, wanted func(bgp.Session) bool) error {
+func (b treeBuilder) peers(p *pairs, key string, wanted func(*bgp.Session) bool) error {
 	for _, f := range b.config.Families() {
 		for _, s := range f.Sessions {
 			if !wanted(s) {
@@ -267,7 +267,7 @@ func (b treeBuilder) peers(p *pairs, key string, wanted func(bgp.Session) bool) 
 	return nil
 }
 
-func newPeerValue(s bgp.Session) (peerValue, error) {
+func newPeerValue(s *bgp.Session) (peerValue, error) {
 	password, err := passwordText(s)
 	if err != nil {
 		return peerValue{}, err
@@ -305,7 +305,7 @@ func filterWords(names []string) []string {
 
 // passwordText is a session's password as templates put it between quotation
 // marks; one that could end the string is an error.
-func passwordText(s bgp.Session) (string, error) {
+func passwordText(s *bgp.Session) (string, error) {
 	if _, err := quote(s.Password); err != nil {
 		return "", fmt.Errorf("password of session %s: %w", s.Name, err)
 	}

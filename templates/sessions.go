@@ -35,8 +35,7 @@ func (r *run) eachSession(definition string, f Family, asking func() template.Fu
 	if t == nil {
 		return fmt.Errorf("there is no template %q", definition)
 	}
-	for i := range now.sessions {
-		s := &now.sessions[i]
+	for _, s := range now.sessions {
 		for k < len(before.sessions) && before.sessions[k].Name < s.Name {
 			k++
 		}

@@ -73,8 +73,7 @@ func Of(c *bgp.Config, salt Salt) *Outline {
 	password, is := "", salt.Of("") // of the session before: mostly the same
 	for _, f := range c.Families() {
 		p := bgp.PoliciesOf(c, f)
-		for j := range f.Sessions {
-			s := &f.Sessions[j]
+		for _, s := range f.Sessions {
 			if s.Password != password {
 				if _, ok := passwords[s.Password]; !ok {
 					passwords[s.Password] = salt.Of(s.Password)
@@ -150,8 +149,7 @@ func told(f *bgp.Family, p bgp.Policies) []Told {
 // Tellers are sessions of the family, one for each way in which routes are told.
 func Tellers(f *bgp.Family) []*bgp.Session {
 	var out []*bgp.Session
-	for i := range f.Sessions {
-		s := &f.Sessions[i]
+	for _, s := range f.Sessions {
 		same := func(o *bgp.Session) bool {
 			return o.Internal == s.Internal && o.RRClient == s.RRClient && slices.Equal(o.Export, s.Export)
 		}
