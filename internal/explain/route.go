@@ -18,7 +18,7 @@ func (a *Asker) Route(q RouteQuestion) (*RouteAnswer, error) {
 		return nil, err
 	}
 	r := routing{a: a, q: q, cfg: cfg, family: familyIn(cfg, q.Route.Net)}
-	r.policies = bgp.PoliciesOf(cfg, r.family)
+	r.policies = a.policies(cfg, r.family)
 	out := &RouteAnswer{Node: q.Node, Net: q.Route.Net}
 	if out.Sources, err = r.sources(); err != nil {
 		return nil, err

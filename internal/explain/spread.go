@@ -164,7 +164,7 @@ func (s *spread) passOn(h *heard) error {
 		return err
 	}
 	f := familyIn(cfg, s.net)
-	p := bgp.PoliciesOf(cfg, f)
+	p := s.a.policies(cfg, f)
 	outcomes := map[likeness]bgp.Outcome{}
 	for _, session := range s.inOrder(f) {
 		if session.Kind == bgp.LocalWorkloadSession || h.from != nil && session.Name == h.from.Name || session.PeerNode != "" && s.heard[session.PeerNode] != nil {
@@ -244,7 +244,9 @@ func (s *spread) tell(h *heard, session *bgp.Session, out bgp.Outcome) error {
 func (s *spread) onTheWire(h *heard, session *bgp.Session, r bgp.Route) bgp.Route {
 	told := bgp.Route{Net: r.Net, Path: r.Path, Communities: r.Communities, LocalPref: r.LocalPref, NextHop: r.NextHop}
 	if !session.Internal {
-		told.Path = slices.Concat([]uint32{session.LocalAS}, r.Path)
+		if !s.a.BIRD1 { // which has done so before its filters
+			told.Path = slices.Concat([]uint32{session.LocalAS}, r.Path)
+		}
 		standard := uint32(100) // what BIRD gives a route that has none
 		told.LocalPref = &standard
 	}
@@ -317,7 +319,7 @@ func (s *spread) otherEnd(x hop, h *heard) (*bgp.Session, hop, error) {
 		return nil, hop{why: fmt.Sprintf("a route reflector of its cluster %s passed it on: CLUSTER_LIST, RFC 4456", own.ClusterID)}, nil
 	}
 	r.Session = own.Name
-	out := bgp.PoliciesOf(cfg, f).TraceImport(own, *r)
+	out := s.a.policies(cfg, f).TraceImport(own, *r)
 	*r = out.Route
 	return own, hop{taken: out.Accepted, why: lastStep(out)}, nil
 }
