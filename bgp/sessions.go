@@ -72,6 +72,7 @@ func (c *computer) workOutSessions() {
 	}
 	for i, f := range c.config.Families() {
 		f.Sessions = c.added[i].inOrder(c.before.sessions[i])
+		c.sharedNeighbors(f.Sessions)
 	}
 }
 

@@ -103,6 +103,7 @@ func nodeFaults() []fault {
 	return []fault{
 		{code: "address-taken", more: "{apiVersion: projectcalico.org/v3, kind: Node, metadata: {name: node-4}, spec: {bgp: {ipv4Address: 10.0.0.3/24}}}"},
 		{code: "session-taken", more: "{apiVersion: projectcalico.org/v3, kind: BGPPeer, metadata: {name: tor-again}, spec: {node: node-1, peerIP: 10.0.0.250, asNumber: 65000}}"},
+		{code: "shared-neighbor", more: "{apiVersion: projectcalico.org/v3, kind: BGPPeer, metadata: {name: again}, spec: {peerIP: '10.0.0.3:1790', asNumber: 64512, reversePeering: Manual}}", also: []string{"own-address"}},
 		{code: "bad-selector", more: "{apiVersion: projectcalico.org/v3, kind: BGPPeer, metadata: {name: x}, spec: {nodeSelector: \"rack =\", peerIP: 10.0.0.9, asNumber: 1}}"},
 		{code: "own-address", more: "{apiVersion: projectcalico.org/v3, kind: BGPPeer, metadata: {name: x}, spec: {node: node-1, peerIP: '10.0.0.1:1790', asNumber: 64512}}"},
 		{code: "no-address", more: "{apiVersion: projectcalico.org/v3, kind: BGPPeer, metadata: {name: x}, spec: {node: node-1, peerIP: 'fd00::9', asNumber: 65000}}"},
