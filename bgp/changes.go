@@ -120,6 +120,8 @@ func (x comparison) sessions(c *Changes) {
 	}
 	for len(old) > 0 || len(new) > 0 {
 		switch {
+		case alike && len(old) > 0 && len(new) > 0 && old[0] == new[0]: // as most are
+			old, new = old[1:], new[1:]
 		case len(old) == 0 || len(new) > 0 && new[0].Name < old[0].Name:
 			c.Added = append(c.Added, new[0].Name)
 			new = new[1:]

@@ -36,11 +36,12 @@ func (r *run) eachSession(definition string, f Family, asking func() template.Fu
 		return fmt.Errorf("there is no template %q", definition)
 	}
 	for _, s := range now.sessions {
-		for k < len(before.sessions) && before.sessions[k].Name < s.Name {
+		for k < len(before.sessions) && before.sessions[k] != s && before.sessions[k].Name < s.Name {
 			k++
 		}
 		if k < len(before.sessions) && before.sessions[k].Equal(s) {
 			_, _ = r.out.Write(before.of(k)) // never fails
+			k++
 		} else if err := r.printSession(t, newSession(s, f.own)); err != nil {
 			return err
 		}

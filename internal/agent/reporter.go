@@ -154,11 +154,12 @@ func (p *reporter) listSessions(cfg *bgp.Config) []report.Session {
 	for family, f := range cfg.Families() {
 		before := p.listed[family] // whose rows come first in rows
 		for _, s := range f.Sessions {
-			for len(before) > 0 && before[0].Name < s.Name {
+			for len(before) > 0 && before[0] != s && before[0].Name < s.Name {
 				before, rows = before[1:], rows[1:]
 			}
 			if len(before) > 0 && before[0] == s {
 				list = append(list, rows[0])
+				before, rows = before[1:], rows[1:]
 				continue
 			}
 			if s.Reason.Object != object {

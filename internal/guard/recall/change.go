@@ -26,10 +26,10 @@ type Change struct {
 
 // outlineChange makes an Outline of another one.
 type outlineChange struct {
-	Lines     edits.Edits[outline.Line] `json:"lines,omitzero"`
-	Told      []outline.Told            `json:"told,omitempty"`
-	Addresses [2]netip.Addr             `json:"addresses"`
-	Reflector bool                      `json:"reflector,omitempty"`
+	Lines     edits.Edits[*outline.Line] `json:"lines,omitzero"`
+	Told      []outline.Told             `json:"told,omitempty"`
+	Addresses [2]netip.Addr              `json:"addresses"`
+	Reflector bool                       `json:"reflector,omitempty"`
 }
 
 // pastChange is a Past whose Outline is made of that of what runs.
@@ -77,7 +77,7 @@ func (m *Memory) With(c Change) (*Memory, error) {
 	if m.Outline == nil {
 		return nil, errors.New("there is nothing to change")
 	}
-	if err := c.Objects.check(); err != nil {
+	if err := c.check(); err != nil {
 		return nil, err
 	}
 	out := &Memory{Node: m.Node, At: c.At, Hash: c.Hash, Announced: c.Announced}
@@ -110,6 +110,15 @@ func (m *Memory) With(c Change) (*Memory, error) {
 }
 
 // check says what was read is null where something must be.
+func (c Change) check() error {
+	for _, p := range c.Past {
+		if err := noNull("lines", p.Outline.Lines.Put); err != nil {
+			return err
+		}
+	}
+	return cmp.Or(noNull("lines", c.Outline.Lines.Put), c.Objects.check())
+}
+
 func (c objectsChange) check() error {
 	return cmp.Or(
 		noNull("nodes", c.Nodes.Put), noNull("bgp_configurations", c.BGPConfigurations.Put), noNull("bgp_peers", c.BGPPeers.Put),
@@ -118,13 +127,15 @@ func (c objectsChange) check() error {
 	)
 }
 
+func compareLines(a, b **outline.Line) int { return outline.Compare(*a, *b) }
+
 func outlineSince(base, o *outline.Outline) outlineChange {
-	lines := edits.Between(base.Lines, o.Lines, outline.Compare, func(a, b *outline.Line) bool { return *a == *b })
+	lines := edits.Between(base.Lines, o.Lines, compareLines, func(a, b **outline.Line) bool { return *a == *b || **a == **b })
 	return outlineChange{lines, o.Told, o.Addresses, o.Reflector}
 }
 
 func (c outlineChange) of(base *outline.Outline) (*outline.Outline, error) {
-	lines, err := c.Lines.Of(base.Lines, outline.Compare)
+	lines, err := c.Lines.Of(base.Lines, compareLines)
 	return &outline.Outline{Lines: lines, Told: c.Told, Addresses: c.Addresses, Reflector: c.Reflector}, err
 }
 
