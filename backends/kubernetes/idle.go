@@ -9,9 +9,9 @@ import (
 )
 
 // How long a body may be silent. A server sends a bookmark on a watch about once a
-// minute, where the collection has had no event since it was started every other
-// minute; with HTTP/2, pings find a lost connection much earlier. A watch that is
-// silent for longer is resumed.
+// minute, but may leave out the first, so that none comes for two minutes and more; with
+// HTTP/2, pings find a lost connection much earlier. A watch that is silent for longer is
+// resumed.
 const (
 	loadIdle  = 20 * time.Second
 	watchIdle = 3 * time.Minute
