@@ -88,14 +88,16 @@ func (l sessionList) inOrder(before []*Session) []*Session {
 		return before
 	}
 	out := make([]*Session, 0, len(kept)+len(l.fresh))
-	for fresh := l.fresh; len(kept)+len(fresh) > 0; {
-		if len(fresh) == 0 || len(kept) > 0 && kept[0].Name < fresh[0].Name {
-			out, kept = append(out, kept[0]), kept[1:]
-		} else {
-			out, fresh = append(out, fresh[0]), fresh[1:]
-		}
+	for _, s := range l.fresh {
+		at, _ := placeOf(kept, s.Name)
+		out, kept = append(append(out, kept[:at]...), s), kept[at:]
 	}
-	return out
+	return append(out, kept...)
+}
+
+// placeOf is where a name is, or would be, among sessions that are sorted by it.
+func placeOf(list []*Session, name string) (place int, found bool) {
+	return slices.BinarySearchFunc(list, name, func(s *Session, name string) int { return cmp.Compare(s.Name, name) })
 }
 
 // recognized is the list with those of the fresh sessions kept that have come out the
@@ -109,7 +111,7 @@ func (l sessionList) recognized(before []*Session) sessionList {
 		out.kept = make([]bool, len(before))
 	}
 	for _, s := range l.fresh {
-		i, found := slices.BinarySearchFunc(before, s.Name, func(b *Session, name string) int { return cmp.Compare(b.Name, name) })
+		i, found := placeOf(before, s.Name)
 		if found && !out.kept[i] && before[i].Equal(s) {
 			out.kept[i] = true
 		} else {
