@@ -102,10 +102,11 @@ type computer struct {
 	added  [2]sessionList
 	taken  map[endpoint]*Session
 	meshed bool
-	// before is what is remembered of the mesh; the zero value is nothing. same are the
-	// sessions, where they are remembered; nil: they are to be worked out.
-	before meshMemory
-	same   *sessionsMemory
+	// before is what is remembered of the mesh, and after what is to be; the zero value is
+	// nothing. same are the sessions, where they are remembered; nil: they are to be
+	// worked out.
+	before, after meshMemory
+	same          *sessionsMemory
 	// asked is what has come of working them out.
 	asked sessionsMemory
 	// services is what is remembered of the Services.
