@@ -1,7 +1,7 @@
 #!/bin/bash
 # Two dynamic BGP sessions (ranges of neighbors) of which one range lies within the other, a rack within a network: which one a neighbor in both gets is another
-# one from daemon to daemon. BIRD takes the last one of the file, FRR the first one, GoBGP the most specific one (as OpenBGPD 7.7 and 8.8 do, not tried
-# here). So a file of BIRD in which the general range stands last takes the racks' filters out of use, and one of FRR in which it stands first.
+# one from daemon to daemon. BIRD takes the last one of the file, FRR the first one, GoBGP the most specific one. So a file of BIRD in which the general
+# range stands last takes the racks' filters out of use, and one of FRR in which it stands first.
 # Where BIRD's have passwords it is the kernel that chooses the password, that of the most specific range, whichever protocol BIRD takes.
 # Guess before: the most specific range, as with routes, and the password of the one that is taken.
 # Seen, with the wide range first and last: BIRD 2.0.12-7 (bookworm), 2.17.6 and 3.1.8 (trixie) "narrow wide", FRR 8.4.4 (bookworm; 10.3 of trixie, not

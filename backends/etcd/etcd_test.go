@@ -193,6 +193,48 @@ func TestWatchOfACompactedRevision(t *testing.T) {
 	}
 }
 
+// A deletion between the list and its watch, up to which the store is compacted: the
+// watch brings it, or says that it cannot.
+func TestDeletionAtTheCompactedRevision(t *testing.T) {
+	server, s := startStore(t)
+	s.do(node("n", 1))
+	b := newBackend(t, Config{Endpoints: server.Endpoints()})
+	out := make(chan backends.Update, 10)
+	r := newRun(b, out)
+	client, err := b.connect(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer client.Close()
+	revision, err := r.list(t.Context(), client)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.do(clientv3.OpDelete(resourceRoot + "nodes/n"))
+	compact(t, s)
+	ctx, cancel := context.WithTimeout(t.Context(), backendstest.Patience)
+	defer cancel()
+	ended := make(chan error, 1)
+	go func() { ended <- r.watch(ctx, client, revision) }()
+	for {
+		select {
+		case u := <-out:
+			for _, e := range u.Events {
+				if e.Key.Name == "n" && e.Resource == nil {
+					cancel()
+					<-ended
+					return
+				}
+			}
+		case err := <-ended:
+			if !strings.Contains(err.Error(), "compacted") {
+				t.Errorf("the watch ended without the deletion: %v", err)
+			}
+			return
+		}
+	}
+}
+
 func TestRestartDeliversNothingTwice(t *testing.T) {
 	server, s := startStore(t)
 	s.do(node("a", 1))

@@ -27,6 +27,7 @@ type watching struct {
 	stream   pb.Watch_WatchClient
 	messages chan *pb.WatchResponse
 	broken   error     // why there are no more messages; valid once they end
+	listed   int64     // the revision after which changes count
 	revision int64     // of the last change delivered
 	alive    time.Time // when the server last showed that it is up to date
 }
@@ -37,9 +38,9 @@ func (r *run) watch(ctx context.Context, client *clientv3.Client, revision int64
 	defer cancel()
 	stream, err := r.openStream(ctx, cancel, client)
 	if err == nil {
-		w := &watching{run: r, stream: stream, messages: make(chan *pb.WatchResponse), revision: revision, alive: time.Now()}
+		w := &watching{run: r, stream: stream, messages: make(chan *pb.WatchResponse), listed: revision, revision: revision, alive: time.Now()}
 		go w.receive(ctx)
-		if err = w.start(revision + 1); err == nil {
+		if err = w.start(); err == nil {
 			err = w.loop(ctx)
 		}
 		cancel()
@@ -78,13 +79,15 @@ func (w *watching) receive(ctx context.Context) {
 	}
 }
 
-// start asks for every range, all on one stream.
-func (w *watching) start(revision int64) error {
+// start asks for every range, all on one stream, from the revision that is known, whose
+// events are left out again: etcd 3.4 takes a watch from the very revision up to which it
+// was compacted, without the deletions in that one.
+func (w *watching) start() error {
 	for _, kr := range w.ranges {
 		err := w.request(&pb.WatchRequest{RequestUnion: &pb.WatchRequest_CreateRequest{CreateRequest: &pb.WatchCreateRequest{
 			Key:            []byte(kr.key),
 			RangeEnd:       []byte(kr.end),
-			StartRevision:  revision,
+			StartRevision:  w.listed,
 			ProgressNotify: true,
 			Fragment:       true,
 		}}})
@@ -174,6 +177,9 @@ func (w *watching) add(b *batch, m *pb.WatchResponse) error {
 		return errOtherCluster
 	}
 	for _, e := range m.Events {
+		if e.Kv.ModRevision <= w.listed {
+			continue
+		}
 		if e.Type == mvccpb.Event_DELETE {
 			w.gone(b, string(e.Kv.Key))
 		} else {
