@@ -260,9 +260,14 @@ func KnownFields(kind string) (read, others []string) {
 // Event is what an object's JSON comes to, as Decode reads it, with what there is
 // to say about it. False: it has no meaning for any node.
 func (c *Checker) Event(kind Kind, name string, data []byte) (Event, bool) {
+	e := Event{Key: Key{Kind: kind, Name: name}}
 	object, err := parseJSON(data)
+	if err == nil {
+		if err = otherKind(kind, object["kind"]); err != nil && name == "" {
+			e.Key, _ = KeyOf(kind, object)
+		}
+	}
 	if err != nil {
-		e := Event{Key: Key{Kind: kind, Name: name}}
 		e.Resource, e.Err = StandIn(e.Key, err)
 		return e, true
 	}
@@ -270,7 +275,7 @@ func (c *Checker) Event(kind Kind, name string, data []byte) (Event, bool) {
 	if errors.Is(err, ErrNotOurs) {
 		return Event{}, false
 	}
-	e := Event{Resource: res, Err: err}
+	e = Event{Resource: res, Err: err}
 	for _, f := range Besides(c.Check(kind, false, object), res, err) {
 		e.Warnings = append(e.Warnings, f.Warning)
 	}

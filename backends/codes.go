@@ -101,7 +101,7 @@ func Codes() []CodeInfo {
 		},
 		{
 			Code: Unusable, Says: "left out: spec.asNumber: 8589934592 is above 4294967295",
-			Means: "The object makes no sense, and is left out. A BGPFilter closes instead: it rejects all routes in the directions that it has rules for. Of an IPPool BIRD puts no routes into the kernel.",
+			Means: "The object makes no sense, or a datastore holds it where objects of another kind belong, and it is left out. A BGPFilter closes instead: it rejects all routes in the directions that it has rules for. Of an IPPool BIRD puts no routes into the kernel.",
 			Do:    "Correct the value.",
 		},
 		{

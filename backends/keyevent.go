@@ -23,6 +23,9 @@ func (c *Checker) KeyEvent(kind Kind, name string, value []byte) (Event, bool) {
 		}
 	}
 	if !HasEffect(e.Key) {
+		if e.Err != nil { // it may be something else that is in the wrong place
+			e.Warnings = append(e.Warnings, Warning{Code: Unusable, Text: "left out: " + e.Err.Error()})
+		}
 		e = Event{Key: e.Key, Warnings: e.Warnings}
 	}
 	return e, ok
@@ -41,9 +44,21 @@ func (c *Checker) plainEvent(kind Kind, name string, value []byte) (Event, bool)
 	if !ok {
 		return Event{}, false
 	}
+	if otherKind(kind, object.Get("kind")) != nil {
+		return Event{}, false
+	}
 	res, err := decode(kind, name, newReader(object))
 	if err != nil || len(Ignored(res)) > 0 {
 		return Event{}, false
 	}
 	return Event{Key: res.ResourceKey(), Resource: res}, true
+}
+
+// otherKind is the error of an object that is where those of a kind are, and says that
+// it is of another one; nil: it is of that kind, or does not say.
+func otherKind(kind Kind, says any) error {
+	if says == nil || says == "" || says == string(kind) {
+		return nil
+	}
+	return fmt.Errorf("kind: %s, where a %s should be", quoted(says), kind)
 }

@@ -136,6 +136,42 @@ func TestPlainEventsAreTheSame(t *testing.T) {
 	}
 }
 
+// TestObjectsOfAnotherKind: what is where objects of another kind should be is not read
+// as one of those, and reported by the key's name. One that says nothing of its kind is.
+func TestObjectsOfAnotherKind(t *testing.T) {
+	c := NewChecker()
+	spec := map[Kind]string{KindBGPPeer: `"peerIP":"10.0.0.9","asNumber":65000`, KindIPPool: `"cidr":"10.1.0.0/16"`, KindBlockAffinity: `"node":"n","cidr":"10.1.0.0/26"`}
+	for _, kind := range []Kind{KindNode, KindBGPConfiguration, KindBGPPeer, KindBGPFilter, KindIPPool, KindBlockAffinity, KindFelixConfiguration} {
+		name := "default"
+		for says, wrong := range map[string]string{
+			`"` + string(kind) + `"`: "", `""`: "", `null`: "",
+			`"Tier"`: `kind: "Tier", where a ` + string(kind) + ` should be`, `"` + string(kind) + `List"`: `kind: "` + string(kind) + `List", where`,
+			`7`: "kind: 7, where", `{}`: "kind: an object, where", `"` + strings.ToLower(string(kind)) + `"`: "kind: \"" + strings.ToLower(string(kind)) + `", where`,
+		} {
+			data := []byte(`{"apiVersion":"projectcalico.org/v3","kind":` + says + `,"metadata":{"name":"other"},"spec":{` + spec[kind] + `}}`)
+			sameEvent(t, c, kind, data)
+			e, ok := c.KeyEvent(kind, name, data)
+			switch {
+			case !ok || e.Key != (Key{Kind: kind, Name: name}):
+				t.Errorf("%s: event of %s, %v", data, e.Key, ok)
+			case wrong == "" && (e.Err != nil || e.Resource == nil):
+				t.Errorf("%s: %v, %v", data, e.Resource, e.Err)
+			case wrong != "" && (e.Err == nil || !strings.Contains(e.Err.Error(), wrong)):
+				t.Errorf("%s: %v, want %s", data, e.Err, wrong)
+			case wrong != "" && (e.Resource != nil) != (kind == KindBGPFilter): // which closes
+				t.Errorf("%s: in its place is %v", data, e.Resource)
+			}
+			if served, _ := c.Event(kind, "", data); wrong != "" && (served.Key.Name != "other" || served.Err == nil) {
+				t.Errorf("%s: served by an API server: %+v", data, served)
+			}
+		}
+	}
+	e, _ := c.KeyEvent(KindBGPConfiguration, "tor", []byte(`{"kind":"BGPPeer","metadata":{"name":"tor"},"spec":{"peerIP":"10.0.0.9","asNumber":65000}}`))
+	if e.Err != nil || len(e.Warnings) != 1 || e.Warnings[0].Text != `left out: kind: "BGPPeer", where a BGPConfiguration should be` {
+		t.Errorf("in the place of one without effect: %+v", e)
+	}
+}
+
 func FuzzPlainEvent(f *testing.F) {
 	for kind, objects := range ordinary() {
 		for _, text := range objects {

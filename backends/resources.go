@@ -2,13 +2,11 @@ package backends
 
 import (
 	"cmp"
-	"fmt"
 	"log/slog"
 	"net/netip"
 	"strconv"
 	"strings"
 	"time"
-	"unicode"
 )
 
 // Kind is a resource's kind, as in its YAML.
@@ -34,66 +32,6 @@ const (
 
 // Resource is one typed resource. Values are never changed once sent.
 type Resource interface{ ResourceKey() Key }
-
-// Intent is what an operator says on a resource, by annotations, about changes
-// that it makes to sessions or routes.
-type Intent struct {
-	// DisruptionUntil announces such changes, until a time (RFC 3339). It is as it
-	// was written: whether it counts depends on when it is asked.
-	DisruptionUntil string
-	// Approved are the IDs of changes that are held back, and may go on, with commas or
-	// spaces between them.
-	Approved string
-}
-
-// ApprovedIDs are those IDs.
-func (in Intent) ApprovedIDs() []string {
-	return strings.FieldsFunc(in.Approved, func(r rune) bool { return r == ',' || unicode.IsSpace(r) })
-}
-
-// The annotations that an Intent is read from.
-const (
-	AnnotationDisruption = "confd-bird.io/disruption-until"
-	AnnotationApproved   = "confd-bird.io/approved"
-)
-
-// IntentOf is what is said on a resource; nothing can be on the kinds that cost
-// no session, and nil is no resource.
-func IntentOf(r Resource) Intent {
-	switch r := r.(type) {
-	case *Node:
-		return r.Intent
-	case *BGPConfiguration:
-		return r.Intent
-	case *BGPPeer:
-		return r.Intent
-	case *BGPFilter:
-		return r.Intent
-	case *IPPool:
-		return r.Intent
-	case *Secret:
-		return r.Intent
-	}
-	return Intent{}
-}
-
-// setIntent notes what is said on a resource that was just made.
-func setIntent(r Resource, in Intent) {
-	switch r := r.(type) {
-	case *Node:
-		r.Intent = in
-	case *BGPConfiguration:
-		r.Intent = in
-	case *BGPPeer:
-		r.Intent = in
-	case *BGPFilter:
-		r.Intent = in
-	case *IPPool:
-		r.Intent = in
-	case *Secret:
-		r.Intent = in
-	}
-}
 
 // Node is a host that runs BIRD (Calico: Node spec.bgp and spec.wireguard).
 type Node struct {
@@ -166,55 +104,6 @@ const (
 	RoutesEnabledIPIPOnly    ClusterRoutes = "EnabledIPIPOnly"
 	RoutesDisabled           ClusterRoutes = "Disabled"
 )
-
-// NamedCommunity is an entry of BGPConfiguration spec.communities.
-type NamedCommunity struct {
-	Name  string
-	Value Community
-}
-
-// PrefixAdvertisement adds communities to routes inside CIDR. A community is a
-// name of spec.communities, or a value.
-type PrefixAdvertisement struct {
-	CIDR        netip.Prefix
-	Communities []string
-}
-
-// Community is a standard community A:B (RFC 1997; both 16 bits), or a large
-// one A:B:C (RFC 8092; 32 bits each).
-type Community struct {
-	Large   bool
-	A, B, C uint32
-}
-
-// String is "A:B" or "A:B:C".
-func (c Community) String() string {
-	if c.Large {
-		return fmt.Sprintf("%d:%d:%d", c.A, c.B, c.C)
-	}
-	return fmt.Sprintf("%d:%d", c.A, c.B)
-}
-
-// ParseCommunity reads "a:b" or "a:b:c".
-func ParseCommunity(s string) (Community, error) {
-	parts := strings.Split(s, ":")
-	if len(parts) != 2 && len(parts) != 3 {
-		return Community{}, fmt.Errorf("community %q is neither a:b nor a:b:c", s)
-	}
-	bits := 16
-	if len(parts) == 3 {
-		bits = 32
-	}
-	var v [3]uint32
-	for i, p := range parts {
-		n, err := strconv.ParseUint(p, 10, bits)
-		if err != nil {
-			return Community{}, fmt.Errorf("community %q: %q is not a number of %d bits", s, p, bits)
-		}
-		v[i] = uint32(n)
-	}
-	return Community{Large: len(parts) == 3, A: v[0], B: v[1], C: v[2]}, nil
-}
 
 // SecretKeyRef names a key of a Secret. An empty one asks for a password without
 // saying where it is.

@@ -54,6 +54,9 @@ func (o Options) For(node string) Options {
 	if o.RouterID != "hash" {
 		o.RouterID = ""
 	}
+	if _, known := severityOf(o.LogSeverity); !known { // so that it is said of one node
+		o.LogSeverity = ""
+	}
 	return o
 }
 
@@ -168,13 +171,21 @@ func unreachable(nameA string, a *Session, listenA uint16, nameB string, b *Sess
 	return out
 }
 
-// FelixPrograms says whether Felix puts the routes of a pool's blocks into the kernels
-// of the nodes, without BGP. Its default is EnabledIPIPOnly.
-func FelixPrograms(s *backends.State, p *backends.IPPool) bool {
-	felix := programmedBy(backends.RoutesEnabledIPIPOnly)
-	if f := s.FelixConfigurations["default"]; f != nil && f.ProgramClusterRoutes != "" {
-		felix = programmedBy(f.ProgramClusterRoutes)
+// FelixRoutes is the programClusterRoutes that counts for the Felix of a node: that of
+// its own FelixConfiguration, else that of default, else Felix's own, EnabledIPIPOnly.
+func FelixRoutes(s *backends.State, node string) backends.ClusterRoutes {
+	for _, name := range []string{"node." + node, "default"} {
+		if f := s.FelixConfigurations[name]; f != nil && f.ProgramClusterRoutes != "" {
+			return f.ProgramClusterRoutes
+		}
 	}
+	return backends.RoutesEnabledIPIPOnly
+}
+
+// FelixPrograms says whether the Felix of a node puts the routes of a pool's blocks into
+// that node's kernel, without BGP.
+func FelixPrograms(s *backends.State, node string, p *backends.IPPool) bool {
+	felix := programmedBy(FelixRoutes(s, node))
 	switch {
 	case encapsulates(p.VXLAN):
 		return true

@@ -60,8 +60,7 @@ func TestSessionsByTheBook(t *testing.T) {
 // linesOf are the sessions of a family, a line each, sorted.
 func linesOf(f *Family) []string {
 	var lines []string
-	for i := range f.Sessions {
-		s := &f.Sessions[i]
+	for _, s := range f.Sessions {
 		l := bookLine{
 			name: s.Name, as: s.AS, localAS: s.LocalAS, port: s.Port, source: s.Source, passive: s.Passive, client: s.RRClient,
 			next: s.NextHop, ttl: s.TTLHops, allow: number(s.AllowLocalAS), password: s.Password,

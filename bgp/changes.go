@@ -126,25 +126,27 @@ func (x comparison) sessions(c *Changes) {
 	}
 	for len(old) > 0 || len(new) > 0 {
 		switch {
+		case alike && len(old) > 0 && len(new) > 0 && old[0] == new[0]: // as most are
+			old, new = old[1:], new[1:]
 		case len(old) == 0 || len(new) > 0 && new[0].Name < old[0].Name:
 			c.Added = append(c.Added, new[0].Name)
 			new = new[1:]
 		case len(new) == 0 || old[0].Name < new[0].Name:
 			c.Removed = append(c.Removed, old[0].Name)
 			old = old[1:]
-		case alike && old[0].Equal(&new[0]):
+		case alike && old[0].Equal(new[0]):
 			old, new = old[1:], new[1:]
 		default:
 			switch {
-			case x.restarts(&old[0], &new[0]):
+			case x.restarts(old[0], new[0]):
 				c.Restarted = append(c.Restarted, new[0].Name)
-			case x.refilters(&old[0], &new[0]):
+			case x.refilters(old[0], new[0]):
 				c.Refiltered = append(c.Refiltered, new[0].Name)
-				if takesOthers(&old[0], &new[0], x.rules) {
+				if takesOthers(old[0], new[0], x.rules) {
 					c.Reimporting = append(c.Reimporting, new[0].Name)
 				}
 				// What all import filters share depends on the priority alone.
-				if x.old.NormalPriority != x.new.NormalPriority || takesOthers(&old[0], &new[0], x.rules) {
+				if x.old.NormalPriority != x.new.NormalPriority || takesOthers(old[0], new[0], x.rules) {
 					c.Reasked = append(c.Reasked, new[0].Name)
 				}
 			}

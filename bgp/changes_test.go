@@ -19,7 +19,7 @@ func changesConfig() *Config {
 		Node: "node-1", RouterID: addr("10.0.0.1"), ASNumber: 64512, LogLevel: LogStates, Interfaces: []string{"-cali*", "*"},
 		IPv4: Family{
 			Version: 4, Address: addr("10.0.0.1"), Subnet: net("10.0.0.0/24"), NormalPriority: 1024,
-			Sessions: []Session{
+			Sessions: []*Session{
 				{Name: "Mesh_10_0_0_2", Neighbor: addr("10.0.0.2"), AS: 64512, LocalAS: 64512, Internal: true, Source: addr("10.0.0.1"), Reason: Reason{Text: "mesh"}},
 				{Name: "Node_10_0_0_3", Neighbor: addr("10.0.0.3"), Port: 1179, AS: 64513, LocalAS: 64512, Password: "one", RRClient: true, ClusterID: addr("1.1.1.1"),
 					AllowLocalAS: number(2), Import: []FilterCall{{Filter: "f"}}, Export: []FilterCall{{Filter: "f"}}},
@@ -30,7 +30,7 @@ func changesConfig() *Config {
 		},
 		IPv6: Family{
 			Version: 6, Address: addr("fd00::1"), NormalPriority: 1024,
-			Sessions: []Session{{Name: "Mesh_fd00__2", Neighbor: addr("fd00::2"), AS: 64512, LocalAS: 64512, Internal: true, Export: []FilterCall{{Filter: "f"}}}},
+			Sessions: []*Session{{Name: "Mesh_fd00__2", Neighbor: addr("fd00::2"), AS: 64512, LocalAS: 64512, Internal: true, Export: []FilterCall{{Filter: "f"}}}},
 		},
 		Filters: []*backends.BGPFilter{{Name: "f", ImportV4: []backends.FilterRule{{Accept: true}}, ExportV4: []backends.FilterRule{{}}, ExportV6: []backends.FilterRule{{}}}},
 	}
@@ -40,7 +40,7 @@ func TestChangesOfOneThing(t *testing.T) {
 	addr, net := netip.MustParseAddr, netip.MustParsePrefix
 	number := func(n uint32) *uint32 { return &n }
 	const nothing = "no change of meaning"
-	session := func(change func(*Session)) func(*Config) { return func(c *Config) { change(&c.IPv4.Sessions[1]) } }
+	session := func(change func(*Session)) func(*Config) { return func(c *Config) { change(c.IPv4.Sessions[1]) } }
 	const restarted = "1 session restarted"
 	for name, test := range map[string]struct {
 		change func(*Config)

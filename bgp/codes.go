@@ -26,6 +26,8 @@ const (
 	CodeRouterIDFromName  backends.Code = "router-id-from-name"
 	CodeLargeMesh         backends.Code = "large-mesh"
 	CodeServiceOutside    backends.Code = "service-outside-ranges"
+	CodeUnknownSeverity   backends.Code = "unknown-log-severity"
+	CodeSharedNeighbor    backends.Code = "shared-neighbor"
 )
 
 // Codes explains the codes of this package.
@@ -115,6 +117,16 @@ func Codes() []backends.CodeInfo {
 			Code: CodeServiceOutside, Says: "its cluster IP 10.200.0.1 is announced, though it lies in none of the ranges of serviceClusterIPs",
 			Means: "As in Calico, a Service with externalTrafficPolicy Local has all its cluster IPs announced, once a range is named at all.",
 			Do:    "Name its range, too, or have the peer filter what it takes.",
+		},
+		{
+			Code: CodeUnknownSeverity, Says: `BGP_LOGSEVERITYSCREEN: there is no log severity "wraning": it counts as info; did you mean warning?`,
+			Means: "BIRD logs as with info, as in Calico. It is the same with BGPConfiguration's logSeverityScreen.",
+			Do:    "Write debug, info, warning, error, fatal or none, in upper or lower case.",
+		},
+		{
+			Code: CodeSharedNeighbor, Says: "session Global_10_0_0_9_port_1790 waits for 10.0.0.9 to connect, as session Global_10_0_0_9_port_1179 (BGPPeer a) does on another port: BIRD gives all its connections to one of them, so only one can be up",
+			Means: "BIRD knows by the address alone, and not by the port, which session a connection is for: of several with one neighbor, those that wait for it to connect can stay down.",
+			Do:    "Remove one of the BGPPeers, or give them nodeSelectors, so that this node is the one that connects.",
 		},
 	}
 }

@@ -102,10 +102,11 @@ type computer struct {
 	added  [2]sessionList
 	taken  map[endpoint]*Session
 	meshed bool
-	// before is what is remembered of the mesh; the zero value is nothing. same are the
-	// sessions, where they are remembered; nil: they are to be worked out.
-	before meshMemory
-	same   *sessionsMemory
+	// before is what is remembered of the mesh, and after what is to be; the zero value is
+	// nothing. same are the sessions, where they are remembered; nil: they are to be
+	// worked out.
+	before, after meshMemory
+	same          *sessionsMemory
 	// asked is what has come of working them out.
 	asked sessionsMemory
 	// services is what is remembered of the Services.
@@ -166,24 +167,12 @@ func (c *computer) general() error {
 	c.config.RestartWait = uint32((c.options.RestartWait + time.Second - 1) / time.Second)
 	c.config.LogSeverity = cmp.Or(c.own.LogSeverity, c.defaults.LogSeverity, c.options.LogSeverity)
 	c.config.LogLevel = LogLevelOf(c.config.LogSeverity)
+	c.unknownSeverities()
 	for _, i := range c.defaults.IgnoredInterfaces {
 		c.config.Interfaces = append(c.config.Interfaces, "-"+i)
 	}
 	c.config.Interfaces = append(c.config.Interfaces, "-cali*", "-kube-ipvs*", "*")
 	return c.routerID()
-}
-
-// LogLevelOf reads a logSeverityScreen as Calico does: debug means everything, info (and what is unknown)
-// states, anything above it nothing.
-func LogLevelOf(severity string) LogLevel {
-	switch strings.ToLower(severity) {
-	case "debug", "trace":
-		return LogAll
-	case "none", "warning", "warn", "error", "fatal", "critical", "panic":
-		return LogNone
-	default:
-		return LogStates
-	}
 }
 
 func (c *computer) routerID() error {

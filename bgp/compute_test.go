@@ -65,7 +65,7 @@ func compute(t *testing.T, s *backends.State, node string) *Config {
 }
 
 // brief is a session in one line: what the tests of sessions compare.
-func brief(s Session) string {
+func brief(s *Session) string {
 	b := fmt.Sprintf("%s as %d", s.Name, s.AS)
 	add := func(yes bool, text string, args ...any) {
 		if yes {

@@ -77,8 +77,7 @@ func (c *computer) neededAddresses(f *Family) []needed {
 			all = append(all, needed{address: a, node: n})
 		}
 	}
-	for i := range f.Sessions {
-		s := &f.Sessions[i]
+	for _, s := range f.Sessions {
 		if s.Kind == LocalWorkloadSession || s.PeerNode != "" {
 			continue
 		}

@@ -31,6 +31,15 @@ type Route struct {
 type Policies struct {
 	family *Family
 	rules  map[ruleList][]backends.FilterRule
+	bird1  bool
+}
+
+// InBIRD1 are the policies as BIRD 1.6 has them: into the path of what an external
+// peer is told it puts this node's AS number before it asks the filters, later ones
+// do so after them.
+func (p Policies) InBIRD1() Policies {
+	p.bird1 = true
+	return p
 }
 
 // PoliciesOf are the policies of one of c's families.
@@ -87,6 +96,9 @@ func (p Policies) tells(s *Session, r *Route, from *Session, t *trace) bool {
 		return false
 	}
 	p.metric(r)
+	if p.bird1 && !s.Internal {
+		r.Path = slices.Concat([]uint32{s.LocalAS}, r.Path)
+	}
 	if accepted, decided := p.filters(s.Export, true, s.Internal, r, t); decided {
 		return accepted
 	}

@@ -2,6 +2,7 @@ package bgp
 
 import (
 	"net/netip"
+	"slices"
 	"testing"
 
 	"confd/backends"
@@ -75,6 +76,37 @@ func TestPolicies(t *testing.T) {
 				t.Errorf("takes %t, tells %t", takes, tells)
 			}
 		})
+	}
+}
+
+// A path as external peers have it: BIRD 1.6 shows its filters the node's own AS
+// number in it, and what they prepend comes before that.
+func TestPoliciesOfPaths(t *testing.T) {
+	f := Family{Version: 4, NormalPriority: 1024}
+	asks := backends.FilterRule{ASPathPrefix: []uint32{1}, Accept: true, Operations: []backends.Operation{{PrependASPath: []uint32{2, 3}}}}
+	c := &Config{IPv4: f, Filters: []*backends.BGPFilter{{Name: "f", ExportV4: []backends.FilterRule{asks, {}}}}}
+	own := Route{Net: netip.MustParsePrefix("10.1.0.0/24")}
+	far := Route{Net: own.Net, Path: []uint32{1}, Session: "x"}
+	new2 := PoliciesOf(c, &f)
+	for name, test := range map[string]struct {
+		p        Policies
+		internal bool
+		route    Route
+		tells    bool
+		path     []uint32
+	}{
+		"own":                           {p: new2, route: own},
+		"a peer's":                      {p: new2, route: far, tells: true, path: []uint32{2, 3, 1}},
+		"own, by BIRD 1.6":              {p: new2.InBIRD1(), route: own, tells: true, path: []uint32{2, 3, 1}},
+		"a peer's, by BIRD 1.6":         {p: new2.InBIRD1(), route: far, tells: true, path: []uint32{2, 3, 1, 1}},
+		"own, by BIRD 1.6, internal":    {p: new2.InBIRD1(), route: own, internal: true},
+		"peer's, by BIRD 1.6, internal": {p: new2.InBIRD1(), route: far, internal: true, tells: true, path: []uint32{2, 3, 1}},
+	} {
+		s := Session{LocalAS: 1, Internal: test.internal, Export: []FilterCall{{Filter: "f"}}}
+		out := test.p.TraceExport(&s, test.route, nil)
+		if out.Accepted != test.tells || test.tells && !slices.Equal(out.Route.Path, test.path) {
+			t.Errorf("%s: told %t, path %v", name, out.Accepted, out.Route.Path)
+		}
 	}
 }
 

@@ -12,7 +12,8 @@ import (
 // changed: it is the function Compute, with what the last one was made from beside
 // it. Resources never change, so that the same one is the same pointer. What comes
 // out depends on the state and the options alone; where nothing in the state that has
-// to do with the node is another, it is the very same Config. The zero value
+// to do with the node is another, it is the very same Config. One that differs has the
+// same sessions where they are alike: nobody changes a session. The zero value
 // remembers nothing. It is for one goroutine.
 type Memory struct {
 	options   Options
@@ -146,7 +147,7 @@ func (m *Memory) sameSessions(d difference, s *backends.State, o Options) bool {
 
 // SameList says whether two lists of sessions are the very same one, as Memory gives
 // where none of them is another.
-func SameList(a, b []Session) bool {
+func SameList(a, b []*Session) bool {
 	return len(a) == len(b) && (len(a) == 0 || &a[0] == &b[0])
 }
 

@@ -3,7 +3,9 @@ package bgp
 import (
 	"bytes"
 	"cmp"
+	"maps"
 	"net/netip"
+	"slices"
 
 	"confd/backends"
 )
@@ -19,28 +21,21 @@ func (c *computer) mesh() {
 		return
 	}
 	c.meshed = c.claimed == nil
-	c.remember(meshTerms{c.state.BGPConfigurations["default"], c.me, password})
 	restart := c.restartTime(c.defaults.ResourceKey(), c.defaults.NodeMeshMaxRestartTime)
-	members, families := 1, c.config.Families()
-	for _, n := range c.nodes {
+	c.after = meshMemory{terms: meshTerms{c.state.BGPConfigurations["default"], c.me, password}, ports: c.ports, sharing: maps.Clone(c.sharing), nodes: c.nodes}
+	members, others := c.keepMesh()
+	for _, n := range others {
 		if n == c.me || !inMesh(n) {
 			continue
 		}
 		members++
-		places, port := c.before.places[n], c.listenPort(n)
-		for i, f := range families {
-			if a := addressOf(n, f.Version).Addr; !a.IsValid() || !c.isFirst(n, a, inMesh) {
-				continue
+		for _, f := range c.config.Families() {
+			if a := addressOf(n, f.Version).Addr; a.IsValid() && c.isFirst(n, a, inMesh) {
+				c.meshWith(n, f, password, restart)
 			}
-			if before := places[i] - 1; before >= 0 && c.before.sessions[i][before].Port == port {
-				if c.take(&c.before.sessions[i][before]) {
-					c.added[i].kept[before] = true
-				}
-				continue
-			}
-			c.meshWith(n, f, password, restart)
 		}
 	}
+	c.after.members = members
 	if members > largeMesh {
 		c.problem(c.defaults.ResourceKey(), CodeLargeMesh, false, "the node-to-node mesh has more than %d nodes: route reflectors would spare each node most of its sessions", largeMesh)
 	}
@@ -88,37 +83,67 @@ type meshTerms struct {
 }
 
 // meshMemory are sessions of a configuration, of which those of the mesh can be had
-// again.
+// again, and all that they depend on.
 type meshMemory struct {
-	terms    meshTerms
-	sessions [2][]Session
-	// places has where the session with a node is, in each family, and one more; 0:
-	// nowhere.
-	places map[*backends.Node][2]int
+	terms   meshTerms
+	ports   map[string]uint16
+	sharing map[netip.Addr][]*backends.Node
+	nodes   []*backends.Node // the cluster's, by name; nil: there was no mesh
+	members int              // those in the mesh
+	// sessions are all sessions, by family, and ofMesh says which are the mesh's.
+	sessions [2][]*Session
+	ofMesh   [2][]bool
 }
 
-// remember drops what is remembered of a mesh of other terms: where its sessions are.
-func (c *computer) remember(t meshTerms) {
-	if c.before.terms != t {
-		c.before.terms, c.before.places = t, nil
+// keepMesh keeps the remembered sessions of the mesh that are the same now. It returns how
+// many nodes are in the mesh, others left out, and those others.
+func (c *computer) keepMesh() (members int, others []*backends.Node) {
+	was, is := &c.before, &c.after
+	if was.nodes == nil || was.terms != is.terms || !maps.Equal(was.ports, is.ports) || !maps.EqualFunc(was.sharing, is.sharing, slices.Equal) {
+		return 1, c.nodes
 	}
-	for i, sessions := range c.before.sessions {
-		c.added[i].kept = make([]bool, len(sessions))
+	gone, fresh := differingNodes(was.nodes, is.nodes)
+	for i, f := range c.config.Families() {
+		kept := slices.Clone(was.ofMesh[i])
+		for _, n := range gone {
+			if k, found := placeOf(was.sessions[i], nameOf(&Session{Kind: MeshSession, Neighbor: addressOf(n, f.Version).Addr})); found {
+				kept[k] = false
+			}
+		}
+		c.added[i].kept = kept
 	}
+	members = was.members
+	for _, n := range gone {
+		if inMesh(n) {
+			members--
+		}
+	}
+	return members, fresh
+}
+
+// differingNodes are the nodes that only the first list has, and those that only the second
+// one has. All are by name.
+func differingNodes(was, is []*backends.Node) (gone, fresh []*backends.Node) {
+	for len(was) > 0 || len(is) > 0 {
+		switch {
+		case len(was) > 0 && len(is) > 0 && was[0] == is[0]: // as most are
+			was, is = was[1:], is[1:]
+		case len(is) == 0 || len(was) > 0 && was[0].Name <= is[0].Name:
+			gone, was = append(gone, was[0]), was[1:]
+		default:
+			fresh, is = append(fresh, is[0]), is[1:]
+		}
+	}
+	return gone, fresh
 }
 
 // meshMemory is what the next computation may know of this one.
 func (c *computer) meshMemory() meshMemory {
-	m := meshMemory{terms: c.before.terms, places: make(map[*backends.Node][2]int, len(c.nodes))}
+	m := c.after
 	for i, f := range c.config.Families() {
-		m.sessions[i] = f.Sessions
-		for k := range f.Sessions {
-			if s := &f.Sessions[k]; s.Kind == MeshSession {
-				n := c.state.Nodes[s.PeerNode]
-				places := m.places[n]
-				places[i] = k + 1
-				m.places[n] = places
-			}
+		m.sessions[i], m.ofMesh[i] = f.Sessions, make([]bool, len(f.Sessions))
+		for k, s := range f.Sessions {
+			m.ofMesh[i][k] = s.Kind == MeshSession
 		}
 	}
 	return m

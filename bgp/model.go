@@ -9,7 +9,6 @@ package bgp
 import (
 	"net/netip"
 	"slices"
-	"sort"
 
 	"confd/backends"
 )
@@ -73,7 +72,7 @@ type Family struct {
 	// ListenAddress is valid where BIRD must listen on that address alone.
 	ListenAddress netip.Addr
 	// Sessions are sorted by name; no two have the same neighbor and port.
-	Sessions []Session
+	Sessions []*Session
 	// Statics are sorted by net, without repetition.
 	Statics []StaticRoute
 	// Export decides which routes BGP peers are told.
@@ -326,11 +325,10 @@ func (c *Config) Families() []*Family { return []*Family{&c.IPv4, &c.IPv6} }
 
 // SessionNamed is the family's session of a name; nil: there is none.
 func SessionNamed(f *Family, name string) *Session {
-	i := sort.Search(len(f.Sessions), func(i int) bool { return f.Sessions[i].Name >= name })
-	if i == len(f.Sessions) || f.Sessions[i].Name != name {
-		return nil
+	if i, found := placeOf(f.Sessions, name); found {
+		return f.Sessions[i]
 	}
-	return &f.Sessions[i]
+	return nil
 }
 
 // Problem is something that whoever runs the cluster should know about.

@@ -107,8 +107,8 @@ func (c *computer) addBlocks(f *Family, blocks []*backends.BlockAffinity) {
 
 // addGateways adds the routes to neighbors that are reachable by a gateway.
 func (f *Family) addGateways() {
-	for i := range f.Sessions {
-		if s := &f.Sessions[i]; s.ReachableBy.IsValid() {
+	for _, s := range f.Sessions {
+		if s.ReachableBy.IsValid() {
 			f.Statics = append(f.Statics, StaticRoute{Net: netip.PrefixFrom(s.Neighbor, s.Neighbor.BitLen()), Via: s.ReachableBy, Reason: s.Reason})
 		}
 	}
@@ -262,14 +262,9 @@ func tunnelAction(ipip backends.Encapsulation, version int) PoolAction {
 }
 
 // compareWithFelix reports pools whose routes BIRD and Felix both program, or
-// neither does. Felix's default is EnabledIPIPOnly.
+// neither does.
 func (c *computer) compareWithFelix(pools []*backends.IPPool, bird programmed) {
-	felix := backends.RoutesEnabledIPIPOnly
-	for _, name := range []string{"default", "node." + c.me.Name} {
-		if f, ok := c.state.FelixConfigurations[name]; ok && f.ProgramClusterRoutes != "" {
-			felix = f.ProgramClusterRoutes
-		}
-	}
+	felix := FelixRoutes(c.state, c.me.Name)
 	theirs := programmedBy(felix)
 	for _, p := range pools {
 		ours, other := bird.noEncap, theirs.noEncap

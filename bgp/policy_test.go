@@ -2,7 +2,9 @@ package bgp
 
 import (
 	"fmt"
+	"maps"
 	"net/netip"
+	"slices"
 	"strings"
 	"testing"
 
@@ -118,6 +120,58 @@ func TestPools(t *testing.T) {
 	c := compute(t, stateOf(append(pools, node("n1", "", "fd00::1/64"))...), "n1")
 	if len(c.IPv4.Kernel.Pools) != 0 || len(c.IPv6.Kernel.Pools) != 1 {
 		t.Errorf("without IPv4: kernel pools %v, %v", c.IPv4.Kernel.Pools, c.IPv6.Kernel.Pools)
+	}
+}
+
+// TestFelixRoutes: a node's own FelixConfiguration wins where it says something.
+func TestFelixRoutes(t *testing.T) {
+	felix := func(name string, routes backends.ClusterRoutes) *backends.FelixConfiguration {
+		return &backends.FelixConfiguration{Name: name, ProgramClusterRoutes: routes}
+	}
+	d := meshOff()
+	d.ProgramClusterRoutes = backends.RoutesDisabled
+	bare := []backends.Resource{
+		d, node("n1", "10.0.0.1/24", ""), &backends.IPPool{Name: "plain", CIDR: prefix("10.4.0.0/16")},
+		&backends.IPPool{Name: "ipip", CIDR: prefix("10.5.0.0/16"), IPIP: backends.EncapAlways}, &backends.IPPool{Name: "vxlan", CIDR: prefix("10.6.0.0/16"), VXLAN: backends.EncapAlways},
+	}
+	tests := []struct {
+		name   string
+		felix  []backends.Resource
+		want   backends.ClusterRoutes
+		theirs string // the pools that Felix programs; BIRD programs none
+	}{
+		{"none", nil, backends.RoutesEnabledIPIPOnly, "ipip vxlan"},
+		{"default alone", []backends.Resource{felix("default", backends.RoutesEnabledNoEncapOnly)}, backends.RoutesEnabledNoEncapOnly, "plain vxlan"},
+		{"the node's alone", []backends.Resource{felix("node.n1", backends.RoutesDisabled)}, backends.RoutesDisabled, "vxlan"},
+		{"the node's before default", []backends.Resource{felix("node.n1", backends.RoutesEnabled), felix("default", backends.RoutesDisabled)}, backends.RoutesEnabled, "ipip plain vxlan"},
+		{"the node's says nothing", []backends.Resource{felix("node.n1", ""), felix("default", backends.RoutesEnabled)}, backends.RoutesEnabled, "ipip plain vxlan"},
+		{"neither says anything", []backends.Resource{felix("node.n1", ""), felix("default", "")}, backends.RoutesEnabledIPIPOnly, "ipip vxlan"},
+		{"another node's", []backends.Resource{felix("node.n10", backends.RoutesDisabled), felix("n1", backends.RoutesDisabled)}, backends.RoutesEnabledIPIPOnly, "ipip vxlan"},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			s := stateOf(append(slices.Clone(bare), tt.felix...)...)
+			if got := FelixRoutes(s, "n1"); got != tt.want {
+				t.Errorf("got %s, want %s", got, tt.want)
+			}
+			var theirs []string
+			left := map[string]bool{}
+			for _, p := range compute(t, s, "n1").Problems {
+				left[p.Object.Name] = left[p.Object.Name] || p.Code == CodePoolRoutes
+			}
+			for _, name := range slices.Sorted(maps.Keys(s.IPPools)) {
+				programs := FelixPrograms(s, "n1", s.IPPools[name])
+				if programs {
+					theirs = append(theirs, name)
+				}
+				if left[name] == programs {
+					t.Errorf("%s: nobody programs its routes: %v, Felix programs them: %v", name, left[name], programs)
+				}
+			}
+			if got := strings.Join(theirs, " "); got != tt.theirs {
+				t.Errorf("Felix programs %q, want %q", got, tt.theirs)
+			}
+		})
 	}
 }
 

@@ -2,8 +2,6 @@ package bgp
 
 import (
 	"cmp"
-	"fmt"
-	"maps"
 	"net/netip"
 	"slices"
 	"strconv"
@@ -11,18 +9,9 @@ import (
 	"confd/backends"
 )
 
-// bgpPort is where BGP listens where nobody says otherwise (RFC 4271).
-const bgpPort = 179
-
-// endpoint is what a session is known by.
-type endpoint struct {
-	address netip.Addr
-	port    uint16
-}
-
 // sessionsMemory is what working out the sessions has come to.
 type sessionsMemory struct {
-	sessions [2][]Session
+	sessions [2][]*Session
 	filters  map[string]bool
 	standIns map[string]*backends.BGPFilter
 	lost     []lostSession
@@ -38,7 +27,7 @@ func (c *computer) sessions() {
 	if c.same == nil {
 		c.workOutSessions()
 		c.asked = sessionsMemory{
-			sessions: [2][]Session{c.config.IPv4.Sessions, c.config.IPv6.Sessions}, filters: c.filters, standIns: c.standIns,
+			sessions: [2][]*Session{c.config.IPv4.Sessions, c.config.IPv6.Sessions}, filters: c.filters, standIns: c.standIns,
 			lost: c.lost, problems: slices.Clone(c.config.Problems[reported:]),
 		}
 		return
@@ -78,6 +67,7 @@ func (c *computer) workOutSessions() {
 	}
 	for i, f := range c.config.Families() {
 		f.Sessions = c.added[i].inOrder(c.before.sessions[i])
+		c.sharedNeighbors(f.Sessions)
 	}
 }
 
@@ -90,33 +80,35 @@ type sessionList struct {
 }
 
 // inOrder returns the sessions sorted by name; where they are all those that were
-// before, that very list. Sorting pointers spares moving the sessions themselves about.
-func (l sessionList) inOrder(before []Session) []Session {
+// before, that very list.
+func (l sessionList) inOrder(before []*Session) []*Session {
 	l = l.recognized(before)
 	slices.SortFunc(l.fresh, func(a, b *Session) int { return cmp.Compare(a.Name, b.Name) })
 	kept := make([]*Session, 0, len(before))
 	for i, keep := range l.kept {
 		if keep {
-			kept = append(kept, &before[i])
+			kept = append(kept, before[i])
 		}
 	}
 	if before != nil && len(l.fresh) == 0 && len(kept) == len(before) {
 		return before
 	}
-	out := make([]Session, 0, len(kept)+len(l.fresh))
-	for fresh := l.fresh; len(kept)+len(fresh) > 0; {
-		if len(fresh) == 0 || len(kept) > 0 && kept[0].Name < fresh[0].Name {
-			out, kept = append(out, *kept[0]), kept[1:]
-		} else {
-			out, fresh = append(out, *fresh[0]), fresh[1:]
-		}
+	out := make([]*Session, 0, len(kept)+len(l.fresh))
+	for _, s := range l.fresh {
+		at, _ := placeOf(kept, s.Name)
+		out, kept = append(append(out, kept[:at]...), s), kept[at:]
 	}
-	return out
+	return append(out, kept...)
+}
+
+// placeOf is where a name is, or would be, among sessions that are sorted by it.
+func placeOf(list []*Session, name string) (place int, found bool) {
+	return slices.BinarySearchFunc(list, name, func(s *Session, name string) int { return cmp.Compare(s.Name, name) })
 }
 
 // recognized is the list with those of the fresh sessions kept that have come out the
 // same as before.
-func (l sessionList) recognized(before []Session) sessionList {
+func (l sessionList) recognized(before []*Session) sessionList {
 	if len(before) == 0 {
 		return l
 	}
@@ -125,7 +117,7 @@ func (l sessionList) recognized(before []Session) sessionList {
 		out.kept = make([]bool, len(before))
 	}
 	for _, s := range l.fresh {
-		i, found := slices.BinarySearchFunc(before, s.Name, func(b Session, name string) int { return cmp.Compare(b.Name, name) })
+		i, found := placeOf(before, s.Name)
 		if found && !out.kept[i] && before[i].Equal(s) {
 			out.kept[i] = true
 		} else {
@@ -171,65 +163,8 @@ func (c *computer) add(f *Family, s *Session) {
 	}
 }
 
-func endpointOf(s *Session) endpoint { return endpoint{s.Neighbor, cmp.Or(s.Port, bgpPort)} }
-
 // familyIndex is the place of a family in Families.
 func familyIndex(f *Family) int { return (f.Version - 4) / 2 }
-
-// take has a session's neighbor and port for it, and says whether they were free. Those
-// of the mesh are: they come first, and their neighbors are all others.
-func (c *computer) take(s *Session) bool {
-	if s.Kind == MeshSession && c.meshed {
-		return true
-	}
-	at := endpointOf(s)
-	first := c.taken[at]
-	if c.claimed != nil {
-		c.claimed(s, first)
-	}
-	var winner backends.Key
-	switch {
-	case first != nil:
-		winner = first.Reason.Object
-	case c.meshHas(at):
-		winner = c.defaults.ResourceKey()
-	}
-	if winner != (backends.Key{}) {
-		if !s.Reason.Reverse && winner != s.Reason.Object {
-			c.lost = append(c.lost, lostSession{s.Reason.Object, winner, s.Name})
-		}
-		return false
-	}
-	c.taken[at] = s
-	for _, calls := range [][]FilterCall{s.Import, s.Export} {
-		for _, call := range calls {
-			c.filters[call.Filter] = true
-		}
-	}
-	return true
-}
-
-// lostSession is a session that another object's has taken the place of.
-type lostSession struct {
-	loser, winner backends.Key
-	name          string
-}
-
-// reportLost reports them: one line for each pair of objects.
-func (c *computer) reportLost() {
-	type pair struct{ loser, winner backends.Key }
-	names := map[pair][]string{}
-	for _, l := range c.lost {
-		names[pair{l.loser, l.winner}] = append(names[pair{l.loser, l.winner}], l.name)
-	}
-	for p, sessions := range names {
-		more := ""
-		if len(sessions) > 1 {
-			more = fmt.Sprintf(" (and %d more)", len(sessions)-1)
-		}
-		c.problem(p.loser, CodeSessionTaken, true, "session %s%s is left out: %s has one with the same neighbor and port", sessions[0], more, p.winner)
-	}
-}
 
 // nameOf is a session's name. It is stable: it depends on the neighbor alone.
 func nameOf(s *Session) string {
@@ -244,171 +179,6 @@ func nameOf(s *Session) string {
 		name = strconv.AppendUint(append(name, "_port_"...), uint64(s.Port), 10)
 	}
 	return string(name)
-}
-
-// usablePeers are the BGPPeers, by name, whose selectors can be read.
-func (c *computer) usablePeers() []peer {
-	var out []peer
-	for _, name := range slices.Sorted(maps.Keys(c.state.BGPPeers)) {
-		p := c.state.BGPPeers[name]
-		local, err := c.onLocalSide(p, c.me)
-		if err == nil && p.PeerSelector != "" {
-			_, err = c.parse(p.PeerSelector)
-		}
-		if err != nil {
-			c.problem(p.ResourceKey(), CodeBadSelector, true, "left out: %v", err)
-			continue
-		}
-		out = append(out, peer{BGPPeer: p, local: local})
-	}
-	return out
-}
-
-// peer is a BGPPeer, and whether it gives sessions to this node.
-type peer struct {
-	*backends.BGPPeer
-	local bool
-}
-
-func (p peer) kind() SessionKind {
-	if isGlobal(p.BGPPeer) {
-		return GlobalSession
-	}
-	return NodeSession
-}
-
-// forward adds the sessions that a BGPPeer gives this node.
-func (c *computer) forward(p peer) {
-	switch {
-	case p.PeerIP.IsValid():
-		c.forwardAddress(p)
-	case p.PeerSelector != "":
-		nodes, _ := c.selectNodes(p.PeerSelector) // usablePeers has read it
-		c.withNodes(p, nodes, p.kind(), c.config.Families(), func(n *backends.Node) Reason {
-			return Reason{Object: p.ResourceKey(), Text: fmt.Sprintf("BGPPeer %s: its peerSelector chooses node %s", p.Name, n.Name)}
-		})
-	}
-}
-
-func (c *computer) forwardAddress(p peer) {
-	f := c.familyOf(p.PeerIP)
-	if c.isMine(p.PeerIP) {
-		// That all nodes have a peer that is one of them is usual; that a node has
-		// another BGP speaker on its own address is not.
-		if p.Port != 0 && p.Port != cmp.Or(c.listenPort(c.me), bgpPort) {
-			c.problem(p.ResourceKey(), CodeOwnAddress, true, "its session with %s port %d is left out: the address is node %q's own, which BIRD has no sessions with", p.PeerIP, p.Port, c.me.Name)
-		}
-		return
-	}
-	if !f.Address.IsValid() {
-		c.problem(p.ResourceKey(), CodeNoAddress, true, "its session with %s is left out: node %q has no IPv%d address", p.PeerIP, c.me.Name, f.Version)
-		return
-	}
-	s := &Session{
-		Kind: p.kind(), Neighbor: p.PeerIP, Port: p.Port, AS: cmp.Or(p.ASNumber, c.defaultAS()), LocalAS: c.config.ASNumber,
-		AllowLocalAS: p.NumAllowedLocalAS,
-		Reason:       Reason{Object: p.ResourceKey(), Text: fmt.Sprintf("BGPPeer %s: its peerIP", p.Name)},
-	}
-	ofItsAS := func(n *backends.Node) bool { return p.ASNumber == 0 || c.asNumber(n) == p.ASNumber }
-	if n, ok := c.at(p.PeerIP, ofItsAS); ok {
-		s.PeerNode, s.PeerClusterID = n.Name, n.ClusterID
-		s.AS = cmp.Or(p.ASNumber, c.asNumber(n))
-		if p.LocalASNumber != 0 && p.LocalASNumber != c.config.ASNumber && !p.NoReversePeering {
-			c.problem(p.ResourceKey(), CodeLocalAS, false, "has a localASNumber for the session with node %q, whose own end expects AS %d: it cannot come up", n.Name, c.config.ASNumber)
-		}
-		s.Port = cmp.Or(s.Port, c.listenPort(n))
-		s.Passive = s.Kind == GlobalSession && sortsAfter(p.PeerIP, f.Address)
-		s.Reason.Text += " is node " + n.Name
-	}
-	s.PortInName = s.Port != 0
-	c.ownLocalAS(s, p)
-	if c.settings(s, f, p) {
-		c.add(f, s)
-	}
-}
-
-// isMine says whether an address is this node's.
-func (c *computer) isMine(a netip.Addr) bool {
-	return a.IsValid() && (a == c.config.IPv4.Address || a == c.config.IPv6.Address)
-}
-
-func (c *computer) ownLocalAS(s *Session, p peer) {
-	if p.LocalASNumber != 0 {
-		s.LocalAS, s.OwnLocalAS = p.LocalASNumber, true
-	}
-}
-
-// withNodes adds a session with each of the nodes, in each of the families.
-func (c *computer) withNodes(p peer, nodes []*backends.Node, kind SessionKind, families []*Family, reason func(*backends.Node) Reason) {
-	for _, f := range families {
-		for _, n := range nodes {
-			if s := c.withNode(kind, f, n); s != nil {
-				s.Reason = reason(n)
-				if !c.settings(s, f, p) {
-					return
-				}
-				c.add(f, s)
-			}
-		}
-	}
-}
-
-// reverse adds the sessions that this node needs because a BGPPeer gives other
-// nodes sessions with it.
-func (c *computer) reverse(p peer) {
-	if !c.onRemoteSide(p) {
-		return
-	}
-	nodes, _ := c.localSide(p.BGPPeer) // usablePeers has read its selector
-	reason := func(n *backends.Node) Reason {
-		return Reason{Object: p.ResourceKey(), Reverse: true, Text: fmt.Sprintf("BGPPeer %s: the other side of node %s's session with this node", p.Name, n.Name)}
-	}
-	families := c.config.Families()
-	if p.PeerIP.IsValid() {
-		families = []*Family{c.familyOf(p.PeerIP)}
-	}
-	c.withNodes(p, nodes, NodeSession, families, reason)
-}
-
-// onRemoteSide says whether this node is what a BGPPeer's sessions lead to.
-func (c *computer) onRemoteSide(p peer) bool {
-	if p.PeerSelector != "" {
-		yes, _ := c.matches(p.PeerSelector, c.me) // usablePeers has read it
-		return yes
-	}
-	if !c.isMine(p.PeerIP) {
-		return false
-	}
-	port := c.listenPort(c.me)
-	return cmp.Or(p.ASNumber, c.defaultAS()) == c.config.ASNumber && (p.Port == 0 || port == 0 || port == p.Port)
-}
-
-// localWorkloads adds a session with each local workload that names the peer.
-func (c *computer) localWorkloads(p peer) {
-	for _, name := range slices.Sorted(maps.Keys(c.state.EndpointStatuses)) {
-		w := c.state.EndpointStatuses[name]
-		if w.BGPPeer != p.Name {
-			continue
-		}
-		for _, a := range []netip.Addr{w.IPv4, w.IPv6} {
-			if a.IsValid() && c.familyOf(a).Address.IsValid() {
-				c.localWorkload(p, w, a)
-			}
-		}
-	}
-}
-
-func (c *computer) localWorkload(p peer, w *backends.EndpointStatus, a netip.Addr) {
-	f := c.familyOf(a)
-	s := &Session{
-		Kind: LocalWorkloadSession, Neighbor: a, AS: cmp.Or(p.ASNumber, c.defaultAS()), LocalAS: c.config.ASNumber,
-		Reason: Reason{Object: p.ResourceKey(), Text: fmt.Sprintf("BGPPeer %s: local workload on interface %s", p.Name, w.Interface)},
-	}
-	c.ownLocalAS(s, p)
-	if c.settings(s, f, p) {
-		s.Passive, s.Source = true, netip.Addr{}
-		c.add(f, s)
-	}
 }
 
 func (c *computer) familyOf(a netip.Addr) *Family {

@@ -70,18 +70,16 @@ type reach struct {
 
 // since looks at the sessions that came, went, or take other routes.
 func (t toucher) since(r *reach, old *Family, rules map[ruleList]bool) {
-	for i := range old.Sessions {
+	for _, s := range old.Sessions {
 		if len(t.removed) == 0 {
 			break // of thousands of sessions
 		}
-		s := &old.Sessions[i]
 		r.note(s, t.removed[s.Name])
 	}
-	for i := range r.family.Sessions {
+	for _, s := range r.family.Sessions {
 		if len(t.added)+len(t.restarted)+len(t.refiltered) == 0 {
 			break
 		}
-		s := &r.family.Sessions[i]
 		r.note(s, t.added[s.Name])
 		r.imports = r.imports || t.restarted[s.Name] || t.refiltered[s.Name] && takesOthers(SessionNamed(old, s.Name), s, rules)
 	}
@@ -107,8 +105,7 @@ func (t toucher) named(r *reach) {
 		r.neighbors[a] = true
 		r.imports = r.imports || !a.IsValid() || VersionOf(a) == r.family.Version
 	}
-	for i := range r.family.Sessions {
-		s := &r.family.Sessions[i]
+	for _, s := range r.family.Sessions {
 		r.note(s, t.added[s.Name])
 		r.imports = r.imports || t.restarted[s.Name] || t.refiltered[s.Name]
 	}
@@ -121,8 +118,7 @@ func (t toucher) family(r reach) []string {
 		return nil
 	}
 	var names []string
-	for i := range r.family.Sessions {
-		s := &r.family.Sessions[i]
+	for _, s := range r.family.Sessions {
 		switch {
 		case t.added[s.Name] || t.restarted[s.Name]:
 		case t.common, r.routes.Kernel, t.refiltered[s.Name], r.neighbors[s.Neighbor],

@@ -22,8 +22,8 @@ func TestTouched(t *testing.T) {
 	const near, far, six = "Mesh_10_0_0_2", "Node_192_0_2_3", "Mesh_fd00__2"
 	added := func(neighbor string) func(*Config) {
 		return func(c *Config) {
-			c.IPv4.Sessions = append(c.IPv4.Sessions, Session{Name: "Node_" + neighbor, Neighbor: addr(neighbor), Port: 1790})
-			slices.SortFunc(c.IPv4.Sessions, func(a, b Session) int { return a.Neighbor.Compare(b.Neighbor) })
+			c.IPv4.Sessions = append(c.IPv4.Sessions, &Session{Name: "Node_" + neighbor, Neighbor: addr(neighbor), Port: 1790})
+			slices.SortFunc(c.IPv4.Sessions, func(a, b *Session) int { return a.Neighbor.Compare(b.Neighbor) })
 		}
 	}
 	for name, test := range map[string]struct {

@@ -239,8 +239,8 @@ func TestChangesLeaveNothingOut(t *testing.T) {
 					differ("ExportPolicy", was.Export, f.Export)
 					differ("KernelPolicy", was.Kernel, f.Kernel)
 					for _, s := range f.Sessions {
-						if j := slices.IndexFunc(was.Sessions, func(o bgp.Session) bool { return o.Name == s.Name }); j >= 0 {
-							differ("Session", was.Sessions[j], s)
+						if j := slices.IndexFunc(was.Sessions, func(o *bgp.Session) bool { return o.Name == s.Name }); j >= 0 {
+							differ("Session", *was.Sessions[j], *s)
 						}
 					}
 				}

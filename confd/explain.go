@@ -8,6 +8,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"confd/bgp"
+	"confd/internal/birds"
 	"confd/internal/explain"
 	"confd/internal/settings"
 )
@@ -167,7 +168,10 @@ func newAsker(ctx context.Context, s settings.Settings) (*explain.Asker, error) 
 	if err != nil {
 		return nil, err
 	}
-	return explain.New(state, s.Plan().BGP), nil
+	asker := explain.New(state, s.Plan().BGP)
+	found, err := birds.Find(ctx, s.BIRD)
+	asker.BIRD1 = err == nil && found.Version.Major == 1 // without a BIRD, as a new one has it
+	return asker, nil
 }
 
 // found is an answer, or none where there was an error.

@@ -79,6 +79,10 @@ func foresee(ctx context.Context, s settings.Settings, c proposal) (*forecast.Re
 	if err != nil {
 		return nil, err
 	}
+	deleted, err := deletedKeys(c.deleted, events)
+	if err != nil {
+		return nil, settings.Error{Err: err}
+	}
 	beside := backends.NewState()
 	apply(beside, events)
 	before, err := liveState(s, log)(ctx, diff.Wanted{AllNodes: true, Beside: beside})
@@ -87,14 +91,7 @@ func foresee(ctx context.Context, s settings.Settings, c proposal) (*forecast.Re
 	}
 	after := before.Clone()
 	apply(after, events)
-	for _, text := range c.deleted {
-		key, err := keyOf(text)
-		if err != nil {
-			return nil, settings.Error{Err: fmt.Errorf("--delete: %w", err)}
-		}
-		if slices.ContainsFunc(events, func(e backends.Event) bool { return e.Key == key }) {
-			return nil, settings.Error{Err: fmt.Errorf("%s is in the files of -f and in --delete: it cannot be both", key)}
-		}
+	for _, key := range deleted {
 		if _, there := before.Get(key); !there && before.Invalid[key] == nil {
 			return nil, fmt.Errorf("--delete: there is no %s", key)
 		}
@@ -152,14 +149,30 @@ func apply(s *backends.State, events []backends.Event) {
 	}
 }
 
+// deletedKeys reads what --delete names, which must not be among what -f has.
+func deletedKeys(texts []string, events []backends.Event) ([]backends.Key, error) {
+	var keys []backends.Key
+	for _, text := range texts {
+		key, err := keyOf(text)
+		if err != nil {
+			return nil, fmt.Errorf("--delete: %w", err)
+		}
+		if slices.ContainsFunc(events, func(e backends.Event) bool { return e.Key == key }) {
+			return nil, fmt.Errorf("%s is in the files of -f and in --delete: it cannot be both", key)
+		}
+		keys = append(keys, key)
+	}
+	return keys, nil
+}
+
 // keyOf reads KIND/NAME, or KIND/NAMESPACE/NAME.
 func keyOf(text string) (backends.Key, error) {
 	parts := strings.Split(text, "/")
 	kinds := backends.Kinds()
 	i := slices.IndexFunc(kinds, func(k backends.Kind) bool { return strings.EqualFold(string(k), parts[0]) })
 	switch {
-	case len(parts) != 2 && len(parts) != 3:
-		return backends.Key{}, fmt.Errorf("%q: expected KIND/NAME", text)
+	case len(parts) != 2 && len(parts) != 3 || slices.Contains(parts, ""):
+		return backends.Key{}, fmt.Errorf("%q: expected KIND/NAME, or KIND/NAMESPACE/NAME", text)
 	case i < 0:
 		return backends.Key{}, fmt.Errorf("%q: no kind that confd reads is called %s", text, parts[0])
 	}

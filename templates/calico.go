@@ -239,7 +239,7 @@ func peerTexts(f *bgp.Family, version int) ([]BGPPeer, error) {
 	return peers, nil
 }
 
-func newPeer(s bgp.Session, version int, normal uint32) (BGPPeer, error) {
+func newPeer(s *bgp.Session, version int, normal uint32) (BGPPeer, error) {
 	password, err := passwordText(s)
 	if err != nil {
 		return BGPPeer{}, err
@@ -266,7 +266,7 @@ func newPeer(s bgp.Session, version int, normal uint32) (BGPPeer, error) {
 }
 
 // importBody is what a session does with routes that it gets.
-func importBody(s bgp.Session, version int, normal uint32) string {
+func importBody(s *bgp.Session, version int, normal uint32) string {
 	lines := filterCallLines(s.Import, "import", version, s.Internal)
 	return body(append(lines,
 		fmt.Sprintf("if (defined(bgp_local_pref)&&(bgp_local_pref > %d)) then", maxPreference-int64(normal)),
@@ -275,7 +275,7 @@ func importBody(s bgp.Session, version int, normal uint32) string {
 }
 
 // exportBody is what a session does with routes that it may send.
-func exportBody(s bgp.Session, version int, normal uint32) string {
+func exportBody(s *bgp.Session, version int, normal uint32) string {
 	lines := []string{
 		"if (defined(source) && source = RTS_BGP && defined(bgp_local_pref)) then {",
 		fmt.Sprintf("  krt_metric = %d - bgp_local_pref;", maxPreference),

@@ -41,8 +41,8 @@ type Family struct {
 func (f Family) Sessions() []Session {
 	if f.own.sessions == nil {
 		f.own.sessions = make([]Session, len(f.Family.Sessions))
-		for i := range f.Family.Sessions {
-			f.own.sessions[i] = newSession(&f.Family.Sessions[i], f.own)
+		for i, s := range f.Family.Sessions {
+			f.own.sessions[i] = newSession(s, f.own)
 		}
 	}
 	return f.own.sessions

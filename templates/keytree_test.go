@@ -253,7 +253,7 @@ func BenchmarkKeyTree(b *testing.B) {
 // its own.
 func TestMeshPassword(t *testing.T) {
 	cfg := &bgp.Config{Node: "n1"}
-	cfg.IPv6.Sessions = []bgp.Session{{Kind: bgp.NodeSession, Password: "other"}, {Kind: bgp.MeshSession, Password: "mesh"}}
+	cfg.IPv6.Sessions = []*bgp.Session{{Kind: bgp.NodeSession, Password: "other"}, {Kind: bgp.MeshSession, Password: "mesh"}}
 	source := newKeySource(Input{Config: cfg, State: testState()})
 	view := keyView{source: source, prefix: "/calico", selected: []string{"/calico/bgp/v1/global"}, resource: "conf.d/x.toml"}
 	if got, err := view.getv("/bgp/v1/global/node_mesh_password"); err != nil || got != "mesh" {

@@ -2,7 +2,6 @@ package templates
 
 import (
 	"context"
-	"encoding/binary"
 	"fmt"
 	"io/fs"
 	"log/slog"
@@ -36,7 +35,7 @@ func policyBirds() []string { return []string{"2.0.12", "2.17.6", "3.1.8"} }
 // here.
 func TestPoliciesAsBirdSeesThem(t *testing.T) {
 	for seed := range uint64(60) {
-		r := policyTest{rand.New(rand.NewPCG(seed, 5))}
+		r := policyTest{rand.New(rand.NewPCG(seed, 5)), int(4 + seed%2*2)}
 		c, err := bgp.Compute(r.state(), bgp.Options{Node: "node-1"})
 		if err != nil {
 			t.Fatal(err)
@@ -45,9 +44,9 @@ func TestPoliciesAsBirdSeesThem(t *testing.T) {
 		for i := range 60 {
 			routes = append(routes, r.route(i))
 		}
-		version := policyBirds()[seed%3]
-		if comparePolicies(t, version, c, routes); t.Failed() {
-			t.Fatalf("seed %d, BIRD %s:\n%s", seed, version, policyFile(t, c, Version{Major: 2}, routes))
+		version := policyBirds()[seed/2%3]
+		if comparePolicies(t, version, c, r.family, routes); t.Failed() {
+			t.Fatalf("seed %d, BIRD %s:\n%s", seed, version, policyFile(t, c, version, r.family, routes))
 		}
 	}
 }
@@ -74,8 +73,10 @@ func TestPoliciesOfConformanceCases(t *testing.T) {
 			if _, needed := c.NeedsTunnel(); needed {
 				t.Skip("only Calico's fork of BIRD 1.6 can have this")
 			}
-			r := policyTest{rand.New(rand.NewPCG(uint64(i), 7))}
-			comparePolicies(t, policyBirds()[i%3], c, r.routesAmong(netsIn(s)))
+			for _, family := range bothFamilies() {
+				r := policyTest{rand.New(rand.NewPCG(uint64(i), 7)), family}
+				comparePolicies(t, policyBirds()[i%3], c, family, r.routesAmong(netsIn(s, family)))
+			}
 		})
 	}
 }
@@ -93,11 +94,13 @@ func stateIn(t *testing.T, folder string) *backends.State {
 	return s
 }
 
-// netsIn are the IPv4 nets that something in a state is about.
-func netsIn(s *backends.State) []netip.Prefix {
-	nets := []netip.Prefix{netip.MustParsePrefix("203.0.113.0/24")}
+func bothFamilies() []int { return []int{4, 6} }
+
+// netsIn are the nets of a family that something in a state is about.
+func netsIn(s *backends.State, family int) []netip.Prefix {
+	nets := []netip.Prefix{netip.MustParsePrefix(map[int]string{4: "203.0.113.0/24", 6: "2001:db8:203::/48"}[family])}
 	add := func(p netip.Prefix) {
-		if p.IsValid() && p.Addr().Is4() {
+		if p.IsValid() && p.Addr().Is4() == (family == 4) {
 			nets = append(nets, p)
 		}
 	}
@@ -108,7 +111,7 @@ func netsIn(s *backends.State) []netip.Prefix {
 		add(b.CIDR)
 	}
 	for _, f := range s.BGPFilters {
-		for _, r := range slices.Concat(f.ImportV4, f.ExportV4) {
+		for _, r := range slices.Concat(f.ImportV4, f.ExportV4, f.ImportV6, f.ExportV6) {
 			add(r.CIDR)
 		}
 	}
@@ -131,7 +134,7 @@ func (r policyTest) routesAmong(nets []netip.Prefix) []bgp.Route {
 		x := r.route(10)
 		x.Net = nets[i%len(nets)]
 		if bits := x.Net.Bits(); i >= len(nets) {
-			x.Net = netip.PrefixFrom(inside(x.Net, r.Uint32()), max(8, min(32, bits+r.IntN(9)-1))).Masked()
+			x.Net = netip.PrefixFrom(r.inside(x.Net), max(8, min(x.Net.Addr().BitLen(), bits+r.IntN(9)-1))).Masked()
 		}
 		out = append(out, x)
 	}
@@ -139,26 +142,33 @@ func (r policyTest) routesAmong(nets []netip.Prefix) []bgp.Route {
 }
 
 // inside is one of the addresses of a net.
-func inside(p netip.Prefix, n uint32) netip.Addr {
-	a := p.Addr().As4()
-	v := binary.BigEndian.Uint32(a[:]) | n&(1<<(32-p.Bits())-1)
-	binary.BigEndian.PutUint32(a[:], v)
-	return netip.AddrFrom4(a)
+func (r policyTest) inside(p netip.Prefix) netip.Addr {
+	a := p.Addr().AsSlice()
+	for bit := p.Bits(); bit < len(a)*8; bit++ {
+		a[bit/8] |= byte(r.IntN(2)) << (7 - bit%8)
+	}
+	addr, _ := netip.AddrFromSlice(a) // as long as it was
+	return addr
 }
 
 // comparePolicies has a BIRD and bgp.Policies say what becomes of routes in each
-// session of IPv4.
-func comparePolicies(t *testing.T, version string, c *bgp.Config, routes []bgp.Route) {
+// session of a family.
+func comparePolicies(t *testing.T, version string, c *bgp.Config, family int, routes []bgp.Route) {
 	t.Helper()
-	v := Version{Major: 2, Minor: 0}
 	conf := filepath.Join(t.TempDir(), "bird.conf")
-	if err := os.WriteFile(conf, []byte(policyFile(t, c, v, routes)), 0o600); err != nil {
+	if err := os.WriteFile(conf, []byte(policyFile(t, c, version, family, routes)), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	b := testenv.StartBird(t, version, conf)
+	var options []testenv.BirdOption
+	v := versionOf(t, version)
+	if v.Major == 1 && family == 6 {
+		options = append(options, testenv.AsBird6())
+	}
+	b := testenv.StartBird(t, version, conf, options...)
 	defer b.Kill()
-	policies := bgp.PoliciesOf(c, &c.IPv4)
-	for _, session := range newData(c, v, 4).Families[0].Sessions() {
+	data := newData(c, v, family).Families[0]
+	policies := bgp.PoliciesOf(c, data.Family)
+	for _, session := range data.Sessions() {
 		takes := outcomes(routes, func(x bgp.Route) bgp.Outcome {
 			o := policies.TraceImport(session.Session, x)
 			if o.Accepted != policies.Takes(session.Session, x) {
@@ -186,11 +196,36 @@ func comparePolicies(t *testing.T, version string, c *bgp.Config, routes []bgp.R
 }
 
 // policyTest makes random policies, and routes that they are about.
-type policyTest struct{ *rand.Rand }
+type policyTest struct {
+	*rand.Rand
+	family int
+}
 
 func (r policyTest) net() netip.Prefix {
-	a := netip.AddrFrom4([4]byte{10, byte(r.IntN(2)), byte(r.IntN(4) * 64), byte(r.IntN(4) * 64)})
-	return netip.PrefixFrom(a, []int{8, 14, 16, 18, 24, 26, 32}[r.IntN(7)]).Masked()
+	return r.netOf([]int{8, 14, 16, 18, 24, 26, 32}[r.IntN(7)])
+}
+
+// netOf is a net of so many bits in IPv4; in IPv6 each of its bits has become four,
+// of which the last is the bit, so that the nets lie in each other as they did.
+func (r policyTest) netOf(bits int) netip.Prefix {
+	a := [4]byte{10, byte(r.IntN(2)), byte(r.IntN(4) * 64), byte(r.IntN(4) * 64)}
+	if r.family == 4 {
+		return netip.PrefixFrom(netip.AddrFrom4(a), bits).Masked()
+	}
+	wide := [16]byte{}
+	for bit := range 32 {
+		wide[bit/2] |= a[bit/8] >> (7 - bit%8) & 1 << (4 - bit%2*4)
+	}
+	wide[0], wide[1] = 0xfd, 0
+	return netip.PrefixFrom(netip.AddrFrom16(wide), r.length(bits)).Masked()
+}
+
+// length is that of IPv4 nets, or what stands for it in IPv6.
+func (r policyTest) length(bits int) int {
+	if r.family == 4 {
+		return bits
+	}
+	return bits * 4
 }
 
 func (r policyTest) community() backends.Community {
@@ -200,7 +235,8 @@ func (r policyTest) community() backends.Community {
 func (r policyTest) state() *backends.State {
 	s := backends.NewState()
 	put := func(x backends.Resource) { s.Apply(backends.Event{Key: x.ResourceKey(), Resource: x}) }
-	put(&backends.Node{Name: "node-1", IPv4: backends.NodeAddress{Addr: netip.MustParseAddr("192.0.2.1"), Subnet: netip.MustParsePrefix("192.0.2.0/24")}})
+	put(&backends.Node{Name: "node-1", IPv4: backends.NodeAddress{Addr: netip.MustParseAddr("192.0.2.1"), Subnet: netip.MustParsePrefix("192.0.2.0/24")},
+		IPv6: backends.NodeAddress{Addr: netip.MustParseAddr("2001:db8::1"), Subnet: netip.MustParsePrefix("2001:db8::/64")}})
 	put(&backends.BGPConfiguration{Name: "default", NodeToNodeMesh: new(bool), ServiceExternalIPs: []netip.Prefix{r.net()},
 		PrefixAdvertisements: []backends.PrefixAdvertisement{{CIDR: r.net(), Communities: []string{r.community().String(), "64512:9"}}, {CIDR: r.net(), Communities: []string{r.community().String()}}}})
 	for i := range r.IntN(4) {
@@ -210,18 +246,33 @@ func (r policyTest) state() *backends.State {
 		put(&backends.BlockAffinity{Name: fmt.Sprint(i), Node: "node-1", CIDR: r.net(), State: "confirmed"})
 	}
 	for i := range 2 {
-		put(&backends.BGPFilter{Name: fmt.Sprint("f", i), ImportV4: r.rules(), ExportV4: r.rules()})
+		f := &backends.BGPFilter{Name: fmt.Sprint("f", i), ImportV4: r.rules(), ExportV4: r.rules()}
+		if r.family == 6 {
+			f.ImportV4, f.ExportV4, f.ImportV6, f.ExportV6 = nil, nil, f.ImportV4, f.ExportV4
+		}
+		put(f)
 	}
 	for i, as := range []uint32{64512, 65000} {
-		put(&backends.BGPPeer{Name: fmt.Sprint("p", i), PeerIP: netip.AddrFrom4([4]byte{198, 51, 100, byte(i)}), ASNumber: as, Filters: []string{"f0", "f1"}[:r.IntN(3)]})
+		put(&backends.BGPPeer{Name: fmt.Sprint("p", i), PeerIP: r.peerAt(i), ASNumber: as, Filters: []string{"f0", "f1"}[:r.IntN(3)]})
 	}
 	return s
+}
+
+// peerAt is the address of the i-th peer.
+func (r policyTest) peerAt(i int) netip.Addr {
+	if r.family == 4 {
+		return netip.AddrFrom4([4]byte{192, 0, 2, byte(16 + i)})
+	}
+	return netip.AddrFrom16([16]byte{0: 0x20, 1: 1, 2: 0xd, 3: 0xb8, 15: byte(16 + i)})
 }
 
 func (r policyTest) rules() []backends.FilterRule {
 	var rules []backends.FilterRule
 	for range r.IntN(5) {
-		rule := backends.FilterRule{Accept: r.IntN(2) == 0, PeerType: []backends.PeerType{"", "", backends.PeerInternal, backends.PeerExternal}[r.IntN(4)]}
+		rule := backends.FilterRule{
+			Accept: r.IntN(2) == 0, RemotePeers: r.IntN(6) == 0,
+			PeerType: []backends.PeerType{"", "", backends.PeerInternal, backends.PeerExternal}[r.IntN(4)],
+		}
 		switch r.IntN(6) {
 		case 0:
 			c := r.community()
@@ -237,8 +288,9 @@ func (r policyTest) rules() []backends.FilterRule {
 			rule.CIDR = r.net()
 			rule.Match = []backends.MatchOperator{backends.MatchEqual, backends.MatchNotEqual, backends.MatchIn, backends.MatchNotIn}[r.IntN(4)]
 			if r.IntN(2) == 0 {
-				low := uint8(r.IntN(32))
-				rule.PrefixLength = &backends.LengthRange{Min: low, Max: low + uint8(r.IntN(int(33-low)))}
+				low := r.IntN(32)
+				high := low + r.IntN(33-low)
+				rule.PrefixLength = &backends.LengthRange{Min: uint8(r.length(low)), Max: uint8(r.length(high))}
 			}
 		}
 		for range r.IntN(3) {
@@ -266,7 +318,7 @@ func (r policyTest) operation() backends.Operation {
 // route is the i-th route, the only one for its net.
 func (r policyTest) route(i int) bgp.Route {
 	number := func(n uint32) *uint32 { return &n }
-	x := bgp.Route{Net: netip.PrefixFrom(r.net().Addr(), 19+r.IntN(14)).Masked()}
+	x := bgp.Route{Net: r.netOf(19 + r.IntN(14))}
 	if i < 4 {
 		x.Net = r.net()
 	}
@@ -288,8 +340,23 @@ func (r policyTest) route(i int) bgp.Route {
 	return x
 }
 
-// policyFile has the policies of the built-in templates, and the routes.
-func policyFile(t *testing.T, c *bgp.Config, v Version, routes []bgp.Route) string {
+// policyFile has the policies of the built-in templates for a family, and the routes.
+func policyFile(t *testing.T, c *bgp.Config, version string, family int, routes []bgp.Route) string {
+	t.Helper()
+	channel := fmt.Sprintf("ipv%d { import keep filtered; };", family)
+	if versionOf(t, version).Major == 1 {
+		channel = "import keep filtered;"
+	}
+	var b strings.Builder
+	b.WriteString(policiesText(t, c, version, family) + "protocol static {\n  " + channel + "\n")
+	for _, r := range firstOfEach(routes) {
+		b.WriteString(staticText(r))
+	}
+	return b.String() + "}\n"
+}
+
+// policiesText is the start of a BIRD's file, with the policies of a family.
+func policiesText(t *testing.T, c *bgp.Config, version string, family int) string {
 	t.Helper()
 	folder, err := fs.Sub(etc.Confd, "confd")
 	if err != nil {
@@ -299,22 +366,41 @@ func policyFile(t *testing.T, c *bgp.Config, v Version, routes []bgp.Route) stri
 	if err != nil {
 		t.Fatal(err)
 	}
+	v := versionOf(t, version)
 	files, err := e.Render(context.Background(), Input{Config: c, Version: v})
 	if err != nil {
 		t.Fatal(err)
 	}
-	_, policy, _ := strings.Cut(string(files[0].Data), "# ---- IPv4 ----\n")
-	policy, _, _ = strings.Cut(policy, "protocol kernel")
-	var b strings.Builder
-	b.WriteString("router id 192.0.2.1;\nprotocol device { }\n" + policy + "protocol static {\n  ipv4 { import keep filtered; };\n")
+	text := string(files[0].Data)
+	if v.Major == 1 {
+		text = string(files[family/2-2].Data)
+	}
+	_, text, _ = strings.Cut(text, fmt.Sprintf("IPv%d", family))
+	_, text, _ = strings.Cut(text, "# Local preference is")
+	text, _, _ = strings.Cut(text, "protocol kernel")
+	return "router id 192.0.2.1;\nprotocol device { }\n# Local preference is" + text
+}
+
+// firstOfEach leaves the first route of each net.
+func firstOfEach(routes []bgp.Route) []bgp.Route {
+	var out []bgp.Route
 	seen := map[netip.Prefix]bool{}
 	for _, r := range routes {
 		if !seen[r.Net] {
-			b.WriteString(staticText(r))
+			out = append(out, r)
 		}
 		seen[r.Net] = true
 	}
-	return b.String() + "}\n"
+	return out
+}
+
+func versionOf(t *testing.T, text string) Version {
+	t.Helper()
+	v, err := ParseVersion(text)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return v
 }
 
 func staticText(r bgp.Route) string {
@@ -342,12 +428,10 @@ func staticText(r bgp.Route) string {
 // of each net counts, sorted.
 func outcomes(routes []bgp.Route, trace func(bgp.Route) bgp.Outcome) []string {
 	var out []string
-	seen := map[netip.Prefix]bool{}
-	for _, r := range routes {
-		if o := trace(r); !seen[r.Net] && o.Accepted {
+	for _, r := range firstOfEach(routes) {
+		if o := trace(r); o.Accepted {
 			out = append(out, outcomeText(r.Net, o.Route))
 		}
-		seen[r.Net] = true
 	}
 	slices.Sort(out)
 	return out
@@ -373,7 +457,7 @@ func outcomeText(net netip.Prefix, r bgp.Route) string {
 }
 
 // shown reads the parts of "show route all" that policies change.
-var shown = regexp.MustCompile(`(?m)^(?:1007-|\s*)(\d+\.\d+\.\d+\.\d+/\d+) |(?:Kernel\.metric|krt_metric): (\d+)|(?:BGP\.|bgp_)local_pref: (\d+)|(?:BGP\.as_path|bgp_path): ([\d ]+)|(?:BGP\.|bgp_)(?:large_)?community:([^\n]*)`)
+var shown = regexp.MustCompile(`(?m)^(?:1007-|\s*)([0-9a-f.:]+/\d+) |(?:Kernel\.metric|krt_metric): (\d+)|(?:BGP\.|bgp_)local_pref: (\d+)|(?:BGP\.as_path|bgp_path): ([\d ]+)|(?:BGP\.|bgp_)(?:large_)?community:([^\n]*)`)
 
 func shownRoutes(text string) []string {
 	var out []string

@@ -35,13 +35,13 @@ func (r *run) eachSession(definition string, f Family, asking func() template.Fu
 	if t == nil {
 		return fmt.Errorf("there is no template %q", definition)
 	}
-	for i := range now.sessions {
-		s := &now.sessions[i]
-		for k < len(before.sessions) && before.sessions[k].Name < s.Name {
+	for _, s := range now.sessions {
+		for k < len(before.sessions) && before.sessions[k] != s && before.sessions[k].Name < s.Name {
 			k++
 		}
 		if k < len(before.sessions) && before.sessions[k].Equal(s) {
 			_, _ = r.out.Write(before.of(k)) // never fails
+			k++
 		} else if err := r.printSession(t, newSession(s, f.own)); err != nil {
 			return err
 		}

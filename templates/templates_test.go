@@ -113,7 +113,7 @@ func testConfig() *bgp.Config {
 		Filters:    testFilters(),
 		IPv4: bgp.Family{
 			Version: 4, Address: addr("10.0.0.1"), Subnet: pfx("10.0.0.0/24"), ListenPort: 1179, ListenAddress: addr("10.0.0.1"), NormalPriority: 1024,
-			Sessions: []bgp.Session{global, mesh, reflected},
+			Sessions: []*bgp.Session{&global, &mesh, &reflected},
 			Export: bgp.ExportPolicy{
 				RejectPools: []bgp.Pool{pool("b", "172.16.0.0/16")}, Pools: []bgp.Pool{pool("a", "192.168.0.0/16")}, RejectTunnel: true,
 				Communities:       []bgp.Advertisement{{CIDR: pfx("192.168.0.0/16"), Communities: []backends.Community{{A: 100, B: 5}, {Large: true, A: 1, B: 2, C: 3}}}},
@@ -128,7 +128,7 @@ func testConfig() *bgp.Config {
 		},
 		IPv6: bgp.Family{
 			Version: 6, Address: addr("fd00::1"), Subnet: pfx("fd00::/64"), NormalPriority: 5000,
-			Sessions: []bgp.Session{workload, six},
+			Sessions: []*bgp.Session{&workload, &six},
 			Export: bgp.ExportPolicy{
 				Pools: []bgp.Pool{pool("c", "fd10::/48")}, Blocks: []netip.Prefix{pfx("fd10::/122")},
 				Services: []bgp.StaticRoute{{Net: pfx("fd00:96::/112")}},
@@ -289,7 +289,7 @@ func TestPassivePeers(t *testing.T) {
 {{- if $d.passive_mode}}passive on; {{end}}{{end}}
 {{- range gets "/bgp/v1/host/n1/peer_v6/*"}}{{$d := json .Value}}{{if $d.passive_mode}}{{$d.ip}} passive on;{{end}}{{end}}`
 	got, err := renderText(t, text, func(_ *Options, in *Input) {
-		s := &in.Config.IPv4.Sessions[0]
+		s := in.Config.IPv4.Sessions[0]
 		s.PeerNode, s.Passive = "n7", true
 	})
 	if want := "passive on; fd10::5 passive on;"; err != nil || got != want {

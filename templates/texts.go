@@ -6,7 +6,7 @@ import "confd/bgp"
 type sessionTexts struct {
 	definition string
 	own        ownTerms
-	sessions   []bgp.Session
+	sessions   []*bgp.Session
 	// text is theirs, which is at begin in the file; ends has where each one's ends.
 	text  []byte
 	begin int

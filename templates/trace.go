@@ -144,8 +144,8 @@ func newTracer(cfg *bgp.Config) *tracer {
 
 func (t *tracer) learn(f *bgp.Family) {
 	earlier := map[backends.Key]bool{}
-	for i := range f.Sessions {
-		s, object := &f.Sessions[i], f.Sessions[i].Reason.Object
+	for _, s := range f.Sessions {
+		object := s.Reason.Object
 		t.byName[s.Name] = append(t.byName[s.Name], s)
 		t.byNeighbor[s.Neighbor] = append(t.byNeighbor[s.Neighbor], s)
 		t.uses[object]++

@@ -25,8 +25,8 @@ func tracedConfig() *bgp.Config {
 	four.Sessions[0].Reason = peer("global")
 	four.Sessions[1].Reason = bgp.Reason{Object: backends.Key{Kind: backends.KindBGPConfiguration, Name: "default"}}
 	four.Sessions[2].Reason = peer("reflectors")
-	four.Sessions = append(four.Sessions, four.Sessions[2])
-	other := &four.Sessions[3]
+	other := new(*four.Sessions[2])
+	four.Sessions = append(four.Sessions, other)
 	other.Name, other.Neighbor, other.PeerNode, other.ReachableBy = "Node_10_0_0_11", addr("10.0.0.11"), "n11", addr("10.0.0.254")
 	six.Sessions[0].Reason, six.Sessions[1].Reason = peer("workloads"), peer("six")
 	block := bgp.Reason{Object: backends.Key{Kind: backends.KindBlockAffinity, Name: "n1-a"}}

@@ -278,6 +278,38 @@ func TestHostileValues(t *testing.T) {
 	})
 }
 
+// TestObjectsOfAnotherKind: what a key holds that is for objects of another kind is
+// unusable there, and nothing else is lost by it.
+func TestObjectsOfAnotherKind(t *testing.T) {
+	server, s := startStore(t)
+	s.do(node("a", 1), node("b", 2), pool("p", "10.0.0.0/8"))
+	f := backendstest.Follow(t, newBackend(t, Config{Endpoints: server.Endpoints()}))
+	f.UntilInSync()
+	places := map[string]backends.Kind{
+		"nodes/b": backends.KindNode, "bgppeers/x": backends.KindBGPPeer, "bgpfilters/x": backends.KindBGPFilter, "ippools/x": backends.KindIPPool,
+		"bgpconfigurations/default": backends.KindBGPConfiguration, "felixconfigurations/node.node-1": backends.KindFelixConfiguration,
+	}
+	for place := range places {
+		s.put(resourceRoot+place, resource("Tier", "x", `"order":1`))
+	}
+	s.do(node("c", 3))
+	f.UntilState("the last write", func(*backends.State) bool { return f.Nodes() == "map[a:1 c:3]" })
+	for place, kind := range places {
+		_, name, _ := strings.Cut(place, "/")
+		err := f.State.Invalid[backends.Key{Kind: kind, Name: name}]
+		if err == nil || !strings.Contains(err.Error(), `kind: "Tier", where a `+string(kind)+" should be") {
+			t.Errorf("%s: %v", place, err)
+		}
+	}
+	if keys(f.State.IPPools) != "p" || len(f.State.Invalid) != len(places) {
+		t.Errorf("pools %s, unusable %v", keys(f.State.IPPools), f.State.Invalid)
+	}
+	s.do(node("b", 4))
+	f.UntilState("the node again", func(st *backends.State) bool {
+		return f.Nodes() == "map[a:1 b:4 c:3]" && len(st.Invalid) == len(places)-1
+	})
+}
+
 // What is silent without being closed is noticed, whoever is silent.
 func TestSilence(t *testing.T) {
 	for name, silence := range map[string]func(*testenv.Etcd, *proxy, bool){

@@ -158,13 +158,22 @@ func (s *stream) run(ctx context.Context) error {
 			}
 			held = false
 		case <-ctx.Done():
-			return context.Cause(ctx)
+			return s.stopped(context.Cause(ctx))
 		}
 		if err := s.deliver(ctx, s.changes); err != nil {
 			return err
 		}
 		s.changes = s.table.change()
 	}
+}
+
+// stopped says what it means that the watch was given up. One on which nothing came
+// is resumed, as one that breaks is.
+func (s *stream) stopped(why error) error {
+	if s.present == nil && errors.As(why, new(errSilent)) {
+		return nil
+	}
+	return why
 }
 
 // end says what it means that the frames have ended. A watch that breaks is

@@ -54,8 +54,8 @@ func sessionNames(c *plan.Candidate, s reload.Set) []string {
 			continue
 		}
 		names = slices.Grow(names, len(f.Sessions))
-		for i := range f.Sessions {
-			if s := &f.Sessions[i]; s.Kind != bgp.LocalWorkloadSession {
+		for _, s := range f.Sessions {
+			if s.Kind != bgp.LocalWorkloadSession {
 				names = append(names, s.Name)
 			}
 		}

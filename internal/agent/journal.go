@@ -89,7 +89,7 @@ func levelOf(severity string) slog.Level {
 		return slog.LevelDebug
 	case "warning", "warn":
 		return slog.LevelWarn
-	case "error", "fatal", "panic", "none":
+	case "error", "fatal", "critical", "panic", "none":
 		return slog.LevelError
 	}
 	return slog.LevelInfo

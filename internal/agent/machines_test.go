@@ -106,13 +106,13 @@ func TestFollow(t *testing.T) {
 	for _, given := range []bool{false, true} {
 		var levels []string
 		j := &journal{log: quiet(), level: new(slog.LevelVar), given: given}
-		for _, severity := range []string{"Debug", "Warning", "", "trace", "Fatal"} {
+		for _, severity := range []string{"Debug", "Warning", "", "trace", "Fatal", "loud", "Critical"} {
 			j.follow(severity)
 			levels = append(levels, j.level.Level().String())
 		}
-		want := "DEBUG WARN INFO DEBUG ERROR"
+		want := "DEBUG WARN INFO DEBUG ERROR INFO ERROR"
 		if given {
-			want = "INFO INFO INFO INFO INFO"
+			want = "INFO INFO INFO INFO INFO INFO INFO"
 		}
 		if got := strings.Join(levels, " "); got != want {
 			t.Errorf("given %v: the levels are %s, want %s", given, got, want)

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"confd/backends"
+	"confd/bgp"
 	"confd/internal/guard"
 	"confd/internal/guard/outline"
 	"confd/internal/guard/recall"
@@ -41,9 +42,10 @@ type memory struct {
 	announced guard.Announcements
 	// outline is that of what runs, made once; nil: not made.
 	outline *outline.Outline
-	// verdict is that on the candidate of a hash, which is not live yet.
+	// verdict is that on the candidate of a hash and configuration, which is not live yet.
 	verdict guard.Verdict
 	of      string
+	config  *bgp.Config
 	writeAt time.Time // not before
 	wrote   time.Time // when that was begun last
 	writing bool
@@ -83,7 +85,9 @@ func (m *memory) recall(state *backends.State) (recall.Recalled, bool) {
 }
 
 // judged notes the verdict on a candidate.
-func (m *memory) judged(c *plan.Candidate, v guard.Verdict) { m.verdict, m.of = v, c.Hash }
+func (m *memory) judged(c *plan.Candidate, v guard.Verdict) {
+	m.verdict, m.of, m.config = v, c.Hash, c.Config
+}
 
 // live notes that a candidate is live in the place of another, nil where nothing is
 // known of what that was.
@@ -95,12 +99,18 @@ func (m *memory) live(now time.Time, c, was *plan.Candidate, recalled *recall.Re
 	if m.of == c.Hash {
 		verdict = m.verdict
 	}
+	if m.config != c.Config { // that made the same files
+		verdict.Outline = nil
+	}
 	if recalled != nil {
 		m.history, before = recalled.History, recalled.Running.Outline
 	}
-	if was == nil || was.Hash != c.Hash {
+	switch {
+	case was == nil || was.Hash != c.Hash:
 		m.history = m.history.Replaced(before, now, 0, verdict)
 		m.outline = verdict.Outline
+	case was.Config != c.Config: // it makes the same files
+		m.outline = outline.Of(c.Config, m.salt)
 	}
 	m.left = nil
 	m.writeSoon()

@@ -20,7 +20,7 @@ func TestWarnOfKeys(t *testing.T) {
 	for keyed, warns := range map[int]bool{0: false, 100: false, 120: true, 500: true} {
 		cfg := &bgp.Config{}
 		for i := range 600 {
-			s := bgp.Session{Name: fmt.Sprint(i)}
+			s := &bgp.Session{Name: fmt.Sprint(i)}
 			if i < keyed {
 				s.Password = "p4ssw0rd"
 			}

@@ -28,7 +28,7 @@ type reporter struct {
 	program string // the version
 	began   time.Time
 	// sessions are those of listed, as in the report.
-	listed   [2][]bgp.Session
+	listed   [2][]*bgp.Session
 	sessions []report.Session
 }
 
@@ -138,37 +138,35 @@ func (p *reporter) quarantined() []report.Problem {
 // running are the sessions of what runs. The list is made once for the same sessions:
 // there can be thousands.
 func (p *reporter) running(c *plan.Candidate) []report.Session {
-	is := [2][]bgp.Session{c.Config.IPv4.Sessions, c.Config.IPv6.Sessions}
+	is := [2][]*bgp.Session{c.Config.IPv4.Sessions, c.Config.IPv6.Sessions}
 	if !bgp.SameList(p.listed[0], is[0]) || !bgp.SameList(p.listed[1], is[1]) {
 		p.listed, p.sessions = is, p.listSessions(c.Config)
 	}
 	return p.sessions
 }
 
-// listSessions lists the sessions of a configuration. What it has in common with the one
-// that was listed last has the texts of then.
+// listSessions lists the sessions of a configuration. Those that it has in common with the
+// one that was listed last are listed as then.
 func (p *reporter) listSessions(cfg *bgp.Config) []report.Session {
 	list := make([]report.Session, 0, len(cfg.IPv4.Sessions)+len(cfg.IPv6.Sessions))
 	var object backends.Key // of the session before: often the same
 	text, rows := "", p.sessions
 	for family, f := range cfg.Families() {
 		before := p.listed[family] // whose rows come first in rows
-		for i := range f.Sessions {
-			s := &f.Sessions[i]
+		for _, s := range f.Sessions {
+			for len(before) > 0 && before[0] != s && before[0].Name < s.Name {
+				before, rows = before[1:], rows[1:]
+			}
+			if len(before) > 0 && before[0] == s {
+				list = append(list, rows[0])
+				before, rows = before[1:], rows[1:]
+				continue
+			}
 			if s.Reason.Object != object {
 				object, text = s.Reason.Object, s.Reason.Object.String()
 			}
-			for len(before) > 0 && before[0].Name < s.Name {
-				before, rows = before[1:], rows[1:]
-			}
-			neighbor := ""
-			if len(before) > 0 && before[0].Name == s.Name && before[0].Neighbor == s.Neighbor {
-				neighbor = rows[0].Neighbor
-			} else {
-				neighbor = s.Neighbor.String()
-			}
 			list = append(list, report.Session{
-				Name: s.Name, Family: f.Version, Kind: string(s.Kind), Neighbor: neighbor, Port: s.Port, AS: s.AS,
+				Name: s.Name, Family: f.Version, Kind: string(s.Kind), Neighbor: s.Neighbor.String(), Port: s.Port, AS: s.AS,
 				PeerNode: s.PeerNode, Passive: s.Passive, Object: text, Why: s.Reason.Text,
 			})
 		}

@@ -30,9 +30,9 @@ func spread(limit time.Duration, node string, nodes int, events []backends.Event
 // common says that an object concerns all nodes, and not this one more than others.
 func common(node string, k backends.Key) bool {
 	switch k.Kind {
-	case backends.KindBGPConfiguration, backends.KindNode:
+	case backends.KindBGPConfiguration, backends.KindFelixConfiguration, backends.KindNode:
 		return k.Name != node && k.Name != "node."+node
-	case backends.KindBGPPeer, backends.KindBGPFilter, backends.KindIPPool, backends.KindFelixConfiguration:
+	case backends.KindBGPPeer, backends.KindBGPFilter, backends.KindIPPool:
 		return true
 	}
 	return false

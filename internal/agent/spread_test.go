@@ -11,6 +11,9 @@ import (
 func TestSpread(t *testing.T) {
 	common := backends.Event{Key: backends.Key{Kind: backends.KindBGPPeer, Name: "rack"}}
 	own := backends.Event{Key: backends.Key{Kind: backends.KindBlockAffinity, Name: "block"}}
+	felix := func(name string) backends.Event {
+		return backends.Event{Key: backends.Key{Kind: backends.KindFelixConfiguration, Name: name}}
+	}
 	tests := []struct {
 		name   string
 		limit  time.Duration
@@ -25,6 +28,9 @@ func TestSpread(t *testing.T) {
 		{"told not to", 0, 5000, []backends.Event{common}, 0},
 		{"of this node alone", settings.Auto, 5000, []backends.Event{own}, 0},
 		{"and of this node", settings.Auto, 5000, []backends.Event{common, own}, 0},
+		{"this node's Felix", settings.Auto, 5000, []backends.Event{felix("node.node-1")}, 0},
+		{"another node's Felix", settings.Auto, 5000, []backends.Event{felix("node.node-10")}, 5 * time.Second},
+		{"every Felix", settings.Auto, 5000, []backends.Event{felix("default")}, 5 * time.Second},
 		{"no event", settings.Auto, 5000, nil, 0},
 	}
 	for _, tt := range tests {

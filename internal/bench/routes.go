@@ -141,7 +141,7 @@ func oneByOne(d *daemon, share float64) (looks [2]oneLook, err error) {
 	family := &bgp.Family{Version: 4, Address: testenv.NodeAddress(routesNode), NormalPriority: 1024,
 		Statics:  []bgp.StaticRoute{{Net: testenv.NodeBlock(routesNode)}},
 		Export:   bgp.ExportPolicy{Blocks: []netip.Prefix{testenv.NodeBlock(routesNode)}},
-		Sessions: []bgp.Session{{Name: "Mesh_" + strings.ReplaceAll(peer.String(), ".", "_"), Neighbor: peer, Internal: true}},
+		Sessions: []*bgp.Session{{Name: "Mesh_" + strings.ReplaceAll(peer.String(), ".", "_"), Neighbor: peer, Internal: true}},
 	}
 	want := routes.Want{Config: &bgp.Config{IPv4: *family}, Families: []*bgp.Family{family}, BuiltIn: true}
 	h := &host.Host{}

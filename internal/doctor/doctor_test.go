@@ -103,6 +103,7 @@ func nodeFaults() []fault {
 	return []fault{
 		{code: "address-taken", more: "{apiVersion: projectcalico.org/v3, kind: Node, metadata: {name: node-4}, spec: {bgp: {ipv4Address: 10.0.0.3/24}}}"},
 		{code: "session-taken", more: "{apiVersion: projectcalico.org/v3, kind: BGPPeer, metadata: {name: tor-again}, spec: {node: node-1, peerIP: 10.0.0.250, asNumber: 65000}}"},
+		{code: "shared-neighbor", more: "{apiVersion: projectcalico.org/v3, kind: BGPPeer, metadata: {name: again}, spec: {peerIP: '10.0.0.3:1790', asNumber: 64512, reversePeering: Manual}}", also: []string{"own-address"}},
 		{code: "bad-selector", more: "{apiVersion: projectcalico.org/v3, kind: BGPPeer, metadata: {name: x}, spec: {nodeSelector: \"rack =\", peerIP: 10.0.0.9, asNumber: 1}}"},
 		{code: "own-address", more: "{apiVersion: projectcalico.org/v3, kind: BGPPeer, metadata: {name: x}, spec: {node: node-1, peerIP: '10.0.0.1:1790', asNumber: 64512}}"},
 		{code: "no-address", more: "{apiVersion: projectcalico.org/v3, kind: BGPPeer, metadata: {name: x}, spec: {node: node-1, peerIP: 'fd00::9', asNumber: 65000}}"},
@@ -178,11 +179,13 @@ func resourceFaults() []fault {
 	return []fault{
 		{code: "selector-matches-nothing", more: "{apiVersion: projectcalico.org/v3, kind: BGPPeer, metadata: {name: x}, spec: {nodeSelector: \"rak == 'r1'\", peerIP: 10.0.0.249, asNumber: 65000}}"},
 		{code: "no-such-node", more: "{apiVersion: projectcalico.org/v3, kind: BGPPeer, metadata: {name: x}, spec: {node: nod-1, peerIP: 10.0.0.249, asNumber: 65000}}"},
+		{code: "unknown-log-severity", ask: func(q *Question) { q.Options.LogSeverity = "loud" }},
 		{code: "unused-filter", more: "{apiVersion: projectcalico.org/v3, kind: BGPFilter, metadata: {name: g}, spec: {exportV4: [{action: Reject}]}}"},
 		{code: "unreachable-rule", replace: []string{"{action: Reject}]", "{action: Reject}, {action: Accept, matchOperator: In, cidr: 10.9.0.0/16}]"}},
 		{code: "address-without-length", replace: []string{"10.0.0.3/24", "10.0.0.3", "{cidr: 10.128.0.0/16}}", "{cidr: 10.128.0.0/16, vxlanMode: CrossSubnet}}"}},
 		{code: "router-id-twice", replace: []string{"{ipv4Address: 10.0.0.1/24}", "{ipv4Address: 10.0.0.1/24, ipv6Address: 'fd00::1/64'}", "{ipv4Address: 10.0.0.2/24}", "{ipv4Address: " + bgp.HashRouterID("node-3").String() + "/24}", "{ipv4Address: 10.0.0.3/24}", "{ipv6Address: 'fd00::3/64'}"},
 			also: []string{"router-id-from-name"}},
+		{code: "foreign-first-as", replace: []string{"cidr: 10.128.0.0/16}, {action: Reject}", "cidr: 10.128.0.0/16, operations: [{prependASPath: {prefix: [65010, 64512]}}]}, {action: Reject}"}, ask: func(q *Question) { q.BIRD = 1 }},
 	}
 }
 
@@ -257,6 +260,17 @@ func TestNothingIsWrong(t *testing.T) {
 }
 
 // TestConformanceCases has what is found in known clusters, which was looked at.
+// What a filter prepends is of no matter where the node's own number comes first, which
+// it always does in BIRD 2 and later.
+func TestPathsThatBeginRight(t *testing.T) {
+	for prefix, bird := range map[string]int{"64512, 65010": 1, "65010": 2} {
+		text := strings.Replace(mesh, "cidr: 10.128.0.0/16}, {action: Reject}", "cidr: 10.128.0.0/16, operations: [{prependASPath: {prefix: ["+prefix+"]}}]}, {action: Reject}", 1)
+		if r := examineText(t, text, func(q *Question) { q.BIRD = bird }); len(r.Findings) > 0 {
+			t.Errorf("prefix %s, BIRD %d: %s", prefix, bird, textOf(r))
+		}
+	}
+}
+
 func TestConformanceCases(t *testing.T) {
 	folders, err := filepath.Glob("../../../shared/conformance/cases/*/data")
 	if err != nil || len(folders) == 0 {

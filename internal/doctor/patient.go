@@ -36,7 +36,7 @@ type patient struct {
 
 	mu sync.Mutex
 	// ends are the sessions of examples with other examples.
-	ends map[pairKey]bgp.Session
+	ends map[pairKey]*bgp.Session
 }
 
 // pairKey names the end of a session: whose it is, with whom, and its family.
@@ -59,7 +59,7 @@ func newPatient(ctx context.Context, q Question) (*patient, error) {
 	state := q.State.WithoutWorkloads() // they are of no check
 	p := &patient{
 		Question: q, cluster: bgp.NewCluster(state), asker: explain.New(state, q.Options),
-		outside: map[string]int{}, problems: map[backends.Code][]complaint{}, ends: map[pairKey]bgp.Session{},
+		outside: map[string]int{}, problems: map[backends.Code][]complaint{}, ends: map[pairKey]*bgp.Session{},
 	}
 	p.inside = p.cluster.AlikeInside()
 	p.countOutside()
@@ -202,17 +202,14 @@ func (p *patient) link(examples map[string]bool) {
 		if p.inside.KindOf(x) > p.inside.KindOf(y) || p.inside.KindOf(x) == p.inside.KindOf(y) && x > y {
 			x, y = y, x
 		}
-		l := link{a: p.inside.KindOf(x), b: p.inside.KindOf(y), x: x, y: y, version: k.version}
+		l := link{
+			a: p.inside.KindOf(x), b: p.inside.KindOf(y), x: x, y: y, version: k.version,
+			atX: p.ends[pairKey{x, y, k.version}], atY: p.ends[pairKey{y, x, k.version}],
+		}
 		if done[linkKey{l.a, l.b, l.version}] {
 			continue
 		}
 		done[linkKey{l.a, l.b, l.version}] = true
-		if s, ok := p.ends[pairKey{x, y, k.version}]; ok {
-			l.atX = &s
-		}
-		if s, ok := p.ends[pairKey{y, x, k.version}]; ok {
-			l.atY = &s
-		}
 		p.links = append(p.links, l)
 	}
 }

@@ -49,6 +49,12 @@ func resourceCodes() []Code {
 			Consequence: "BGP refuses a session with a peer of the same router ID, and route reflectors mistake one for the other.",
 			Cure:        "Give the nodes different IPv4 addresses, or CALICO_ROUTER_ID.",
 		},
+		{
+			ID: id(76), Name: "foreign-first-as", Severity: Warning, check: (*patient).foreignFirst,
+			Says:        "exportV4: rule 1 prepends 65010 to what BGPPeer a's router is told: BIRD 1.6 puts it before the node's own AS number, 64512",
+			Consequence: "A router that looks whether a path begins with its neighbor's AS number (FRR does, from version 10 on) drops these routes without a word to the node.",
+			Cure:        "Prepend the node's own AS number, or use BIRD 2 or 3, which put theirs before it.",
+		},
 	}
 }
 

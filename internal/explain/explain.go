@@ -27,6 +27,18 @@ type Asker struct {
 
 	// Live is what BIRD says on the node that asks; nil: there is none to be asked.
 	Live *Live
+	// BIRD1 says that the nodes run BIRD 1.6, which shows filters another AS path than
+	// later ones: see bgp.Policies.
+	BIRD1 bool
+}
+
+// policies are those of one of a node's families, as its BIRD has them.
+func (a *Asker) policies(c *bgp.Config, f *bgp.Family) bgp.Policies {
+	p := bgp.PoliciesOf(c, f)
+	if a.BIRD1 {
+		return p.InBIRD1()
+	}
+	return p
 }
 
 // Live is what this node's BIRDs say.

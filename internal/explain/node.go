@@ -89,8 +89,7 @@ func (a *Asker) Node(name string) (*NodeAnswer, error) {
 // sessionsOf puts the sessions together that one object asks for, on the same terms.
 func sessionsOf(f *bgp.Family) []NodeSessions {
 	groups := map[string]*NodeSessions{}
-	for i := range f.Sessions {
-		s := &f.Sessions[i]
+	for _, s := range f.Sessions {
 		g := NodeSessions{
 			Object: s.Reason.Object.String(), Family: f.Version, Reverse: s.Reason.Reverse, Internal: s.Internal, Client: s.RRClient,
 			Import: callNames(s.Import), Export: callNames(s.Export),

@@ -23,8 +23,7 @@ func (a *Asker) Peers(node string) []Peer {
 	}
 	var peers []Peer
 	for _, f := range []*bgp.Family{&cfg.IPv4, &cfg.IPv6} {
-		for i := range f.Sessions {
-			s := &f.Sessions[i]
+		for _, s := range f.Sessions {
 			p := Peer{Session: s.Name, Address: s.Neighbor, AS: s.AS}
 			if nodes := a.own.NodesAt(s.Neighbor); len(nodes) > 0 {
 				p.Node = nodes[0].Name

@@ -84,8 +84,14 @@ func (a *Asker) hazards(out *PlaceAnswer, pool *backends.IPPool) {
 	switch {
 	case pool == nil:
 		add("it is in no IPPool: where no block or BGPFilter says so, peers are not told of it")
-	case pool.DisableBGPExport && !bgp.FelixPrograms(a.state(), pool):
-		add("IPPool %s has disableBGPExport: peers are not told of it, unless a BGPFilter accepts it before", pool.Name)
+	case pool.DisableBGPExport:
+		if with, without := a.byFelix(pool); len(without) > 0 {
+			where := ""
+			if len(with) > 0 {
+				where = fmt.Sprintf(", and on %s Felix makes no route to it", listText(without))
+			}
+			add("IPPool %s has disableBGPExport: peers are not told of it, unless a BGPFilter accepts it before%s", pool.Name, where)
+		}
 	}
 	if len(out.Blocks) > 1 && out.Blocks[0].CIDR == out.Blocks[1].CIDR {
 		add("block %s is of %s and of %s: each of them announces it", out.Blocks[0].CIDR, out.Blocks[0].Node, out.Blocks[1].Node)
@@ -160,24 +166,46 @@ func (a *Asker) ways(out *PlaceAnswer, s *spread, pool *backends.IPPool) {
 		out.Ways = append(out.Ways, way)
 	}
 	a.outside(out, s)
-	felix := pool != nil && bgp.FelixPrograms(a.state(), pool)
-	if felix {
+	a.untold(out, s, pool)
+}
+
+// untold says of the nodes that are not told why, and which of them have no route
+// of Felix's either.
+func (a *Asker) untold(out *PlaceAnswer, s *spread, pool *backends.IPPool) {
+	with, without := a.byFelix(pool)
+	switch {
+	case len(with) == 0:
+	case len(without) == 0:
 		out.Notes = append(out.Notes, fmt.Sprintf("Felix programs the routes to the blocks of IPPool %s on the nodes, without BGP: who is told matters to routers outside", pool.Name))
+	default:
+		out.Notes = append(out.Notes, fmt.Sprintf("Felix programs the routes to the blocks of IPPool %s on %s, without BGP: who is told matters to the other nodes and to routers outside", pool.Name, listText(with)))
 	}
-	if missing := s.without(); len(missing) > 0 {
-		byReason := map[string][]string{}
-		for _, node := range missing {
-			why := s.whyNot(node, "them")
-			byReason[why] = append(byReason[why], node)
-		}
-		for _, why := range slices.Sorted(maps.Keys(byReason)) {
-			out.Ways = append(out.Ways, Way{By: why, Whom: first(byReason[why]), Count: len(byReason[why])})
-			if felix {
-				continue
-			}
-			out.Swallowed = append(out.Swallowed, fmt.Sprintf("%s cannot get there (%s): %s", countText(byReason[why]), listText(first(byReason[why])), why))
+	byReason := map[string][]string{}
+	for _, node := range s.without() {
+		why := s.whyNot(node, "them")
+		byReason[why] = append(byReason[why], node)
+	}
+	for _, why := range slices.Sorted(maps.Keys(byReason)) {
+		names := byReason[why]
+		out.Ways = append(out.Ways, Way{By: why, Whom: first(names), Count: len(names)})
+		lost := slices.DeleteFunc(slices.Clone(names), func(node string) bool { return slices.Contains(with, node) })
+		if len(lost) > 0 {
+			out.Swallowed = append(out.Swallowed, fmt.Sprintf("%s cannot get there (%s): %s", countText(lost), listText(first(lost)), why))
 		}
 	}
+}
+
+// byFelix are the nodes on which Felix programs the routes to a pool's blocks, and
+// those on which it does not, by name; nil: no pool.
+func (a *Asker) byFelix(pool *backends.IPPool) (with, without []string) {
+	for _, n := range a.own.Nodes() {
+		if pool != nil && bgp.FelixPrograms(a.state(), n.Name, pool) {
+			with = append(with, n.Name)
+		} else {
+			without = append(without, n.Name)
+		}
+	}
+	return with, without
 }
 
 // outside says which routers are told.
@@ -213,36 +241,54 @@ func compareText(x, y string) int {
 	return 0
 }
 
-// kernelOf says what a node that has the route does with it in its kernel: the
-// policy is the same on all, but for WireGuard.
+// kernelOf says what a node that has the route does with it in its kernel: BIRD's
+// policy is the same on all, but for WireGuard. What Felix does may differ.
 func (a *Asker) kernelOf(s *spread, pool *backends.IPPool) string {
+	told := map[backends.ClusterRoutes][]string{}
+	examples := map[backends.ClusterRoutes]*bgp.Config{}
+	var text string
 	for _, name := range slices.Sorted(maps.Keys(s.heard)) {
-		h := s.heard[name]
-		if len(h.way) == 1 {
+		if len(s.heard[name].way) == 1 {
+			continue
+		}
+		felix := bgp.FelixRoutes(a.state(), name)
+		told[felix] = append(told[felix], name)
+		if examples[felix] != nil {
 			continue
 		}
 		cfg, err := s.config(name)
 		if err != nil {
 			continue
 		}
-		route := h.route
-		route.Session = "peer"
-		f := familyIn(cfg, s.net)
-		out := bgp.PoliciesOf(cfg, f).TraceKernel(route)
-		text := "BIRD puts it into the kernel: "
-		if !out.Accepted {
-			text = "BIRD leaves it out of the kernel: "
+		examples[felix] = cfg
+		if text == "" {
+			text = s.intoKernel(cfg, name)
 		}
-		if out.Tunnel != "" {
-			text = "BIRD puts it into the kernel, through " + out.Tunnel + ": "
-		}
-		text += lastStep(out)
-		for _, p := range cfg.Problems {
-			if pool != nil && p.Object == pool.ResourceKey() && p.Code == bgp.CodePoolRoutes {
-				text += "; " + p.Text
+	}
+	for _, felix := range slices.Sorted(maps.Keys(examples)) {
+		for _, p := range examples[felix].Problems {
+			if pool == nil || p.Object != pool.ResourceKey() || p.Code != bgp.CodePoolRoutes {
+				continue
+			}
+			text += "; " + p.Text
+			if len(told) > 1 {
+				text += " (on " + listText(told[felix]) + ")"
 			}
 		}
-		return text
 	}
-	return ""
+	return text
+}
+
+// intoKernel says what BIRD of a node does with the route that it was told of.
+func (s *spread) intoKernel(cfg *bgp.Config, node string) string {
+	route := s.heard[node].route
+	route.Session = "peer"
+	out := bgp.PoliciesOf(cfg, familyIn(cfg, s.net)).TraceKernel(route)
+	switch {
+	case !out.Accepted:
+		return "BIRD leaves it out of the kernel: " + lastStep(out)
+	case out.Tunnel != "":
+		return "BIRD puts it into the kernel, through " + out.Tunnel + ": " + lastStep(out)
+	}
+	return "BIRD puts it into the kernel: " + lastStep(out)
 }

@@ -18,7 +18,7 @@ func (a *Asker) Route(q RouteQuestion) (*RouteAnswer, error) {
 		return nil, err
 	}
 	r := routing{a: a, q: q, cfg: cfg, family: familyIn(cfg, q.Route.Net)}
-	r.policies = bgp.PoliciesOf(cfg, r.family)
+	r.policies = a.policies(cfg, r.family)
 	out := &RouteAnswer{Node: q.Node, Net: q.Route.Net}
 	if out.Sources, err = r.sources(); err != nil {
 		return nil, err
@@ -104,8 +104,8 @@ func (r routing) told(owner string, block netip.Prefix) (Source, error) {
 	out := Source{From: "peer", Why: what + ", by way of " + wayText(h.way), route: h.route, from: h.from}
 	if h.from == nil { // it was looked at as one of its kind
 		before := s.address(h.way[len(h.way)-2])
-		if i := slices.IndexFunc(r.family.Sessions, func(x bgp.Session) bool { return x.Neighbor == before }); i >= 0 {
-			out.from = &r.family.Sessions[i]
+		if i := slices.IndexFunc(r.family.Sessions, func(x *bgp.Session) bool { return x.Neighbor == before }); i >= 0 {
+			out.from = r.family.Sessions[i]
 			h.route.Session = out.from.Name
 			out.route = r.policies.TraceImport(out.from, h.route).Route
 		}
@@ -155,8 +155,8 @@ func wayText(way []string) string {
 // with are the family's sessions with a party.
 func (r routing) with(p *Party) ([]*bgp.Session, error) {
 	var out []*bgp.Session
-	for i := range r.family.Sessions {
-		if s := &r.family.Sessions[i]; p.has(s.Neighbor) {
+	for _, s := range r.family.Sessions {
+		if p.has(s.Neighbor) {
 			out = append(out, s)
 		}
 	}
@@ -245,8 +245,7 @@ func (r routing) all(sources []Source) ([]Verdict, error) {
 	}
 	index := map[string]int{}
 	count := map[string]int{}
-	for i := range r.family.Sessions {
-		s := &r.family.Sessions[i]
+	for _, s := range r.family.Sessions {
 		v := r.export(sources[0], s, false)
 		key := fmt.Sprint(v.Accepted, v.Why, v.Attributes)
 		if count[key]++; count[key] == 1 {

@@ -17,9 +17,9 @@ type routing struct {
 
 // session is the family's one of a name; nil: there is none.
 func (r routing) session(name string) *bgp.Session {
-	for i := range r.family.Sessions {
-		if r.family.Sessions[i].Name == name {
-			return &r.family.Sessions[i]
+	for _, s := range r.family.Sessions {
+		if s.Name == name {
+			return s
 		}
 	}
 	return nil

@@ -30,8 +30,7 @@ func (r routing) seen(out *RouteAnswer) *Seen {
 	if best == nil {
 		return seen
 	}
-	for i := range r.family.Sessions {
-		s := &r.family.Sessions[i]
+	for _, s := range r.family.Sessions {
 		if !slices.Contains(live.Asked, s.Name) {
 			continue
 		}

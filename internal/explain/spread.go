@@ -6,7 +6,6 @@ import (
 	"slices"
 	"strings"
 
-	"confd/backends"
 	"confd/bgp"
 )
 
@@ -164,7 +163,7 @@ func (s *spread) passOn(h *heard) error {
 		return err
 	}
 	f := familyIn(cfg, s.net)
-	p := bgp.PoliciesOf(cfg, f)
+	p := s.a.policies(cfg, f)
 	outcomes := map[likeness]bgp.Outcome{}
 	for _, session := range s.inOrder(f) {
 		if session.Kind == bgp.LocalWorkloadSession || h.from != nil && session.Name == h.from.Name || session.PeerNode != "" && s.heard[session.PeerNode] != nil {
@@ -196,8 +195,8 @@ func (s *spread) passOn(h *heard) error {
 // who is near it.
 func (s *spread) inOrder(f *bgp.Family) []*bgp.Session {
 	var lists [3][]*bgp.Session
-	for i := range f.Sessions {
-		session, at := &f.Sessions[i], 2
+	for _, session := range f.Sessions {
+		at := 2
 		switch {
 		case session.PeerNode == "":
 		case session.PeerNode == s.target:
@@ -244,7 +243,9 @@ func (s *spread) tell(h *heard, session *bgp.Session, out bgp.Outcome) error {
 func (s *spread) onTheWire(h *heard, session *bgp.Session, r bgp.Route) bgp.Route {
 	told := bgp.Route{Net: r.Net, Path: r.Path, Communities: r.Communities, LocalPref: r.LocalPref, NextHop: r.NextHop}
 	if !session.Internal {
-		told.Path = slices.Concat([]uint32{session.LocalAS}, r.Path)
+		if !s.a.BIRD1 { // which has done so before its filters
+			told.Path = slices.Concat([]uint32{session.LocalAS}, r.Path)
+		}
 		standard := uint32(100) // what BIRD gives a route that has none
 		told.LocalPref = &standard
 	}
@@ -305,20 +306,21 @@ func (s *spread) otherEnd(x hop, h *heard) (*bgp.Session, hop, error) {
 	}
 	f := familyIn(cfg, s.net)
 	from := s.address(x.from)
-	i := slices.IndexFunc(f.Sessions, func(o bgp.Session) bool { return o.Neighbor == from })
+	i := slices.IndexFunc(f.Sessions, func(o *bgp.Session) bool { return o.Neighbor == from })
 	if i < 0 {
 		return nil, hop{why: fmt.Sprintf("%s has no session with %s: only one side has it", x.to, x.from)}, nil
 	}
-	if slices.Contains(r.Path, f.Sessions[i].LocalAS) && (f.Sessions[i].AllowLocalAS == nil || *f.Sessions[i].AllowLocalAS == 0) {
-		return nil, hop{why: fmt.Sprintf("its own AS number, %d, is in the path: BGP's loop check drops it", f.Sessions[i].LocalAS)}, nil
+	own := f.Sessions[i]
+	if slices.Contains(r.Path, own.LocalAS) && (own.AllowLocalAS == nil || *own.AllowLocalAS == 0) {
+		return nil, hop{why: fmt.Sprintf("its own AS number, %d, is in the path: BGP's loop check drops it", own.LocalAS)}, nil
 	}
-	if f.Sessions[i].RRClient && slices.Contains(h.clusters, f.Sessions[i].ClusterID) {
-		return nil, hop{why: fmt.Sprintf("a route reflector of its cluster %s passed it on: CLUSTER_LIST, RFC 4456", f.Sessions[i].ClusterID)}, nil
+	if own.RRClient && slices.Contains(h.clusters, own.ClusterID) {
+		return nil, hop{why: fmt.Sprintf("a route reflector of its cluster %s passed it on: CLUSTER_LIST, RFC 4456", own.ClusterID)}, nil
 	}
-	r.Session = f.Sessions[i].Name
-	out := bgp.PoliciesOf(cfg, f).TraceImport(&f.Sessions[i], *r)
+	r.Session = own.Name
+	out := s.a.policies(cfg, f).TraceImport(own, *r)
 	*r = out.Route
-	return &f.Sessions[i], hop{taken: out.Accepted, why: lastStep(out)}, nil
+	return own, hop{taken: out.Accepted, why: lastStep(out)}, nil
 }
 
 func (s *spread) refuse(x hop) {
@@ -357,52 +359,4 @@ func familyIn(c *bgp.Config, net netip.Prefix) *bgp.Family {
 		return &c.IPv4
 	}
 	return &c.IPv6
-}
-
-// owners are the affinities of the block that holds a net, the smallest block first;
-// among them those that are on their way in or out.
-func (a *Asker) owners(net netip.Prefix) []*backends.BlockAffinity {
-	var out []*backends.BlockAffinity
-	for _, b := range a.state().BlockAffinities {
-		if within(net, b.CIDR) {
-			out = append(out, b)
-		}
-	}
-	if a.options.UsePodCIDR {
-		out = a.podCIDROwners(net)
-	}
-	slices.SortFunc(out, func(x, y *backends.BlockAffinity) int {
-		if c := y.CIDR.Bits() - x.CIDR.Bits(); c != 0 {
-			return c
-		}
-		return strings.Compare(x.Name, y.Name)
-	})
-	return out
-}
-
-func (a *Asker) podCIDROwners(net netip.Prefix) []*backends.BlockAffinity {
-	var out []*backends.BlockAffinity
-	for _, n := range a.own.Nodes() {
-		for _, p := range n.PodCIDRs {
-			if within(net, p) {
-				out = append(out, &backends.BlockAffinity{Name: n.Name, Node: n.Name, CIDR: p, State: "confirmed"})
-			}
-		}
-	}
-	return out
-}
-
-func within(net, outer netip.Prefix) bool {
-	return outer.Bits() <= net.Bits() && outer.Contains(net.Addr())
-}
-
-// poolOf is the smallest pool that holds a net; nil: none does.
-func (a *Asker) poolOf(net netip.Prefix) *backends.IPPool {
-	var best *backends.IPPool
-	for _, p := range a.state().IPPools {
-		if within(net, p.CIDR) && (best == nil || p.CIDR.Bits() > best.CIDR.Bits() || p.CIDR.Bits() == best.CIDR.Bits() && p.Name < best.Name) {
-			best = p
-		}
-	}
-	return best
 }

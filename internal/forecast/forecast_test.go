@@ -84,7 +84,7 @@ func lostOf(was, is *bgp.Config) map[string]bool {
 			}
 			before, now := tellers(was, f, r.Net), tellers(is, after, r.Net)
 			for object := range before {
-				stays := slices.ContainsFunc(after.Sessions, func(s bgp.Session) bool { return s.Reason.Object.String() == object })
+				stays := slices.ContainsFunc(after.Sessions, func(s *bgp.Session) bool { return s.Reason.Object.String() == object })
 				switch {
 				case len(now) == 0:
 					lost[r.Net.String()] = true
@@ -103,8 +103,8 @@ func tellers(c *bgp.Config, f *bgp.Family, net netip.Prefix) map[string]bool {
 	if !slices.ContainsFunc(f.Statics, func(r bgp.StaticRoute) bool { return r.Net == net && !r.Via.IsValid() }) {
 		return out
 	}
-	for i := range f.Sessions {
-		if s := &f.Sessions[i]; bgp.PoliciesOf(c, f).Tells(s, bgp.Route{Net: net}, nil) {
+	for _, s := range f.Sessions {
+		if bgp.PoliciesOf(c, f).Tells(s, bgp.Route{Net: net}, nil) {
 			out[s.Reason.Object.String()] = true
 		}
 	}

@@ -229,8 +229,8 @@ func sessionsOf(c *bgp.Config, names []string) map[string]*bgp.Session {
 	}
 	out := make(map[string]*bgp.Session, sessionsIn(c))
 	for _, f := range c.Families() {
-		for i := range f.Sessions {
-			out[f.Sessions[i].Name] = &f.Sessions[i]
+		for _, s := range f.Sessions {
+			out[s.Name] = s
 		}
 	}
 	return out
@@ -347,8 +347,7 @@ func (f *forecaster) ownOf(when int, name string, family *bgp.Family) (own bgp.F
 // peers of an object.
 func ways(f *bgp.Family) []*bgp.Session {
 	var out []*bgp.Session
-	for i := range f.Sessions {
-		s := &f.Sessions[i]
+	for _, s := range f.Sessions {
 		same := func(o *bgp.Session) bool {
 			return o.Internal == s.Internal && o.Reason.Object == s.Reason.Object && slices.Equal(o.Export, s.Export)
 		}

@@ -104,6 +104,13 @@ func (d *Folder) Lstat(name string) (fs.FileInfo, error) {
 	return info, d.of(name, err)
 }
 
+// Still says whether what lies under a name is the file that was looked at before, and has
+// not been written to since.
+func (d *Folder) Still(name string, was fs.FileInfo) bool {
+	is, err := d.Lstat(name)
+	return err == nil && os.SameFile(is, was) && is.Size() == was.Size() && is.ModTime().Equal(was.ModTime())
+}
+
 // Handle opens the folder itself: to sync or lock it, or to set its owner and
 // mode.
 func (d *Folder) Handle() (*os.File, error) { return d.root.Open(".") }

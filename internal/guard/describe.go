@@ -31,8 +31,7 @@ func (j *judgement) describe(reasons map[backends.Key]aspect, lost []string) []s
 		}
 	}
 	if j.q.Doubt != "" {
-		for i := range j.then.Lines {
-			l := &j.then.Lines[i]
+		for _, l := range j.then.Lines {
 			if k := (backends.Key{Kind: backends.KindNode, Name: l.Node}); names[l.Name] && j.gone(l) {
 				reasons[k] = ofSessions
 			}

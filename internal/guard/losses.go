@@ -123,8 +123,7 @@ func (l *sessionLosses) coming(member func(session) bool) int {
 // staying are the sessions that are not established, and that the candidate keeps.
 func (l *sessionLosses) staying() []session {
 	list := make([]session, 0, len(l.then.Lines))
-	for i := range l.then.Lines {
-		line := &l.then.Lines[i]
+	for _, line := range l.then.Lines {
 		if l.established(line.Name) || line.Kind == "" || line.Kind == bgp.LocalWorkloadSession {
 			continue
 		}

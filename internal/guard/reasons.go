@@ -31,8 +31,8 @@ func (j *judgement) reasons(list []finding) map[backends.Key]aspect {
 			maps.Copy(withSessions, setOf(f.lost))
 		}
 	}
-	for i := range j.then.Lines {
-		if l := &j.then.Lines[i]; lost[l.Name] {
+	for _, l := range j.then.Lines {
+		if lost[l.Name] {
 			s.line(l)
 		}
 	}

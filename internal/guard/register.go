@@ -65,8 +65,8 @@ func (r *register) without(books ...*outline.Book) []Seen {
 		if k > 0 && b == books[k-1] {
 			continue
 		}
-		for i := range b.Lines {
-			if place, found := r.place(b.Lines[i].Name); found && b.Lines[i].Kind != "" {
+		for _, l := range b.Lines {
+			if place, found := r.place(l.Name); found && l.Kind != "" {
 				has[place] = true
 			}
 		}
@@ -82,8 +82,8 @@ func (r *register) without(books ...*outline.Book) []Seen {
 
 // lineOfSeen is a session of which nothing is known but what was seen of it. Its
 // name tells more, where it is one of the model's.
-func lineOfSeen(s Seen) outline.Line {
-	l := outline.Line{Name: s.Name, Neighbor: s.Neighbor}
+func lineOfSeen(s Seen) *outline.Line {
+	l := &outline.Line{Name: s.Name, Neighbor: s.Neighbor}
 	if kind, neighbor, port, ok := bgp.ParseSessionName(s.Name); ok {
 		l.Kind, l.Neighbor, l.Port = kind, neighbor, port
 	}

@@ -13,8 +13,7 @@ func (j *judgement) look() {
 	base := make([]bool, len(j.then.Lines)) // what runs of it
 	if past, ok := j.q.Oldest(); ok {
 		pardoned, ended := setOf(past.Pardoned), setOf(past.Ended)
-		for i := range past.Outline.Lines {
-			l := &past.Outline.Lines[i]
+		for _, l := range past.Outline.Lines {
 			if pardoned[l.Name] {
 				continue
 			}
@@ -27,9 +26,9 @@ func (j *judgement) look() {
 			j.add(l, past.Outline, ended[l.Name])
 		}
 	}
-	for i := range j.then.Lines {
+	for i, l := range j.then.Lines {
 		if !base[i] {
-			j.add(&j.then.Lines[i], j.was, false)
+			j.add(l, j.was, false)
 		}
 	}
 	j.addOthers()
@@ -39,7 +38,7 @@ func (j *judgement) look() {
 // those of templates of a user's own, and of files that somebody else wrote.
 func (j *judgement) addOthers() {
 	for _, s := range j.seen.without(j.then, j.now) {
-		l := new(lineOfSeen(s))
+		l := lineOfSeen(s)
 		if l.Kind != "" || !j.counts(l, j.was) {
 			continue
 		}
@@ -174,8 +173,7 @@ func (j *judgement) replaced(l *outline.Line) bool {
 // reflectors are those with which this node has a session that is up, and stays.
 func (j *judgement) reflectors(family int) []string {
 	var names []string
-	for i := range j.then.Lines {
-		l := &j.then.Lines[i]
+	for _, l := range j.then.Lines {
 		f, is := j.fateOf(l)
 		if f == outline.Kept && is.Reflector && l.Family == family && j.seen.of(l.Name).Established {
 			names = append(names, is.Node)

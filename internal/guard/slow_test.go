@@ -42,7 +42,7 @@ func slowSessions(c *bgp.Config) []slowSession {
 	var list []slowSession
 	for _, f := range c.Families() {
 		for _, s := range f.Sessions {
-			list = append(list, slowSession{s, f.Version, f.ListenPort})
+			list = append(list, slowSession{*s, f.Version, f.ListenPort})
 		}
 	}
 	return list

@@ -81,7 +81,7 @@ func (r *routeLosses) left(s session, other map[string]bool) (routes int, change
 		r.needRoutes = true
 		return s.imported, true
 	}
-	return r.taking(*s.is), true
+	return r.taking(s.is), true
 }
 
 // from are the routes that BIRD has from a session.
@@ -97,7 +97,7 @@ func (r *routeLosses) from(session string) []bgp.Route {
 
 // taking is how many of the routes that BIRD has from a session the candidate
 // takes.
-func (r *routeLosses) taking(l outline.Line) int {
+func (r *routeLosses) taking(l *outline.Line) int {
 	f, n := (l.Family-4)/2, 0
 	s := bgp.SessionNamed(r.config.Families()[f], l.Name)
 	if s == nil {

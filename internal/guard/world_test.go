@@ -156,8 +156,7 @@ func (w *world) live(q guard.Question, v guard.Verdict) {
 	w.running = q.Candidate
 	w.running.Outline = v.Outline
 	now := outline.BookOf(v.Outline)
-	for i := range then.Lines {
-		l := &then.Lines[i]
+	for _, l := range then.Lines {
 		if f, _ := now.FateOf(l); f != outline.Kept {
 			w.down(l.Name)
 		}

@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"os"
 
 	"confd/internal/agent"
 	"confd/internal/foreign"
@@ -81,11 +80,7 @@ func (w *memoryWriter) write(folder string, k agent.Knowledge) error {
 // writeChanges writes what has changed since the first file was written; not where that
 // is as dear as writing it anew, or it is not there any more.
 func (w *memoryWriter) writeChanges(d *foreign.Folder, k agent.Knowledge) (done bool, err error) {
-	if w.base == nil || w.folder != d.Path() || k.Memory == nil || string(k.Salt) != string(w.base.Salt) {
-		return false, nil
-	}
-	info, err := d.Lstat(memoryFile)
-	if err != nil || !os.SameFile(info, w.info) || info.Size() != w.info.Size() || !info.ModTime().Equal(w.info.ModTime()) {
+	if w.base == nil || w.folder != d.Path() || k.Memory == nil || string(k.Salt) != string(w.base.Salt) || !d.Still(memoryFile, w.info) {
 		return false, nil
 	}
 	data, err := json.Marshal(changesForm{w.id, k.Memory.Since(w.base.Memory), k.Stores, k.Disk})

@@ -41,7 +41,7 @@ func (c cluster) known(nodes, minute int) agent.Knowledge {
 	m := &recall.Memory{Node: "node-1", At: at, Hash: fmt.Sprint("hash", minute), Outline: &outline.Outline{}}
 	for i := range nodes {
 		name, a := fmt.Sprintf("node-%05d", i), netip.AddrFrom4([4]byte{10, 0, byte(i >> 8), byte(i)})
-		m.Outline.Lines = append(m.Outline.Lines, outline.Line{Name: "Mesh_" + name, Family: 4, Neighbor: a, Node: name})
+		m.Outline.Lines = append(m.Outline.Lines, &outline.Line{Name: "Mesh_" + name, Family: 4, Neighbor: a, Node: name})
 		m.Objects.Nodes = append(m.Objects.Nodes, c.node(node{name, uint32(minute) * uint32(i%500/499)}))
 		m.Seen = append(m.Seen, guard.Seen{Name: "Mesh_" + name, Set: "bird", Established: true})
 	}
@@ -189,22 +189,30 @@ func TestMemoryCutShort(t *testing.T) {
 // TestMemoryWithNulls reads files that are JSON, and have null where an object must be.
 func TestMemoryWithNulls(t *testing.T) {
 	now := backends.NewState()
+	type place struct{ whole, change string } // of the null
+	places := []place{
+		{`"outline":{"lines":[null]}`, `"outline":{"lines":{"put":[null,null]}}`},
+		{`"outline":{},"history":{"past":[{"outline":{"lines":[null]}}]}`, `"past":[{"outline":{"lines":{"put":[null,null]}}}]`},
+	}
 	for _, kind := range []string{"nodes", "bgp_configurations", "bgp_peers", "bgp_filters", "ip_pools", "block_affinities", "secrets"} {
+		places = append(places, place{fmt.Sprintf(`"outline":{},"objects":{%q:[null]}`, kind), fmt.Sprintf(`"objects":{%q:{"put":[null,null]}}`, kind)})
+	}
+	for _, p := range places {
 		r := newMemoryRig(t)
-		r.put(memoryFile, fmt.Sprintf(`{"version":1,"memory":{"node":"node-1","outline":{},"objects":{%q:[null]}}}`, kind))
+		r.put(memoryFile, fmt.Sprintf(`{"version":1,"memory":{"node":"node-1",%s}}`, p.whole))
 		if k, err := readMemory(r.dir); err == nil || k.Memory != nil {
-			t.Errorf("%s: %v, %v", kind, k.Memory, err)
+			t.Errorf("%s: %v, %v", p.whole, k.Memory, err)
 		}
 		r.put(memoryFile, `{"version":2,"id":"x","memory":{"node":"node-1","hash":"before","outline":{}}}`)
-		r.put(changesFile, fmt.Sprintf(`{"of":"x","memory":{"objects":{%q:{"put":[null,null]}}}}`, kind))
+		r.put(changesFile, fmt.Sprintf(`{"of":"x","memory":{%s}}`, p.change))
 		if k, err := readMemory(r.dir); err == nil || k.Memory == nil || k.Memory.Hash != "before" {
-			t.Errorf("changes of %s: %v, %v", kind, k.Memory, err)
+			t.Errorf("changes of %s: %v, %v", p.change, k.Memory, err)
 		}
 	}
 	for _, text := range []string{
 		`null`, `{"version":1}`, `{"version":1,"memory":null}`, `{"version":1,"memory":{"outline":null}}`, `{"version":2,"id":"x","memory":{"node":"node-1","outline":null}}`,
-		`{"version":1,"memory":{"node":"node-1","outline":{"lines":[null],"told":[null]},"seen":[null],"announced":[null],"history":{"past":[null]}}}`,
-		`{"version":1,"memory":{"node":"node-1","outline":{"lines":[null],"told":[null]},"seen":[null],"announced":[null],"objects":{"nodes":[{"Labels":null}],"secrets":[{}]}}}`,
+		`{"version":1,"memory":{"node":"node-1","outline":{"told":[null]},"seen":[null],"announced":[null],"history":{"past":[null]}}}`,
+		`{"version":1,"memory":{"node":"node-1","outline":{"told":[null]},"seen":[null],"announced":[null],"objects":{"nodes":[{"Labels":null}],"secrets":[{}]}}}`,
 	} {
 		r := newMemoryRig(t)
 		r.put(memoryFile, text)

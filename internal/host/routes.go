@@ -89,8 +89,7 @@ func ways(families []*bgp.Family, o control.Overview) map[netip.Addr]routes.Way 
 	}
 	found := map[netip.Addr]routes.Way{}
 	for _, f := range families {
-		for i := range f.Sessions {
-			s := &f.Sessions[i]
+		for _, s := range f.Sessions {
 			if len(found) == mostWays {
 				return found
 			}

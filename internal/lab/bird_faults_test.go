@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/netip"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -353,4 +354,58 @@ func TestKernelFollowsChanges(t *testing.T) {
 		whole(l, hosts, pods)
 		before.NoFlap(nil)
 	})
+}
+
+// BIRD gives a connection to the session of the address that it comes from, whatever the
+// port: of two that wait for one node, one stays down, and which BGPPeer that is about is
+// said.
+func TestSharedNeighbor(t *testing.T) {
+	long(t)
+	t.Parallel()
+	for _, version := range versions("2.17.6", "1.6.8", "2.0.12", "3.1.8") {
+		t.Run(version, func(t *testing.T) {
+			t.Parallel()
+			l := lab.New(t)
+			l.AddSubnet("rack", "10.0.1.0/24")
+			l.Store.Apply(rackPool)
+			waits := l.AddHost(lab.HostConfig{Name: "n1", Addresses: []string{"10.0.1.11/24"}, BIRD: version})
+			connects := l.AddHost(lab.HostConfig{Name: "n2", Addresses: []string{"10.0.1.12/24"}})
+			l.Start()
+			l.AwaitMesh(waits, connects)
+
+			l.Store.Apply("\nkind: BGPPeer\nmetadata: {name: again}\nspec: {peerIP: '10.0.1.12:1790', asNumber: 64512}")
+			names := []string{"Global_10_0_1_12_port_1790", "Mesh_10_0_1_12"}
+			l.Await("both sessions", func() error { return oneWaits(waits, names, "") })
+			connects.StopBIRD() // both sessions are down when it connects
+			l.Await("none to be up", func() error { return oneWaits(waits, names, "none") })
+			connects.StartBIRD()
+			l.Await("one to be up", func() error { return oneWaits(waits, names, "one") })
+			text, _ := waits.RunConfd("status")
+			if said := strings.Join(strings.Fields(text), " "); !strings.Contains(said, "BGPPeer again") || !strings.Contains(said, "only one can be up") {
+				t.Errorf("confd status does not say so:\n%s", text)
+			}
+		})
+	}
+}
+
+// oneWaits says what keeps a host from having these sessions, all of them waiting for
+// their neighbor ("none"), all but one, which is up ("one"), or in any state ("").
+func oneWaits(h *lab.Host, names []string, up string) error {
+	sessions, err := h.Sessions()
+	if err != nil {
+		return err
+	}
+	var states []string
+	for _, name := range names {
+		s, ok := sessions[name]
+		if !ok {
+			return fmt.Errorf("%s is missing", name)
+		}
+		states = append(states, s.BGPState)
+	}
+	slices.Sort(states)
+	if want := map[string]string{"none": "Passive Passive", "one": "Established Passive"}[up]; up != "" && strings.Join(states, " ") != want {
+		return fmt.Errorf("they are %s, want %s", states, want)
+	}
+	return nil
 }

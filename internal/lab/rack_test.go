@@ -50,13 +50,13 @@ func (r rack) announce(t *testing.T, prefix string, communities ...string) {
 	}
 }
 
-// linkLocal is the router's own link-local address. A router that is in a node's subnet
-// may say it beside the global one (RFC 2545), and BIRD takes it then.
-func (r rack) linkLocal(t *testing.T) string {
+// linkLocal is the link-local address of a machine's interface. A router that is in a
+// node's subnet may say it beside the global one (RFC 2545), and BIRD takes it then.
+func linkLocal(t *testing.T, m *lab.Machine, device string) string {
 	t.Helper()
-	fields := strings.Fields(r.machine.IP("-6 -brief address show dev eth0 scope link"))
+	fields := strings.Fields(m.IP("-6 -brief address show dev", device, "scope link"))
 	if len(fields) < 3 {
-		t.Fatalf("%s has no link-local address: %q", r.machine.Name, fields)
+		t.Fatalf("%s of %s has no link-local address: %q", device, m.Name, fields)
 	}
 	return netip.MustParsePrefix(fields[2]).Addr().String()
 }
@@ -193,7 +193,7 @@ spec:
 		for _, h := range hosts {
 			awaitRoute(l, h.Machine, fmt.Sprintf("198.51.100.%d/32", i), r.machine.IPv4().String())
 			awaitRoute(l, h.Machine, fmt.Sprintf("203.0.113.%d/32", i), "")
-			awaitRoute(l, h.Machine, fmt.Sprintf("2001:db8:100::%d/128", i), r.machine.IPv6().String(), r.linkLocal(t))
+			awaitRoute(l, h.Machine, fmt.Sprintf("2001:db8:100::%d/128", i), r.machine.IPv6().String(), linkLocal(t, r.machine, "eth0"))
 			awaitRoute(l, h.Machine, fmt.Sprintf("2001:db8:200::%d/128", i), "")
 		}
 	}

@@ -2,7 +2,9 @@ package lab_test
 
 import (
 	"fmt"
+	"maps"
 	"net/netip"
+	"slices"
 	"strings"
 	"testing"
 
@@ -13,12 +15,12 @@ import (
 // spineAS is the AS number of the router between the racks.
 const spineAS = 65000
 
-// twoRacks adds two racks of two nodes each, with one block and one pod a node, and
-// no mesh. Each rack peers with the router between them.
+// twoRacks adds two racks of two nodes each, of both families, with a block of each and
+// one pod a node, and no mesh. Each rack peers with the router between them.
 func twoRacks(l *lab.Lab, rackPeer func(rack int) string) []*lab.Workload {
-	l.AddSubnet("rack1", "10.0.1.0/24")
-	l.AddSubnet("rack2", "10.0.2.0/24")
-	l.Store.Apply(rackPool + `
+	l.AddSubnet("rack1", "10.0.1.0/24", "fd00:1::/64")
+	l.AddSubnet("rack2", "10.0.2.0/24", "fd00:2::/64")
+	l.Store.Apply(rackPool + "\n---" + rackPool6 + `
 ---
 kind: BGPConfiguration
 metadata: {name: default}
@@ -28,39 +30,90 @@ spec: {nodeToNodeMeshEnabled: false}`)
 		rack := 1 + i/2
 		h := l.AddHost(lab.HostConfig{
 			Name: fmt.Sprintf("n%d", i+1), BIRD: version, Subnet: fmt.Sprintf("rack%d", rack),
-			Addresses: []string{fmt.Sprintf("10.0.%d.1%d/24", rack, i+1)},
-			Blocks:    []string{fmt.Sprintf("10.244.%d.0/26", i+1)},
+			Addresses: []string{fmt.Sprintf("10.0.%d.1%d/24", rack, i+1), fmt.Sprintf("fd00:%d::1%d/64", rack, i+1)},
+			Blocks:    []string{fmt.Sprintf("10.244.%d.0/26", i+1), fmt.Sprintf("fd00:f4:0:%d::/122", i+1)},
 			Labels:    map[string]string{"rack": fmt.Sprint(rack)},
 		})
-		pods = append(pods, h.AddWorkload(fmt.Sprintf("10.244.%d.2", i+1)))
+		pods = append(pods, h.AddWorkload(fmt.Sprintf("10.244.%d.2", i+1), fmt.Sprintf("fd00:f4:0:%d::2", i+1)))
 	}
-	for rack := 1; rack <= 2; rack++ {
-		l.Store.Apply(fmt.Sprintf("\nkind: BGPPeer\nmetadata: {name: rack%d}\nspec: {nodeSelector: rack == '%[1]d', peerIP: 10.0.%[1]d.1, asNumber: %d%s}",
-			rack, spineAS, rackPeer(rack)))
-	}
+	peerRacks(l, rackPeer)
 	return pods
 }
 
+// peerRacks has each rack peer with the router, in both families; rackPeer is more of
+// those BGPPeers.
+func peerRacks(l *lab.Lab, rackPeer func(rack int) string) {
+	for rack := 1; rack <= 2; rack++ {
+		for name, address := range spineAddresses(rack) {
+			l.Store.Apply(fmt.Sprintf("\nkind: BGPPeer\nmetadata: {name: %s}\nspec: {nodeSelector: rack == '%d', peerIP: '%s', asNumber: %d%s}",
+				name, rack, address, spineAS, rackPeer(rack)))
+		}
+	}
+}
+
+// spineAddresses are the router's addresses in a rack, by the name of the BGPPeer.
+func spineAddresses(rack int) map[string]string {
+	return map[string]string{fmt.Sprintf("rack%d", rack): fmt.Sprintf("10.0.%d.1", rack), fmt.Sprintf("rack%d-v6", rack): fmt.Sprintf("fd00:%d::1", rack)}
+}
+
+// rackOf is the number of the rack that a host is in.
+func rackOf(h *lab.Host) int { return int(h.IPv4().As4()[2]) }
+
 // startSpine starts FRR on the router between the racks. as is the AS number that
 // the nodes of a rack speak as.
-func startSpine(t *testing.T, l *lab.Lab, as func(rack byte) uint32, more ...string) routers.Router {
+func startSpine(t *testing.T, l *lab.Lab, as func(rack int) uint32, more ...string) routers.Router {
 	t.Helper()
 	c := routers.Config{AS: spineAS, ID: netip.MustParseAddr("10.0.1.1"), More: strings.Join(more, "")}
 	for _, h := range l.Hosts {
-		rack := h.IPv4().As4()[2]
-		c.Neighbors = append(c.Neighbors, routers.Neighbor{
-			Address: h.IPv4(), Local: netip.AddrFrom4([4]byte{10, 0, rack, 1}), AS: as(rack),
-		})
+		for _, address := range spineAddresses(rackOf(h)) {
+			local := netip.MustParseAddr(address)
+			neighbor := h.IPv4()
+			if local.Is6() {
+				neighbor = h.IPv6()
+			}
+			c.Neighbors = append(c.Neighbors, routers.Neighbor{Address: neighbor, Local: local, AS: as(rackOf(h))})
+		}
 	}
 	return routers.Start(t, routers.FRR, l.Router.NS(), c)
 }
 
-// awaitSpine waits until each node has its session with the router.
+// awaitSpine waits until each node has its sessions with the router.
 func awaitSpine(l *lab.Lab) {
 	for _, h := range l.Hosts {
-		h.AwaitSessions(lab.SessionName("Node", fmt.Sprintf("10.0.%d.1", h.IPv4().As4()[2])))
+		var names []string
+		for _, address := range spineAddresses(rackOf(h)) {
+			names = append(names, lab.SessionName("Node", address))
+		}
+		h.AwaitSessions(names...)
 	}
 }
+
+// awaitBySpine waits until a host's kernel has a route by way of the router.
+func awaitBySpine(t *testing.T, l *lab.Lab, h *lab.Host, prefix string) {
+	t.Helper()
+	gateways := slices.Collect(maps.Values(spineAddresses(rackOf(h))))
+	awaitRoute(l, h.Machine, prefix, append(gateways, linkLocal(t, l.Router, fmt.Sprintf("to-rack%d", rackOf(h))))...)
+}
+
+// blocksAtSpine are the blocks of both racks as the router hears them; as is described
+// with startSpine.
+func blocksAtSpine(l *lab.Lab, as func(rack int) uint32) []string {
+	var lines []string
+	for _, h := range l.Hosts {
+		for _, block := range h.Blocks {
+			via := h.IPv4()
+			if block.Addr().Is6() {
+				via = h.IPv6()
+			}
+			lines = append(lines, fmt.Sprintf("%s via %s path %d", block, via, as(rackOf(h))))
+		}
+	}
+	return lines
+}
+
+// ownAS and localAS are racks with an AS each: on the router, and in a rack's BGPPeers.
+func ownAS(rack int) uint32   { return 65100 + uint32(rack) }
+func localAS(rack int) string { return fmt.Sprintf(", localASNumber: %d", ownAS(rack)) }
 
 // TestRacksWithAnASEach: localASNumber gives each rack a number of its own, so the
 // racks take each other's routes.
@@ -68,16 +121,17 @@ func TestRacksWithAnASEach(t *testing.T) {
 	long(t)
 	t.Parallel()
 	l := lab.New(t)
-	pods := twoRacks(l, func(rack int) string { return fmt.Sprintf(", localASNumber: %d", 65100+rack) })
-	spine := startSpine(t, l, func(rack byte) uint32 { return 65100 + uint32(rack) })
+	pods := twoRacks(l, localAS)
+	spine := startSpine(t, l, ownAS)
 	l.Start()
 	awaitSpine(l)
-	routers.Await(t, spine, "10.244.1.0/26 via 10.0.1.11 path 65101", "10.244.2.0/26 via 10.0.1.12 path 65101",
-		"10.244.3.0/26 via 10.0.2.13 path 65102", "10.244.4.0/26 via 10.0.2.14 path 65102")
+	routers.Await(t, spine, blocksAtSpine(l, ownAS)...)
 	l.AwaitPings(pods[0], pods[2])
 	l.AwaitPings(pods[1], pods[3])
-	for i, rack := range []string{"1", "1", "2", "2"} { // the other rack's way is the router
-		awaitRoute(l, l.Hosts[i].Machine, fmt.Sprintf("10.244.%d.0/26", 4-i), "10.0."+rack+".1")
+	for i, h := range l.Hosts { // the other rack's way is the router
+		for _, block := range l.Hosts[3-i].Blocks {
+			awaitBySpine(t, l, h, block.String())
+		}
 	}
 }
 
@@ -89,22 +143,23 @@ func TestRacksOfOneAS(t *testing.T) {
 	t.Parallel()
 	l := lab.New(t)
 	pods := twoRacks(l, func(int) string { return "" })
-	spine := startSpine(t, l, func(byte) uint32 { return 64512 })
+	clusterAS := func(int) uint32 { return 64512 }
+	spine := startSpine(t, l, clusterAS)
 	l.Start()
 	awaitSpine(l)
-	routers.Await(t, spine, "10.244.1.0/26 via 10.0.1.11 path 64512", "10.244.2.0/26 via 10.0.1.12 path 64512",
-		"10.244.3.0/26 via 10.0.2.13 path 64512", "10.244.4.0/26 via 10.0.2.14 path 64512")
+	routers.Await(t, spine, blocksAtSpine(l, clusterAS)...)
 	for _, h := range l.Hosts {
-		for i := range l.Hosts {
-			if h != l.Hosts[i] {
-				awaitRoute(l, h.Machine, fmt.Sprintf("10.244.%d.0/26", i+1), "")
+		for _, o := range l.Hosts {
+			if h == o {
+				continue
+			}
+			for _, block := range o.Blocks {
+				awaitRoute(l, h.Machine, block.String(), "")
 			}
 		}
 	}
 
-	for rack := 1; rack <= 2; rack++ {
-		l.Store.Apply(fmt.Sprintf("\nkind: BGPPeer\nmetadata: {name: rack%d}\nspec: {nodeSelector: rack == '%[1]d', peerIP: 10.0.%[1]d.1, asNumber: %d, numAllowedLocalASNumbers: 1}", rack, spineAS))
-	}
+	peerRacks(l, func(int) string { return ", numAllowedLocalASNumbers: 1" })
 	l.AwaitPings(pods...)
 }
 

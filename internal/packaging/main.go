@@ -58,10 +58,7 @@ func (s *settings) build(ctx context.Context) (tree source.Tree, out string, bui
 	if tree, out, err = s.tree(ctx); err != nil {
 		return
 	}
-	if built, err = programs.Build(ctx, tree, filepath.Join(out, "programs")); err != nil {
-		return
-	}
-	papers, err = contents.Read(ctx, tree, built)
+	built, papers, err = contents.Build(ctx, tree, filepath.Join(out, "programs"))
 	return
 }
 

@@ -2,13 +2,15 @@ package report
 
 import (
 	"cmp"
+	"crypto/sha256"
+	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io/fs"
 	"path/filepath"
-	"slices"
 
+	"confd/internal/edits"
 	"confd/internal/foreign"
 )
 
@@ -20,8 +22,39 @@ const File = ".confd-report.json"
 const maxBytes = 64 << 20
 
 // SessionsFile is the name of the file with a report's sessions, beside it: they are
-// nearly all of it, and stay the same while the rest changes.
+// nearly all of it. Where there are many, and few of them are others than when it was
+// written, it stays, and the report has what differs.
+//
+// Each of the two files is replaced in one step. Where the report has what differs from
+// another sessions' file than the one that is there, that one was written since, and has
+// all: whoever reads gets the sessions of one moment.
 const SessionsFile = ".confd-report-sessions.json"
+
+// changedFormat is the format of a report's file that has what differs from the sessions'
+// file: who does not know it must not take these for the sessions.
+const changedFormat = Format + 1
+
+// manySessions are so many that the file is not written anew until a changesPart of them
+// has changed.
+const (
+	manySessions = 200
+	changesPart  = 32
+)
+
+// form is what is in the report's file: the report without its sessions.
+type form struct {
+	Report
+	// SessionsApart: there are some, in their file.
+	SessionsApart bool `json:"sessions_apart,omitempty"`
+	// SessionsSince is what differs from it; nil: nothing.
+	SessionsSince *sessionsSince `json:"sessions_since,omitempty"`
+}
+
+// sessionsSince is what differs from the sessions' file whose text has that sum.
+type sessionsSince struct {
+	Of string `json:"of"`
+	edits.Edits[Session]
+}
 
 // Write puts the report into BIRD's folder, at once, for a group to read; -1: that
 // of this process. Where that fails, such as for
@@ -32,16 +65,11 @@ func (r *Report) Write(folder string, group int) error { return new(Writer).Writ
 // Writer writes one report after the other, each at the cost of what has changed. The
 // zero value has written none.
 type Writer struct {
-	folder   string
-	sessions sessionsText // that lie there
-}
-
-// sessionsText is the text of the sessions' file; begins has where each one's begins, and
-// ends where it ends.
-type sessionsText struct {
-	list         []Session
-	text         []byte
-	begins, ends []int32
+	folder string
+	// base, sum and info are of the sessions' file there; no base: it is not known.
+	base []Session
+	sum  string
+	info fs.FileInfo
 }
 
 // Write is Report.Write. The report is not changed, nor what it points to, from now on.
@@ -51,57 +79,56 @@ func (w *Writer) Write(r *Report, folder string, group int) error {
 		return fmt.Errorf("writing the report: %w", err)
 	}
 	defer d.Close()
-	out := *r
-	out.Format, out.Sessions, out.SessionsApart = Format, nil, len(r.Sessions) > 0
-	err = errors.Join(w.writeSessions(d, r.Sessions, group), write(d, File, out, group))
+	out := form{Report: *r, SessionsApart: len(r.Sessions) > 0}
+	out.Format, out.Sessions = Format, nil
+	if out.SessionsApart {
+		out.SessionsSince, err = w.writeSessions(d, r.Sessions, group)
+	}
+	if out.SessionsSince != nil {
+		out.Format = changedFormat
+	}
+	err = errors.Join(err, write(d, File, out, group))
 	if err != nil {
 		return fmt.Errorf("writing the report: %w", err)
 	}
 	return nil
 }
 
-// writeSessions writes the sessions' file, where there are some, and they are others
-// than those in it.
-func (w *Writer) writeSessions(d *foreign.Folder, list []Session, group int) error {
-	if len(list) == 0 || w.folder == d.Path() && slices.Equal(w.sessions.list, list) {
-		return nil
+// writeSessions writes the sessions' file, unless it is there and what differs from it is
+// less: that is what it returns then, nil where nothing does.
+func (w *Writer) writeSessions(d *foreign.Folder, list []Session, group int) (*sessionsSince, error) {
+	if len(w.base) > 0 && w.folder == d.Path() && d.Still(SessionsFile, w.info) {
+		since := edits.Between(w.base, list, compareSessions, func(a, b *Session) bool { return *a == *b })
+		switch {
+		case since.Len() == 0:
+			return nil, nil
+		case len(w.base) >= manySessions && since.Len() <= len(w.base)/changesPart:
+			return &sessionsSince{w.sum, since}, nil
+		}
 	}
-	now, err := w.sessions.of(list)
-	w.folder, w.sessions = "", sessionsText{}
+	*w = Writer{}
+	data, err := json.Marshal(list)
 	if err != nil {
-		return err
+		return nil, err
 	}
-	if err := replace(d, SessionsFile, now.text, group); err != nil {
-		return err
+	data = append(data, '\n')
+	if err := replace(d, SessionsFile, data, group); err != nil {
+		return nil, err
 	}
-	w.folder, w.sessions = d.Path(), now
-	return nil
+	if info, err := d.Lstat(SessionsFile); err == nil {
+		*w = Writer{d.Path(), list, sumOf(data), info}
+	}
+	return nil, nil
 }
 
-// of is the text of a list of sessions, in which those that t has too are as there. Both
-// are by family and name; where one is not it costs more, and is the same.
-func (t sessionsText) of(list []Session) (sessionsText, error) {
-	out := sessionsText{list: list, text: make([]byte, 0, len(t.text)+1024), begins: make([]int32, 0, len(list)), ends: make([]int32, 0, len(list))}
-	before := 0
-	for i, s := range list {
-		out.text = append(out.text, "[,"[min(i, 1)])
-		out.begins = append(out.begins, int32(len(out.text)))
-		for before < len(t.list) && cmp.Or(cmp.Compare(t.list[before].Family, s.Family), cmp.Compare(t.list[before].Name, s.Name)) < 0 {
-			before++
-		}
-		if before < len(t.list) && t.list[before] == s {
-			out.text = append(out.text, t.text[t.begins[before]:t.ends[before]]...)
-		} else {
-			data, err := json.Marshal(s)
-			if err != nil {
-				return sessionsText{}, err
-			}
-			out.text = append(out.text, data...)
-		}
-		out.ends = append(out.ends, int32(len(out.text)))
-	}
-	out.text = append(out.text, "]\n"...)
-	return out, nil
+// compareSessions orders sessions as reports have them.
+func compareSessions(a, b *Session) int {
+	return cmp.Or(cmp.Compare(a.Family, b.Family), cmp.Compare(a.Name, b.Name))
+}
+
+func sumOf(data []byte) string {
+	sum := sha256.Sum256(data)
+	return hex.EncodeToString(sum[:])
 }
 
 // write writes what value says into a file.
@@ -156,22 +183,23 @@ func read(folder string, file func(*foreign.Folder, string, int64) ([]byte, fs.F
 	if err != nil {
 		return nil, fmt.Errorf("reading the report: %w", err)
 	}
-	r, err := decode(data)
+	f, err := decode(data)
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", filepath.Join(folder, File), err)
 	}
-	if r.SessionsApart {
-		r.SessionsApart = false
-		if r.Sessions, err = readSessions(d, file); err != nil {
+	r := &f.Report
+	r.Format = min(r.Format, Format) // how the file has it is no matter
+	if f.SessionsApart {
+		if r.Sessions, err = f.readSessions(d, file); err != nil {
 			return nil, fmt.Errorf("reading the report: %w", err)
 		}
 	}
 	return r, nil
 }
 
-// readSessions reads the sessions' file. They may be a moment newer than the report.
-// Where somebody has removed it none are known.
-func readSessions(d *foreign.Folder, file func(*foreign.Folder, string, int64) ([]byte, fs.FileInfo, error)) ([]Session, error) {
+// readSessions reads the sessions' file, with what differs from it. They may be a moment
+// newer than the report. Where somebody has removed it none are known.
+func (f *form) readSessions(d *foreign.Folder, file func(*foreign.Folder, string, int64) ([]byte, fs.FileInfo, error)) ([]Session, error) {
 	data, _, err := file(d, SessionsFile, maxBytes)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, nil
@@ -186,14 +214,20 @@ func readSessions(d *foreign.Folder, file func(*foreign.Folder, string, int64) (
 	if err := json.Unmarshal(data, &list); err != nil {
 		return nil, fmt.Errorf("%s: %w", filepath.Join(d.Path(), SessionsFile), err)
 	}
+	if f.SessionsSince == nil || f.SessionsSince.Of != sumOf(data) {
+		return list, nil
+	}
+	if list, err = f.SessionsSince.Edits.Of(list, compareSessions); err != nil {
+		return nil, fmt.Errorf("%s: %w", filepath.Join(d.Path(), File), err)
+	}
 	return list, nil
 }
 
 // errNotWritten is why a file is empty.
 var errNotWritten = errors.New("the program could not write its report: is the disk full?")
 
-// decode reads the text of a report.
-func decode(data []byte) (*Report, error) {
+// decode reads the text of a report's file.
+func decode(data []byte) (*form, error) {
 	if len(data) == 0 {
 		return nil, errNotWritten
 	}
@@ -204,13 +238,13 @@ func decode(data []byte) (*Report, error) {
 	if err := json.Unmarshal(data, &version); err != nil {
 		return nil, fmt.Errorf("not a report: %w", err)
 	}
-	if version.Format > Format {
+	if version.Format > changedFormat {
 		return nil, fmt.Errorf("a report of format %d, by version %q, where this program knows %d: use that version here, too",
-			version.Format, version.Program, Format)
+			version.Format, version.Program, changedFormat)
 	}
-	var r Report
-	if err := json.Unmarshal(data, &r); err != nil {
+	var f form
+	if err := json.Unmarshal(data, &f); err != nil {
 		return nil, fmt.Errorf("not a report: %w", err)
 	}
-	return &r, nil
+	return &f, nil
 }

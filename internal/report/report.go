@@ -16,8 +16,8 @@ import (
 	"time"
 )
 
-// Format is the format of reports that this program writes, and the newest that it
-// reads. It grows where what a report has means something else.
+// Format is the format of reports that this program writes. It grows where what a report
+// has means something else. A file may be of the format after it: see file.go.
 const Format = 1
 
 // Report is where the program stands. It has no passwords in it.
@@ -63,9 +63,6 @@ type Report struct {
 	Quarantined []Problem `json:"quarantined,omitempty"`
 	// Sessions are those of the configuration that is live, IPv4 first, then by name.
 	Sessions []Session `json:"sessions,omitempty"`
-	// SessionsApart is set in the report's file where Sessions are in a file of their
-	// own: Write and Read see to that.
-	SessionsApart bool `json:"sessions_apart,omitempty"`
 	// Blocks are the IPAM blocks of this node.
 	Blocks []string `json:"blocks,omitempty"`
 	// Full are the pools that run out of blocks, and Borrowed how many addresses this

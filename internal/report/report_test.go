@@ -1,7 +1,6 @@
 package report
 
 import (
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -133,30 +132,95 @@ func TestSessionsApart(t *testing.T) {
 	}
 }
 
-// The text of sessions is the same, whatever was written before.
-func TestSessionsText(t *testing.T) {
+// many are sessions as reports have them, in their order.
+func many() (list []Session) {
+	for _, family := range []int{4, 6} {
+		for i := range manySessions {
+			list = append(list, Session{Name: fmt.Sprintf("s%03d", i), Family: family, AS: 64512})
+		}
+	}
+	return list
+}
+
+// What is read is what was written, whatever was before it; the sessions' file stays where
+// few are others, and what is in the report instead is of a format that says so.
+func TestSessionsSince(t *testing.T) {
 	r := rand.New(rand.NewPCG(1, 2))
-	var before sessionsText
-	for step := range 300 {
+	folder := t.TempDir()
+	var w Writer
+	all, left, files, changed := many(), map[int]bool{}, 0, 0
+	var last fs.FileInfo
+	for step := range 120 {
+		all[r.IntN(len(all))].AS++
+		which := r.IntN(len(all))
+		left[which] = !left[which]
 		var list []Session
-		for _, family := range []int{4, 6} {
-			for i := range 10 {
-				if r.IntN(5) > 0 {
-					list = append(list, Session{Name: fmt.Sprint("s", i), Family: family, AS: uint32(64512 + r.IntN(20)/19)})
-				}
+		for i, s := range all {
+			if !left[i] {
+				list = append(list, s)
 			}
 		}
-		if r.IntN(20) == 0 {
+		if r.IntN(40) == 0 {
 			r.Shuffle(len(list), func(i, k int) { list[i], list[k] = list[k], list[i] })
 		}
-		now, err := before.of(list)
+		must(t, w.Write(&Report{Sessions: list}, folder, -1))
+		got, err := Read(folder)
 		must(t, err)
-		want, err := json.Marshal(list)
-		must(t, err)
-		if got := strings.TrimSpace(string(now.text)); got != string(want) {
-			t.Fatalf("step %d: %s\nwant %s", step, got, want)
+		if got.Format != Format || !slices.Equal(got.Sessions, list) {
+			t.Fatalf("step %d: format %d: %v\nwant %v", step, got.Format, got.Sessions, list)
 		}
-		before = now
+		info, err := os.Stat(filepath.Join(folder, SessionsFile))
+		must(t, err)
+		if last == nil || !os.SameFile(info, last) {
+			files, last = files+1, info
+		}
+		text, err := os.ReadFile(filepath.Join(folder, File))
+		must(t, err)
+		has := strings.Contains(string(text), "sessions_since")
+		if is := strings.Contains(string(text), fmt.Sprintf(`"format":%d,`, changedFormat)); is != has {
+			t.Fatalf("step %d: of the format with what differs: %v: %s", step, is, text)
+		}
+		if has {
+			changed++
+		}
+	}
+	if files < 10 || files > 60 || changed < 60 {
+		t.Errorf("the sessions' file was written %d times, and the report had what differs %d times", files, changed)
+	}
+}
+
+// Whoever reads gets the sessions of one moment, wherever the writer is, or was killed.
+func TestSessionsOfOneMoment(t *testing.T) {
+	folder := t.TempDir()
+	of := func(name string) string { return filepath.Join(folder, name) }
+	var w Writer
+	list := many()
+	must(t, w.Write(&Report{Sessions: list}, folder, -1))
+	must(t, w.Write(&Report{Sessions: list[1:]}, folder, -1))
+	before, err := os.ReadFile(of(File))
+	must(t, err)
+	if !strings.Contains(string(before), "sessions_since") {
+		t.Fatalf("the report does not have what differs: %s", before)
+	}
+	newest := list[100:]
+	must(t, w.Write(&Report{Sessions: newest}, folder, -1))
+	must(t, os.WriteFile(of(File), before, 0o600)) // as if the new one had not been written yet
+	if r, err := Read(folder); err != nil || !slices.Equal(r.Sessions, newest) {
+		t.Errorf("a report of before, and sessions of now: %v, %+v", err, r)
+	}
+
+	must(t, os.Remove(of(SessionsFile)))
+	must(t, w.Write(&Report{Sessions: newest[1:]}, folder, -1))
+	if r, err := Read(folder); err != nil || !slices.Equal(r.Sessions, newest[1:]) {
+		t.Errorf("after somebody has removed the sessions' file: %v, %+v", err, r)
+	}
+
+	text, err := os.ReadFile(of(SessionsFile))
+	must(t, err)
+	since := fmt.Sprintf(`{"format":2,"sessions_apart":true,"sessions_since":{"of":"%s","drop":[99999]}}`, sumOf(text))
+	must(t, os.WriteFile(of(File), []byte(since), 0o600))
+	if r, err := Read(folder); err == nil || !strings.Contains(err.Error(), "place 99999") {
+		t.Errorf("what differs cannot be: %v, %+v", err, r)
 	}
 }
 
@@ -168,7 +232,7 @@ func TestNoReport(t *testing.T) {
 		`{"sets":7}`:                           "not a report",
 		`{"format":"\u001b[2J"}`:               "not a report",
 		`{"format":99,"program":"4.0"}`:        `format 99, by version "4.0"`,
-		`{"format":2,"program":"\u001b[31mx"}`: `"\x1b[31mx"`,
+		`{"format":3,"program":"\u001b[31mx"}`: `"\x1b[31mx"`,
 	} {
 		folder := t.TempDir()
 		must(t, os.WriteFile(filepath.Join(folder, File), []byte(text), 0o600))

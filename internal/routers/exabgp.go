@@ -22,10 +22,12 @@ type exabgp struct {
 	listens bool
 }
 
-// exaHelper is the program: events go to a file, commands come from a pipe.
-const exaHelper = `exec 3<&0
+// exaHelper is the program: events go to a file, commands come from a pipe. It holds
+// the pipe open for writing too: one that each writer in turn is the last to leave
+// ends there, and loses what the next one writes in that moment.
+const exaHelper = `exec 3<&0 4<>/run/commands
 cat <&3 >/run/events &
-while :; do cat /run/commands; done
+exec cat <&4
 `
 
 const exaMain = `import sys; sys.argv = ["exabgp", "/run/exabgp.conf"]; from exabgp.application import run_exabgp; run_exabgp()`

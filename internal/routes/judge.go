@@ -123,8 +123,7 @@ func recovery(l Look) Recovery {
 func down(w Want, up map[string]*control.SessionRoutes, before []string) []string {
 	names := make([]string, 0, len(before))
 	for _, f := range w.Families {
-		for i := range f.Sessions {
-			s := &f.Sessions[i]
+		for _, s := range f.Sessions {
 			if _, ok := up[s.Name]; !ok && s.Kind != bgp.LocalWorkloadSession {
 				names = append(names, s.Name)
 			}
@@ -169,8 +168,7 @@ func table(o control.Overview, family int, only bool, programmed int) Table {
 func ownFaults(w Want, l Look, up map[string]*control.SessionRoutes) []Fault {
 	var list []Fault
 	for _, f := range w.Families {
-		for i := range f.Sessions {
-			s := &f.Sessions[i]
+		for _, s := range f.Sessions {
 			if _, ok := up[s.Name]; ok {
 				continue
 			}
@@ -254,8 +252,7 @@ func (j judge) dead() []Fault {
 func (j judge) notTold() []Fault {
 	t := toldIn(j.w.Config, j.f)
 	var list []Fault
-	for i := range j.f.Sessions {
-		s := &j.f.Sessions[i]
+	for _, s := range j.f.Sessions {
 		state, ok := j.up[s.Name]
 		if !ok {
 			continue
@@ -288,8 +285,7 @@ func (j judge) absent() []Fault {
 		return nil
 	}
 	direct, reflectors := map[string]bool{}, ""
-	for i := range j.f.Sessions {
-		s := &j.f.Sessions[i]
+	for _, s := range j.f.Sessions {
 		_, up := j.up[s.Name]
 		up = up && len(s.Filters) == 0
 		if s.PeerNode != "" {

@@ -20,8 +20,8 @@ func net(text string) netip.Prefix { return netip.MustParsePrefix(text) }
 // node is what node-1 should have: a mesh with node-2 and node-3, whose blocks are
 // known, a block, and a service address.
 func node(builtIn bool) Want {
-	mesh := func(address, node string) bgp.Session {
-		return bgp.Session{
+	mesh := func(address, node string) *bgp.Session {
+		return &bgp.Session{
 			Name: "Mesh_" + strings.ReplaceAll(address, ".", "_"), Kind: bgp.MeshSession, Neighbor: netip.MustParseAddr(address),
 			PeerNode: node, AS: 64512, LocalAS: 64512, Internal: true, Source: netip.MustParseAddr("10.0.0.1"),
 		}
@@ -29,7 +29,7 @@ func node(builtIn bool) Want {
 	pool := bgp.Pool{Name: "pods", CIDR: net("10.2.0.0/16")}
 	c := &bgp.Config{Node: "node-1", IPv4: bgp.Family{
 		Version: 4, Address: netip.MustParseAddr("10.0.0.1"), NormalPriority: 1024,
-		Sessions: []bgp.Session{mesh("10.0.0.2", "node-2"), mesh("10.0.0.3", "node-3")},
+		Sessions: []*bgp.Session{mesh("10.0.0.2", "node-2"), mesh("10.0.0.3", "node-3")},
 		Statics:  []bgp.StaticRoute{{Net: net("10.2.1.0/26")}, {Net: net("10.96.0.0/12")}, {Net: net("10.9.9.9/32"), Via: netip.MustParseAddr("10.0.0.9")}},
 		Export: bgp.ExportPolicy{
 			Blocks: []netip.Prefix{net("10.2.1.0/26")}, Pools: []bgp.Pool{pool}, RejectPools: []bgp.Pool{{Name: "hidden", CIDR: net("10.3.0.0/16")}},

@@ -126,8 +126,7 @@ func (w Want) Ask(o control.Overview, turn int, again []string) []string {
 	for _, f := range w.Families {
 		t := toldIn(w.Config, f)
 		groups := map[group][]string{}
-		for i := range f.Sessions {
-			s := &f.Sessions[i]
+		for _, s := range f.Sessions {
 			state, ok := up[s.Name]
 			if !ok || len(t.of(s)) == 0 {
 				continue

@@ -79,7 +79,7 @@ func bgpSettings() []Setting {
 		},
 		{
 			Name: "bgp-log-severity", Env: "BGP_LOGSEVERITYSCREEN", Group: GroupBGP, Computed: "as BGPConfiguration says",
-			Help: "how much BIRD logs: debug, info, or less for nothing",
+			Help: "how much BIRD logs: debug, info, or less (warning, error, fatal, none) for nothing",
 			bind: func(s *Settings) value { return text(&s.BGP.LogSeverity).or("debug", "info") },
 		},
 		{

@@ -4,14 +4,17 @@ import (
 	"context"
 	"fmt"
 	"net/http"
+	"net/netip"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
 	"time"
 
+	"confd/internal/listener"
 	"confd/internal/testenv/ports"
 )
 
@@ -238,7 +241,14 @@ func (e *Etcd) healthy() bool {
 		return false
 	}
 	defer resp.Body.Close()
-	return resp.StatusCode == http.StatusOK
+	return resp.StatusCode == http.StatusOK && e.answersItself()
+}
+
+// answersItself says that the port is this server's: that of another test may have
+// taken it, whose answer is no less healthy.
+func (e *Etcd) answersItself() bool {
+	at := netip.MustParseAddrPort(e.metrics)
+	return slices.ContainsFunc(listener.On("/proc", at.Port(), at.Addr()), func(p listener.Process) bool { return p.PID == e.cmd.Process.Pid })
 }
 
 func (e *Etcd) end(sig syscall.Signal) {

@@ -182,9 +182,9 @@ func (b *builder) note(name string, c *bgp.Config, err error) {
 		b.nodes[name].Problem = err.Error()
 		return
 	}
-	for _, sessions := range [][]bgp.Session{c.IPv4.Sessions, c.IPv6.Sessions} {
-		for i := range sessions {
-			b.noteSession(name, &sessions[i])
+	for _, sessions := range [][]*bgp.Session{c.IPv4.Sessions, c.IPv6.Sessions} {
+		for _, s := range sessions {
+			b.noteSession(name, s)
 		}
 	}
 }

@@ -12,7 +12,7 @@ import (
 // Book finds the sessions of an outline.
 type Book struct {
 	// Lines are sorted by family and name; last is where one was found last by these.
-	Lines []Line
+	Lines []*Line
 	last  int
 	// The others have places in lines. They are made when a session is not found by its
 	// name.
@@ -43,9 +43,8 @@ type objectKey struct {
 // are in another order, as what was seen of sessions is.
 func BookOf(o *Outline) *Book {
 	lines := o.Lines
-	inOrder := func(a, b Line) int { return lineKey{b.Family, b.Name}.compare(&a) }
-	if !slices.IsSortedFunc(lines, inOrder) {
-		lines = slices.SortedStableFunc(slices.Values(lines), inOrder)
+	if !slices.IsSortedFunc(lines, Compare) {
+		lines = slices.SortedStableFunc(slices.Values(lines), Compare)
 	}
 	return &Book{Lines: lines}
 }
@@ -63,7 +62,7 @@ func (b *Book) Named(family int, name string) int {
 			return i
 		}
 	}
-	i, found := slices.BinarySearchFunc(b.Lines, key, func(l Line, k lineKey) int { return k.compare(&l) })
+	i, found := slices.BinarySearchFunc(b.Lines, key, func(l *Line, k lineKey) int { return k.compare(l) })
 	if !found {
 		return Nowhere
 	}
@@ -76,7 +75,7 @@ func (b *Book) Line(place int) *Line {
 	if place == Nowhere {
 		return nil
 	}
-	return &b.Lines[place]
+	return b.Lines[place]
 }
 
 // index makes the other ways to find a session.
@@ -85,8 +84,7 @@ func (b *Book) index() {
 		return
 	}
 	b.byNeighbor, b.byNode, b.byObject = make(map[netip.Addr][]int, len(b.Lines)), map[lineKey]int{}, map[objectKey]int{}
-	for i := range b.Lines {
-		l := &b.Lines[i]
+	for i, l := range b.Lines {
 		b.byNeighbor[l.Neighbor] = append(b.byNeighbor[l.Neighbor], i)
 		node := lineKey{l.Family, l.Node}
 		if _, known := b.byNode[node]; l.Node == "" {
@@ -143,7 +141,7 @@ func (b *Book) FateOf(l *Line) (Fate, *Line) {
 	switch {
 	case found == nil:
 		return Removed, nil
-	case found.Name == l.Name && (!l.Terms.Known() || found.Terms == l.Terms && found.Port == l.Port):
+	case found == l || found.Name == l.Name && (!l.Terms.Known() || found.Terms == l.Terms && found.Port == l.Port):
 		return Kept, found
 	}
 	return Remade, found

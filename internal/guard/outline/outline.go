@@ -18,7 +18,7 @@ import (
 // kept of configurations that do not run any more. Nobody changes one.
 type Outline struct {
 	// Lines are the sessions, IPv4 first, then by name.
-	Lines []Line `json:"lines,omitempty"`
+	Lines []*Line `json:"lines,omitempty"`
 	// Told are the routes of this node's own that at least one session tells its
 	// peer of, by family and net.
 	Told []Told `json:"told,omitempty"`
@@ -28,7 +28,7 @@ type Outline struct {
 	Reflector bool `json:"reflector,omitempty"`
 }
 
-// Line is one session.
+// Line is one session. Nobody changes one.
 type Line struct {
 	Name     string          `json:"name"`
 	Family   int             `json:"family,omitempty"` // 4 or 6; 0: not known
@@ -67,14 +67,55 @@ type Told struct {
 }
 
 // Of is the outline of a configuration.
-func Of(c *bgp.Config, salt Salt) *Outline {
-	lines := make([]Line, 0, len(c.IPv4.Sessions)+len(c.IPv6.Sessions))
+func Of(c *bgp.Config, salt Salt) *Outline { return outlineWith(c, linesOf(c, salt, [2]linesBefore{})) }
+
+// Next is the outline of a configuration that comes after another one, of which o is.
+// Its lines are o's where all that they come from is the same.
+func (o *Outline) Next(was, is *bgp.Config, salt Salt) *Outline {
+	four, six := was.IPv4.Sessions, was.IPv6.Sessions
+	switch {
+	case was.IPv4.ListenPort != is.IPv4.ListenPort || was.IPv6.ListenPort != is.IPv6.ListenPort || !slices.Equal(was.Filters, is.Filters):
+		return Of(is, salt)
+	case bgp.SameList(four, is.IPv4.Sessions) && bgp.SameList(six, is.IPv6.Sessions):
+		return outlineWith(is, o.Lines)
+	}
+	before := [2]linesBefore{{four, o.Lines[:len(four)]}, {six, o.Lines[len(four):]}}
+	return outlineWith(is, linesOf(is, salt, before))
+}
+
+// linesBefore are the lines of a family's sessions in another configuration.
+type linesBefore struct {
+	sessions []*bgp.Session
+	lines    []*Line
+}
+
+// of is the line of a session that was there already; nil: it was not. They are asked for
+// in their order.
+func (b *linesBefore) of(s *bgp.Session) *Line {
+	for len(b.sessions) > 0 && b.sessions[0] != s && b.sessions[0].Name <= s.Name {
+		b.sessions, b.lines = b.sessions[1:], b.lines[1:]
+	}
+	if len(b.sessions) == 0 || b.sessions[0] != s {
+		return nil
+	}
+	l := b.lines[0]
+	b.sessions, b.lines = b.sessions[1:], b.lines[1:]
+	return l
+}
+
+// linesOf are the lines of a configuration, of which some are known from before, by
+// family.
+func linesOf(c *bgp.Config, salt Salt, before [2]linesBefore) []*Line {
+	lines := make([]*Line, 0, len(c.IPv4.Sessions)+len(c.IPv6.Sessions))
 	passwords := map[string]string{}
 	password, is := "", salt.Of("") // of the session before: mostly the same
-	for _, f := range c.Families() {
+	for i, f := range c.Families() {
 		p := bgp.PoliciesOf(c, f)
-		for j := range f.Sessions {
-			s := &f.Sessions[j]
+		for _, s := range f.Sessions {
+			if l := before[i].of(s); l != nil {
+				lines = append(lines, l)
+				continue
+			}
 			if s.Password != password {
 				if _, ok := passwords[s.Password]; !ok {
 					passwords[s.Password] = salt.Of(s.Password)
@@ -86,20 +127,11 @@ func Of(c *bgp.Config, salt Salt) *Outline {
 			lines = append(lines, l)
 		}
 	}
-	return outlineWith(c, lines)
-}
-
-// Next is the outline of a configuration that comes after another one, of which o is.
-// Its lines are o's where all that they come from is the same.
-func (o *Outline) Next(was, is *bgp.Config, salt Salt) *Outline {
-	if !sameLines(was, is) {
-		return Of(is, salt)
-	}
-	return outlineWith(is, o.Lines)
+	return lines
 }
 
 // outlineWith is the outline of a configuration whose lines are known.
-func outlineWith(c *bgp.Config, lines []Line) *Outline {
+func outlineWith(c *bgp.Config, lines []*Line) *Outline {
 	out := &Outline{Lines: lines, Reflector: c.ClusterID.IsValid()}
 	for i, f := range c.Families() {
 		out.Addresses[i] = f.Address
@@ -108,22 +140,10 @@ func outlineWith(c *bgp.Config, lines []Line) *Outline {
 	return out
 }
 
-// sameLines says whether two configurations have the very same sessions, filters and
-// ports, and so the same lines. It may err to no.
-func sameLines(was, is *bgp.Config) bool {
-	before := was.Families()
-	for i, f := range is.Families() {
-		if !bgp.SameList(before[i].Sessions, f.Sessions) || before[i].ListenPort != f.ListenPort {
-			return false
-		}
-	}
-	return slices.Equal(was.Filters, is.Filters)
-}
-
 const bgpPort = 179
 
-func lineOf(f *bgp.Family, s *bgp.Session, password string) Line {
-	return Line{
+func lineOf(f *bgp.Family, s *bgp.Session, password string) *Line {
+	return &Line{
 		Name: s.Name, Family: f.Version, Kind: s.Kind, Neighbor: s.Neighbor, Port: cmp.Or(s.Port, bgpPort), Node: s.PeerNode,
 		Reflector: s.Internal && s.PeerClusterID.IsValid(), Object: s.Reason.Object,
 		Terms: Terms{
@@ -150,8 +170,7 @@ func told(f *bgp.Family, p bgp.Policies) []Told {
 // Tellers are sessions of the family, one for each way in which routes are told.
 func Tellers(f *bgp.Family) []*bgp.Session {
 	var out []*bgp.Session
-	for i := range f.Sessions {
-		s := &f.Sessions[i]
+	for _, s := range f.Sessions {
 		same := func(o *bgp.Session) bool {
 			return o.Internal == s.Internal && o.RRClient == s.RRClient && slices.Equal(o.Export, s.Export)
 		}

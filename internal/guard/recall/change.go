@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"confd/backends"
+	"confd/internal/edits"
 	"confd/internal/guard"
 	"confd/internal/guard/outline"
 )
@@ -14,21 +15,21 @@ import (
 // Change makes one Memory of another one. Nearly all of a Memory are sessions and
 // Nodes, which stay as they are where a cluster is large. It is written as JSON.
 type Change struct {
-	At        time.Time           `json:"at"`
-	Hash      string              `json:"hash"`
-	Outline   outlineChange       `json:"outline"`
-	Past      []pastChange        `json:"past,omitempty"`
-	Seen      edits[guard.Seen]   `json:"seen,omitzero"`
-	Announced guard.Announcements `json:"announced,omitempty"`
-	Objects   objectsChange       `json:"objects,omitzero"`
+	At        time.Time               `json:"at"`
+	Hash      string                  `json:"hash"`
+	Outline   outlineChange           `json:"outline"`
+	Past      []pastChange            `json:"past,omitempty"`
+	Seen      edits.Edits[guard.Seen] `json:"seen,omitzero"`
+	Announced guard.Announcements     `json:"announced,omitempty"`
+	Objects   objectsChange           `json:"objects,omitzero"`
 }
 
 // outlineChange makes an Outline of another one.
 type outlineChange struct {
-	Lines     edits[outline.Line] `json:"lines,omitzero"`
-	Told      []outline.Told      `json:"told,omitempty"`
-	Addresses [2]netip.Addr       `json:"addresses"`
-	Reflector bool                `json:"reflector,omitempty"`
+	Lines     edits.Edits[*outline.Line] `json:"lines,omitzero"`
+	Told      []outline.Told             `json:"told,omitempty"`
+	Addresses [2]netip.Addr              `json:"addresses"`
+	Reflector bool                       `json:"reflector,omitempty"`
 }
 
 // pastChange is a Past whose Outline is made of that of what runs.
@@ -40,20 +41,20 @@ type pastChange struct {
 }
 
 type objectsChange struct {
-	Nodes             edits[*backends.Node]             `json:"nodes,omitzero"`
-	BGPConfigurations edits[*backends.BGPConfiguration] `json:"bgp_configurations,omitzero"`
-	BGPPeers          edits[*backends.BGPPeer]          `json:"bgp_peers,omitzero"`
-	BGPFilters        edits[*backends.BGPFilter]        `json:"bgp_filters,omitzero"`
-	IPPools           edits[*backends.IPPool]           `json:"ip_pools,omitzero"`
-	BlockAffinities   edits[*backends.BlockAffinity]    `json:"block_affinities,omitzero"`
-	Secrets           edits[*backends.Secret]           `json:"secrets,omitzero"`
+	Nodes             edits.Edits[*backends.Node]             `json:"nodes,omitzero"`
+	BGPConfigurations edits.Edits[*backends.BGPConfiguration] `json:"bgp_configurations,omitzero"`
+	BGPPeers          edits.Edits[*backends.BGPPeer]          `json:"bgp_peers,omitzero"`
+	BGPFilters        edits.Edits[*backends.BGPFilter]        `json:"bgp_filters,omitzero"`
+	IPPools           edits.Edits[*backends.IPPool]           `json:"ip_pools,omitzero"`
+	BlockAffinities   edits.Edits[*backends.BlockAffinity]    `json:"block_affinities,omitzero"`
+	Secrets           edits.Edits[*backends.Secret]           `json:"secrets,omitzero"`
 }
 
 // Since is what makes m of another Memory of the same node.
 func (m *Memory) Since(base *Memory) Change {
 	c := Change{
 		At: m.At, Hash: m.Hash, Announced: m.Announced, Outline: outlineSince(base.Outline, m.Outline),
-		Seen: editsOf(base.Seen, m.Seen, compareSeen, sameSeen),
+		Seen: edits.Between(base.Seen, m.Seen, compareSeen, sameSeen),
 		Objects: objectsChange{
 			Nodes:             resourceEdits(base.Objects.Nodes, m.Objects.Nodes),
 			BGPConfigurations: resourceEdits(base.Objects.BGPConfigurations, m.Objects.BGPConfigurations),
@@ -76,7 +77,7 @@ func (m *Memory) With(c Change) (*Memory, error) {
 	if m.Outline == nil {
 		return nil, errors.New("there is nothing to change")
 	}
-	if err := c.Objects.check(); err != nil {
+	if err := c.check(); err != nil {
 		return nil, err
 	}
 	out := &Memory{Node: m.Node, At: c.At, Hash: c.Hash, Announced: c.Announced}
@@ -92,7 +93,7 @@ func (m *Memory) With(c Change) (*Memory, error) {
 		out.History.Past = append(out.History.Past, guard.Past{Outline: changed(p.Outline), Until: p.Until, Pardoned: p.Pardoned, Ended: p.Ended})
 	}
 	var e error
-	out.Seen, e = c.Seen.of(m.Seen, compareSeen)
+	out.Seen, e = c.Seen.Of(m.Seen, compareSeen)
 	note(e)
 	was, is := &m.Objects, &out.Objects
 	note(takeEdits(&is.Nodes, was.Nodes, c.Objects.Nodes))
@@ -109,6 +110,15 @@ func (m *Memory) With(c Change) (*Memory, error) {
 }
 
 // check says what was read is null where something must be.
+func (c Change) check() error {
+	for _, p := range c.Past {
+		if err := noNull("lines", p.Outline.Lines.Put); err != nil {
+			return err
+		}
+	}
+	return cmp.Or(noNull("lines", c.Outline.Lines.Put), c.Objects.check())
+}
+
 func (c objectsChange) check() error {
 	return cmp.Or(
 		noNull("nodes", c.Nodes.Put), noNull("bgp_configurations", c.BGPConfigurations.Put), noNull("bgp_peers", c.BGPPeers.Put),
@@ -117,13 +127,15 @@ func (c objectsChange) check() error {
 	)
 }
 
+func compareLines(a, b **outline.Line) int { return outline.Compare(*a, *b) }
+
 func outlineSince(base, o *outline.Outline) outlineChange {
-	lines := editsOf(base.Lines, o.Lines, outline.Compare, func(a, b *outline.Line) bool { return *a == *b })
+	lines := edits.Between(base.Lines, o.Lines, compareLines, func(a, b **outline.Line) bool { return *a == *b || **a == **b })
 	return outlineChange{lines, o.Told, o.Addresses, o.Reflector}
 }
 
 func (c outlineChange) of(base *outline.Outline) (*outline.Outline, error) {
-	lines, err := c.Lines.of(base.Lines, outline.Compare)
+	lines, err := c.Lines.Of(base.Lines, compareLines)
 	return &outline.Outline{Lines: lines, Told: c.Told, Addresses: c.Addresses, Reflector: c.Reflector}, err
 }
 
@@ -137,15 +149,15 @@ func sameSeen(a, b *guard.Seen) bool {
 func resourceEdits[R interface {
 	comparable
 	backends.Resource
-}](old, new []R) edits[R] {
-	return editsOf(old, new, compareResources[R], func(a, b *R) bool { return *a == *b })
+}](old, new []R) edits.Edits[R] {
+	return edits.Between(old, new, compareResources[R], func(a, b *R) bool { return *a == *b })
 }
 
 func compareResources[R backends.Resource](a, b *R) int {
 	return (*a).ResourceKey().Compare((*b).ResourceKey())
 }
 
-func takeEdits[R backends.Resource](into *[]R, old []R, e edits[R]) (err error) {
-	*into, err = e.of(old, compareResources[R])
+func takeEdits[R backends.Resource](into *[]R, old []R, e edits.Edits[R]) (err error) {
+	*into, err = e.Of(old, compareResources[R])
 	return err
 }

@@ -98,8 +98,20 @@ func (m *Memory) Check() error {
 	if m == nil {
 		return nil
 	}
-	if i := slices.IndexFunc(m.History.Past, func(p guard.Past) bool { return p.Outline == nil }); i >= 0 {
-		return fmt.Errorf("history: item %d has no outline", i)
+	outlines := []*outline.Outline{m.Outline}
+	for i, p := range m.History.Past {
+		if p.Outline == nil {
+			return fmt.Errorf("history: item %d has no outline", i)
+		}
+		outlines = append(outlines, p.Outline)
+	}
+	for _, o := range outlines {
+		if o == nil {
+			continue // nothing is known
+		}
+		if err := noNull("lines", o.Lines); err != nil {
+			return err
+		}
 	}
 	o := m.Objects
 	return cmp.Or(

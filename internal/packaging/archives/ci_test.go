@@ -15,7 +15,6 @@ import (
 
 	"confd/internal/packaging/archives"
 	"confd/internal/packaging/contents"
-	"confd/internal/packaging/programs"
 	"confd/internal/packaging/source"
 )
 
@@ -29,11 +28,7 @@ func made(t *testing.T) string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	built, err := programs.Build(ctx, tree, dir, runtime.GOARCH)
-	if err != nil {
-		t.Fatal(err)
-	}
-	papers, err := contents.Read(ctx, tree, built)
+	built, papers, err := contents.Build(ctx, tree, dir, runtime.GOARCH)
 	if err != nil {
 		t.Fatal(err)
 	}

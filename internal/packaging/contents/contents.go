@@ -42,8 +42,18 @@ type Papers struct {
 	Notices     []byte            // the licences of its parts
 }
 
-// Read has the one of the programs that this machine can run print its papers.
-func Read(ctx context.Context, tree source.Tree, built []programs.Program) (Papers, error) {
+// Build builds the programs, as programs.Build does, and has them print their papers.
+func Build(ctx context.Context, tree source.Tree, dir string, architectures ...string) ([]programs.Program, Papers, error) {
+	built, err := programs.Build(ctx, tree, dir, architectures...)
+	if err != nil {
+		return nil, Papers{}, err
+	}
+	papers, err := readBy(ctx, tree, built)
+	return built, papers, err
+}
+
+// readBy has the one of the programs that this machine can run print its papers.
+func readBy(ctx context.Context, tree source.Tree, built []programs.Program) (Papers, error) {
 	for _, p := range built {
 		if p.Architecture == runtime.GOARCH {
 			return read(ctx, tree, p.Path)

@@ -10,7 +10,6 @@ import (
 
 	"confd/internal/packaging/contents"
 	"confd/internal/packaging/packages"
-	"confd/internal/packaging/programs"
 	"confd/internal/packaging/source"
 )
 
@@ -51,11 +50,7 @@ func build(t *testing.T, version string) made {
 	if err != nil {
 		t.Fatal(err)
 	}
-	built, err := programs.Build(ctx, tree, dir, runtime.GOARCH)
-	if err != nil {
-		t.Fatal(err)
-	}
-	papers, err := contents.Read(ctx, tree, built)
+	built, papers, err := contents.Build(ctx, tree, dir, runtime.GOARCH)
 	if err != nil {
 		t.Fatal(err)
 	}

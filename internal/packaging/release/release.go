@@ -131,11 +131,7 @@ func once(ctx context.Context, tree source.Tree, dir string) error {
 	if err := os.MkdirAll(out, 0o755); err != nil {
 		return fmt.Errorf("release: %w", err)
 	}
-	built, err := programs.Build(ctx, tree, filepath.Join(dir, "programs"))
-	if err != nil {
-		return err
-	}
-	papers, err := contents.Read(ctx, tree, built)
+	built, papers, err := contents.Build(ctx, tree, filepath.Join(dir, "programs"))
 	if err != nil {
 		return err
 	}

@@ -1,24 +1,26 @@
-package recall
+// Package edits writes down how one sorted list differs from another, so that of a long
+// list of which little changes little is written.
+package edits
 
 import (
 	"fmt"
 	"slices"
 )
 
-// edits make one list of another one, of which most is the same. They are written as
+// Edits make one list of another one, of which most is the same. They are written as
 // JSON.
-type edits[T any] struct {
+type Edits[T any] struct {
 	// Drop are the places in the old list of what the new one has not, or has otherwise.
 	Drop []int `json:"drop,omitempty"`
 	// Put is what the new list has instead, in its order.
 	Put []T `json:"put,omitempty"`
 }
 
-// editsOf are the edits that make new of old. compare is the order of both lists, each
+// Between are the edits that make new of old. compare is the order of both lists, each
 // of which has everything once: where that is not so all is put anew. same says whether
 // there is no difference.
-func editsOf[T any](old, new []T, compare func(a, b *T) int, same func(a, b *T) bool) edits[T] {
-	var e edits[T]
+func Between[T any](old, new []T, compare func(a, b *T) int, same func(a, b *T) bool) Edits[T] {
+	var e Edits[T]
 	if len(old) == len(new) && (len(old) == 0 || &old[0] == &new[0]) {
 		return e
 	}
@@ -57,10 +59,13 @@ func inOrder[T any](list []T, compare func(a, b *T) int) bool {
 	return true
 }
 
-// of makes the new list of the old one. The error says that the edits are not of that
-// one.
-func (e edits[T]) of(old []T, compare func(a, b *T) int) ([]T, error) {
-	if len(e.Drop) == 0 && len(e.Put) == 0 {
+// Len is how many edits there are; 0: the lists are the same.
+func (e Edits[T]) Len() int { return len(e.Drop) + len(e.Put) }
+
+// Of makes the new list of the old one. compare is that of Between. The error says that
+// the edits are not of that one.
+func (e Edits[T]) Of(old []T, compare func(a, b *T) int) ([]T, error) {
+	if e.Len() == 0 {
 		return old, nil
 	}
 	drop := make(map[int]bool, len(e.Drop))

@@ -1,4 +1,4 @@
-package recall
+package edits
 
 import (
 	"cmp"
@@ -26,17 +26,17 @@ func TestEdits(t *testing.T) {
 	}
 	for range 5000 {
 		old, new := list(r.IntN(10) > 0), list(r.IntN(10) > 0)
-		got, err := editsOf(old, new, compare, same).of(old, compare)
+		got, err := Between(old, new, compare, same).Of(old, compare)
 		if err != nil || !slices.Equal(got, new) {
 			t.Fatalf("%v, not %v, came of %v: %v", got, new, old, err)
 		}
 	}
 	old := []item{{1, 1}, {2, 1}, {3, 1}}
-	if e := editsOf(old, []item{{1, 1}, {2, 2}, {3, 1}, {4, 1}}, compare, same); !slices.Equal(e.Drop, []int{1}) || len(e.Put) != 2 {
+	if e := Between(old, []item{{1, 1}, {2, 2}, {3, 1}, {4, 1}}, compare, same); !slices.Equal(e.Drop, []int{1}) || len(e.Put) != 2 {
 		t.Errorf("more is edited than differs: %v", e)
 	}
-	for _, e := range []edits[item]{{Drop: []int{3}}, {Drop: []int{-1}}, {Drop: []int{1, 1}}} {
-		if _, err := e.of(old, compare); err == nil {
+	for _, e := range []Edits[item]{{Drop: []int{3}}, {Drop: []int{-1}}, {Drop: []int{1, 1}}} {
+		if _, err := e.Of(old, compare); err == nil {
 			t.Errorf("%v are edits of %v", e, old)
 		}
 	}
