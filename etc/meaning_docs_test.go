@@ -68,7 +68,7 @@ func documentedMeanings() []meaning {
 	defaults := func(spec string) string {
 		return "\n{apiVersion: projectcalico.org/v3, kind: BGPConfiguration, metadata: {name: default}, spec: " + spec + "}\n---"
 	}
-	severity := row{"`logSeverityScreen`", "In upper or lower case. `Debug` and `Trace`: all; `Warning` and what is above it, and `None`: nothing; anything else, as `Info`: the events of sessions. " +
+	severity := row{"`logSeverityScreen`", "In upper or lower case. `Debug` and `Trace`: all; `Warning` and what is above it, and `None`: nothing; anything else, as `Info`: the events of sessions. What is none of these is a warning, `BGP_LOGSEVERITYSCREEN` too. " +
 		"Calico's program has BIRD log their states, routes and filters as well, which is [a line a session at every reconfiguration](scale.md#what-bird-logs)."}
 	withSeverity := func(s string) string { return defaults("{nodeToNodeMeshEnabled: false, logSeverityScreen: " + s + "}") }
 	return []meaning{
@@ -142,7 +142,8 @@ func documentedMeanings() []meaning {
 		},
 		{name: "severity trace", row: severity, cluster: withSeverity("tRACE"), want: []string{"debug all;"}, without: []string{"debug { states"}},
 		{name: "severity warning", row: severity, cluster: withSeverity("warning"), without: []string{"debug "}},
-		{name: "severity of another program", row: severity, cluster: withSeverity("Notice"), want: []string{"debug { states"}},
+		{name: "severity of another program", row: severity, cluster: withSeverity("Notice"), want: []string{"debug { states"}, problems: []string{`no log severity "Notice"`}},
+		{name: "severity of nobody, in the environment", row: severity, options: func(o *bgp.Options) { o.LogSeverity = "loud" }, want: []string{"debug { states"}, problems: []string{`BGP_LOGSEVERITYSCREEN: there is no log severity "loud"`}},
 		{
 			name: "overlapping pools",
 			row:  row{"IP pools that overlap", "What goes into the kernel follows the pool with the longest prefix. A pool with `disableBGPExport` is never exported, nor what lies in it."},

@@ -22,7 +22,7 @@ func TestLiveMigration(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			l := lab.New(t)
-			hosts := meshOfTwo(l)
+			hosts := meshOfTwo(l, "2.0.12", "2.17.6")
 			for _, h := range hosts {
 				h.Env = []string{"CONFD_LIVE_MIGRATION=true"}
 			}

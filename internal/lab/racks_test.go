@@ -169,7 +169,7 @@ func TestNextHopModes(t *testing.T) {
 	long(t)
 	t.Parallel()
 	l := lab.New(t)
-	hosts := meshOfTwo(l)
+	hosts := meshOfTwo(l, "1.6.8", "3.1.8")
 	ways := []struct {
 		kind routers.Kind
 		mode string
@@ -199,13 +199,13 @@ func TestNextHopModes(t *testing.T) {
 	}
 }
 
-// meshOfTwo adds two nodes with a block each, in one subnet.
-func meshOfTwo(l *lab.Lab) []*lab.Host {
+// meshOfTwo adds two nodes with a block each, in one subnet, and a BIRD of each version.
+func meshOfTwo(l *lab.Lab, first, second string) []*lab.Host {
 	l.AddSubnet("rack", "10.0.1.0/24")
 	l.Store.Apply(rackPool)
 	return []*lab.Host{
-		l.AddHost(lab.HostConfig{Name: "n1", Addresses: []string{"10.0.1.11/24"}, Blocks: []string{"10.244.1.0/26"}}),
-		l.AddHost(lab.HostConfig{Name: "n2", Addresses: []string{"10.0.1.12/24"}, Blocks: []string{"10.244.2.0/26"}, BIRD: "2.17.6"}),
+		l.AddHost(lab.HostConfig{Name: "n1", Addresses: []string{"10.0.1.11/24"}, Blocks: []string{"10.244.1.0/26"}, BIRD: first}),
+		l.AddHost(lab.HostConfig{Name: "n2", Addresses: []string{"10.0.1.12/24"}, Blocks: []string{"10.244.2.0/26"}, BIRD: second}),
 	}
 }
 
@@ -216,7 +216,7 @@ func TestReachableBy(t *testing.T) {
 	long(t)
 	t.Parallel()
 	l := lab.New(t)
-	hosts := meshOfTwo(l)
+	hosts := meshOfTwo(l, "1.6.8", "3.1.8")
 	l.Router.IP("addr add 10.255.0.1/32 dev lo")
 	l.Store.Apply(`
 kind: BGPPeer
