@@ -68,6 +68,9 @@ func Compare(old, new *Config, bird int) Changes {
 // WithoutRefresh has sessions restart that would be asked for their routes again, where
 // deaf says that the neighbor cannot send them: BIRD ends those sessions instead.
 func (c *Changes) WithoutRefresh(deaf func(session string) bool) {
+	if len(c.Reasked) == 0 {
+		return
+	}
 	restarts := map[string]bool{}
 	for _, name := range c.Reasked {
 		restarts[name] = deaf(name)
@@ -117,6 +120,9 @@ func (x comparison) sessions(c *Changes) {
 	alike := !x.restartAll && !x.refilterAll && len(x.rules) == 0 && x.old.ListenAddress == x.new.ListenAddress
 	if alike && SameList(old, new) {
 		return
+	}
+	if x.refilterAll {
+		c.Refiltered = slices.Grow(c.Refiltered, len(new))
 	}
 	for len(old) > 0 || len(new) > 0 {
 		switch {

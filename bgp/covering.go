@@ -38,7 +38,7 @@ func (c *computer) dropCovering(f *Family) {
 	if !slices.ContainsFunc(f.Statics, func(r StaticRoute) bool { return !r.Via.IsValid() }) {
 		return
 	}
-	all := c.neededAddresses(f)
+	all := c.needed(f)
 	if len(all) == 0 {
 		return
 	}
@@ -56,7 +56,20 @@ func (c *computer) dropCovering(f *Family) {
 	})
 }
 
-// neededAddresses are those of a family, sorted.
+// needed are the addresses of a family that this node must be able to reach, sorted: those
+// that are remembered, where they are.
+func (c *computer) needed(f *Family) []needed {
+	known := &c.asked.needed[0]
+	if f.Version == 6 {
+		known = &c.asked.needed[1]
+	}
+	if *known == nil {
+		*known = c.neededAddresses(f)
+	}
+	return *known
+}
+
+// neededAddresses works them out.
 func (c *computer) neededAddresses(f *Family) []needed {
 	all := make([]needed, 0, len(c.nodes))
 	for _, n := range c.nodes {

@@ -16,6 +16,9 @@ type sessionsMemory struct {
 	standIns map[string]*backends.BGPFilter
 	lost     []lostSession
 	problems []Problem
+	// needed are the addresses that must be reached, which depend on the same things; nil:
+	// nobody has asked yet.
+	needed [2][]needed
 }
 
 // sessions works out this node's sessions, or takes those that are remembered.
@@ -23,7 +26,10 @@ func (c *computer) sessions() {
 	reported := len(c.config.Problems)
 	if c.same == nil {
 		c.workOutSessions()
-		c.asked = sessionsMemory{[2][]*Session{c.config.IPv4.Sessions, c.config.IPv6.Sessions}, c.filters, c.standIns, c.lost, slices.Clone(c.config.Problems[reported:])}
+		c.asked = sessionsMemory{
+			sessions: [2][]*Session{c.config.IPv4.Sessions, c.config.IPv6.Sessions}, filters: c.filters, standIns: c.standIns,
+			lost: c.lost, problems: slices.Clone(c.config.Problems[reported:]),
+		}
 		return
 	}
 	c.asked = *c.same

@@ -20,13 +20,49 @@ type decoder struct {
 	texts map[string]string
 	// said is the essence of the message that is being read.
 	said []byte
+	// trees are what messages were read into: those of the one that is being read, and of
+	// the one before it, which somebody may be looking at.
+	trees [2]trees
+}
+
+// trees are tables that are filled again and again.
+type trees struct {
+	tables []map[string]any
+	used   int
+}
+
+// mostTables bounds how many tables are kept.
+const mostTables = 64
+
+// next is an empty table.
+func (t *trees) next() map[string]any {
+	if t.used == len(t.tables) {
+		table := map[string]any{}
+		if len(t.tables) == mostTables {
+			return table
+		}
+		t.tables = append(t.tables, table)
+	}
+	t.used++
+	return t.tables[t.used-1]
+}
+
+// again has all tables be empty.
+func (t *trees) again() {
+	for _, table := range t.tables[:t.used] {
+		clear(table)
+	}
+	t.used = 0
 }
 
 func newDecoder(s shape) *decoder { return &decoder{shape: s, texts: map[string]string{}} }
 
-// read reads what matters of a message.
+// read reads what matters of a message. Its fields are there until the second one after
+// it is read: while somebody looks at the one, the next is read already.
 func (d *decoder) read(data []byte) (essence, error) {
 	d.said = d.said[:0]
+	d.trees[0], d.trees[1] = d.trees[1], d.trees[0]
+	d.trees[0].again()
 	fields, err := d.message(d.shape, data)
 	if err != nil {
 		return essence{}, fmt.Errorf("the server's answer as protobuf: %w", err)
@@ -35,7 +71,7 @@ func (d *decoder) read(data []byte) (essence, error) {
 }
 
 func (d *decoder) message(s shape, data []byte) (map[string]any, error) {
-	tree := make(map[string]any, len(s))
+	tree := d.trees[0].next()
 	err := eachField(data, func(f protoField) error {
 		m, matters := s[f.number]
 		if !matters {
@@ -105,7 +141,7 @@ func (d *decoder) entry(tree map[string]any, m member, f protoField) error {
 	}
 	table, ok := tree[m.name].(map[string]any)
 	if !ok {
-		table = map[string]any{}
+		table = d.trees[0].next()
 		tree[m.name] = table
 	}
 	table[d.text(key)] = d.text(value)

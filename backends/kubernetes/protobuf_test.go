@@ -148,3 +148,43 @@ func TestDecoderForgets(t *testing.T) {
 		t.Errorf("%+v; remembered after the end: %v, %d bytes", o.Metadata, d.texts, d.buffer.Cap())
 	}
 }
+
+// TestDecoderReusesTables: what was read is there while the next one is, and what is read
+// after that has nothing of it.
+func TestDecoderReusesTables(t *testing.T) {
+	many := &discoveryv1.EndpointSlice{ObjectMeta: metav1.ObjectMeta{Name: "many", Labels: map[string]string{"rack": "a"}}}
+	for i := range mostTables {
+		node := fmt.Sprint("node-", i)
+		many.Endpoints = append(many.Endpoints, discoveryv1.Endpoint{NodeName: &node, Conditions: discoveryv1.EndpointConditions{Ready: new(i%2 == 0)}})
+	}
+	few := &discoveryv1.EndpointSlice{ObjectMeta: metav1.ObjectMeta{Name: "few"}, Endpoints: []discoveryv1.Endpoint{{}}}
+	d := newDecoder(endpointSliceShape())
+	read := func(s *discoveryv1.EndpointSlice) map[string]any {
+		data, err := s.Marshal()
+		if err != nil {
+			t.Fatal(err)
+		}
+		e, err := d.read(data)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return e.fields
+	}
+	alone := func(s *discoveryv1.EndpointSlice) string {
+		data, _ := s.Marshal()
+		e, err := newDecoder(endpointSliceShape()).read(data)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return fmt.Sprint(e.fields)
+	}
+	for range 3 {
+		for _, s := range []*discoveryv1.EndpointSlice{many, few, few, many} {
+			fields := read(s)
+			read(few)
+			if diff := cmp.Diff(alone(s), fmt.Sprint(fields)); diff != "" {
+				t.Fatalf("%s, after the next one was read: %s", s.Name, diff)
+			}
+		}
+	}
+}

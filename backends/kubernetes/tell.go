@@ -14,7 +14,9 @@ import (
 // that. It is false where ctx has ended.
 func (h *hub) tell(ctx context.Context, events []backends.Event, revision string) bool {
 	u := backends.Update{Source: source, InSync: h.inStep(), Err: h.blame(), Revision: revision, Serves: h.serves()}
-	events, h.held = append(h.held, events...), nil
+	if len(h.held) > 0 {
+		events, h.held = append(h.held, events...), nil
+	}
 	if u.InSync {
 		h.ending, h.overdue = false, nil
 	}

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"slices"
 	"time"
 
 	"github.com/golang/snappy"
@@ -159,7 +160,10 @@ func (b *bounded) message() ([]byte, error) {
 	head := len(b.buf)
 	for len(b.buf) < head+size { // no room for what is only said to come
 		step := min(head+size-len(b.buf), 64<<10)
-		b.buf = append(b.buf, make([]byte, step)...)
+		if cap(b.buf)-len(b.buf) < step { // twice as much: a snapshot is megabytes
+			b.buf = slices.Grow(b.buf, min(head+size-len(b.buf), max(step, len(b.buf))))
+		}
+		b.buf = b.buf[:len(b.buf)+step]
 		if _, err := io.ReadFull(b.from, b.buf[len(b.buf)-step:]); err != nil {
 			return nil, err
 		}

@@ -1,6 +1,7 @@
 package agent
 
 import (
+	"runtime"
 	"runtime/debug"
 	"runtime/metrics"
 	"time"
@@ -37,6 +38,7 @@ func (r *rest) lookAt(now time.Time, runs *bgp.Config) {
 		r.runs, r.since, r.heap = runs, now, 0
 	case runs == nil, r.heap == 0 && rested < restAfter, r.heap > 0 && (rested < restAgain || heapBytes() < r.heap+mostGathered):
 	default:
+		runtime.GC() // what is kept to be used again (sync.Pool) goes with the second one
 		debug.FreeOSMemory()
 		r.since, r.heap = now, heapBytes()
 	}

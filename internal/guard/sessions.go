@@ -9,7 +9,7 @@ import (
 
 // look finds the sessions that count, and what becomes of each.
 func (j *judgement) look() {
-	j.sessions = make([]session, 0, len(j.then.Lines))
+	j.sessions = make([]session, 0, min(len(j.then.Lines), len(j.seen.list)+len(j.heldLost)))
 	base := make([]bool, len(j.then.Lines)) // what runs of it
 	if past, ok := j.q.Oldest(); ok {
 		pardoned, ended := setOf(past.Pardoned), setOf(past.Ended)

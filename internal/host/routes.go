@@ -56,7 +56,7 @@ func (h *Host) glance(ctx context.Context, c *control.Client, q agent.RoutesQues
 	if l.Status.InProgress() || l.Status.ShuttingDown() {
 		return errReconfiguring
 	}
-	if l.Overview, err = c.Overview(ctx); err != nil {
+	if l.Overview, err = c.Overview(ctx, q.Want.Sessions()); err != nil {
 		return err
 	}
 	addresses, err := c.Addresses(ctx)

@@ -220,6 +220,9 @@ func (j judge) isOurs(net netip.Prefix) bool { return net.Addr().Is4() == (j.f.V
 
 // dead are the routes of BGP that lead nowhere.
 func (j judge) dead() []Fault {
+	if len(j.l.Lists.Dead) == 0 {
+		return nil
+	}
 	bgps := map[string]bool{}
 	for i := range j.l.Overview.Sessions {
 		bgps[j.l.Overview.Sessions[i].Name] = true
@@ -278,6 +281,9 @@ func (j judge) notTold() []Fault {
 // that is up should have brought one: that with the node, or one with a reflector. One
 // with filters may do as it likes.
 func (j judge) absent() []Fault {
+	if !slices.ContainsFunc(j.w.Blocks, func(b Block) bool { return j.isOurs(b.Net) }) {
+		return nil
+	}
 	direct, reflectors := map[string]bool{}, ""
 	for _, s := range j.f.Sessions {
 		_, up := j.up[s.Name]

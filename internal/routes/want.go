@@ -30,6 +30,15 @@ func (w Want) has(node string, family int) bool {
 	return n != nil && (family == 4 && n.IPv4.Addr.IsValid() || family == 6 && n.IPv6.Addr.IsValid())
 }
 
+// Sessions is how many sessions this BIRD should have.
+func (w Want) Sessions() int {
+	n := 0
+	for _, f := range w.Families {
+		n += len(f.Sessions)
+	}
+	return n
+}
+
 // Block is a block of IPAM's, and the node that has it.
 type Block struct {
 	Net  netip.Prefix

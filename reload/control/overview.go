@@ -38,10 +38,13 @@ type ProtocolState struct {
 	Waiting bool
 }
 
-// Overview says how BIRD's protocols are, with their counts of routes. Errors are
+// Overview says how BIRD's protocols are, with their counts of routes. sessions is about
+// how many sessions there are, for which room is made; 0: that is not known. Errors are
 // those of Sessions.
-func (c *Client) Overview(ctx context.Context) (Overview, error) {
-	var p overviewParser
+func (c *Client) Overview(ctx context.Context, sessions int) (Overview, error) {
+	p := overviewParser{ends: make([]sessionEnd, 0, sessions)}
+	p.out.Sessions = make([]SessionRoutes, 0, sessions)
+	p.names.Grow(sessions * usualName)
 	if err := c.eachProtocol(ctx, "show protocols all", p.line); err != nil {
 		return Overview{}, err
 	}
@@ -54,7 +57,7 @@ type overviewParser struct {
 	out Overview
 	// names are those of all sessions, one behind the other; ends has where each one's
 	// name ends, and its counts in routes.
-	names  []byte
+	names  strings.Builder
 	ends   []sessionEnd
 	routes []RouteCount
 	// open is what the lines belong to, channel which of its channels (empty in BIRD 1),
@@ -65,6 +68,9 @@ type overviewParser struct {
 }
 
 type sessionEnd struct{ name, routes int }
+
+// usualName is how many bytes the name of a session mostly has, at most.
+const usualName = 20
 
 // protocolKind says what a line of the details belongs to.
 type protocolKind int
@@ -94,8 +100,8 @@ func (p *overviewParser) row(text []byte) {
 	case string(c.proto) == "BGP":
 		p.open = aSession
 		p.out.Sessions = append(p.out.Sessions, SessionRoutes{BGPState: bgpStateOf(c)})
-		p.names = append(p.names, c.name...)
-		p.ends = append(p.ends, sessionEnd{len(p.names), len(p.routes)})
+		p.names.Write(c.name)
+		p.ends = append(p.ends, sessionEnd{p.names.Len(), len(p.routes)})
 	default:
 		p.open = another
 		p.out.Others = append(p.out.Others, ProtocolState{Name: string(c.name), Kind: string(c.proto), State: string(c.state)})
@@ -173,7 +179,7 @@ func (p *overviewParser) closed() {
 // finished is the overview after all lines.
 func (p *overviewParser) finished() Overview {
 	p.closed()
-	names := string(p.names)
+	names := p.names.String()
 	var begin sessionEnd
 	for i, end := range p.ends {
 		s := &p.out.Sessions[i]

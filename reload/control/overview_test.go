@@ -120,7 +120,7 @@ func TestRoutesLists(t *testing.T) {
 			}
 			return err
 		})
-		o, err := c.Overview(ctx)
+		o, err := c.Overview(ctx, 0)
 		if err != nil || len(o.Sessions) != 0 || len(o.Others) != 2 {
 			t.Errorf("%+v %v", o, err)
 		}
