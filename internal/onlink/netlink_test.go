@@ -1,6 +1,8 @@
 package onlink
 
 import (
+	"errors"
+	"io/fs"
 	"net/netip"
 	"os"
 	"os/exec"
@@ -58,6 +60,10 @@ func TestNetlink(t *testing.T) {
 	}
 	look()
 	do(netlinkKernel{}.add(one))
+	look(one)
+	if err := (netlinkKernel{}).add(one); !errors.Is(err, fs.ErrExist) {
+		t.Errorf("adding it again: %v", err)
+	}
 	look(one)
 	do(netlinkKernel{}.add(two))
 	look(one, two)

@@ -100,7 +100,11 @@ func (k *Keeper) keep(ctx context.Context, l link, n int, there bool, knows func
 		}
 		change.Forgotten = true
 	}
-	if err := k.kernel.add(l); err != nil {
+	switch err := k.kernel.add(l); {
+	case errors.Is(err, fs.ErrExist):
+		// It is there: Linux may leave IPv6 routes out of a list while others change.
+		return nil, nil
+	case err != nil:
 		return nil, &NotHeldError{Net: l.net, Interface: l.iface, Forgotten: change.Forgotten, Err: err}
 	}
 	return []Change{change}, nil

@@ -88,6 +88,9 @@ func TestLook(t *testing.T) {
 			{has: []string{"fd00::/64 eth0 2", "fd00::/64 eth1 2"}, want: "+fd00::/64 eth0 +fd00::/64 eth1"},
 			{has: []string{"fd00::/64 eth1 0"}, want: "-fd00::/64 eth1"},
 		},
+		"one that is there, and not in the kernel's list": {
+			{has: []string{"fd00::/64 eth0 2"}, refuses: syscall.EEXIST},
+		},
 		"the kernel refuses": {
 			{has: []string{"fd00::/64 eth0 2"}, refuses: syscall.EPERM, want: "xfd00::/64 eth0"},
 			{has: []string{"fd00::/64 eth0 1"}, refuses: syscall.EPERM, asked: 1},
