@@ -269,6 +269,12 @@ func TestPathsThatBeginRight(t *testing.T) {
 			t.Errorf("prefix %s, BIRD %d: %s", prefix, bird, textOf(r))
 		}
 	}
+	// Without an asNumber the router has the cluster's: no number is put into the path.
+	text := strings.NewReplacer("peerIP: 10.0.0.250, asNumber: 65000", "peerIP: 10.0.0.250",
+		"cidr: 10.128.0.0/16}, {action: Reject}", "cidr: 10.128.0.0/16, operations: [{prependASPath: {prefix: [65010]}}]}, {action: Reject}").Replace(mesh)
+	if r := examineText(t, text, func(q *Question) { q.BIRD = 1 }); len(r.Findings) > 0 {
+		t.Errorf("a router of the cluster's AS: %s", textOf(r))
+	}
 }
 
 func TestConformanceCases(t *testing.T) {

@@ -34,9 +34,10 @@ func (p *patient) foreignFirst() []complaint {
 // it has another.
 func (p *patient) externalASes(peer *backends.BGPPeer, nodes []*backends.Node) []uint32 {
 	var out []uint32
+	its := cmp.Or(peer.ASNumber, p.cluster.ASNumberOf(&backends.Node{}))
 	for _, n := range nodes {
 		as := cmp.Or(peer.LocalASNumber, p.cluster.ASNumberOf(n))
-		if as != peer.ASNumber && !slices.Contains(out, as) {
+		if as != its && !slices.Contains(out, as) {
 			out = append(out, as)
 		}
 	}
