@@ -59,10 +59,7 @@ func (c *computer) dropCovering(f *Family) {
 // needed are the addresses of a family that this node must be able to reach, sorted: those
 // that are remembered, where they are.
 func (c *computer) needed(f *Family) []needed {
-	known := &c.asked.needed[0]
-	if f.Version == 6 {
-		known = &c.asked.needed[1]
-	}
+	known := &c.asked.needed[familyIndex(f)]
 	if *known == nil {
 		*known = c.neededAddresses(f)
 	}

@@ -50,6 +50,15 @@ func wholeState(ctx context.Context, s settings.Settings, log *slog.Logger) (*ba
 	return gatherOnce(ctx, s, log)
 }
 
+// majorOf is the major version of this node's BIRD; 0: there is none that tells it.
+func majorOf(ctx context.Context, s birds.Settings) int {
+	d, err := birds.Find(ctx, s)
+	if err != nil {
+		return 0
+	}
+	return d.Version.Major
+}
+
 // liveTimeout is how long BIRD may take to say how things are.
 const liveTimeout = 5 * time.Second
 

@@ -69,10 +69,7 @@ func examine(ctx context.Context, s settings.Settings, ignore map[string]bool) (
 	if len(state.Nodes) == 0 {
 		return nil, errors.New("there is no node to look at: is it the right datastore, or file?")
 	}
-	q := doctor.Question{State: state, Options: s.Plan().BGP, Ignore: ignore}
-	if d, err := birds.Find(ctx, s.BIRD); err == nil {
-		q.BIRD = d.Version.Major
-	}
+	q := doctor.Question{State: state, Options: s.Plan().BGP, Ignore: ignore, BIRD: majorOf(ctx, s.BIRD)}
 	if s.Datastore != settings.DatastoreFile {
 		if state.Nodes[s.Node] != nil {
 			q.Live = thisMachine(ctx, s.BIRD)

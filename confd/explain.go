@@ -8,7 +8,6 @@ import (
 	"github.com/spf13/cobra"
 
 	"confd/bgp"
-	"confd/internal/birds"
 	"confd/internal/explain"
 	"confd/internal/settings"
 )
@@ -169,8 +168,7 @@ func newAsker(ctx context.Context, s settings.Settings) (*explain.Asker, error) 
 		return nil, err
 	}
 	asker := explain.New(state, s.Plan().BGP)
-	found, err := birds.Find(ctx, s.BIRD)
-	asker.BIRD1 = err == nil && found.Version.Major == 1 // without a BIRD, as a new one has it
+	asker.BIRD1 = majorOf(ctx, s.BIRD) == 1
 	return asker, nil
 }
 

@@ -169,6 +169,23 @@ func compact(t *testing.T, s store) int64 {
 	return resp.Header.Revision
 }
 
+// listed is a run that has listed the store, which was at revision then.
+func listed(t *testing.T, server *testenv.Etcd) (r *run, client *clientv3.Client, revision int64, out <-chan backends.Update) {
+	t.Helper()
+	b := newBackend(t, Config{Endpoints: server.Endpoints()})
+	updates := make(chan backends.Update, 10)
+	r = newRun(b, updates)
+	client, err := b.connect(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { client.Close() })
+	if revision, err = r.list(t.Context(), client); err != nil {
+		t.Fatal(err)
+	}
+	return r, client, revision, updates
+}
+
 // A watch from a compacted revision says so, and nothing is delivered.
 func TestWatchOfACompactedRevision(t *testing.T) {
 	server, s := startStore(t)
@@ -176,18 +193,8 @@ func TestWatchOfACompactedRevision(t *testing.T) {
 		s.do(node("n", 1+i))
 	}
 	compact(t, s)
-	b := newBackend(t, Config{Endpoints: server.Endpoints()})
-	out := make(chan backends.Update, 10)
-	r := newRun(b, out)
-	client, err := b.connect(t.Context())
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer client.Close()
-	if _, err := r.list(t.Context(), client); err != nil {
-		t.Fatal(err)
-	}
-	err = r.watch(t.Context(), client, 2)
+	r, client, _, _ := listed(t, server)
+	err := r.watch(t.Context(), client, 2)
 	if err == nil || !strings.Contains(err.Error(), "compacted") {
 		t.Errorf("watch of a compacted revision: %v", err)
 	}
@@ -198,18 +205,7 @@ func TestWatchOfACompactedRevision(t *testing.T) {
 func TestDeletionAtTheCompactedRevision(t *testing.T) {
 	server, s := startStore(t)
 	s.do(node("n", 1))
-	b := newBackend(t, Config{Endpoints: server.Endpoints()})
-	out := make(chan backends.Update, 10)
-	r := newRun(b, out)
-	client, err := b.connect(t.Context())
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer client.Close()
-	revision, err := r.list(t.Context(), client)
-	if err != nil {
-		t.Fatal(err)
-	}
+	r, client, revision, out := listed(t, server)
 	s.do(clientv3.OpDelete(resourceRoot + "nodes/n"))
 	compact(t, s)
 	ctx, cancel := context.WithTimeout(t.Context(), backendstest.Patience)

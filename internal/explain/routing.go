@@ -15,16 +15,6 @@ type routing struct {
 	policies bgp.Policies
 }
 
-// session is the family's one of a name; nil: there is none.
-func (r routing) session(name string) *bgp.Session {
-	for _, s := range r.family.Sessions {
-		if s.Name == name {
-			return s
-		}
-	}
-	return nil
-}
-
 // RouteAnswer says what becomes of a route at a node.
 type RouteAnswer struct {
 	Node string       `json:"node"`

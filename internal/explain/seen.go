@@ -34,7 +34,7 @@ func (r routing) seen(out *RouteAnswer) *Seen {
 		if !slices.Contains(live.Asked, s.Name) {
 			continue
 		}
-		tells := r.policies.Tells(s, *best, r.session(best.Session))
+		tells := r.policies.Tells(s, *best, bgp.SessionNamed(r.family, best.Session))
 		if told := slices.Contains(live.Told, s.Name); told != tells {
 			add("%s: by the resources %s told of BIRD's route, and by BIRD it %s", s.Name, isOrNot(tells), isOrNot(told))
 		}

@@ -31,9 +31,11 @@ func familyOf(version int) int {
 }
 
 // Routes are the routes of a family, 4 or 6, in all tables, without those to this
-// machine's own addresses and those for one type of service. Where the kernel says that they changed while they were read the
-// error wraps netlink.ErrDumpInterrupted, and there are none: try again. Linux 6.18 does not say it: where routes of IPv6 change
-// meanwhile, some that were there all the time may be missing, others are there twice (findings/linux-ipv6-listing-misses-routes.sh).
+// machine's own addresses and those for one type of service. Where the kernel says that
+// they changed while they were read the error wraps netlink.ErrDumpInterrupted, and there
+// are none: try again. Linux 6.18 does not say it: where routes of IPv6 change meanwhile,
+// some that were there all the time may be missing, others are there twice
+// (findings/linux-ipv6-listing-misses-routes.sh).
 func Routes(version int) ([]routes.Entry, error) {
 	names, err := interfaces()
 	if err != nil {
