@@ -35,8 +35,8 @@ func TestRoutesWrong(t *testing.T) {
 				"not_told 10.244.99.0/26"+by(hosts[0]), "not_told 10.244.99.0/26"+by(hosts[1]), "not_told 10.244.99.0/26"+by(hosts[2]))
 
 			h.Birdc("enable " + static(h))
+			h.IP("route del 10.244.42.128/26 proto static") // before BIRD can put its own in the place of it
 			h.IP("route add 192.168.2.0/24 dev eth0 proto kernel scope link src 192.168.2.143")
-			h.IP("route del 10.244.42.128/26 proto static")
 			awaitWrong(l, h)
 			awaitWhole(l, append(hosts, h), pods)
 		})
