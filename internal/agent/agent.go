@@ -99,6 +99,8 @@ func (a *Agent) run(ctx context.Context, g *errgroup.Group) error {
 	if watch := a.opts.Watcher; watch != nil {
 		g.Go(func() error { watch(ctx, a.observer.last.Load); return nil })
 	}
+	a.rest.begin()
+	defer a.rest.end()
 	a.updates = inbox.Start(ctx, g, a.opts.Sources)
 	g.Go(func() error { return a.loop(ctx) })
 	return g.Wait()

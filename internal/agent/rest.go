@@ -18,6 +18,14 @@ const (
 	restAgain = time.Minute
 )
 
+// earlyPercent is by how much the heap grows before it is collected, until memory is given
+// back for the first time: a start reads much that it soon does not need any more, and what
+// it takes at most is what a limit of memory has to leave room for.
+const earlyPercent = 50
+
+// usualPercent is the runtime's own, where nobody has set another one (GOGC).
+const usualPercent = 100
+
 // mostGathered is how much may gather, in bytes.
 const mostGathered = 6 << 20
 
@@ -26,7 +34,24 @@ type rest struct {
 	runs  *bgp.Config
 	since time.Time // when it came to run, or memory was given back last
 	// heap is how large the heap was after that; 0: nothing was given back since it runs.
-	heap uint64
+	heap  uint64
+	early bool // the heap is collected early
+}
+
+// begin has memory collected early. Who has set GOGC knows better.
+func (r *rest) begin() {
+	was := debug.SetGCPercent(earlyPercent)
+	if r.early = was == usualPercent; !r.early {
+		debug.SetGCPercent(was)
+	}
+}
+
+// end has memory collected as usual.
+func (r *rest) end() {
+	if r.early {
+		debug.SetGCPercent(usualPercent)
+	}
+	r.early = false
 }
 
 // lookAt gives memory back to the system where nothing new has run for a while: the
@@ -40,6 +65,7 @@ func (r *rest) lookAt(now time.Time, runs *bgp.Config) {
 	default:
 		runtime.GC() // what is kept to be used again (sync.Pool) goes with the second one
 		debug.FreeOSMemory()
+		r.end()
 		r.since, r.heap = now, heapBytes()
 	}
 }
