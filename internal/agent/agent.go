@@ -2,7 +2,6 @@ package agent
 
 import (
 	"context"
-	"log/slog"
 	"os"
 	"slices"
 	"syscall"
@@ -11,57 +10,11 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"confd/backends"
-	"confd/internal/edition"
-	"confd/internal/guard/recall"
-	"confd/internal/hold"
 	"confd/internal/inbox"
-	"confd/internal/known"
-	"confd/internal/outcome"
-	"confd/internal/plan"
-	"confd/internal/report"
-	"confd/internal/routes"
-	"confd/internal/runs"
-	"confd/internal/schedule"
 	"confd/internal/settings"
 	"confd/reload"
 	"confd/reload/control"
 )
-
-// maxPause is the longest time between two tries of what failed.
-const maxPause = 30 * time.Second
-
-// Options are what the loop works with. All but Signals, Usage and Watcher must be there.
-type Options struct {
-	Settings settings.Settings
-	// Program is this program's version.
-	Program string
-	// Planner computes and renders. Its templates are those of the start; Broken is
-	// why they could not be read, nil where they could.
-	Planner plan.Planner
-	Broken  error
-	// Load reads the templates as they are now; Changed tells that they may be others.
-	Load    func() (plan.Templates, error)
-	Changed <-chan struct{}
-	Sources []inbox.Source
-	// Usage reads the use of the IP pools; nil: nobody does.
-	Usage    backends.UsageReader
-	World    World
-	Children func(context.Context, *errgroup.Group, ChildObserver) Children
-	Signals  <-chan os.Signal
-	Log      *slog.Logger
-	Level    *slog.LevelVar
-	// Watcher looks at the newest report (nil: there is none yet) until its context
-	// ends; nil: nobody does.
-	Watcher func(ctx context.Context, newest func() *report.Report)
-}
-
-// ChildObserver is told what becomes of the BIRDs that the program runs itself.
-type ChildObserver interface {
-	// Children names them.
-	Children(names ...string)
-	// ChildRestarted counts a start after an end.
-	ChildRestarted(name string)
-}
 
 // Agent is the loop. Its goroutine alone touches what is in it.
 type Agent struct {
@@ -104,46 +57,6 @@ func (a *Agent) run(ctx context.Context, g *errgroup.Group) error {
 	a.updates = inbox.Start(ctx, g, a.opts.Sources)
 	g.Go(func() error { return a.loop(ctx) })
 	return g.Wait()
-}
-
-func newAgent(ctx context.Context, g *errgroup.Group, o Options) *Agent {
-	observer := newObserver(o.Settings, o.Program, o.Usage, o.Log)
-	observer.page = &page{world: o.World, options: o.Planner.Settings.BGP}
-	done := make(chan any, 16)
-	d := newDesk(ctx, g, o, observer, done)
-	now := time.Now()
-	start := &startup{desk: d, began: now}
-	care := &care{desk: d, start: start}
-	jobs := jobs{ctx: ctx, lanes: d.lanes, world: o.World}
-	outcomes := &outcomes{
-		desk: d, care: care, after: &aftermath{desk: d, jobs: jobs, watch: outcome.Watch{For: o.Settings.Safety.Outcome}},
-		judge:   &judge{desk: d, start: start, options: o.Planner.Settings.BGP, memory: newMemory(o.Settings.Node, now)},
-		journal: &journal{log: o.Log, level: o.Level, given: o.Settings.Log.Given, metrics: observer.metrics},
-	}
-	conduct := &conductor{installer: &installer{outcomes}, planner: o.Planner, jobs: jobs}
-	conduct.journal.templatesKept(d.edition)
-	keep := &upkeep{desk: d, jobs: jobs, listen: map[string]*chore{}, said: map[string]string{}, heard: map[string]Heard{}}
-	patrol := &patrol{desk: d, jobs: jobs, sets: map[string]*routes.Patrol{}, refused: map[string]string{}}
-	return &Agent{
-		desk: d, opts: o, observer: observer, start: start, care: care, conduct: conduct, trials: trials{conduct}, jobs: jobs, patrol: patrol, upkeep: keep,
-		reporter: &reporter{outcomes: outcomes, start: start, patrol: patrol, upkeep: keep, program: o.Program, began: now},
-		events:   make(chan control.Event, 8), done: done,
-	}
-}
-
-// newDesk makes the machines.
-func newDesk(ctx context.Context, g *errgroup.Group, o Options, observer *observer, done chan<- any) *desk {
-	s := o.Settings
-	return &desk{
-		settings: s, log: o.Log, metrics: observer.metrics, world: o.World,
-		children: o.Children(ctx, g, observer.metrics), lanes: newLanes(ctx, g, o.World, done),
-		machines: machines{
-			inbox:    inbox.New(o.Sources, inbox.Options{SecretNamespace: s.Kubernetes.Namespace, ClusterIPs: len(s.BGP.ClusterIPs) > 0, KeepGood: true, Log: o.Log}),
-			schedule: schedule.New(schedule.Options{Gather: s.Timing.Gather, MinInterval: s.Timing.MinInterval, MaxPause: maxPause}),
-			edition:  edition.New(o.Planner.Templates, o.Broken),
-			hold:     hold.New(s.Safety.HoldFor), tried: hold.New(s.Safety.HoldFor), runs: &runs.Runs{}, known: &known.Sets{}, failures: failures{log: o.Log},
-		},
-	}
 }
 
 // loop takes what arrives, and does what is due.
@@ -348,40 +261,6 @@ func (a *Agent) came(now time.Time, event any) {
 		a.conduct.memory.written()
 		a.observer.complain(notRemembered, e.err)
 	}
-}
-
-// remember has written down what the next start must know, where it is time.
-func (a *Agent) remember(now time.Time) {
-	if a.runs.Running() == nil || a.settings.Templates.SyncOnly || !a.conduct.memory.isTimeToWrite(now) {
-		return
-	}
-	if k, ok := a.knowledge(now); ok {
-		a.jobs.remember(a.birds.daemon.Dir, k)
-	} else {
-		a.conduct.memory.written()
-	}
-}
-
-// rememberLast writes it down before the program ends, where something has changed
-// since it was.
-func (a *Agent) rememberLast(now time.Time) {
-	if a.runs.Running() == nil || a.settings.Templates.SyncOnly || !a.conduct.memory.mustWrite() {
-		return
-	}
-	if k, ok := a.knowledge(now); ok {
-		a.observer.complain(notRemembered, a.opts.World.Remember(a.birds.daemon.Dir, k))
-	}
-}
-
-const notRemembered = "what the next start must know to judge changes is not written down"
-
-// knowledge is what the next start must know; false: nothing.
-func (a *Agent) knowledge(now time.Time) (Knowledge, bool) {
-	m := recall.Remember(a.conduct.question(now, nil, surveyed{}))
-	if m == nil {
-		return Knowledge{}, false
-	}
-	return Knowledge{m, a.conduct.memory.salt, a.inbox.Stores(), diskHash(a.daemonSets())}, true
 }
 
 // dispatch tells who wanted it what came of an order.
