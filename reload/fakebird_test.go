@@ -25,6 +25,9 @@ type fakeBIRD struct {
 	mu  sync.Mutex
 	now time.Time
 	set time.Duration // by how much its clock was set, in all
+	// step is by how much it is set just before it does the command stepsAt.
+	step    time.Duration
+	stepsAt string
 	// zone is by how much its clock shows another hour from a moment on.
 	zone     time.Duration
 	zoneFrom time.Time
@@ -234,6 +237,9 @@ func (b *fakeBIRD) obey(command string, seen bool) string {
 	what, path, check := strings.Cut(command, ` "`)
 	if seen && !check && !strings.HasPrefix(command, "show") {
 		b.calls = append(b.calls, command)
+	}
+	if b.stepsAt != "" && strings.HasPrefix(command, b.stepsAt) {
+		b.set, b.stepsAt = b.set+b.step, ""
 	}
 	words := strings.Fields(what)
 	switch {

@@ -38,14 +38,16 @@ type trial struct {
 	back     []string                        // those that must be up at the end
 	looked   time.Time                       // when the last look ended
 	silent   time.Time                       // since when BIRD was asked and has not answered; zero: it has
-	stepped  time.Duration                   // by how much BIRD's clock was set since stay was noted, until BIRD's word for the set
+	noted    control.Status                  // BIRD's, when stay was noted
+	stepped  time.Duration                   // by how much BIRD's clock was set since then, until BIRD's word for the set
 	blind    bool                            // a look came too late for a session whose time says nothing
 }
 
-// newTrial begins a trial of which BIRD is told now.
-func newTrial(hash string, g Guard, margin time.Duration, sessions []control.SessionState, now time.Time) *trial {
+// newTrial begins a trial of which BIRD is told now; its status and its sessions are from
+// just before.
+func newTrial(hash string, g Guard, margin time.Duration, noted control.Status, sessions []control.SessionState, now time.Time) *trial {
 	t := &trial{
-		hash: hash, told: now, looked: now, ends: now.Add(g.Within), deadline: now.Add(g.Within + margin),
+		hash: hash, noted: noted, told: now, looked: now, ends: now.Add(g.Within), deadline: now.Add(g.Within + margin),
 		stay: map[string]control.SessionState{}, back: slices.Clone(g.Return),
 	}
 	for _, s := range sessions {
@@ -55,6 +57,9 @@ func newTrial(hash string, g Guard, margin time.Duration, sessions []control.Ses
 	}
 	return t
 }
+
+// uses notes that BIRD uses the set: proof is its word for that.
+func (t *trial) uses(proof *observation) { t.stepped = t.noted.Stepped(proof.status) }
 
 // look is what was seen of BIRD, or why nothing was.
 type look struct {

@@ -29,7 +29,7 @@ func aTrial() (*trial, *observation) {
 	stay := sessionAt("stay", -time.Hour)
 	guard := Guard{Within: 30 * time.Second, Stay: []string{"stay"}, Return: []string{"back"}}
 	proof := birdAt(toldAt, -time.Hour, 0)
-	return newTrial("x", guard, 15*time.Second, []control.SessionState{stay}, toldAt), &proof
+	return newTrial("x", guard, 15*time.Second, proof.status, []control.SessionState{stay}, toldAt), &proof
 }
 
 // aLook is one at which all is well, after so long.

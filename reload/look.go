@@ -65,11 +65,26 @@ func (t *talker) lookAtTrial(ctx context.Context, socket string) look {
 	c, err := control.Dial(ctx, socket)
 	if err == nil {
 		defer c.Close()
-		l.bird, err = t.observe(ctx, c)
-	}
-	if err == nil {
-		l.sessions, err = c.SessionsBrief(ctx)
+		l.bird, l.sessions, err = t.sessions(ctx, c)
 	}
 	l.ended, l.err = t.opts.Now(), err
 	return l
+}
+
+// sessions asks for BIRD's status and its sessions, with times of one clock: where it is
+// set between the two, both are asked for again.
+func (t *talker) sessions(ctx context.Context, c *control.Client) (observation, []control.SessionState, error) {
+	before, err := t.observe(ctx, c)
+	for err == nil {
+		sessions, err := c.SessionsBrief(ctx)
+		if err != nil {
+			return before, nil, err
+		}
+		after, err := t.observe(ctx, c)
+		if err != nil || before.stepped(after).Abs() <= proofSlack {
+			return before, sessions, err
+		}
+		before = after
+	}
+	return before, nil, err
 }

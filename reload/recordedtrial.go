@@ -6,13 +6,14 @@ import (
 	"confd/reload/control"
 )
 
+// recorded is a trial, by the clock that BIRD had when its sessions were noted.
 func (t *trial) recorded(proof *observation) *RecordedTrial {
 	r := &RecordedTrial{Hash: t.hash, Told: t.told, Ends: t.ends, Deadline: t.deadline, Stay: map[string]string{}, Return: t.back}
 	for name, s := range t.stay {
 		r.Stay[name] = s.Since
 	}
 	if proof != nil {
-		r.Reconfigured, r.Rebooted = proof.status.LastReconfiguration, proof.status.LastReboot
+		r.Reconfigured, r.Rebooted = proof.status.LastReconfiguration.Add(-t.stepped), proof.status.LastReboot.Add(-t.stepped)
 	}
 	return r
 }

@@ -29,6 +29,8 @@ var update = flag.Bool("update", false, "write what the scripts say anew")
 //	bird start|stop|hangs|answers|refuses|agrees|timeless
 //	bird dies of COMMAND, bird hangs at|after COMMAND
 //	birdc COMMAND          somebody else's
+//	clock DURATION [at COMMAND]  BIRD's clock is set: now, or just before it does the command
+//	zone DURATION          BIRD's clock shows another hour
 //
 // A set has one file, or two after the line "two files" at the top.
 func TestScripts(t *testing.T) {
@@ -207,7 +209,9 @@ func (s *script) world(event string, args []string) {
 		if err != nil {
 			s.t.Fatal(err)
 		}
-		if event == "clock" {
+		if event == "clock" && len(args) > 1 {
+			b.step, b.stepsAt = d, strings.Join(args[2:], " ")
+		} else if event == "clock" {
 			b.set += d
 		} else {
 			b.zone, b.zoneFrom = d, b.now.Add(b.set)

@@ -208,11 +208,11 @@ func (t *talker) prepareTrial(ctx context.Context, c *control.Client, s Set, has
 	if g == nil || g.Within <= 0 || len(g.Stay)+len(g.Return) == 0 {
 		return nil, nil
 	}
-	sessions, err := c.SessionsBrief(ctx)
+	noted, sessions, err := t.sessions(ctx, c)
 	if err != nil {
 		return nil, err
 	}
-	tr := newTrial(hash, *g, t.opts.TrialMargin, sessions, t.opts.Now())
+	tr := newTrial(hash, *g, t.opts.TrialMargin, noted.status, sessions, t.opts.Now())
 	if len(tr.stay)+len(tr.back) == 0 {
 		return nil, nil
 	}
