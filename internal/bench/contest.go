@@ -127,18 +127,25 @@ const (
 	mostField     = "VmHWM:"
 )
 
-// begin measures one-shot runs and starts. What it has started is at rest then, and to be
-// stopped also where there is an error.
+// begin measures one-shot runs, and of starts the time, the memory that they take at most,
+// and what is left of it. What it has started is at rest then, and to be stopped also
+// where there is an error.
 func begin(o options, c benchCase, all []contestant) ([]work, []*daemon, error) {
 	once, err := renderOnce(o, c, all)
 	if err != nil {
 		return nil, nil, err
 	}
 	daemons, starts, err := start(o, c, all)
-	if err == nil {
-		time.Sleep(restAfter)
+	if err != nil {
+		return nil, daemons, err
 	}
-	return []work{once, starts}, daemons, err
+	time.Sleep(restAfter)
+	most, err := memory(mostWork, mostField, daemons)
+	if err != nil {
+		return nil, daemons, err
+	}
+	rest, err := memory(memoryWork, residentField, daemons)
+	return []work{once, starts, most, rest}, daemons, err
 }
 
 // contest measures one-shot runs, starts, changes, and the memory at rest before and
@@ -149,14 +156,10 @@ func contest(o options, c benchCase, s store, cases []changeCase) ([]work, error
 	if err != nil {
 		return nil, err
 	}
-	rest, err := memory(memoryWork, residentField, daemons)
-	if err != nil {
-		return nil, err
-	}
 	changes, err := measureChanges(o.runs, daemons, cases)
 	if err != nil {
 		return nil, err
 	}
 	after, err := memory(afterWork, residentField, daemons)
-	return slices.Concat(list, []work{rest}, changes, []work{after}), err
+	return slices.Concat(list, changes, []work{after}), err
 }

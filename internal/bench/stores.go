@@ -23,10 +23,5 @@ func measureStores(o options, etcd *etcdServer) ([]work, error) {
 	if err != nil {
 		return nil, err
 	}
-	most, err := memory(mostWork, mostField, daemons)
-	if err != nil {
-		return nil, err
-	}
-	rest, err := memory(memoryWork, residentField, daemons)
-	return append(list, most, rest), err
+	return list, err
 }
