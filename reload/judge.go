@@ -38,8 +38,7 @@ type trial struct {
 	back     []string                        // those that must be up at the end
 	looked   time.Time                       // when the last look ended
 	silent   time.Time                       // since when BIRD was asked and has not answered; zero: it has
-	noted    control.Status                  // BIRD's, when stay was noted
-	stepped  time.Duration                   // by how much BIRD's clock was set since then, until BIRD's word for the set
+	noted    control.Status                  // BIRD's, when stay was noted: its clock may be set
 	blind    bool                            // a look came too late for a session whose time says nothing
 }
 
@@ -57,9 +56,6 @@ func newTrial(hash string, g Guard, margin time.Duration, noted control.Status, 
 	}
 	return t
 }
-
-// uses notes that BIRD uses the set: proof is its word for that.
-func (t *trial) uses(proof *observation) { t.stepped = t.noted.Stepped(proof.status) }
 
 // look is what was seen of BIRD, or why nothing was.
 type look struct {
@@ -164,7 +160,7 @@ func (t *trial) judgeBIRD(l look, proof *observation, late bool) verdict {
 	if proof.replaced(l.bird) {
 		return t.lateOr(late, verdict{outcome: lapsed, reason: "somebody else has had BIRD use another configuration"})
 	}
-	if fallen := t.fallen(l.sessions, t.stepped+proof.stepped(l.bird)); len(fallen) > 0 {
+	if fallen := t.fallen(l.sessions, t.noted.Stepped(l.bird.status)); len(fallen) > 0 {
 		return t.lateOr(late, verdict{outcome: failed, reason: "sessions that it should not have touched went down", sessions: fallen})
 	}
 	return verdict{}

@@ -75,7 +75,10 @@ func (t *talker) lookAtTrial(ctx context.Context, socket string) look {
 // set between the two, both are asked for again.
 func (t *talker) sessions(ctx context.Context, c *control.Client) (observation, []control.SessionState, error) {
 	before, err := t.observe(ctx, c)
-	for err == nil {
+	if err != nil {
+		return before, nil, err
+	}
+	for {
 		sessions, err := c.SessionsBrief(ctx)
 		if err != nil {
 			return before, nil, err
@@ -86,5 +89,4 @@ func (t *talker) sessions(ctx context.Context, c *control.Client) (observation, 
 		}
 		before = after
 	}
-	return before, nil, err
 }

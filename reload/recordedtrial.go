@@ -13,7 +13,8 @@ func (t *trial) recorded(proof *observation) *RecordedTrial {
 		r.Stay[name] = s.Since
 	}
 	if proof != nil {
-		r.Reconfigured, r.Rebooted = proof.status.LastReconfiguration.Add(-t.stepped), proof.status.LastReboot.Add(-t.stepped)
+		stepped := t.noted.Stepped(proof.status)
+		r.Reconfigured, r.Rebooted = proof.status.LastReconfiguration.Add(-stepped), proof.status.LastReboot.Add(-stepped)
 	}
 	return r
 }
@@ -36,7 +37,7 @@ func (r RecordedTrial) resumed(l look) (*trial, string) {
 	began := l.bird.from.Add(-age)
 	t := &trial{
 		hash: r.Hash, told: began, looked: began, ends: began.Add(r.Ends.Sub(r.Told)), deadline: began.Add(r.Deadline.Sub(r.Told)),
-		stay: map[string]control.SessionState{}, back: r.Return, stepped: stepped,
+		stay: map[string]control.SessionState{}, back: r.Return, noted: control.Status{LastReboot: r.Rebooted},
 	}
 	for name, since := range r.Stay {
 		t.stay[name] = control.SessionState{Name: name, Since: since}

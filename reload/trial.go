@@ -52,7 +52,6 @@ func (k *keeper) tell(ctx context.Context, s Set, res Result) (Result, error) {
 func (k *keeper) begin(ctx context.Context, s Set, res Result, t told, err error) (Result, error) {
 	switch {
 	case err == nil:
-		t.trial.uses(&t.proof)
 		err = s.otherFile(t.reads)
 	case ctx.Err() != nil:
 		return res, err // whoever comes after us goes on
@@ -82,7 +81,6 @@ func (k *keeper) watchTrial(ctx context.Context, s Set) (Result, error) {
 	l := k.bird.lookAtTrial(ctx, s.socket())
 	if k.proof == nil && k.trial.taken(l) {
 		k.proof = &l.bird
-		k.trial.uses(k.proof)
 		k.noteTrial(s, k.trial.recorded(k.proof))
 	}
 	v := k.trial.judge(l, k.proof)

@@ -19,9 +19,6 @@ func measureStores(o options, etcd *etcdServer) ([]work, error) {
 	c := benchCase{nodes: changesNodes, node: testenv.NodeName(quietNode)}
 	all := []contestant{{program: o.confd, store: typha}, {program: o.confd, store: etcd.store()}}
 	list, daemons, err := begin(o, c, all)
-	defer func() { stopAll(daemons) }()
-	if err != nil {
-		return nil, err
-	}
+	stopAll(daemons)
 	return list, err
 }
