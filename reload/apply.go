@@ -13,11 +13,10 @@ func (k *keeper) apply(ctx context.Context, s Set) (Result, error) {
 	if err := k.takeUp(ctx, s); err != nil {
 		return Result{}, err
 	}
-	targets, err := readTargets(s)
+	targets, err := readTargets(s, k.wrote)
 	if err != nil {
 		return Result{}, err
 	}
-	k.recognize(targets)
 	res := Result{Hash: generation.Hash, Changed: changed(targets)}
 	same := k.generation.Hash == res.Hash && len(res.Changed) == 0
 	if same {

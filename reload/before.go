@@ -14,32 +14,27 @@ import (
 // What lay on disk before a set is kept until BIRD has agreed to the set: the
 // process may be killed while nobody knows whether BIRD will.
 
-// keepBefore copies what lies in the places of targets; nil where nothing does.
-// The copies are readable as the files are, in a folder that nobody else may
-// enter.
+// keepBefore keeps what lies in the places of targets, in a folder that nobody else may
+// enter; nil where nothing does.
 func keepBefore(s Set, targets []*target, agreed bool) (*Before, error) {
-	b := &Before{Agreed: agreed}
-	var files []content
-	for _, t := range targets {
-		if t.was == nil {
-			continue
-		}
-		kept := RecordedFile{Dest: t.Dest, SHA256: t.was.sum(), Mode: t.was.mode}
-		files = append(files, content{base: strconv.Itoa(len(b.Files)), data: t.was.data, mode: t.was.mode, uid: -1, gid: -1})
-		b.Files = append(b.Files, KeptFile{kept, t.was.uid, t.was.gid})
-	}
-	if len(files) == 0 {
+	there := slices.DeleteFunc(slices.Clone(targets), func(t *target) bool { return t.was == nil })
+	if len(there) == 0 {
 		return nil, nil
 	}
+	b := &Before{Agreed: agreed}
+	for _, t := range there {
+		kept := RecordedFile{Dest: t.Dest, SHA256: t.was.sum(), Mode: t.was.mode}
+		b.Files = append(b.Files, KeptFile{kept, t.was.uid, t.was.gid})
+	}
 	folder := filepath.Dir(s.Daemon.Main)
-	err := b.write(folder, s.Name, files)
+	err := b.write(folder, s.Name, there)
 	if err != nil {
 		return nil, fmt.Errorf("keeping the files from before in %s (nothing was changed): %w", folder, advise(err))
 	}
 	return b, nil
 }
 
-func (b *Before) write(folder, set string, files []content) error {
+func (b *Before) write(folder, set string, targets []*target) error {
 	in, err := foreign.Open(folder)
 	if err != nil {
 		return err
@@ -51,15 +46,28 @@ func (b *Before) write(folder, set string, files []content) error {
 	}
 	defer kept.Close()
 	b.Folder = kept.Name()
-	for _, f := range files {
-		if err := kept.Create(f.base, f.fill); err != nil {
+	for i, t := range targets {
+		if err := t.keep(kept, strconv.Itoa(i)); err != nil {
 			return errors.Join(err, in.RemoveAll(b.Folder))
 		}
 	}
-	return errors.Join(kept.Sync(), in.Sync())
+	return kept.Sync() // its own name comes to disk with the record's
 }
 
-// read is the set that lay on disk, from its copies.
+// keep keeps the file that lies in t's place, readable as it is. Another one is about to be
+// renamed over it, so that a second name will do; where that cannot be had it is copied.
+// (A mount point, which is written in place, can have none.)
+func (t *target) keep(in *foreign.Folder, name string) error {
+	if folder, base, err := find(t.Dest); err == nil {
+		defer folder.Close()
+		if folder.SecondName(base, t.was.info, in, name) == nil {
+			return nil
+		}
+	}
+	return in.Create(name, content{data: t.was.data, mode: t.was.mode, uid: -1, gid: -1}.fill)
+}
+
+// read is the set that lay on disk, from what is kept of it.
 func (b *Before) read(r *Record) (Set, error) {
 	s := Set{Name: r.Set, Mark: b.Mark}
 	in, err := foreign.Open(filepath.Dir(r.Main))
@@ -73,12 +81,13 @@ func (b *Before) read(r *Record) (Set, error) {
 	}
 	defer kept.Close()
 	for i, f := range b.Files {
-		data, _, err := kept.Read(strconv.Itoa(i), maxFile)
+		// It may have its first name, too, where it was not replaced after all.
+		data, _, err := kept.ReadOfAnyone(strconv.Itoa(i), maxFile)
 		if err != nil {
 			return s, err
 		}
 		if Sum(data) != f.SHA256 {
-			return s, fmt.Errorf("%s: the copy is not what it was", f.Dest)
+			return s, fmt.Errorf("%s: what is kept of it is not what it was", f.Dest)
 		}
 		s.Files = append(s.Files, File{Dest: f.Dest, Data: data, Mode: f.Mode, UID: f.UID, GID: f.GID})
 	}
@@ -106,7 +115,7 @@ func (n installer) putBack(s Set, r *Record) error {
 	if old.Daemon = s.Daemon; !slices.ContainsFunc(old.Files, func(f File) bool { return f.Dest == s.Daemon.Main }) {
 		old.Daemon = nil
 	}
-	targets, err := readTargets(old)
+	targets, err := readTargets(old, nil)
 	if err != nil {
 		return err
 	}
@@ -149,7 +158,7 @@ func removeOurs(dest string) error {
 	return err
 }
 
-// forgetBefore removes the copies of a set's files but those in the folder keep.
+// forgetBefore removes what is kept of a set's files, but for the folder keep.
 func forgetBefore(set string, in *foreign.Folder, keep string) {
 	entries, _ := in.Entries()
 	for _, e := range entries {

@@ -56,7 +56,7 @@ func (c *checker) alone(ctx context.Context, disk installer, s Set) error {
 	if err := s.validate(); err != nil {
 		return err
 	}
-	targets, err := readTargets(s)
+	targets, err := readTargets(s, nil)
 	if err != nil {
 		return err
 	}

@@ -18,6 +18,7 @@ const maxFile = 256 << 20
 // onDisk is a file as it is now.
 type onDisk struct {
 	data     []byte
+	info     fs.FileInfo
 	mode     fs.FileMode
 	uid, gid int
 	hash     string // Sum of data, once somebody has asked
@@ -38,11 +39,12 @@ type target struct {
 	was  *onDisk
 }
 
-// readTargets looks at what is installed. The main file comes first.
-func readTargets(s Set) ([]*target, error) {
+// readTargets looks at what is installed. The main file comes first. What was written last
+// is probably what is there.
+func readTargets(s Set, written []File) ([]*target, error) {
 	var targets []*target
 	for _, f := range s.Files {
-		t, err := readTarget(f)
+		t, err := readTarget(f, fileFor(f.Dest, written))
 		if err != nil {
 			return nil, err
 		}
@@ -55,8 +57,18 @@ func readTargets(s Set) ([]*target, error) {
 	return targets, nil
 }
 
-func readTarget(f File) (*target, error) {
-	was, err := readOnDisk(f.Dest)
+// fileFor is the file of a list that goes into a place; an empty one where there is none.
+func fileFor(dest string, list []File) File {
+	i := slices.IndexFunc(list, func(f File) bool { return f.Dest == dest })
+	if i < 0 {
+		return File{}
+	}
+	return list[i]
+}
+
+// readTarget looks at what is in the place of a file, which is probably written.
+func readTarget(f, written File) (*target, error) {
+	was, err := readKnown(f.Dest, written)
 	if err != nil {
 		return nil, err
 	}
@@ -86,7 +98,11 @@ func stat(path string) (fs.FileInfo, error) {
 }
 
 // readOnDisk reads a file, of whoever it is; nil where there is none.
-func readOnDisk(path string) (*onDisk, error) {
+func readOnDisk(path string) (*onDisk, error) { return readKnown(path, File{}) }
+
+// readKnown is readOnDisk for a file that is probably what was written. Where it is, its
+// sum is known as well.
+func readKnown(path string, written File) (*onDisk, error) {
 	folder, base, err := find(path)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, nil
@@ -95,11 +111,18 @@ func readOnDisk(path string) (*onDisk, error) {
 		return nil, err
 	}
 	defer folder.Close()
-	data, info, err := folder.ReadOfAnyone(base, maxFile)
+	data := written.Data
+	info, same, err := folder.Has(base, data)
+	if err == nil && !same {
+		data, info, err = folder.ReadOfAnyone(base, maxFile)
+	}
 	if err != nil {
 		return nil, err
 	}
-	was := &onDisk{data: data, mode: info.Mode().Perm(), uid: -1, gid: -1}
+	was := &onDisk{data: data, info: info, mode: info.Mode().Perm(), uid: -1, gid: -1}
+	if same {
+		was.hash = written.Sum
+	}
 	if sys, ok := info.Sys().(*syscall.Stat_t); ok {
 		was.uid, was.gid = int(sys.Uid), int(sys.Gid)
 	}

@@ -252,7 +252,7 @@ func TestMountPoint(t *testing.T) {
 	apply(file(dir+"/one", "newer"), file(dir+"/two", "newer"))
 	apply(file(dir+"/one", "newest of all"), file(dir+"/two", "newest"))
 
-	targets, err := readTargets(Set{Files: []File{file(dir+"/one", "bad"), file(dir+"/two", "bad")}})
+	targets, err := readTargets(Set{Files: []File{file(dir+"/one", "bad"), file(dir+"/two", "bad")}}, nil)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -44,7 +44,7 @@ func (p prints) drifted(f File) bool {
 	if known && p[f.Dest] == print {
 		return false
 	}
-	t, err := readTarget(f)
+	t, err := readTarget(f, f)
 	if err != nil || t.changed() {
 		return true
 	}

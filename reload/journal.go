@@ -65,13 +65,13 @@ func (j *journal) noteChecked(s Set, g Generation, before *Before, at time.Time)
 		}
 	}
 	r.Generations, r.Trial = generations, nil
-	j.write(s)
+	j.write(s, foreign.WriteFile) // before the set is
 }
 
 // noteTrial writes down that BIRD uses the set until further notice.
 func (j *journal) noteTrial(s Set, t *RecordedTrial) {
 	j.of(s).Trial = t
-	j.write(s)
+	j.write(s, foreign.PutFile)
 }
 
 // noteNoTrial writes down that BIRD was not told of a trial after all.
@@ -99,7 +99,7 @@ func (j *journal) noteConfirmed(s Set, g Generation, version string, at time.Tim
 		}
 	}
 	r.Generations, r.Before, r.Trial = []Generation{g}, nil, nil
-	j.write(s)
+	j.write(s, foreign.PutFile)
 }
 
 // noteGone writes down that a set is not on disk after all: what was there before
@@ -113,18 +113,19 @@ func (j *journal) noteGone(s Set, hash string) {
 	r.Generations = slices.DeleteFunc(slices.Clone(r.Generations), func(g Generation) bool { return g.Hash == hash })
 	if len(r.Generations) < before || r.Before != nil || r.Trial != nil {
 		r.Before, r.Trial = nil, nil
-		j.write(s)
+		j.write(s, foreign.PutFile)
 	}
 }
 
-// writeRecord must not fail a set: without a record only a start is worse off, of
-// us or without a datastore.
-func (j *journal) write(s Set) {
+// write must not fail a set: without a record only a start is worse off, of us or
+// without a datastore. BIRD does not outlive its machine, so that what it used does not
+// matter any more then.
+func (j *journal) write(s Set, file func(path string, data []byte, a foreign.Attr) error) {
 	j.record.Version = recordVersion
 	data, err := json.MarshalIndent(j.record, "", "  ")
 	if err == nil {
 		path := filepath.Join(filepath.Dir(s.Daemon.Main), recordName(s.Name))
-		err = foreign.WriteFile(path, append(data, '\n'), foreign.Attr{Mode: 0o600, UID: -1, GID: -1})
+		err = file(path, append(data, '\n'), foreign.Attr{Mode: 0o600, UID: -1, GID: -1})
 	}
 	if err != nil {
 		j.logger.Warn("the record of what is on disk was not written: a start without the datastore may not find it",

@@ -1,13 +1,11 @@
 package reload
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
 	"log/slog"
 	"path/filepath"
-	"slices"
 
 	"confd/internal/foreign"
 )
@@ -49,17 +47,6 @@ func (k *keeper) confirm(s Set, res Result) Result {
 	k.noteConfirmed(s, k.generation, k.version, res.Confirmed)
 	k.collect(s)
 	return k.proven(res)
-}
-
-// recognize tells targets the sums of what they have found, where that is what was
-// written last: comparing takes a part of the time of summing up.
-func (k *keeper) recognize(targets []*target) {
-	for _, t := range targets {
-		i := slices.IndexFunc(k.wrote, func(f File) bool { return f.Dest == t.Dest })
-		if i >= 0 && t.was != nil && bytes.Equal(t.was.data, k.wrote[i].Data) {
-			t.was.hash = k.wrote[i].Sum
-		}
-	}
 }
 
 // undo puts the old files back.

@@ -66,13 +66,13 @@ type RecordedFile struct {
 	Mode   fs.FileMode `json:"mode"`
 }
 
-// Before is what lay on disk, and where copies of it are.
+// Before is what lay on disk, and where it is kept.
 type Before struct {
 	// Agreed is set where BIRD had confirmed it.
 	Agreed bool   `json:"agreed"`
 	Mark   string `json:"mark,omitempty"` // see Set.Mark
-	// Folder is the name of the one that holds the copies, beside the main file; a
-	// copy's name is the file's place in Files.
+	// Folder is the name of the one that has the files, beside the main file, each under
+	// its place in Files.
 	Folder string     `json:"folder"`
 	Files  []KeptFile `json:"files"`
 }
@@ -258,17 +258,17 @@ func (b *Before) validate(set string) error {
 	return nil
 }
 
-// beforePrefix starts the names of the folders that hold copies of a set's files.
+// beforePrefix starts the names of the folders that keep a set's files.
 func beforePrefix(set string) string { return hiddenPrefix + "before-" + set + "-" }
 
-// holdsBefore says that a folder of that name holds copies of a set's files. The
+// holdsBefore says that a folder of that name keeps a set's files. The
 // end of the name is random, and has no dash.
 func holdsBefore(set, name string) bool {
 	random, ours := strings.CutPrefix(name, beforePrefix(set))
 	return ours && random != "" && !strings.ContainsAny(random, "-/")
 }
 
-// kept is the name of the folder with the copies; empty where there is none.
+// kept is the name of the folder with the files from before; empty where there is none.
 func (r *Record) kept() string {
 	if r.Before == nil {
 		return ""

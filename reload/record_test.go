@@ -2,6 +2,7 @@ package reload
 
 import (
 	"errors"
+	"io/fs"
 	"log/slog"
 	"os"
 	"path/filepath"
@@ -313,18 +314,24 @@ func TestRecordVersions(t *testing.T) {
 }
 
 // What is kept of the files from before can be read by who could read them, and
-// comes back as it was; what somebody did to the copies does not.
+// comes back as it was; what somebody did to what is kept does not. A file that others may
+// write into is copied; else it is kept itself.
 func TestBefore(t *testing.T) {
 	needRoot(t)
 	const nobody = 65534
-	for _, tampered := range []bool{false, true} {
+	for _, c := range []struct {
+		mode             fs.FileMode
+		copied, tampered bool
+	}{{mode: 0o600}, {mode: 0o620, copied: true}, {mode: 0o600, tampered: true}} {
 		b := newBench(t, birdBinary(t, "2.0.12/bird"), "2.0.12")
 		secret := file(b.main, named("secret")+"# password \"hush\"\n")
-		secret.Mode, secret.GID = 0o600, nobody
+		secret.Mode, secret.GID = c.mode, nobody
 		if res, err := b.a.Apply(b.ctx, set([]File{secret}, b.main, b.socket, b.binary)); err != nil || res.State != Confirmed {
 			t.Fatalf("%+v, %v", res, err)
 		}
 		b.d.kill()
+		was, err := os.Stat(b.main)
+		must(t, err)
 		if res, err := b.a.Apply(b.ctx, b.set("B")); err != nil || res.State != Installed {
 			t.Fatalf("%+v, %v", res, err)
 		}
@@ -335,13 +342,13 @@ func TestBefore(t *testing.T) {
 		in, err := os.Stat(folder)
 		must(t, err)
 		info, err := os.Stat(kept)
-		if err != nil || in.Mode().Perm() != 0o700 || info.Mode().Perm() != 0o600 || !r.Before.Agreed {
+		if err != nil || in.Mode().Perm() != 0o700 || info.Mode().Perm() != c.mode || !r.Before.Agreed || os.SameFile(info, was) == c.copied {
 			t.Errorf("%v, %v, %v; %+v", in.Mode(), info.Mode(), err, r.Before)
 		}
 		if strings.Contains(read(t, record), "hush") {
 			t.Error("the record has a password in it")
 		}
-		if tampered {
+		if c.tampered {
 			write(t, kept, "something else")
 		}
 		b.a = New(*b.a.opts)
@@ -350,14 +357,14 @@ func TestBefore(t *testing.T) {
 		bad.Files[0].Data = append(bad.Files[0].Data, "bogus;\n"...)
 		bad.Daemon.Binary = b.blindChecker()
 		_, err = b.a.Apply(b.ctx, bad)
-		if tampered {
-			if wantRefused(Result{}, err) || !strings.Contains(err.Error(), "the copy is not what it was") || read(t, b.main) == "something else" {
+		if c.tampered {
+			if wantRefused(Result{}, err) || !strings.Contains(err.Error(), "what is kept of it is not what it was") || read(t, b.main) == "something else" {
 				t.Errorf("a copy that was changed: %v", err)
 			}
 			continue
 		}
 		info, statErr := os.Stat(b.main)
-		if !wantRefused(Result{}, err) || read(t, b.main) != string(secret.Data) || statErr != nil || info.Mode() != 0o600 || info.Sys().(*syscall.Stat_t).Gid != nobody {
+		if !wantRefused(Result{}, err) || read(t, b.main) != string(secret.Data) || statErr != nil || info.Mode() != c.mode || info.Sys().(*syscall.Stat_t).Gid != nobody {
 			t.Errorf("%v, %q, %v", err, read(t, b.main), info)
 		}
 		wantEntries(t, b.dir, recordName("bird"), "bird.cfg", "bird.cfg.orig")

@@ -32,6 +32,16 @@ func WriteFile(path string, data []byte, a Attr) error {
 	return d.Write(filepath.Base(path), data, a)
 }
 
+// PutFile is Folder.Put for one file.
+func PutFile(path string, data []byte, a Attr) error {
+	d, err := Open(filepath.Dir(path))
+	if err != nil {
+		return err
+	}
+	defer d.Close()
+	return d.Put(filepath.Base(path), data, a)
+}
+
 // Remove is Folder.Remove for one file.
 func Remove(path string) error {
 	d, err := Open(filepath.Dir(path))
@@ -80,6 +90,31 @@ func onlyOurs(path string, info fs.FileInfo) error {
 		return inTheWay(path, "it is a file with several names (hard links)")
 	}
 	return nil
+}
+
+// Has says whether a regular file, of anybody's, has just that text. It is not taken into
+// memory.
+func (d *Folder) Has(name string, text []byte) (fs.FileInfo, bool, error) {
+	f, info, err := d.OpenRegular(name, os.O_RDONLY)
+	if err != nil {
+		return nil, false, err
+	}
+	defer f.Close()
+	return info, info.Size() == int64(len(text)) && isText(f, text), nil
+}
+
+// isText says whether what is read from r is text, and nothing else.
+func isText(r io.Reader, text []byte) bool {
+	var part [32 << 10]byte
+	for {
+		n, err := r.Read(part[:])
+		if n > len(text) || !bytes.Equal(part[:n], text[:n]) {
+			return false
+		}
+		if text = text[n:]; err != nil {
+			return errors.Is(err, io.EOF) && len(text) == 0
+		}
+	}
 }
 
 func (d *Folder) read(name string, limit int64, trusted func(string, fs.FileInfo) error) ([]byte, fs.FileInfo, error) {
@@ -145,7 +180,16 @@ func (d *Folder) OpenOurs(name string, flag int) (*os.File, fs.FileInfo, error) 
 // whatever happens. What was there is replaced, and neither followed nor opened;
 // only a folder is an error, that wraps ErrInTheWay.
 func (d *Folder) Write(name string, data []byte, a Attr) error {
-	return d.Replace(name, func(f *os.File) error {
+	if err := d.Put(name, data, a); err != nil {
+		return err
+	}
+	return d.Sync()
+}
+
+// Put is Write where it does not matter which of the two is there after the whole machine
+// has died: it saves the disk a part of the work.
+func (d *Folder) Put(name string, data []byte, a Attr) error {
+	return d.exchange(name, func(f *os.File) error {
 		if _, err := f.Write(data); err != nil {
 			return err
 		}
@@ -156,6 +200,14 @@ func (d *Folder) Write(name string, data []byte, a Attr) error {
 // Replace is Write for what fill writes into a new file, which nobody else may
 // read until fill says so.
 func (d *Folder) Replace(name string, fill func(*os.File) error) error {
+	if err := d.exchange(name, fill); err != nil {
+		return err
+	}
+	return d.Sync()
+}
+
+// exchange puts what fill writes in the place of what is there.
+func (d *Folder) exchange(name string, fill func(*os.File) error) error {
 	if err := valid(name); err != nil {
 		return err
 	}
@@ -168,7 +220,7 @@ func (d *Folder) Replace(name string, fill func(*os.File) error) error {
 		_ = d.root.Remove(temp)
 		return err
 	}
-	return d.Sync()
+	return nil
 }
 
 // Keep is Replace for a file that is not there yet: what is there, whatever it is,

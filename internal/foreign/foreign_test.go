@@ -140,7 +140,77 @@ func TestReadAndWrite(t *testing.T) {
 	}
 }
 
-// What another user has put there is not ours, unless the caller does not mind.
+// A file has a text, or not, whatever it grows or shrinks to.
+func TestHas(t *testing.T) {
+	dir := t.TempDir()
+	d := open(t, dir)
+	long := strings.Repeat("0123456789", 10_000)
+	for _, c := range []struct{ is, text string }{
+		{"", ""}, {"a", "a"}, {long, long}, {"", "a"}, {"a", ""}, {"a", "b"}, {long, long[1:]}, {long, long + "0"}, {long[:99_999] + "x", long}, {"x" + long[1:], long},
+	} {
+		must(t, os.WriteFile(filepath.Join(dir, "file"), []byte(c.is), 0o600))
+		info, has, err := d.Has("file", []byte(c.text))
+		if err != nil || has != (c.is == c.text) || info.Size() != int64(len(c.is)) {
+			t.Errorf("%d bytes for %d: %v, %v, %v", len(c.is), len(c.text), has, info, err)
+		}
+	}
+	if _, has, err := d.Has("none", nil); has || !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("a file that is not there: %v, %v", has, err)
+	}
+	must(t, os.Symlink("file", filepath.Join(dir, "link")))
+	if _, has, err := d.Has("link", []byte("x"+long[1:])); has || !errors.Is(err, ErrInTheWay) {
+		t.Errorf("a link: %v, %v", has, err)
+	}
+	// It is cut short, or grows, after it was opened.
+	if !isText(strings.NewReader(long), []byte(long)) || isText(strings.NewReader(long[:40_000]), []byte(long)) || isText(strings.NewReader(long+"0"), []byte(long)) {
+		t.Error("what is read is not compared whole")
+	}
+}
+
+// A file gets a second name where it is the one that was looked at, and no others may write
+// into it.
+func TestSecondName(t *testing.T) {
+	dir, to := t.TempDir(), t.TempDir()
+	d, in := open(t, dir), open(t, to)
+	path, second := filepath.Join(dir, "file"), filepath.Join(to, "0")
+	look := func(mode fs.FileMode) fs.FileInfo {
+		t.Helper()
+		must(t, errors.Join(os.WriteFile(path, []byte("text"), 0o600), os.Chmod(path, mode)))
+		info, err := d.Lstat("file")
+		must(t, err)
+		return info
+	}
+	was := look(0o640)
+	must(t, d.SecondName("file", was, in, "0"))
+	must(t, WriteFile(path, []byte("new"), Attr{0o600, -1, -1}))
+	wantFile(t, second, "text")
+	wantFile(t, path, "new")
+	if err := d.SecondName("file", look(0o600), in, "0"); !errors.Is(err, fs.ErrExist) {
+		t.Errorf("a name that is taken: %v", err)
+	}
+	wantFile(t, second, "text")
+	must(t, os.Remove(second))
+	for what, err := range map[string]error{
+		"another one":        d.SecondName("file", was, in, "0"),
+		"writable by others": d.SecondName("file", look(0o602), in, "0"),
+		"by a group":         d.SecondName("file", look(0o660), in, "0"),
+		"no name":            d.SecondName("file", look(0o600), in, "a/b"),
+	} {
+		if err == nil {
+			t.Errorf("%s got a second name", what)
+		}
+	}
+	if os.Geteuid() == 0 {
+		must(t, os.Chown(path, 65534, 65534))
+		if d.SecondName("file", look(0o600), in, "0") == nil {
+			t.Error("a stranger's file got a second name")
+		}
+	}
+	if entries, err := in.Entries(); err != nil || len(entries) > 0 {
+		t.Errorf("left behind: %v, %v", entries, err)
+	}
+}
+
 // What is there stays, whatever it is, and links are not followed.
 func TestKeep(t *testing.T) {
 	dir := t.TempDir()
@@ -179,6 +249,7 @@ func TestKeep(t *testing.T) {
 	}
 }
 
+// What another user has put there is not ours, unless the caller does not mind.
 func TestStrangers(t *testing.T) {
 	needRoot(t)
 	dir := t.TempDir()

@@ -115,3 +115,36 @@ func (d *Folder) Move(from string, to *Folder, name string) error {
 	}
 	return &fs.PathError{Op: "rename", Path: path, Err: err}
 }
+
+// SecondName gives a file a second name, in another folder, where it is still the one that
+// was looked at before. Where anybody but us and root may write into it, who could do so
+// under either name, it is an error; so it is where the file system has no second names.
+func (d *Folder) SecondName(of string, was fs.FileInfo, in *Folder, name string) error {
+	if err := errors.Join(valid(of), valid(name)); err != nil {
+		return err
+	}
+	path := filepath.Join(d.path, of)
+	if !Ours(was) || was.Mode()&othersWrite != 0 {
+		return inTheWay(path, "others may write into it")
+	}
+	source, err := d.Handle()
+	if err != nil {
+		return err
+	}
+	defer source.Close()
+	target, err := in.Handle()
+	if err != nil {
+		return err
+	}
+	defer target.Close()
+	if err := unix.Linkat(int(source.Fd()), of, int(target.Fd()), name, 0); err != nil {
+		return &fs.PathError{Op: "link", Path: path, Err: err}
+	}
+	if !in.Still(name, was) {
+		return errors.Join(inTheWay(path, "it was exchanged this very moment"), in.Remove(name))
+	}
+	return nil
+}
+
+// othersWrite are the bits of a mode that let others than its owner write.
+const othersWrite = 0o022

@@ -112,7 +112,7 @@ func (w *memoryWriter) writeWhole(d *foreign.Folder, k agent.Knowledge) error {
 }
 
 func writeMemoryFile(d *foreign.Folder, name string, data []byte) error {
-	return d.Write(name, append(data, '\n'), foreign.Attr{Mode: memoryMode, UID: -1, GID: -1})
+	return d.Put(name, append(data, '\n'), foreign.Attr{Mode: memoryMode, UID: -1, GID: -1})
 }
 
 // readMemory reads the files; nothing where there are none. What a newer program has

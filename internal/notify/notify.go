@@ -136,7 +136,7 @@ func ReadyFile(path string, ready bool) error {
 	if info, err := os.Lstat(path); err == nil && info.Mode().IsRegular() {
 		return nil
 	}
-	if err := foreign.WriteFile(path, nil, foreign.Attr{Mode: 0o644, UID: -1, GID: -1}); err != nil {
+	if err := foreign.PutFile(path, nil, foreign.Attr{Mode: 0o644, UID: -1, GID: -1}); err != nil {
 		return fmt.Errorf("making the file that says ready (its folder must be there, and writable): %w", err)
 	}
 	return nil

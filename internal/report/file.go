@@ -144,17 +144,17 @@ func write(d *foreign.Folder, name string, value any, group int) error {
 // no other.
 func replace(d *foreign.Folder, name string, data []byte, group int) error {
 	attr := foreign.Attr{Mode: 0o640, UID: -1, GID: group}
-	err := d.Write(name, data, attr)
+	err := d.Put(name, data, attr)
 	if err == nil {
 		return nil
 	}
 	if d.Remove(name) != nil { // a folder is in the way, or we may not write here
 		return err
 	}
-	if d.Write(name, data, attr) == nil {
+	if d.Put(name, data, attr) == nil {
 		return nil
 	}
-	_ = d.Write(name, nil, attr) // where not even that can be done there is no report
+	_ = d.Put(name, nil, attr) // where not even that can be done there is no report
 	return err
 }
 
