@@ -47,7 +47,7 @@ func (b *Before) write(folder, set string, targets []*target) error {
 	defer kept.Close()
 	b.Folder = kept.Name()
 	for i, t := range targets {
-		if err := t.keep(kept, strconv.Itoa(i)); err != nil {
+		if err := t.keep(set, kept, strconv.Itoa(i)); err != nil {
 			return errors.Join(err, in.RemoveAll(b.Folder))
 		}
 	}
@@ -57,14 +57,26 @@ func (b *Before) write(folder, set string, targets []*target) error {
 // keep keeps the file that lies in t's place, readable as it is. Another one is about to be
 // renamed over it, so that a second name will do; where that cannot be had it is copied.
 // (A mount point, which is written in place, can have none.)
-func (t *target) keep(in *foreign.Folder, name string) error {
+func (t *target) keep(set string, in *foreign.Folder, name string) error {
 	if folder, base, err := find(t.Dest); err == nil {
 		defer folder.Close()
-		if folder.SecondName(base, t.was.info, in, name) == nil {
+		if t.losesItsName(set) && folder.SecondName(base, t.was.info, in, name) == nil {
 			return nil
 		}
 	}
 	return in.Create(name, content{data: t.was.data, mode: t.was.mode, uid: -1, gid: -1}.fill)
+}
+
+// losesItsName says whether the file that t's place leads to goes with what is replaced: it
+// lies there itself, or in the set's store. Where somebody else's link is replaced it stays
+// where it is, and may be written there.
+func (t *target) losesItsName(set string) bool {
+	in, err := foreign.Open(filepath.Dir(t.Dest))
+	if err != nil {
+		return false
+	}
+	defer in.Close()
+	return in.Still(t.base, t.was.info) || (&store{in, set}).linked(t.base)
 }
 
 // read is the set that lay on disk, from what is kept of it.

@@ -371,6 +371,33 @@ func TestBefore(t *testing.T) {
 	}
 }
 
+// A file that keeps another name when it is replaced, as somebody has linked to it, can be
+// written under that name later: it is copied, so that what lay there still comes back.
+func TestBeforeWithAnotherName(t *testing.T) {
+	t.Parallel()
+	for name, link := range map[string]func(from, to string) error{"symbolic link": os.Symlink, "hard link": os.Link} {
+		t.Run(name, func(t *testing.T) {
+			b := newBench(t, birdBinary(t, "2.0.12/bird"), "2.0.12")
+			other := filepath.Join(b.dir, "other.cfg")
+			must(t, os.Rename(b.main, other))
+			must(t, link(other, b.main))
+			b.d.kill()
+			if res, err := b.a.Apply(b.ctx, b.set("B")); err != nil || res.State != Installed {
+				t.Fatalf("%+v, %v", res, err)
+			}
+			write(t, other, "something else")
+			b.a = New(*b.a.opts)
+			b.start()
+			bad := b.set("C")
+			bad.Files[0].Data = append(bad.Files[0].Data, "bogus;\n"...)
+			bad.Daemon.Binary = b.blindChecker()
+			if _, err := b.a.Apply(b.ctx, bad); !wantRefused(Result{}, err) || read(t, b.main) != named("A") {
+				t.Errorf("%v, on disk is %q", err, read(t, b.main))
+			}
+		})
+	}
+}
+
 func FuzzRecord(f *testing.F) {
 	f.Add([]byte(`{"version": 2, "set": "x", "main": "/x/bird.cfg", "generations": [{"hash": "x", "files": [{"dest": "/x/bird.cfg", "mode": 416}]}],
 		"before": {"agreed": true, "folder": ".confd-before-x-1", "files": [{"dest": "/x/bird.cfg", "uid": 0, "gid": -1}]},

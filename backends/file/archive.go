@@ -91,7 +91,11 @@ func (r *partReader) member(in io.Reader, h *tar.Header) error {
 	if err != nil {
 		return err
 	}
-	return split(bytes.NewReader(text), int64(len(text)), r.add)
+	whole, size, err := asUTF8(bytes.NewReader(text), int64(len(text)))
+	if err != nil {
+		return err
+	}
+	return split(whole, size, r.add)
 }
 
 // limited is a reader that fails after a number of bytes: a small archive can

@@ -8,21 +8,26 @@ import (
 )
 
 // KindFile is the kind of the key under which a document is reported that cannot
-// be read, or that is no object of a kind that is known. The name is "PATH, document N", or "PATH, document N, item N".
+// be read, or that is no object of a kind that is known. The name is "PATH, document N",
+// or "PATH, document N, item N"; and once more "item N" for one of a List in a List.
 const KindFile = backends.KindFile
 
 // entry is an object and where it is.
 type entry struct {
 	piecePlace
 	document, item int
+	inner          int // its place in the item, from 1, where that is a List; else 0
 	object
 }
 
 func (e *entry) place() string {
-	if e.item == 0 {
-		return fmt.Sprintf("%s, document %d", e.path, e.document)
+	text := fmt.Sprintf("%s, document %d", e.path, e.document)
+	for _, n := range []int{e.item, e.inner} {
+		if n > 0 {
+			text += fmt.Sprintf(", item %d", n)
+		}
 	}
-	return fmt.Sprintf("%s, document %d, item %d", e.path, e.document, e.item)
+	return text
 }
 
 // entries lists what is in the file, in order.
@@ -70,8 +75,12 @@ func (p part) entries(piece *parsedPiece, outer typeMeta) []entry {
 	all := make([]entry, len(piece.objects))
 	for i, o := range piece.objects {
 		e := here
-		if e.item == 0 && len(piece.objects) > 1 {
+		switch {
+		case len(piece.objects) == 1:
+		case e.item == 0:
 			e.item = i + 1
+		default:
+			e.inner = i + 1
 		}
 		e.object = o
 		if o.bare != nil {

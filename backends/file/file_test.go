@@ -2,6 +2,7 @@ package file
 
 import (
 	"context"
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -12,6 +13,7 @@ import (
 	"sync"
 	"testing"
 	"time"
+	"unicode/utf16"
 
 	"github.com/google/go-cmp/cmp"
 	"go.uber.org/goleak"
@@ -67,6 +69,31 @@ func text(e backends.Event) string {
 	return s
 }
 
+// inUTF16 is a text as PowerShell writes it.
+func inUTF16(order binary.ByteOrder, text string) string {
+	var data []byte
+	for _, unit := range utf16.Encode([]rune("\ufeff" + text)) {
+		data = append(data, 0, 0)
+		order.PutUint16(data[len(data)-2:], unit)
+	}
+	return string(data)
+}
+
+// That a file's last line has no end is told from its text.
+func TestUnfinished(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "a.yaml")
+	for text, want := range map[string]bool{
+		node("a", 1): false, node("a", 1) + "x": true,
+		inUTF16(binary.LittleEndian, node("a", 1)): false, inUTF16(binary.LittleEndian, node("a", 1)+"x"): true,
+	} {
+		write(t, path, text)
+		f, err := readFile(t.Context(), path, nil, newKnowledge())
+		if err != nil || f.unfinished != want {
+			t.Errorf("%q: %+v, %v", text, f, err)
+		}
+	}
+}
+
 func TestLoad(t *testing.T) {
 	const bom = "\ufeff"
 	for _, tc := range []struct {
@@ -80,6 +107,9 @@ func TestLoad(t *testing.T) {
 			"---\n" + bom + `{"apiVersion": "projectcalico.org/v3", "kind": "Node", "metadata": {"name": "d"}}` + "\n",
 			[]string{"Node a AS 1", "Node b AS 2", "Node c AS 3", "Node d AS 0"}},
 		{"a BOM in a List", "a.yaml", bom + "apiVersion: v1\nkind: List\nitems:\n- {apiVersion: v1, kind: Service, metadata: {name: s}}\n" + bom + node("b", 2), []string{"Node b AS 2", "Service default/s"}},
+		{"UTF-16", "a.yaml", inUTF16(binary.LittleEndian, node("a", 1)+node("\U0001f600", 2)+"---\n"+`{"apiVersion": "projectcalico.org/v3", "kind": "Node", "metadata": {"name": "d"}}`+"\r\n"),
+			[]string{"Node a AS 1", "Node d AS 0", "Node \U0001f600 AS 2"}},
+		{"UTF-16 of the other order, cut in the middle", "a.yaml", inUTF16(binary.BigEndian, node("a", 1)+node("b", 2)+"# ") + "\x00", []string{"Node a AS 1", "Node b AS 2"}},
 		{"directives and ends", "a.yaml", "%YAML 1.1\n" + node("a", 1) + "...\n# nothing\n---\n---  # a\n" + node("b", 2) + "...\n",
 			[]string{"Node a AS 1", "Node b AS 2"}},
 		{"flow after a marker", "a.yaml", `--- {apiVersion: projectcalico.org/v3, kind: Node, metadata: {name: a}}` + "\n",

@@ -32,6 +32,7 @@ func readFile(ctx context.Context, path string, old *parsedFile, k *knowledge) (
 	if old != nil {
 		r.old = old.known
 	}
+	in, size := io.ReaderAt(f), info.Size()
 	r.start()
 	switch {
 	case info.Size() > maxFileBytes:
@@ -39,13 +40,15 @@ func readFile(ctx context.Context, path string, old *parsedFile, k *knowledge) (
 	case isArchive(path):
 		err = r.archive(path, f)
 	default:
-		err = split(f, info.Size(), r.part(path).add)
+		if in, size, err = asUTF8(f, size); err == nil {
+			err = split(in, size, r.part(path).add)
+		}
 	}
 	r.finish()
 	if err != nil {
 		return nil, fmt.Errorf("cannot read %s: %w", path, err)
 	}
-	return &parsedFile{stamp: stamp, parts: r.made(), known: r.known, unfinished: isUnfinished(f, info.Size())}, nil
+	return &parsedFile{stamp: stamp, parts: r.made(), known: r.known, unfinished: isUnfinished(in, size)}, nil
 }
 
 // isUnfinished says whether a file's last line has no end.

@@ -94,6 +94,11 @@ func TestWarnings(t *testing.T) {
 		{"objects that are there twice", peer + "---\n" + peer + "---\n" + peer + "  asNumber: 7\n", []string{
 			"a.yaml:12:1 object-twice: is there twice, first in a.yaml:6:1; the later one counts",
 		}},
+		{"a List in a List", "apiVersion: v1\nkind: List\nitems:\n- apiVersion: v1\n  kind: List\n  items: [3, {kind: x}]\n- 4\n", []string{
+			"a.yaml:6:11 unreadable: is not an object",
+			`a.yaml:6:14 no-kind: is a "x" without apiVersion`,
+			"a.yaml:7:3 unreadable: is not an object",
+		}},
 		{"values of Helm", peer + "  nodeSelector: \"{{ .Values.selector }}\"\n  node: '${NODE}'\n", []string{
 			"a.yaml:7:9 unrendered-template: spec.node: a template that was not rendered?",
 			"a.yaml:6:17 unrendered-template: spec.nodeSelector: a template that was not rendered?",

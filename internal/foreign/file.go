@@ -86,10 +86,15 @@ func onlyOurs(path string, info fs.FileInfo) error {
 	if !Ours(info) {
 		return inTheWay(path, "it belongs to user %d", ownerOf(info))
 	}
-	if sys, ok := info.Sys().(*syscall.Stat_t); ok && sys.Nlink != 1 {
+	if severalNames(info) {
 		return inTheWay(path, "it is a file with several names (hard links)")
 	}
 	return nil
+}
+
+func severalNames(info fs.FileInfo) bool {
+	sys, ok := info.Sys().(*syscall.Stat_t)
+	return ok && sys.Nlink != 1
 }
 
 // Has says whether a regular file, of anybody's, has just that text. It is not taken into

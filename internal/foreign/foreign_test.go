@@ -200,6 +200,11 @@ func TestSecondName(t *testing.T) {
 			t.Errorf("%s got a second name", what)
 		}
 	}
+	must(t, os.Link(path, filepath.Join(dir, "another")))
+	if d.SecondName("file", look(0o600), in, "0") == nil {
+		t.Error("a file with two names got a third one")
+	}
+	must(t, os.Remove(filepath.Join(dir, "another")))
 	if os.Geteuid() == 0 {
 		must(t, os.Chown(path, 65534, 65534))
 		if d.SecondName("file", look(0o600), in, "0") == nil {

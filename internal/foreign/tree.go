@@ -118,7 +118,8 @@ func (d *Folder) Move(from string, to *Folder, name string) error {
 
 // SecondName gives a file a second name, in another folder, where it is still the one that
 // was looked at before. Where anybody but us and root may write into it, who could do so
-// under either name, it is an error; so it is where the file system has no second names.
+// under either name, or where it has several names already, it is an error; so it is where
+// the file system has no second names.
 func (d *Folder) SecondName(of string, was fs.FileInfo, in *Folder, name string) error {
 	if err := errors.Join(valid(of), valid(name)); err != nil {
 		return err
@@ -126,6 +127,9 @@ func (d *Folder) SecondName(of string, was fs.FileInfo, in *Folder, name string)
 	path := filepath.Join(d.path, of)
 	if !Ours(was) || was.Mode()&othersWrite != 0 {
 		return inTheWay(path, "others may write into it")
+	}
+	if severalNames(was) {
+		return inTheWay(path, "it is a file with several names (hard links)")
 	}
 	source, err := d.Handle()
 	if err != nil {
