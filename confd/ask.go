@@ -67,6 +67,9 @@ const liveTimeout = 5 * time.Second
 type birdQuestion struct {
 	net      netip.Prefix // not valid: nothing
 	sessions []string
+	// anothers says whether a router ID is another node's: a BIRD that has it is not this
+	// node's, whoever --node names; nil: that is not looked at.
+	anothers func(netip.Addr) bool
 }
 
 // askBirds asks this node's BIRDs; nil: there is none that answers.
@@ -94,6 +97,11 @@ func askBird(ctx context.Context, socket string, q birdQuestion) *explain.Live {
 		return nil
 	}
 	defer c.Close()
+	if q.anothers != nil {
+		if is, err := c.Status(ctx); err != nil || q.anothers(is.RouterID) {
+			return nil
+		}
+	}
 	sessions, err := c.Sessions(ctx)
 	if err != nil {
 		return nil

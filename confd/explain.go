@@ -53,7 +53,7 @@ func (p program) explainOne(use, short, examples string, ask func(*explain.Asker
 		if err != nil {
 			return nil, err
 		}
-		a.Live = askBirds(ctx, s.BIRD, birdQuestion{})
+		a.Live = askBirds(ctx, s.BIRD, birdQuestion{anothers: a.IsAnothers})
 		return ask(a, args[0])
 	})
 }
@@ -78,7 +78,7 @@ func (p program) explainSessionCommand() *cobra.Command {
 			return nil, err
 		}
 		if a.Node == s.Node || b.Node == s.Node {
-			asker.Live = askBirds(ctx, s.BIRD, birdQuestion{})
+			asker.Live = askBirds(ctx, s.BIRD, birdQuestion{anothers: asker.IsAnothers})
 		}
 		return found(asker.Session(a, b))
 	})
@@ -116,7 +116,7 @@ func (p program) explainRouteCommand() *cobra.Command {
 		if q.From, err = party(asker, from); err != nil {
 			return nil, err
 		}
-		ask := birdQuestion{net: q.Route.Net}
+		ask := birdQuestion{net: q.Route.Net, anothers: asker.IsAnothers}
 		if q.To != nil {
 			ask.sessions = asker.SessionsWith(s.Node, bgp.VersionOf(q.Route.Net.Addr()), *q.To)
 		}

@@ -153,6 +153,12 @@ func (r *routersRig) commandLine() {
 			r.t.Errorf("%s: %d, no %q in\n%s%s", question, c.code, want, c.stdout, c.stderr)
 		}
 	}
+	for _, question := range []string{"explain route 10.128.0.0/26", "explain node node-2", "explain session node-1 10.0.0.250"} {
+		of2 := append(slices.Clone(common), "--node", "node-2") // the last one counts
+		if c := execute(r.t, nil, append(strings.Fields(question), of2...)...); c.code != exitGood || strings.Contains(c.stdout, "BIRD") {
+			r.t.Errorf("%s: %d, and what node-1's BIRD says is taken for node-2's:\n%s%s", question, c.code, c.stdout, c.stderr)
+		}
+	}
 	live := thisMachine(context.Background(), birds.Settings{Socket: r.node.Socket})
 	if live.BIRD == nil || live.Recovering || len(live.Unreachable) > 0 || live.Addresses == nil {
 		r.t.Errorf("%+v", live)
@@ -172,6 +178,8 @@ func (r *routersRig) cluster() string {
 {apiVersion: projectcalico.org/v3, kind: BGPConfiguration, metadata: {name: default}, spec: {nodeToNodeMeshEnabled: false, prefixAdvertisements: [{cidr: 10.128.0.0/10, communities: ["64512:5"]}]}}
 ---
 {apiVersion: projectcalico.org/v3, kind: Node, metadata: {name: node-1}, spec: {bgp: {ipv4Address: 10.0.0.1/24}}}
+---
+{apiVersion: projectcalico.org/v3, kind: Node, metadata: {name: node-2}, spec: {bgp: {ipv4Address: 10.0.0.2/24}}}
 ---
 {apiVersion: projectcalico.org/v3, kind: IPPool, metadata: {name: a}, spec: {cidr: 10.128.0.0/12}}
 ---

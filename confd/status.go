@@ -94,7 +94,7 @@ func showStatus(ctx context.Context, s settings.Settings, o status.Options, w io
 		return err
 	}
 	o.Sockets = statusSockets(s.BIRD)
-	if r, _ := report.Read(o.Folder); r == nil { // an error shows where it is read again
+	if r, _ := report.Read(o.Folder); r == nil || len(r.Sets) == 0 { // an error shows where it is read again
 		if d, err := birds.Find(ctx, s.BIRD); err == nil {
 			o.Sockets = d.Sockets()
 		}

@@ -136,7 +136,7 @@ func (p program) runCases(ctx context.Context, o testOptions) error {
 	case summary.Broken != nil:
 		return fmt.Errorf("%d of %d checks failed, some because their case is broken: %w", summary.Failed, summary.Cases, summary.Broken)
 	case summary.Failed > 0:
-		return fmt.Errorf("%d of %d checks failed", summary.Failed, summary.Cases)
+		return fmt.Errorf("%d of %d checks failed; what is meant to differ, confd test --update takes over", summary.Failed, summary.Cases)
 	}
 	return nil
 }

@@ -12,6 +12,7 @@ import (
 	"github.com/google/renameio/v2"
 	"github.com/spf13/cobra"
 
+	"confd/internal/explain"
 	"confd/internal/settings"
 	"confd/internal/terminal"
 	"confd/internal/topology"
@@ -105,7 +106,7 @@ func topologyOf(ctx context.Context, s settings.Settings, groupBy string) (*topo
 	}
 	o := topology.Options{BGP: s.Plan().BGP, GroupBy: groupBy}
 	if state.Nodes[s.Node] != nil {
-		if live := askBirds(ctx, s.BIRD, birdQuestion{}); live != nil {
+		if live := askBirds(ctx, s.BIRD, birdQuestion{anothers: explain.New(state, o.BGP).IsAnothers}); live != nil {
 			o.Live = map[string]string{}
 			for _, x := range live.Sessions {
 				if !x.Up {

@@ -136,7 +136,7 @@ func (s *startup) look(now time.Time, stuck bool) bool {
 	}
 	if len(l.Records) == 0 {
 		s.over = true
-		s.log.Info(s.why()+": there are no files from before for BIRD to run on", "folder", s.birds.daemon.Dir, "missing", s.missing())
+		s.log.Info(s.why()+": no set that BIRD has confirmed lies here from before, so BIRD is left as it is", s.lacks("folder", s.birds.daemon.Dir)...)
 	}
 	for _, r := range l.Records {
 		if slices.Contains(s.works, r.Set) {
@@ -158,12 +158,13 @@ func (s *startup) why() string {
 	return "the datastore is away"
 }
 
-// missing is what the datastore has not told, in words.
-func (s *startup) missing() string {
+// lacks are a log line's attributes, and what the datastore has not told, where it has
+// not told everything.
+func (s *startup) lacks(attributes ...any) []any {
 	if err := s.inbox.Missing(); err != nil {
-		return err.Error()
+		return append(attributes, "missing", err.Error())
 	}
-	return "nothing"
+	return attributes
 }
 
 // answered has what came of a set from before.
@@ -197,8 +198,8 @@ func (s *startup) booted(now time.Time, done Done) {
 	}
 	why := s.why()
 	s.works = append(s.works, r.Set)
-	s.log.Warn(why+": BIRD runs on the files from before", "set", r.Set, "state", res.State.String(),
-		"age", now.Sub(at).Round(time.Second), "revision", g.Mark, "bird", res.Version, "missing", s.missing())
+	s.log.Warn(why+": BIRD runs on the files from before",
+		s.lacks("set", r.Set, "state", res.State.String(), "age", now.Sub(at).Round(time.Second), "revision", g.Mark, "bird", res.Version)...)
 	s.children.InPlace(done.Daemon.Socket)
 	if res.State == reload.Confirmed {
 		s.known.Of(r.Set).BIRD.HasRead()

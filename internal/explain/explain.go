@@ -72,6 +72,13 @@ func New(s *backends.State, o bgp.Options) *Asker {
 	return a
 }
 
+// IsAnothers says whether an address is that of other nodes, and not of the node that
+// asks: the BIRD that has it for its router ID is not this node's.
+func (a *Asker) IsAnothers(id netip.Addr) bool {
+	nodes := a.own.NodesAt(id)
+	return len(nodes) > 0 && !slices.ContainsFunc(nodes, func(n *backends.Node) bool { return n.Name == a.options.Node })
+}
+
 func (a *Asker) state() *backends.State { return a.own.State() }
 
 // clusterOf is the cluster as a node sees it.

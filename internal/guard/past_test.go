@@ -97,6 +97,40 @@ func TestWithoutAPast(t *testing.T) {
 	}
 }
 
+// TestForeignSessionsThatWent judges what comes after a takeover: sessions of files that
+// somebody else wrote went with what is confirmed by now, and are no loss of what follows.
+func TestForeignSessionsThatWent(t *testing.T) {
+	const mine = "protocol bgp Mesh_10_0_0_2 {}\nprotocol bgp Mesh_10_0_0_3 {}\nprotocol bgp Mesh_10_0_0_4 {}"
+	foreign := func(established bool) []guard.Seen {
+		var list []guard.Seen
+		for _, name := range []string{"a", "b", "c", "d"} {
+			list = append(list, guard.Seen{Name: name, Set: "bird", Established: established, Last: ago(time.Minute)})
+		}
+		return list
+	}
+	for name, test := range map[string]struct {
+		running     string
+		established bool
+		change      func(*backends.State)
+		want        string
+	}{
+		"a block more":                {mine, false, func(s *backends.State) { put(s, affinity("10.128.2.0/26")) }, goesLive},
+		"the mesh off":                {mine, false, off, "it would take away 3 of 3 established sessions"},
+		"they are up after all":       {mine, true, func(*backends.State) {}, "it would take away 4 of 7 established sessions"},
+		"their files run, and a flap": {mine + "\n" + `protocol bgp a {} protocol bgp b {} protocol bgp c {} protocol bgp d {}`, false, func(*backends.State) {}, "it would take away 4 of 7 established sessions"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			q := question(t, mesh4(), test.change)
+			q.Seen = append(q.Seen, foreign(test.established)...)
+			q.Running.Sets = []birdtext.Set{textSet("bird", test.running)}
+			q.Candidate.Sets, q.Candidate.Hash = []birdtext.Set{textSet("bird", mine)}, "another"
+			if got := heldText(guard.Judge(q)); got != test.want {
+				t.Error(got)
+			}
+		})
+	}
+}
+
 // TestTheSameIDWithoutAPast has one hold named the same before and after a restart
 // that forgot everything.
 func TestTheSameIDWithoutAPast(t *testing.T) {

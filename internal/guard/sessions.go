@@ -35,11 +35,19 @@ func (j *judgement) look() {
 }
 
 // addOthers adds the sessions of BIRD's that are in none of the configurations:
-// those of templates of a user's own, and of files that somebody else wrote.
+// those of templates of a user's own, and of files that somebody else wrote. What went
+// with the files that are confirmed by now was judged then.
 func (j *judgement) addOthers() {
+	var running map[string]bool // the sessions in the files of what runs
 	for _, s := range j.seen.without(j.then, j.now) {
 		l := lineOfSeen(s)
 		if l.Kind != "" || !j.counts(l, j.was) {
+			continue
+		}
+		if running == nil && j.q.Running != nil {
+			running = birdtext.Sessions(j.q.Running.Sets)
+		}
+		if !s.Established && len(running) > 0 && !running[l.Name] {
 			continue
 		}
 		if j.written == nil {

@@ -35,7 +35,7 @@ func Load(flags Layer, around Surroundings) (Settings, error) {
 	if err != nil {
 		return Settings{}, Error{err}
 	}
-	values = Merged(values, calico, flags)
+	values = Merged(values, calico, flags, filesMeant(flags))
 	s, err := parse(table, values)
 	if err == nil {
 		err = s.complete(values, around)
@@ -44,6 +44,16 @@ func Load(flags Layer, around Surroundings) (Settings, error) {
 		return Settings{}, Error{err}
 	}
 	return s, nil
+}
+
+// filesMeant is what --data says of the datastore, where no other flag does: a node has
+// DATASTORE_TYPE in a variable or in its file, and a flag wins over both.
+func filesMeant(flags Layer) Layer {
+	data, given := flags["data"]
+	if _, said := flags["datastore"]; said || !given || data.Text == "" {
+		return nil
+	}
+	return Layer{"datastore": {string(DatastoreFile), data.From}}
 }
 
 // LoadForAnswer is Load for commands that print what they were asked for: that a store

@@ -97,6 +97,14 @@ func TestSettingsPrecedence(t *testing.T) {
 }
 
 // Every setting reaches a field of its own, from its flag, variable and key.
+// TestFilesByFlag reads files on a node whose variables and file name another datastore.
+func TestFilesByFlag(t *testing.T) {
+	s, err := load(t, "datastore = \"kubernetes\"\n", map[string]string{"DATASTORE_TYPE": "etcdv3", "ETCD_ENDPOINTS": "http://a:2379"}, flag1("data", "/x"))
+	if err != nil || s.Datastore != DatastoreFile {
+		t.Errorf("%q, %v", s.Datastore, err)
+	}
+}
+
 func TestSettingsTable(t *testing.T) {
 	samples := map[string]string{
 		"datastore": "kubernetes", "missing-filters": "closed", "router-id": "hash", "bird": "2.17.6", "advertise-cluster-ips": "10.96.0.0/12",
@@ -175,7 +183,8 @@ func TestSettingsErrors(t *testing.T) {
 		"two etcds":       {env: with("ETCD_DISCOVERY_SRV", "x.org"), want: "variable ETCD_ENDPOINTS and variable ETCD_DISCOVERY_SRV are both given"},
 		"half a key pair": {env: with("ETCD_CERT_FILE", "/x"), want: "variable ETCD_CERT_FILE is given without a key"},
 		"file, no data":   {flags: flag1("datastore", "file"), want: "--datastore: datastore file needs --data"},
-		"two stores":      {env: map[string]string{"DATASTORE_TYPE": "kubernetes"}, flags: flag1("data", "/x"), want: "--data names files, but variable DATASTORE_TYPE says kubernetes"},
+		"two stores":      {env: map[string]string{"DATASTORE_TYPE": "kubernetes", "CONFD_DATA": "/x"}, want: "variable CONFD_DATA names files, but variable DATASTORE_TYPE says kubernetes"},
+		"two in flags":    {flags: Merged(flag1("data", "/x"), flag1("datastore", "kubernetes")), want: "--data names files, but --datastore says kubernetes"},
 		"datastore":       {env: with("DATASTORE_TYPE", "consul"), want: `"consul": expected one of etcdv3, kubernetes, file`},
 		"nearly right":    {env: with("DATASTORE_TYPE", "kubernets"), want: `"kubernets": expected one of etcdv3, kubernetes, file; did you mean kubernetes?`},
 	} {

@@ -174,7 +174,7 @@ func (w *warner) held(h *report.Held) {
 	if len(notes) > 0 {
 		more += "; besides: " + some(notes)
 	}
-	w.add("held", "a new configuration is held back since %s, %s: %s%s%s", w.when(h.Since), until, h.Why, more, advice)
+	w.add("held", "a new configuration, %s, is held back since %s, %s: %s%s%s", h.Hash, w.when(h.Since), until, h.Why, more, advice)
 }
 
 // some lists the first few.
