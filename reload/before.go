@@ -106,15 +106,16 @@ func (b *Before) read(r *Record) (Set, error) {
 	return s, nil
 }
 
-// wayBack is the way back that a record knows.
-func (n installer) wayBack(s Set, r *Record) *backup {
-	set := Set{Name: s.Name, Daemon: s.Daemon}
-	before := known{phase: unsure}
-	if old, err := r.Before.read(r); err == nil {
-		before.generation = newGeneration(old)
+// wayBack is the way back that a record knows; an error where what is kept cannot be put
+// back.
+func (n installer) wayBack(s Set, r *Record) (*backup, error) {
+	old, err := r.Before.read(r)
+	if err != nil {
+		return nil, err
 	}
+	set := Set{Name: s.Name, Daemon: s.Daemon}
 	undo := swapped{undo: func() error { return n.putBack(set, r) }}
-	return &backup{swapped: undo, agreed: r.Before.Agreed, before: before}
+	return &backup{swapped: undo, agreed: r.Before.Agreed, before: known{phase: unsure, generation: newGeneration(old)}}, nil
 }
 
 // putBack installs the files that a process before this one has kept, and removes

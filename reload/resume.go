@@ -24,7 +24,10 @@ func (k *keeper) takeUpTrial(ctx context.Context, s Set) error {
 	}
 	r := k.of(s)
 	if r.Before != nil && k.back == nil {
-		k.back = k.disk.wayBack(s, r)
+		var err error
+		if k.back, err = k.disk.wayBack(s, r); err != nil { // the next set leads back to what lies on disk now
+			k.log.Warn("what lay on disk when BIRD last agreed cannot be put back any more", "set", s.Name, "error", err)
+		}
 	}
 	if r.Trial == nil || s.socket() == "" {
 		k.takenUp = true
