@@ -104,7 +104,7 @@ func troubledReport() *report.Report {
 	r.Pending, r.Waiting = at(1, 9, 0), "for etcd"
 	r.Held = &report.Held{
 		Hash: "bb22", Since: at(1, 9, 0), Until: at(1, 39, 0), Why: "it would end 6 of 8 established sessions",
-		Lost: []string{"Mesh_1", "Mesh_2", "Mesh_3", "Mesh_4", "Mesh_5", "Mesh_6"}, Objects: []string{"BGPConfiguration default"},
+		Lost: []string{"Mesh_1", "Mesh_10_9_0_3", "Mesh_3", "Mesh_4", "Mesh_5", "Mesh_6"}, Objects: []string{"BGPConfiguration default"},
 	}
 	r.Stale = &report.Stale{Why: "the datastore is away", Confirmed: at(0, 1, 0)}
 	r.Templates = "bird.cfg.template:3: no such function"

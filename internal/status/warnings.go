@@ -57,7 +57,7 @@ func (o observed) warnings(v *View) []Warning {
 			}
 		}
 	}
-	w.held(o.report.Held)
+	w.held(o.report.Held, o.gone(v))
 	w.report(o.report)
 	w.pools(o.report)
 	return w.list
@@ -150,7 +150,21 @@ func clock(t time.Time) time.Time {
 	return time.Date(t.Year(), t.Month(), t.Day(), t.Hour(), t.Minute(), t.Second(), t.Nanosecond(), time.UTC)
 }
 
-func (w *warner) held(h *report.Held) {
+// gone says whether BIRD has no session of a name; never, where it cannot be asked.
+func (o observed) gone(v *View) func(string) bool {
+	if slices.ContainsFunc(o.birds, func(d daemon) bool { return d.err != nil }) {
+		return func(string) bool { return false }
+	}
+	has := map[string]bool{}
+	for _, s := range v.Sessions {
+		has[s.Name] = s.State != missing
+	}
+	return func(name string) bool { return !has[name] }
+}
+
+// held says what is held back. Among the sessions that count there are those that a change
+// of the minutes before has ended: gone says which.
+func (w *warner) held(h *report.Held, gone func(string) bool) {
 	if h == nil {
 		return
 	}
@@ -163,8 +177,12 @@ func (w *warner) held(h *report.Held) {
 		until, advice = "and goes on as soon as it can: its time was over at "+w.when(h.Until), ""
 	}
 	var more string
-	if len(h.Lost) > 0 {
-		more += "; it would end " + some(h.Lost)
+	before := slices.DeleteFunc(slices.Clone(h.Lost), func(name string) bool { return !gone(name) })
+	if would := slices.DeleteFunc(slices.Clone(h.Lost), gone); len(would) > 0 {
+		more += "; it would end " + some(would)
+	}
+	if len(before) > 0 {
+		more += "; counted with it, and ended already: " + some(before)
 	}
 	if len(h.Objects) > 0 {
 		more += "; likely because of " + some(h.Objects)
