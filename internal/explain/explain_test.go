@@ -53,6 +53,30 @@ func testAnswers(t *testing.T, path string) {
 	}
 }
 
+// TestPlaceSaysWhatIsDown has an answer from the resources say which of this node's
+// sessions carry nothing at this moment.
+func TestPlaceSaysWhatIsDown(t *testing.T) {
+	asker := New(stateOf(t, "testdata/mesh.yaml"), bgp.Options{Node: "node-1"})
+	asker.Live = &Live{Sessions: []LiveSession{
+		{Name: "Mesh_10_0_0_2", State: "start", Info: "Active Socket: Connection refused", Meaning: "nobody listens"},
+		{Name: "Mesh_10_0_0_3", Up: true, State: "up", Info: "Established"},
+		{Name: "Mesh_fd00__2", State: "start"},
+		{Name: "Local_Workload_10_65_0_9", State: "start"},
+		{Name: "uplink", State: "down"},
+	}}
+	const line = "! node-1's session Mesh_10_0_0_2 is not up, and nothing is told by it: start, Active Socket: Connection refused: nobody listens"
+	got := answerTo(asker, []string{"pod", "10.128.2.9"})
+	if strings.Count(got, "not up") != 1 || !strings.Contains(strings.Join(strings.Fields(got), " "), line) {
+		t.Error(got)
+	}
+	for i := range 6 {
+		asker.Live.Sessions = append(asker.Live.Sessions, LiveSession{Name: fmt.Sprintf("Mesh_10_0_1_%d", i), State: "start"})
+	}
+	if got := answerTo(asker, []string{"pod", "10.128.2.9"}); strings.Count(got, "nothing is told by it") != 5 || !strings.Contains(got, "! and 2 more of its sessions are not up") {
+		t.Error(got)
+	}
+}
+
 func answerTo(a *Asker, words []string) string {
 	text, err := ask(a, words)
 	if err != nil {

@@ -40,6 +40,30 @@ func (a *Asker) Block(text string) (netip.Prefix, error) {
 
 // Place says where an address or a block is.
 func (a *Asker) Place(net netip.Prefix) (*PlaceAnswer, error) {
+	out, err := a.place(net)
+	if err == nil {
+		out.Asked, out.Down = a.options.Node, a.down(net.Addr())
+	}
+	return out, err
+}
+
+// down are the sessions of this node that would carry routes to an address, and that
+// BIRD says are not up: those with local workloads come and go.
+func (a *Asker) down(to netip.Addr) []LiveSession {
+	if a.Live == nil {
+		return nil
+	}
+	var list []LiveSession
+	for _, s := range a.Live.Sessions {
+		kind, neighbor, _, ok := bgp.ParseSessionName(s.Name)
+		if ok && !s.Up && kind != bgp.LocalWorkloadSession && neighbor.Is4() == to.Is4() {
+			list = append(list, s)
+		}
+	}
+	return list
+}
+
+func (a *Asker) place(net netip.Prefix) (*PlaceAnswer, error) {
 	out := &PlaceAnswer{Net: net, Blocks: []PlaceBlock{}, Ways: []Way{}, Swallowed: []string{}}
 	pool := a.poolOf(net)
 	if pool != nil {

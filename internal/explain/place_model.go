@@ -30,6 +30,11 @@ type PlaceAnswer struct {
 	Service string `json:"service,omitempty"`
 	// Inside are the blocks in a net that is no block itself, nor in one.
 	Inside []PlaceBlock `json:"inside,omitempty"`
+	// Down are the sessions of the node that was Asked, of the address's family, that its
+	// BIRD says are not up: nothing is told by them, whatever the resources say. Empty
+	// where no BIRD was asked, too.
+	Asked string        `json:"-"`
+	Down  []LiveSession `json:"down,omitempty"`
 	// Notes say what else matters.
 	Notes []string `json:"notes,omitempty"`
 }

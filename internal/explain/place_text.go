@@ -53,8 +53,29 @@ func (a *PlaceAnswer) Text(p *terminal.Page) {
 	for _, s := range a.Swallowed {
 		p.Text(0, terminal.Bad, "! "+s)
 	}
+	a.downText(p)
 	for _, n := range a.Notes {
 		p.Text(0, terminal.Faint, "Note: "+n)
+	}
+}
+
+// mostDown is how many sessions that are not up are named.
+const mostDown = 5
+
+// downText says which sessions carry nothing now.
+func (a *PlaceAnswer) downText(p *terminal.Page) {
+	for _, s := range a.Down[:min(len(a.Down), mostDown)] {
+		text := fmt.Sprintf("! %s's session %s is not up, and nothing is told by it: %s", a.Asked, s.Name, s.State)
+		if s.Info != "" {
+			text += ", " + strings.TrimSpace(s.Info)
+		}
+		if s.Meaning != "" {
+			text += ": " + s.Meaning
+		}
+		p.Text(0, terminal.Bad, text)
+	}
+	if more := len(a.Down) - mostDown; more > 0 {
+		p.Text(0, terminal.Bad, fmt.Sprintf("! and %d more of its sessions are not up: see confd status", more))
 	}
 }
 

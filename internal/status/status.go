@@ -4,6 +4,7 @@
 package status
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -185,10 +186,21 @@ func processSeen(pid int) bool {
 	if err := syscall.Kill(pid, 0); err != nil && !errors.Is(err, syscall.EPERM) {
 		return false
 	}
+	if ended(pid) {
+		return false
+	}
 	theirs, err := os.ReadFile(fmt.Sprintf("/proc/%d/comm", pid))
 	if err != nil {
 		return true
 	}
 	ours, err := os.ReadFile("/proc/self/comm")
 	return err != nil || string(ours) == string(theirs)
+}
+
+// ended says whether a process has, and whoever started it has not looked yet: it keeps
+// its number and its name for so long.
+func ended(pid int) bool {
+	stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
+	name := bytes.LastIndexByte(stat, ')') // which may have brackets in it
+	return err == nil && name >= 0 && bytes.HasPrefix(stat[name:], []byte(") Z"))
 }

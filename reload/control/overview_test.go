@@ -2,6 +2,9 @@ package control
 
 import (
 	"bufio"
+	"errors"
+	"fmt"
+	"net"
 	"net/netip"
 	"path/filepath"
 	"reflect"
@@ -143,4 +146,32 @@ func TestRoutesLists(t *testing.T) {
 			t.Errorf("%v %v", list, err)
 		}
 	})
+}
+
+// TestExportedTakesNone has a BIRD 3 answer as it does for a moment after its start,
+// recorded from 3.1.8.
+func TestExportedTakesNone(t *testing.T) {
+	path := filepath.Join(testenv.SocketDir(t), "bird.ctl")
+	l, err := net.Listen("unix", path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	done := make(chan struct{})
+	t.Cleanup(func() { l.Close(); <-done })
+	go func() {
+		defer close(done)
+		conn, err := l.Accept()
+		if err != nil {
+			return
+		}
+		defer conn.Close()
+		fmt.Fprint(conn, "0001 BIRD 3.1.8 ready.\n")
+		for lines := bufio.NewScanner(conn); lines.Scan(); {
+			fmt.Fprint(conn, "9001 Requested 'show route export' to protocols which aren't accepting exports at all.\n")
+		}
+	}()
+	c := client(t, path)
+	if list, err := c.Exported(testContext(t), "calico_kernel4"); !errors.Is(err, ErrTakesNone) || len(list) > 0 || !c.Usable() {
+		t.Errorf("%v, %v", list, err)
+	}
 }

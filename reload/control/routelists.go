@@ -2,9 +2,11 @@ package control
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/netip"
 	"regexp"
+	"strings"
 )
 
 // Primary are the routes that BIRD uses, of its main tables, without their attributes.
@@ -25,8 +27,13 @@ func (c *Client) Detours(ctx context.Context, in netip.Prefix, limit int) ([]Rou
 	return c.routesBy(ctx, "show route primary where source = RTS_BGP && dest != RTD_UNREACHABLE && bgp_next_hop ~ "+in.Masked().String()+" && gw != bgp_next_hop all", limit)
 }
 
+// ErrTakesNone says that BIRD 3 tells a protocol of no routes at all: nobody knows then
+// which those are that it is to have. It is so for a moment after each start, and where BIRD
+// recovers from a graceful restart.
+var ErrTakesNone = errors.New("BIRD gives it no routes: it was started a moment ago, or still recovers")
+
 // Exported are the routes that a protocol is told, without their attributes. The
-// protocol must be up.
+// protocol must be up. The error is ErrTakesNone where BIRD 3 tells it of none at all.
 func (c *Client) Exported(ctx context.Context, protocol string) ([]Route, error) {
 	return c.exported(ctx, protocol, "")
 }
@@ -41,7 +48,11 @@ func (c *Client) exported(ctx context.Context, protocol, where string) ([]Route,
 	if !symbol.MatchString(protocol) {
 		return nil, fmt.Errorf("a protocol named %q: its routes are not asked for", protocol)
 	}
-	return c.routesBy(ctx, "show route export "+protocol+where, maxRoutes)
+	list, err := c.routesBy(ctx, "show route export "+protocol+where, maxRoutes)
+	if err != nil && strings.Contains(err.Error(), "aren't accepting exports") {
+		err = fmt.Errorf("%s: %w", protocol, ErrTakesNone)
+	}
+	return list, err
 }
 
 // ExportedTo are the routes to one net that a protocol is told, with their attributes.
