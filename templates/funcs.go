@@ -37,7 +37,7 @@ func (r *run) functions() template.FuncMap {
 		// Release 3.26 calls it by another name, and bgpFilterBIRDFuncs, too.
 		"emitFunctionName": filterFunctionName,
 
-		"print": printed, "println": printedLine, "printf": printedf,
+		"print": printed, "println": printedLine, "printf": printedf, "html": escaped(template.HTMLEscaper), "js": escaped(template.JSEscaper), "urlquery": escaped(template.URLQueryEscaper),
 
 		"base": path.Base, "dir": path.Dir, "split": strings.Split, "join": join,
 		"toUpper": strings.ToUpper, "toLower": strings.ToLower, "contains": strings.Contains,
@@ -122,7 +122,9 @@ func makeMap(pairs ...any) (map[string]any, error) {
 	return m, nil
 }
 
-func encodeBase64(s string) string { return base64.StdEncoding.EncodeToString([]byte(s)) }
+func encodeBase64(s string) (string, error) {
+	return short(base64.StdEncoding.EncodeToString([]byte(s)))
+}
 
 func decodeBase64(s string) (string, error) {
 	b, err := base64.StdEncoding.DecodeString(s)
@@ -131,12 +133,15 @@ func decodeBase64(s string) (string, error) {
 
 // sequence is first, first+1, ... last; empty where last is below first.
 func sequence(first, last int) ([]int, error) {
-	if last >= first && uint(last-first) >= maxSequence {
+	if last < first {
+		return []int{}, nil
+	}
+	if uint(last-first) >= maxSequence {
 		return nil, fmt.Errorf("a list of more than %d numbers", maxSequence)
 	}
-	list := []int{}
-	for i := first; i <= last; i++ {
-		list = append(list, i)
+	list := make([]int, last-first+1)
+	for n := range list { // last itself may be the largest number
+		list[n] = first + n
 	}
 	return list, nil
 }
@@ -235,25 +240,48 @@ func srvOrder(s *net.SRV) string {
 const maxText = 16 << 20
 
 // short passes on a text that is not too long.
-func short(s string) (string, error) {
-	if len(s) > maxText {
-		return "", fmt.Errorf("makes a text of %d bytes; %d are the most", len(s), maxText)
+func short(s string) (string, error) { return s, fits(len(s)) }
+
+// fits says why a text of so many bytes is too long.
+func fits(size int) error {
+	if size > maxText {
+		return fmt.Errorf("makes a text of %d bytes; %d are the most", size, maxText)
 	}
-	return s, nil
+	return nil
 }
 
-// printed, printedLine and printedf are text/template's print, println and
-// printf with that limit, and so are join and replace.
+// printed, printedLine, printedf and escaped are text/template's print, println, printf and
+// html, js and urlquery with that limit.
 func printed(a ...any) (string, error) { return short(fmt.Sprint(a...)) }
 
 func printedLine(a ...any) (string, error) { return short(fmt.Sprintln(a...)) }
 
 func printedf(format string, a ...any) (string, error) { return short(fmt.Sprintf(format, a...)) }
 
+func escaped(escape func(...any) string) func(...any) (string, error) {
+	return func(a ...any) (string, error) { return short(escape(a...)) }
+}
+
+// join and replace have it, too. They square a text in one step, so that what it comes to
+// is counted before it is made.
 func join(texts []string, separator string) (string, error) {
-	return short(strings.Join(texts, separator))
+	size := len(separator) * max(0, len(texts)-1)
+	for _, t := range texts {
+		size += len(t)
+	}
+	if err := fits(size); err != nil {
+		return "", err
+	}
+	return strings.Join(texts, separator), nil
 }
 
 func replace(s, old, with string, n int) (string, error) {
-	return short(strings.Replace(s, old, with, n))
+	count := strings.Count(s, old)
+	if n >= 0 {
+		count = min(count, n)
+	}
+	if err := fits(len(s) + count*(len(with)-len(old))); err != nil {
+		return "", err
+	}
+	return strings.Replace(s, old, with, n), nil
 }

@@ -254,6 +254,7 @@ func TestFunctions(t *testing.T) {
 		{`{{$m := map "a" 1 "b" "x"}}{{$m.a}}{{$m.b}}`, "1x"},
 		{`{{add 2 3}} {{sub 2 3}} {{mul 2 3}} {{div 7 2}} {{mod 7 2}} {{atoi "12"}} {{parseBool "true"}}`, "5 -1 6 3 1 12 true"},
 		{`{{seq 1 3}}{{seq 3 1}}`, "[1 2 3][]"},
+		{`{{seq 9223372036854775806 9223372036854775807}}`, "[9223372036854775806 9223372036854775807]"},
 		{`{{base64Encode "hi"}} {{base64Decode "aGk="}}`, "aGk= hi"},
 		{`{{reverse (split "a,b" ",")}} {{sortByLength (split "bbb,a,cc" ",")}}`, "[b a] [a cc bbb]"},
 		{`{{range reverse (gets "/rejectcidrs/*")}}{{.Key}}{{end}} {{range sortKVByLength (gets "/bgp/v1/host/n2/ip*")}}{{.Key}}{{end}}`,
@@ -370,7 +371,8 @@ func TestSameBytes(t *testing.T) {
 }
 
 func TestTextsThatGrow(t *testing.T) {
-	for _, grow := range []string{`print $x $x`, `printf "%s%s" $x $x`, `replace $x "a" "aa" -1`, `join (split (print $x "," $x) ",") ""`} {
+	for _, grow := range []string{`print $x $x`, `printf "%s%s" $x $x`, `replace $x "a" "aa" -1`, `join (split (print $x "," $x) ",") ""`,
+		`join (split (print $x $x) "") $x`, `replace $x "" $x -1`, `js (print $x "\"")`, `html $x $x`, `urlquery $x $x`, `base64Encode (base64Encode (base64Encode $x))`} {
 		e, err := loadFiles(map[string]string{
 			"conf.d/x.toml": "[template]\nsrc = \"t\"\ndest = \"/t\"\n",
 			"templates/t":   `{{$x := "a"}}{{range seq 1 40}}{{$x = ` + grow + `}}{{end}}`,
