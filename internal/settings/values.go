@@ -3,6 +3,7 @@ package settings
 import (
 	"io/fs"
 	"log/slog"
+	"math"
 	"net/netip"
 	"os/user"
 	"regexp"
@@ -231,7 +232,7 @@ func mode(p *fs.FileMode) value {
 	return value{kind: KindMode, expects: "permission bits in octal, such as 0640", set: func(s string) bool {
 		n, ok := parsed(strconv.ParseUint(strings.TrimPrefix(strings.TrimSpace(s), "0o"), 8, 32))
 		*p = fs.FileMode(n)
-		return ok && n <= 0o777
+		return ok && n > 0 && n <= 0o777 // without any bit the set would get its usual mode
 	}}
 }
 
@@ -267,6 +268,9 @@ func groupID(p *int) value {
 	})}
 }
 
+// largestID is the last one that a user or group can have; the one after it means none.
+const largestID = math.MaxUint32 - 1
+
 // account reads an ID, or a name that lookup turns into one. No text is -1,
 // which leaves a file's owner as it is.
 func account(p *int, lookup func(name string) (string, error)) func(string) bool {
@@ -277,7 +281,7 @@ func account(p *int, lookup func(name string) (string, error)) func(string) bool
 			return true
 		}
 		if *p, ok = parsed(strconv.Atoi(s)); ok {
-			return *p >= 0
+			return *p >= 0 && *p <= largestID
 		}
 		id, err := lookup(s)
 		if err != nil {
