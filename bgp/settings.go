@@ -212,3 +212,21 @@ func seconds(d time.Duration) *uint32 {
 
 // UsablePassword says whether a session can have that password.
 func UsablePassword(p string) bool { return badPassword(p) == "" }
+
+// HiddenPassword is what stands in for a password that a session can have.
+const HiddenPassword = "hidden"
+
+// StandIn is a text to show in the place of a password: one that a session can have where
+// it can have p, and else one of which the same is wrong.
+func StandIn(p string) string {
+	if p == "" {
+		return ""
+	}
+	why := badPassword(p)
+	for _, text := range []string{HiddenPassword, HiddenPassword + "\n", HiddenPassword + `"`} {
+		if badPassword(text) == why {
+			return text
+		}
+	}
+	return strings.Repeat(HiddenPassword, len(p)/len(HiddenPassword)+1)[:len(p)] // it is too long
+}

@@ -19,7 +19,8 @@ import (
 const exportHelp = `Write the resources that this node's configuration comes from, as YAML.
 
 What was written is a datastore: confd --data FILE reads it and renders the same
-files. The values of Secrets are replaced by "hidden" unless --secrets is given.`
+files. The values of Secrets are replaced by "hidden" unless --secrets is given, and those that
+cannot be passwords by others that cannot.`
 
 // exportCommand is confd export.
 func (p program) exportCommand() *cobra.Command {

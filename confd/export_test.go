@@ -99,6 +99,22 @@ func TestExportOfFiles(t *testing.T) {
 	}
 }
 
+// A password that no session can have is none in the export, either.
+func TestExportOfBadPasswords(t *testing.T) {
+	text := "apiVersion: projectcalico.org/v3\nkind: Node\nmetadata: {name: node-1}\nspec: {bgp: {ipv4Address: 10.0.0.1/24}}\n" +
+		"---\napiVersion: v1\nkind: Secret\nmetadata: {name: s, namespace: kube-system}\nstringData: {good: secret-1, empty: '', line: \"secret-2\\n\", quote: 'secret\"3', long: '" + strings.Repeat("secret-4", 11) + "'}\n"
+	for i, key := range []string{"good", "empty", "line", "quote", "long"} {
+		text += fmt.Sprintf("---\napiVersion: projectcalico.org/v3\nkind: BGPPeer\nmetadata: {name: %s}\nspec: {peerIP: 10.0.0.%d, asNumber: 7, password: {secretKeyRef: {name: s, key: %s}}}\n", key, i+2, key)
+	}
+	data := filepath.Join(t.TempDir(), "data.yaml")
+	if err := os.WriteFile(data, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if got := strings.Count(exportedAs(t, filepath.Dir(data), []string{"--data", data}), "protocol bgp Global_"); got != 2 {
+		t.Errorf("%d sessions, want 2: with the good password, and with none", got)
+	}
+}
+
 // exportedAs exports the store that the flags name, compares what both render
 // to, and returns that.
 func exportedAs(t *testing.T, statuses string, store []string) string {

@@ -12,11 +12,8 @@ import (
 	"sigs.k8s.io/yaml"
 
 	"confd/backends"
+	"confd/bgp"
 )
-
-// Hidden stands for a secret's value. BIRD takes it for a password, so that what
-// was written can be rendered and checked.
-const Hidden = "hidden"
 
 // Options say how a state is written.
 type Options struct {
@@ -29,7 +26,8 @@ type Options struct {
 // Write writes a state's resources as YAML documents, which the file
 // backend reads back to the same ones: sorted, so that the same state gives the
 // same bytes. Of Secrets only those keys are written that hold the password of
-// a session; without o.Secrets, with Hidden as value. Endpoint statuses, and what
+// a session; without o.Secrets, with what stands in for it (bgp.StandIn), so that what was
+// written can be rendered and checked. Endpoint statuses, and what
 // cannot be used, are left out.
 func Write(w io.Writer, state *backends.State, o Options) error {
 	for _, r := range exported(state, o) {
@@ -89,7 +87,7 @@ func exportedSecrets(state *backends.State, o Options) map[backends.Key]*backend
 			continue
 		}
 		if !o.Secrets {
-			value = Hidden
+			value = bgp.StandIn(value)
 		}
 		if out[key] == nil {
 			out[key] = &backends.Secret{Namespace: s.Namespace, Name: s.Name, Data: map[string]string{}}

@@ -63,7 +63,7 @@ func warningsOf(ctx context.Context, dir string) ([]Warning, error) {
 
 func writeCaseFile(dir string, c Settings) error {
 	var text bytes.Buffer
-	fmt.Fprintf(&text, "# Made by confd test --init. Passwords are replaced by %q.\n", export.Hidden)
+	fmt.Fprintf(&text, "# Made by confd test --init. Passwords are replaced by %q.\n", bgp.HiddenPassword)
 	if err := toml.NewEncoder(&text).Encode(c); err != nil {
 		return err
 	}
