@@ -82,11 +82,11 @@ func standingAnnounced(v *Verdict, j *judgement, list []finding, keys []backends
 func pardoned(list, left []finding) []string {
 	stays := map[string]bool{}
 	for _, f := range left {
-		maps.Copy(stays, setOf(slices.Concat(f.lost, f.routes)))
+		maps.Copy(stays, setOf(f.all()))
 	}
 	gone := map[string]bool{}
 	for _, f := range list {
-		for _, name := range slices.Concat(f.lost, f.routes) {
+		for _, name := range f.all() {
 			if !stays[name] {
 				gone[name] = true
 			}

@@ -52,6 +52,8 @@ type session struct {
 	up bool
 	// renamed: it is remade on the same terms, mostly under another name.
 	renamed bool
+	// runs is what runs in its place by now; nil: nothing does.
+	runs *outline.Line
 	// is is the candidate's session; nil: there is none.
 	is *outline.Line
 	// imported are the routes that it has from its peer; -1: not known.
@@ -60,6 +62,15 @@ type session struct {
 
 // lost says whether the session is gone or made anew.
 func (s session) lost() bool { return s.fate != outline.Kept }
+
+// names are what it is known by: where this candidate takes it away, by what runs in its
+// place, which may have another name since; once is the older one then.
+func (s session) names() (name string, once []string) {
+	if s.step && s.runs != nil && s.runs.Name != s.Name {
+		return s.runs.Name, []string{s.Name}
+	}
+	return s.Name, nil
+}
 
 func (q Question) judgement(config *bgp.Config, state *backends.State, is *outline.Outline, changes bgp.Changes) *judgement {
 	j := &judgement{

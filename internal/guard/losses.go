@@ -23,8 +23,9 @@ type tally struct {
 	// others went earlier.
 	step, before bool
 	// renamed: it is a single session that is lost, and it comes back by itself.
-	renamed      bool
-	lost, remade []string
+	renamed bool
+	// lost and remade are their names, once older ones.
+	lost, remade, once []string
 }
 
 // loses says that the candidate takes some away: but not a single one that has another
@@ -47,7 +48,7 @@ func (t tally) finding(what string) finding {
 	case remade > 0:
 		why += fmt.Sprintf(", and remake %d", remade)
 	}
-	return finding{why: why, lost: t.lost, remade: t.remade}
+	return finding{why: why, lost: t.lost, remade: t.remade, once: t.once}
 }
 
 func (l *sessionLosses) tally(member func(session) bool) tally {
@@ -60,10 +61,11 @@ func (l *sessionLosses) tally(member func(session) bool) tally {
 		if !s.lost() {
 			continue
 		}
-		t.lost = append(t.lost, s.Name)
+		name, once := s.names()
+		t.lost, t.once = append(t.lost, name), append(t.once, once...)
 		t.renamed = s.renamed && len(t.lost) == 1
 		if s.fate == outline.Remade {
-			t.remade = append(t.remade, s.Name)
+			t.remade = append(t.remade, name)
 		}
 		t.step, t.before = t.step || s.step, t.before || !s.step
 	}

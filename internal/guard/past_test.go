@@ -1,6 +1,8 @@
 package guard_test
 
 import (
+	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -229,5 +231,48 @@ func TestWhatFollowedASessionThatWasNeverUp(t *testing.T) {
 	})
 	if want := "it would take away 1 of 1 established sessions"; !v.Held || v.Why != want {
 		t.Errorf("held %t: %s", v.Held, heldText(v))
+	}
+}
+
+// TestWhatRunsInTheirPlace goes from the mesh to reflectors and takes their labels away, at
+// once or an hour later: what is held names the sessions that there are, and is the same.
+// Where it is approved neither they nor those of the mesh count any more.
+func TestWhatRunsInTheirPlace(t *testing.T) {
+	ids := map[string]bool{}
+	for _, rest := range []time.Duration{0, time.Hour} {
+		store := mesh(6, false)
+		for i := range 3 {
+			put(store, router(i+1))
+		}
+		w := newWorld(t, store)
+		if v := toReflectors(w, "node-2", "node-3"); v.Held {
+			t.Fatal(heldText(v))
+		}
+		w.wait(rest)
+		v := w.try(func(s *backends.State) {
+			for _, name := range []string{"node-2", "node-3"} {
+				change(s.Nodes, name, func(n *backends.Node) { n.Labels = nil })
+			}
+		})
+		lost := slices.DeleteFunc(slices.Clone(v.Lost), func(name string) bool { return strings.HasPrefix(name, "Mesh_") && rest == 0 })
+		if want := []string{"Node_10_0_0_2", "Node_10_0_0_3"}; !v.Held || !slices.Equal(lost, want) {
+			t.Errorf("after %s: held %t, %q", rest, v.Held, v.Lost)
+		}
+		if want := []string{"Node node-2: label rr is gone", "Node node-3: label rr is gone"}; !slices.Equal(v.Objects, want) {
+			t.Errorf("after %s: %q", rest, v.Objects)
+		}
+		ids[v.ID] = true
+		w.ask = func(q *guard.Question) { q.Approved = []string{v.ID} }
+		if v := w.try(nil); v.Held || !v.Approved {
+			t.Errorf("after %s, approved: %s", rest, heldText(v))
+		}
+		w.ask = nil
+		w.settle().wait(10 * time.Second)
+		if v := w.try(without(backends.KindBGPPeer, "router-1")); v.Held {
+			t.Errorf("after %s, one router of three less: %s", rest, heldText(v))
+		}
+	}
+	if len(ids) != 1 {
+		t.Errorf("it has several IDs: %v", ids)
 	}
 }

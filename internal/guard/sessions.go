@@ -80,7 +80,7 @@ func (j *judgement) add(l *outline.Line, from *outline.Outline, ended bool) {
 	s.renamed = s.fate == outline.Remade && s.is.Terms == l.Terms && s.is.Neighbor == l.Neighbor && s.is.Port == l.Port
 	if running := j.then.Line(j.then.Find(l)); running != nil {
 		step, _ := j.fateOf(running)
-		s.step = step != outline.Kept
+		s.runs, s.step = running, step != outline.Kept
 		if s.lost() && !s.step && j.seen.of(running.Name).Established {
 			// It was made anew before, and has come up since.
 			s.fate, s.up, s.imported = outline.Kept, true, j.imported(running.Name)

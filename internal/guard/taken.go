@@ -14,7 +14,7 @@ func (r *routeLosses) nothingTaken(family int) (finding, bool) {
 	switch {
 	case !t.step:
 	case t.before > 0 && t.left == 0:
-		return finding{ofRoutes: true, why: noneLeft(t.before, family, "from peers"), lost: t.lost, kept: t.kept}, true
+		return finding{ofRoutes: true, why: noneLeft(t.before, family, "from peers"), lost: t.lost, once: t.once, kept: t.kept}, true
 	case t.unknown > 0 && t.unknown == t.closed && t.before == 0:
 		return finding{ofRoutes: true, why: fmt.Sprintf("no IPv%d route would be taken from any of %d established sessions", family, t.closed)}, true
 	}
@@ -29,7 +29,8 @@ type taken struct {
 	unknown, closed int
 	// step: the candidate itself changes something about them.
 	step bool
-	lost []string
+	// lost are sessions, once older names of theirs.
+	lost, once []string
 	// kept: sessions that are kept lose routes.
 	kept bool
 }
@@ -52,7 +53,8 @@ func (r *routeLosses) taken(family int) taken {
 		}
 		t.before, t.left = t.before+s.imported, t.left+stays
 		if s.lost() {
-			t.lost = append(t.lost, s.Name)
+			name, once := s.names()
+			t.lost, t.once = append(t.lost, name), append(t.once, once...)
 		}
 		t.kept = t.kept || !s.lost() && stays < s.imported
 	}
