@@ -118,6 +118,11 @@ func (h *history) happens() bool {
 		h.past[i].pardoned = append(slices.Clone(h.past[i].pardoned), v.Pardoned...)
 	}
 	h.past = append(h.past, slowPast{config: h.running.Config, until: h.now, pardoned: v.Pardoned})
+	for i := range h.past {
+		if len(v.Pardoned) > 0 {
+			h.past[i].pardonedAt = h.now
+		}
+	}
 	h.live(q, v)
 	return false
 }

@@ -23,11 +23,21 @@ type Past struct {
 	Outline *outline.Outline `json:"outline"`
 	// Until is when something else was confirmed.
 	Until time.Time `json:"until"`
-	// Pardoned are sessions and routes of it whose loss was approved or announced.
-	Pardoned []string `json:"pardoned,omitempty"`
+	// Pardoned are sessions and routes of it whose loss was approved or announced,
+	// PardonedAt is when the last of them went; zero: none did.
+	Pardoned   []string  `json:"pardoned,omitempty"`
+	PardonedAt time.Time `json:"pardoned_at,omitzero"`
 	// Ended are sessions that BIRD has made anew since, although they are the same ones
 	// (Verdict.Ended).
 	Ended []string `json:"ended,omitempty"`
+}
+
+// Moved is p with its times as at has them.
+func (p Past) Moved(at func(time.Time) time.Time) Past {
+	if p.Until = at(p.Until); !p.PardonedAt.IsZero() {
+		p.PardonedAt = at(p.PardonedAt)
+	}
+	return p
 }
 
 // slots is how many parts the window has for this: of configurations that were
@@ -52,6 +62,9 @@ func (h History) Replaced(was *outline.Outline, now time.Time, window time.Durat
 	}
 	for i := range past {
 		past[i].Pardoned = merged(past[i].Pardoned, v.Pardoned)
+		if len(v.Pardoned) > 0 {
+			past[i].PardonedAt = now
+		}
 		past[i].Ended = merged(past[i].Ended, v.Ended)
 	}
 	return History{past}

@@ -276,3 +276,44 @@ func TestWhatRunsInTheirPlace(t *testing.T) {
 		t.Errorf("it has several IDs: %v", ids)
 	}
 }
+
+// TestUndone has somebody approve or announce a change that takes all sessions down, and
+// undo it minutes later: what has not come up since is no loss. What has is one.
+func TestUndone(t *testing.T) {
+	for name, test := range map[string]struct {
+		announced, up bool
+		want          string
+	}{
+		"nothing came up":                {},
+		"nothing came up, and announced": {announced: true},
+		"all came up":                    {up: true, want: "it would remake 3 of 3 established sessions"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t, peered(3)())
+			as := func(number uint32, announced bool) func(*backends.State) {
+				return func(s *backends.State) {
+					change(s.BGPConfigurations, "default", func(c *backends.BGPConfiguration) {
+						if c.ASNumber, c.Intent = number, (backends.Intent{}); announced {
+							announce(c, inAnHour)
+						}
+					})
+				}
+			}
+			v := w.try(as(64600, test.announced))
+			if v.Held == test.announced {
+				t.Fatal(heldText(v))
+			}
+			w.ask = func(q *guard.Question) { q.Approved = []string{v.ID} }
+			w.try(nil)
+			w.ask = nil
+			if test.up {
+				w.settle()
+			}
+			w.wait(time.Minute).restart(time.Second)
+			v = w.try(as(0, false))
+			if v.Why != test.want || v.Held != test.up {
+				t.Errorf("held %t: %s", v.Held, heldText(v))
+			}
+		})
+	}
+}

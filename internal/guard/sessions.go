@@ -1,6 +1,8 @@
 package guard
 
 import (
+	"time"
+
 	"confd/backends"
 	"confd/bgp"
 	"confd/internal/birdtext"
@@ -14,13 +16,18 @@ func (j *judgement) look() {
 	if past, ok := j.q.Oldest(); ok {
 		pardoned, ended := setOf(past.Pardoned), setOf(past.Ended)
 		for _, l := range past.Outline.Lines {
+			found := j.then.Find(l)
 			if pardoned[l.Name] {
+				// So is what runs in its place, until it has come up.
+				if found != outline.Nowhere && !j.upSince(j.then.Line(found).Name, past.PardonedAt) {
+					base[found] = true
+				}
 				continue
 			}
 			if !j.established(l.Name) && !j.onlyHeld(l.Name) {
 				continue // what runs in its place counts by itself, where it is up
 			}
-			if found := j.then.Find(l); found != outline.Nowhere {
+			if found != outline.Nowhere {
 				base[found] = true
 			}
 			j.add(l, past.Outline, ended[l.Name])
@@ -140,6 +147,12 @@ func (j *judgement) counts(l *outline.Line, from *outline.Outline) bool {
 func (j *judgement) established(name string) bool {
 	s := j.seen.of(name)
 	return s.Established || j.q.Within(s.Last)
+}
+
+// upSince says whether a session is up, or was after a time.
+func (j *judgement) upSince(name string, at time.Time) bool {
+	s := j.seen.of(name)
+	return s.Established || s.Last.After(at)
 }
 
 // onlyHeld says whether a session counts for no other reason than that what is held

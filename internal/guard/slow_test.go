@@ -29,6 +29,8 @@ type slowPast struct {
 	config   *bgp.Config
 	until    time.Time
 	pardoned []string
+	// pardonedAt is when the last of them was.
+	pardonedAt time.Time
 }
 
 // slowSession is a session, and the port that its node listens on.
@@ -133,7 +135,7 @@ func (r slow) judged() []slowJudged {
 		}
 	}
 	for _, s := range slowSessions(r.running) {
-		isNew := true
+		isNew := old == nil || !r.downSincePardoned(*old, s)
 		for _, o := range list {
 			if was := o.in(r.running); was != nil && was.Name == s.Name && was.family == s.family {
 				isNew = false
@@ -153,6 +155,18 @@ func (r slow) judged() []slowJudged {
 		}
 	}
 	return out
+}
+
+// downSincePardoned says that the loss of what s came in the place of was pardoned, and that
+// s has not come up since.
+func (r slow) downSincePardoned(old slowPast, s slowSession) bool {
+	if seen := r.seen[s.Name]; seen.Established || seen.Last.After(old.pardonedAt) {
+		return false
+	}
+	return slices.ContainsFunc(slowSessions(old.config), func(o slowSession) bool {
+		runs := o.in(r.running)
+		return slices.Contains(old.pardoned, o.Name) && runs != nil && runs.Name == s.Name && runs.family == s.family
+	})
 }
 
 func (r slow) isThere(s slowSession) bool {

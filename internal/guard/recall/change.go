@@ -34,10 +34,11 @@ type outlineChange struct {
 
 // pastChange is a Past whose Outline is made of that of what runs.
 type pastChange struct {
-	Outline  outlineChange `json:"outline"`
-	Until    time.Time     `json:"until"`
-	Pardoned []string      `json:"pardoned,omitempty"`
-	Ended    []string      `json:"ended,omitempty"`
+	Outline    outlineChange `json:"outline"`
+	Until      time.Time     `json:"until"`
+	Pardoned   []string      `json:"pardoned,omitempty"`
+	PardonedAt time.Time     `json:"pardoned_at,omitzero"`
+	Ended      []string      `json:"ended,omitempty"`
 }
 
 type objectsChange struct {
@@ -66,7 +67,7 @@ func (m *Memory) Since(base *Memory) Change {
 		},
 	}
 	for _, p := range m.History.Past {
-		c.Past = append(c.Past, pastChange{outlineSince(base.Outline, p.Outline), p.Until, p.Pardoned, p.Ended})
+		c.Past = append(c.Past, pastChange{outlineSince(base.Outline, p.Outline), p.Until, p.Pardoned, p.PardonedAt, p.Ended})
 	}
 	return c
 }
@@ -90,7 +91,7 @@ func (m *Memory) With(c Change) (*Memory, error) {
 	}
 	out.Outline = changed(c.Outline)
 	for _, p := range c.Past {
-		out.History.Past = append(out.History.Past, guard.Past{Outline: changed(p.Outline), Until: p.Until, Pardoned: p.Pardoned, Ended: p.Ended})
+		out.History.Past = append(out.History.Past, guard.Past{Outline: changed(p.Outline), Until: p.Until, Pardoned: p.Pardoned, PardonedAt: p.PardonedAt, Ended: p.Ended})
 	}
 	var e error
 	out.Seen, e = c.Seen.Of(m.Seen, compareSeen)

@@ -55,8 +55,7 @@ func Remember(q guard.Question) *Memory {
 	m := &Memory{Node: q.Options.Node, At: q.Now, Hash: q.Running.Hash, Outline: outline, Announced: q.Announced}
 	m.Objects = objectsOf(q.Running.State, q.Options.Node, q.Salt)
 	if past, ok := q.Oldest(); ok {
-		past.Until = clock.At(past.Until, q.Now)
-		m.History.Past = []guard.Past{past}
+		m.History.Past = []guard.Past{past.Moved(func(t time.Time) time.Time { return clock.At(t, q.Now) })}
 	}
 	for _, s := range q.Seen {
 		if s.Established {
@@ -146,8 +145,7 @@ func (m *Memory) Recall(node string, now *backends.State, began time.Time, salt 
 	r := Recalled{Running: guard.Side{Outline: m.Outline, Hash: m.Hash, State: m.Objects.state(now, salt)}, Announced: m.Announced}
 	then := func(t time.Time) time.Time { return began.Add(t.Sub(m.At)) }
 	for _, p := range m.History.Past {
-		p.Until = then(p.Until)
-		r.History.Past = append(r.History.Past, p)
+		r.History.Past = append(r.History.Past, p.Moved(then))
 	}
 	for _, s := range m.Seen {
 		if s.Established {
