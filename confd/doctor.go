@@ -11,8 +11,8 @@ import (
 	"github.com/spf13/cobra"
 
 	"confd/backends"
-	"confd/internal/birds"
 	"confd/internal/doctor"
+	"confd/internal/report"
 	"confd/internal/settings"
 	"confd/internal/terminal"
 	"confd/reload/control"
@@ -72,7 +72,7 @@ func examine(ctx context.Context, s settings.Settings, ignore map[string]bool) (
 	q := doctor.Question{State: state, Options: s.Plan().BGP, Ignore: ignore, BIRD: majorOf(ctx, s.BIRD)}
 	if s.Datastore != settings.DatastoreFile {
 		if state.Nodes[s.Node] != nil {
-			q.Live = thisMachine(ctx, s.BIRD)
+			q.Live = thisMachine(ctx, s)
 		}
 		q.Usage = readUsage(ctx, s, log)
 	}
@@ -102,8 +102,8 @@ func readUsage(ctx context.Context, s settings.Settings, log *slog.Logger) *back
 }
 
 // thisMachine is what this machine and its BIRDs say.
-func thisMachine(ctx context.Context, s birds.Settings) *doctor.Live {
-	live := &doctor.Live{BIRD: askBirds(ctx, s, birdQuestion{})}
+func thisMachine(ctx context.Context, s settings.Settings) *doctor.Live {
+	live := &doctor.Live{BIRD: askBirds(ctx, s.BIRD, birdQuestion{}), Held: heldHere(ctx, s)}
 	if addresses, err := net.InterfaceAddrs(); err == nil {
 		live.Addresses = []netip.Addr{}
 		for _, a := range addresses {
@@ -112,10 +112,30 @@ func thisMachine(ctx context.Context, s birds.Settings) *doctor.Live {
 			}
 		}
 	}
-	for _, socket := range statusSockets(s) {
+	for _, socket := range statusSockets(s.BIRD) {
 		askHealth(ctx, socket, live)
 	}
 	return live
+}
+
+// heldHere says why changes are held back, as the program reports that runs here; nil where
+// there is no report.
+func heldHere(ctx context.Context, s settings.Settings) []string {
+	folder, err := reportFolder(ctx, s)
+	if err != nil {
+		return nil
+	}
+	r, err := report.Read(folder)
+	if r == nil || err != nil {
+		return nil
+	}
+	var why []string
+	for _, h := range []*report.Held{r.Held, r.Tried} {
+		if h != nil {
+			why = append(why, h.String())
+		}
+	}
+	return why
 }
 
 // askHealth adds what one BIRD says of itself.

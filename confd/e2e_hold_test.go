@@ -186,6 +186,9 @@ func testHeld(t *testing.T, confd string) {
 		r.awaitMetric("confd_held_sessions", 3)
 		r.awaitMetric("confd_holds_total", 1)
 	})
+	if got := r.once("doctor"); got.code != 4 || !strings.Contains(got.stdout, "BGP086") || !strings.Contains(got.stdout, threeOfThree) {
+		t.Errorf("doctor with something held: %+v", got)
+	}
 	r.putBlock("10.128.1.0-26") // which does not wait
 	r.awaitBlock("10.128.1.0/26")
 	r.awaitEstablished(sessions...)

@@ -159,7 +159,7 @@ func (r *routersRig) commandLine() {
 			r.t.Errorf("%s: %d, and what node-1's BIRD says is taken for node-2's:\n%s%s", question, c.code, c.stdout, c.stderr)
 		}
 	}
-	live := thisMachine(context.Background(), birds.Settings{Socket: r.node.Socket})
+	live := thisMachine(context.Background(), settings.Settings{BIRD: birds.Settings{Socket: r.node.Socket, Dir: r.dir}})
 	if live.BIRD == nil || live.Recovering || len(live.Unreachable) > 0 || live.Addresses == nil {
 		r.t.Errorf("%+v", live)
 	}

@@ -204,6 +204,9 @@ func liveFaults() []fault {
 			q.Live = &Live{BIRD: &explain.Live{Sessions: up}, Unreachable: []netip.Prefix{netip.MustParsePrefix("10.1.0.0/26")}}
 		}},
 		{code: "recovery", ask: func(q *Question) { q.Live = &Live{BIRD: &explain.Live{Sessions: up}, Recovering: true} }},
+		{code: "change-held", ask: func(q *Question) {
+			q.Live = &Live{BIRD: &explain.Live{Sessions: up}, Held: []string{"it would take away 2 of 3 established sessions"}}
+		}},
 		{code: "address-not-here", ask: func(q *Question) {
 			q.Live = &Live{BIRD: &explain.Live{Sessions: up}, Addresses: []netip.Addr{netip.MustParseAddr("127.0.0.1")}}
 		}},

@@ -45,6 +45,12 @@ func liveCodes() []Code {
 			Consequence: "Sessions that are to come from that address do not come up.",
 			Cure:        "Correct the Node's address, or the machine's.",
 		},
+		{
+			ID: id(86), Name: "change-held", Severity: Error, Live: true, check: (*patient).held,
+			Says:        "a change is held back: it would take away 2 of 3 established sessions",
+			Consequence: "BIRD goes on as before the change, until somebody approves it or the resources say something else.",
+			Cure:        "confd status names the sessions and the objects; confd approve if it is meant, or take it back.",
+		},
 	}
 }
 
@@ -117,6 +123,17 @@ func (p *patient) recovery() []complaint {
 		return nil
 	}
 	return p.here("BIRD recovers after a restart, and waits for its peers")
+}
+
+func (p *patient) held() []complaint {
+	if !p.live() {
+		return nil
+	}
+	var out []complaint
+	for _, why := range p.Live.Held {
+		out = append(out, p.here("a change is held back: %s", why)...)
+	}
+	return out
 }
 
 func (p *patient) notHere() []complaint {

@@ -32,6 +32,8 @@ type Live struct {
 	Recovering bool
 	// Unreachable are the nets of which BIRD's next hop cannot be reached.
 	Unreachable []netip.Prefix
+	// Held says why changes are held back that this node does not follow; empty: none is.
+	Held []string
 	// Addresses are those of the machine's interfaces; nil: not known.
 	Addresses []netip.Addr
 }
