@@ -71,7 +71,7 @@ func (j *journal) noteChecked(s Set, g Generation, before *Before, at time.Time)
 // noteTrial writes down that BIRD uses the set until further notice.
 func (j *journal) noteTrial(s Set, t *RecordedTrial) {
 	j.of(s).Trial = t
-	j.write(s, foreign.PutFile)
+	j.write(s, foreign.WriteFile) // a BIRD that starts after a loss of power reads what was on trial
 }
 
 // noteNoTrial writes down that BIRD was not told of a trial after all.
@@ -118,8 +118,8 @@ func (j *journal) noteGone(s Set, hash string) {
 }
 
 // write must not fail a set: without a record only a start is worse off, of us or
-// without a datastore. BIRD does not outlive its machine, so that what it used does not
-// matter any more then.
+// without a datastore. file says whether the next process must know of it also where the
+// machine dies: what BIRD used does not matter any more then.
 func (j *journal) write(s Set, file func(path string, data []byte, a foreign.Attr) error) {
 	j.record.Version = recordVersion
 	data, err := json.MarshalIndent(j.record, "", "  ")
