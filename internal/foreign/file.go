@@ -194,7 +194,7 @@ func (d *Folder) Write(name string, data []byte, a Attr) error {
 // Put is Write where it does not matter which of the two is there after the whole machine
 // has died: it saves the disk a part of the work.
 func (d *Folder) Put(name string, data []byte, a Attr) error {
-	return d.exchange(name, func(f *os.File) error {
+	return d.Exchange(name, func(f *os.File) error {
 		if _, err := f.Write(data); err != nil {
 			return err
 		}
@@ -205,14 +205,14 @@ func (d *Folder) Put(name string, data []byte, a Attr) error {
 // Replace is Write for what fill writes into a new file, which nobody else may
 // read until fill says so.
 func (d *Folder) Replace(name string, fill func(*os.File) error) error {
-	if err := d.exchange(name, fill); err != nil {
+	if err := d.Exchange(name, fill); err != nil {
 		return err
 	}
 	return d.Sync()
 }
 
-// exchange puts what fill writes in the place of what is there.
-func (d *Folder) exchange(name string, fill func(*os.File) error) error {
+// Exchange is Put for what fill writes, as in Replace.
+func (d *Folder) Exchange(name string, fill func(*os.File) error) error {
 	if err := valid(name); err != nil {
 		return err
 	}

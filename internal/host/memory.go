@@ -11,6 +11,7 @@ import (
 	"confd/internal/foreign"
 	"confd/internal/guard/recall"
 	"confd/internal/inbox"
+	"confd/internal/jsonfile"
 )
 
 // The files, in BIRD's folder, in which it is written down what the next program must
@@ -87,33 +88,31 @@ func (w *memoryWriter) writeChanges(d *foreign.Folder, k agent.Knowledge) (done 
 	if err != nil || len(data) > w.size/changesPart {
 		return false, err
 	}
-	return true, writeMemoryFile(d, changesFile, data)
+	return true, d.Put(changesFile, append(data, '\n'), memoryAttr())
 }
 
 func (w *memoryWriter) writeWhole(d *foreign.Folder, k agent.Knowledge) error {
 	*w = memoryWriter{}
-	id := rand.Text()
-	data, err := json.Marshal(memoryForm{changedVersion, id, k})
-	if err == nil && (len(data) < fewBytes || k.Memory == nil) {
-		data, err = json.Marshal(memoryForm{memoryVersion, "", k})
-	}
+	form := memoryForm{memoryVersion, "", k}
+	few, err := jsonfile.Fits(form, fewBytes)
 	if err != nil {
 		return err
 	}
-	if err := writeMemoryFile(d, memoryFile, data); err != nil {
+	if few = few || k.Memory == nil; !few {
+		form.Version, form.ID = changedVersion, rand.Text()
+	}
+	written, err := jsonfile.Put(d, memoryFile, form, memoryAttr())
+	if err != nil {
 		return err
 	}
-	if len(data) >= fewBytes && k.Memory != nil {
-		if info, err := d.Lstat(memoryFile); err == nil {
-			*w = memoryWriter{d.Path(), &k, id, len(data), info}
-		}
+	if info, err := d.Lstat(memoryFile); err == nil && !few {
+		*w = memoryWriter{d.Path(), &k, form.ID, written.Size, info}
 	}
 	return d.Remove(changesFile) // which is of another one
 }
 
-func writeMemoryFile(d *foreign.Folder, name string, data []byte) error {
-	return d.Put(name, append(data, '\n'), foreign.Attr{Mode: memoryMode, UID: -1, GID: -1})
-}
+// memoryAttr is for the files' user alone.
+func memoryAttr() foreign.Attr { return foreign.Attr{Mode: memoryMode, UID: -1, GID: -1} }
 
 // readMemory reads the files; nothing where there are none. What a newer program has
 // written is not understood, and so is none. Where the changes cannot be read what was

@@ -12,6 +12,7 @@ import (
 
 	"confd/internal/edits"
 	"confd/internal/foreign"
+	"confd/internal/jsonfile"
 )
 
 // File is the name of the file with the report, in BIRD's folder.
@@ -87,8 +88,8 @@ func (w *Writer) Write(r *Report, folder string, group int) error {
 	if out.SessionsSince != nil {
 		out.Format = changedFormat
 	}
-	err = errors.Join(err, write(d, File, out, group))
-	if err != nil {
+	_, failed := write(d, File, out, group)
+	if err = errors.Join(err, failed); err != nil {
 		return fmt.Errorf("writing the report: %w", err)
 	}
 	return nil
@@ -107,16 +108,12 @@ func (w *Writer) writeSessions(d *foreign.Folder, list []Session, group int) (*s
 		}
 	}
 	*w = Writer{}
-	data, err := json.Marshal(list)
+	written, err := write(d, SessionsFile, list, group)
 	if err != nil {
 		return nil, err
 	}
-	data = append(data, '\n')
-	if err := replace(d, SessionsFile, data, group); err != nil {
-		return nil, err
-	}
 	if info, err := d.Lstat(SessionsFile); err == nil {
-		*w = Writer{d.Path(), list, sumOf(data), info}
+		*w = Writer{d.Path(), list, written.Sum, info}
 	}
 	return nil, nil
 }
@@ -131,31 +128,22 @@ func sumOf(data []byte) string {
 	return hex.EncodeToString(sum[:])
 }
 
-// write writes what value says into a file.
-func write(d *foreign.Folder, name string, value any, group int) error {
-	data, err := json.Marshal(value)
-	if err != nil {
-		return err
-	}
-	return replace(d, name, append(data, '\n'), group)
-}
-
-// replace writes a file of the report, in the room of the one before where there is
-// no other.
-func replace(d *foreign.Folder, name string, data []byte, group int) error {
+// write writes what value says into a file of the report, in the room of the one before
+// where there is no other.
+func write(d *foreign.Folder, name string, value any, group int) (jsonfile.Written, error) {
 	attr := foreign.Attr{Mode: 0o640, UID: -1, GID: group}
-	err := d.Put(name, data, attr)
+	w, err := jsonfile.Put(d, name, value, attr)
 	if err == nil {
-		return nil
+		return w, nil
 	}
 	if d.Remove(name) != nil { // a folder is in the way, or we may not write here
-		return err
+		return w, err
 	}
-	if d.Put(name, data, attr) == nil {
-		return nil
+	if w, again := jsonfile.Put(d, name, value, attr); again == nil {
+		return w, nil
 	}
 	_ = d.Put(name, nil, attr) // where not even that can be done there is no report
-	return err
+	return w, err
 }
 
 // Read reads the report that is in BIRD's folder; nil where there is none. It may
