@@ -117,8 +117,7 @@ type ruleList struct {
 func (x comparison) sessions(c *Changes) {
 	old, new := x.old.Sessions, x.new.Sessions
 	// Where all that they have in common is the same, so are sessions that are equal.
-	terms := x.sameTerms()
-	alike := terms && !x.refilterAll
+	alike := !x.restartAll && !x.refilterAll && len(x.rules) == 0 && x.old.ListenAddress == x.new.ListenAddress
 	if alike && SameList(old, new) {
 		return
 	}
@@ -127,8 +126,10 @@ func (x comparison) sessions(c *Changes) {
 	}
 	for len(old) > 0 || len(new) > 0 {
 		switch {
-		case len(old) > 0 && len(new) > 0 && terms && old[0] == new[0]: // as most are
-			x.shared(c, new[0])
+		case len(old) > 0 && len(new) > 0 && old[0] == new[0]: // as most are
+			if !alike {
+				x.both(c, old[0], new[0])
+			}
 			old, new = old[1:], new[1:]
 		case len(old) == 0 || len(new) > 0 && new[0].Name < old[0].Name:
 			c.Added = append(c.Added, new[0].Name)
@@ -145,26 +146,6 @@ func (x comparison) sessions(c *Changes) {
 	}
 }
 
-// sameTerms says whether sessions that are equal differ in no more than what shared says.
-func (x comparison) sameTerms() bool {
-	return !x.restartAll && len(x.rules) == 0 && x.old.ListenAddress == x.new.ListenAddress
-}
-
-// shared says what becomes of a session that is the same, on the sameTerms.
-func (x comparison) shared(c *Changes, s *Session) {
-	if !x.refilterAll {
-		return
-	}
-	c.Refiltered = append(c.Refiltered, s.Name)
-	if x.otherImports() {
-		c.Reasked = append(c.Reasked, s.Name)
-	}
-}
-
-// otherImports says whether what all import filters share is different: it depends on the
-// priority alone.
-func (x comparison) otherImports() bool { return x.old.NormalPriority != x.new.NormalPriority }
-
 // both says what becomes of a session that is in both lists.
 func (x comparison) both(c *Changes, old, new *Session) {
 	switch {
@@ -172,10 +153,12 @@ func (x comparison) both(c *Changes, old, new *Session) {
 		c.Restarted = append(c.Restarted, new.Name)
 	case x.refilters(old, new):
 		c.Refiltered = append(c.Refiltered, new.Name)
-		if takesOthers(old, new, x.rules) {
+		others := takesOthers(old, new, x.rules)
+		if others {
 			c.Reimporting = append(c.Reimporting, new.Name)
 		}
-		if x.otherImports() || takesOthers(old, new, x.rules) {
+		// What all import filters share depends on the priority alone.
+		if others || x.old.NormalPriority != x.new.NormalPriority {
 			c.Reasked = append(c.Reasked, new.Name)
 		}
 	}
@@ -223,6 +206,9 @@ func valueOr(p *uint32, otherwise uint32) uint32 {
 }
 
 func (x comparison) restarts(old, new *Session) bool {
+	if old == new && x.old.ListenAddress == x.new.ListenAddress { // as in the lists that Memory gives again
+		return x.restartAll
+	}
 	return x.restartAll || x.wire(x.old, old) != x.wire(x.new, new)
 }
 

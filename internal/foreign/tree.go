@@ -95,17 +95,7 @@ func (d *Folder) Move(from string, to *Folder, name string) error {
 	if err := errors.Join(valid(from), valid(name)); err != nil {
 		return err
 	}
-	source, err := d.Handle()
-	if err != nil {
-		return err
-	}
-	defer source.Close()
-	target, err := to.Handle()
-	if err != nil {
-		return err
-	}
-	defer target.Close()
-	err = unix.Renameat(int(source.Fd()), from, int(target.Fd()), name)
+	err := d.with(to, func(source, target int) error { return unix.Renameat(source, from, target, name) })
 	path := filepath.Join(to.path, name)
 	switch {
 	case err == nil:
@@ -114,6 +104,21 @@ func (d *Folder) Move(from string, to *Folder, name string) error {
 		return inTheWay(path, "it is a folder")
 	}
 	return &fs.PathError{Op: "rename", Path: path, Err: err}
+}
+
+// with does something with the descriptors of d and of another folder.
+func (d *Folder) with(other *Folder, do func(source, target int) error) error {
+	source, err := d.Handle()
+	if err != nil {
+		return err
+	}
+	defer source.Close()
+	target, err := other.Handle()
+	if err != nil {
+		return err
+	}
+	defer target.Close()
+	return do(int(source.Fd()), int(target.Fd()))
 }
 
 // SecondName gives a file a second name, in another folder, where it is still the one that
@@ -131,17 +136,7 @@ func (d *Folder) SecondName(of string, was fs.FileInfo, in *Folder, name string)
 	if severalNames(was) {
 		return inTheWay(path, "it is a file with several names (hard links)")
 	}
-	source, err := d.Handle()
-	if err != nil {
-		return err
-	}
-	defer source.Close()
-	target, err := in.Handle()
-	if err != nil {
-		return err
-	}
-	defer target.Close()
-	if err := unix.Linkat(int(source.Fd()), of, int(target.Fd()), name, 0); err != nil {
+	if err := d.with(in, func(source, target int) error { return unix.Linkat(source, of, target, name, 0) }); err != nil {
 		return &fs.PathError{Op: "link", Path: path, Err: err}
 	}
 	if !in.Still(name, was) {

@@ -16,21 +16,19 @@ func (j *judgement) look() {
 	if past, ok := j.q.Oldest(); ok {
 		pardoned, ended := setOf(past.Pardoned), setOf(past.Ended)
 		for _, l := range past.Outline.Lines {
-			found := j.then.Find(l)
-			if pardoned[l.Name] {
+			switch {
+			case pardoned[l.Name]:
 				// So is what runs in its place, until it has come up.
-				if found != outline.Nowhere && !j.upSince(j.then.Line(found).Name, past.PardonedAt) {
+				if found := j.then.Find(l); found != outline.Nowhere && !j.upSince(j.then.Line(found).Name, past.PardonedAt) {
 					base[found] = true
 				}
-				continue
+			case !j.established(l.Name) && !j.onlyHeld(l.Name): // what runs in its place counts by itself, where it is up
+			default:
+				if found := j.then.Find(l); found != outline.Nowhere {
+					base[found] = true
+				}
+				j.add(l, past.Outline, ended[l.Name])
 			}
-			if !j.established(l.Name) && !j.onlyHeld(l.Name) {
-				continue // what runs in its place counts by itself, where it is up
-			}
-			if found != outline.Nowhere {
-				base[found] = true
-			}
-			j.add(l, past.Outline, ended[l.Name])
 		}
 	}
 	for i, l := range j.then.Lines {

@@ -55,10 +55,9 @@ type changesForm struct {
 // zero value has written nothing. It is for one job at a time.
 type memoryWriter struct {
 	folder string
-	// base, id, size and info are of what the first file has; nil: it is not known.
+	// base, id and info are of what the first file has; nil: it is not known.
 	base *agent.Knowledge
 	id   string
-	size int
 	info fs.FileInfo
 }
 
@@ -85,7 +84,7 @@ func (w *memoryWriter) writeChanges(d *foreign.Folder, k agent.Knowledge) (done 
 		return false, nil
 	}
 	data, err := json.Marshal(changesForm{w.id, k.Memory.Since(w.base.Memory), k.Stores, k.Disk})
-	if err != nil || len(data) > w.size/changesPart {
+	if err != nil || int64(len(data)) > w.info.Size()/changesPart {
 		return false, err
 	}
 	return true, d.Put(changesFile, append(data, '\n'), memoryAttr())
@@ -101,12 +100,11 @@ func (w *memoryWriter) writeWhole(d *foreign.Folder, k agent.Knowledge) error {
 	if few = few || k.Memory == nil; !few {
 		form.Version, form.ID = changedVersion, rand.Text()
 	}
-	written, err := jsonfile.Put(d, memoryFile, form, memoryAttr())
-	if err != nil {
+	if _, err := jsonfile.Put(d, memoryFile, form, memoryAttr()); err != nil {
 		return err
 	}
 	if info, err := d.Lstat(memoryFile); err == nil && !few {
-		*w = memoryWriter{d.Path(), &k, form.ID, written.Size, info}
+		*w = memoryWriter{d.Path(), &k, form.ID, info}
 	}
 	return d.Remove(changesFile) // which is of another one
 }

@@ -108,12 +108,12 @@ func (w *Writer) writeSessions(d *foreign.Folder, list []Session, group int) (*s
 		}
 	}
 	*w = Writer{}
-	written, err := write(d, SessionsFile, list, group)
+	sum, err := write(d, SessionsFile, list, group)
 	if err != nil {
 		return nil, err
 	}
 	if info, err := d.Lstat(SessionsFile); err == nil {
-		*w = Writer{d.Path(), list, written.Sum, info}
+		*w = Writer{d.Path(), list, sum, info}
 	}
 	return nil, nil
 }
@@ -129,21 +129,21 @@ func sumOf(data []byte) string {
 }
 
 // write writes what value says into a file of the report, in the room of the one before
-// where there is no other.
-func write(d *foreign.Folder, name string, value any, group int) (jsonfile.Written, error) {
+// where there is no other. sum is that of the text.
+func write(d *foreign.Folder, name string, value any, group int) (sum string, err error) {
 	attr := foreign.Attr{Mode: 0o640, UID: -1, GID: group}
-	w, err := jsonfile.Put(d, name, value, attr)
+	sum, err = jsonfile.Put(d, name, value, attr)
 	if err == nil {
-		return w, nil
+		return sum, nil
 	}
 	if d.Remove(name) != nil { // a folder is in the way, or we may not write here
-		return w, err
+		return "", err
 	}
-	if w, again := jsonfile.Put(d, name, value, attr); again == nil {
-		return w, nil
+	if sum, again := jsonfile.Put(d, name, value, attr); again == nil {
+		return sum, nil
 	}
 	_ = d.Put(name, nil, attr) // where not even that can be done there is no report
-	return w, err
+	return "", err
 }
 
 // Read reads the report that is in BIRD's folder; nil where there is none. It may

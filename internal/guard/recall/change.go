@@ -34,11 +34,8 @@ type outlineChange struct {
 
 // pastChange is a Past whose Outline is made of that of what runs.
 type pastChange struct {
+	guard.Past               // but for its Outline
 	Outline    outlineChange `json:"outline"`
-	Until      time.Time     `json:"until"`
-	Pardoned   []string      `json:"pardoned,omitempty"`
-	PardonedAt time.Time     `json:"pardoned_at,omitzero"`
-	Ended      []string      `json:"ended,omitempty"`
 }
 
 type objectsChange struct {
@@ -67,7 +64,7 @@ func (m *Memory) Since(base *Memory) Change {
 		},
 	}
 	for _, p := range m.History.Past {
-		c.Past = append(c.Past, pastChange{outlineSince(base.Outline, p.Outline), p.Until, p.Pardoned, p.PardonedAt, p.Ended})
+		c.Past = append(c.Past, pastChange{p, outlineSince(base.Outline, p.Outline)})
 	}
 	return c
 }
@@ -91,7 +88,8 @@ func (m *Memory) With(c Change) (*Memory, error) {
 	}
 	out.Outline = changed(c.Outline)
 	for _, p := range c.Past {
-		out.History.Past = append(out.History.Past, guard.Past{Outline: changed(p.Outline), Until: p.Until, Pardoned: p.Pardoned, PardonedAt: p.PardonedAt, Ended: p.Ended})
+		p.Past.Outline = changed(p.Outline)
+		out.History.Past = append(out.History.Past, p.Past)
 	}
 	var e error
 	out.Seen, e = c.Seen.Of(m.Seen, compareSeen)
