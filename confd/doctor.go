@@ -130,10 +130,8 @@ func heldHere(ctx context.Context, s settings.Settings) []string {
 		return nil
 	}
 	var why []string
-	for _, h := range []*report.Held{r.Held, r.Tried} {
-		if h != nil {
-			why = append(why, h.String())
-		}
+	for _, h := range r.AllHeld() {
+		why = append(why, h.String())
 	}
 	return why
 }

@@ -74,10 +74,8 @@ func full(pools []backends.PoolUsage) []report.Pool {
 // set since.
 func byClock(r *report.Report, now time.Time) {
 	times := []*time.Time{&r.Started, &r.Pending}
-	for _, h := range []*report.Held{r.Held, r.Tried} {
-		if h != nil {
-			times = append(times, &h.Since, &h.Until)
-		}
+	for _, h := range r.AllHeld() {
+		times = append(times, &h.Since, &h.Until)
 	}
 	for i := range r.Sets {
 		times = append(times, &r.Sets[i].ConfirmedAt, &r.Sets[i].TrialEnds)
@@ -267,10 +265,8 @@ func (p *reporter) notApplied(r *report.Report) []string {
 	if r.Stale != nil {
 		list = append(list, r.Stale.Why+": BIRD runs on files of "+r.Stale.Confirmed.Format(time.RFC3339))
 	}
-	for _, held := range []*report.Held{r.Held, r.Tried} {
-		if held != nil {
-			list = append(list, "a change is held back: "+held.String())
-		}
+	for _, held := range r.AllHeld() {
+		list = append(list, "a change is held back: "+held.String())
 	}
 	for i, l := range r.Lost {
 		if i == mostLost {

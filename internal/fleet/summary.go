@@ -12,7 +12,6 @@ import (
 	"strings"
 	"time"
 
-	"confd/internal/report"
 	"confd/internal/status"
 )
 
@@ -90,12 +89,10 @@ func Summarize(v *status.View) *Summary {
 	if r := v.Report; r != nil {
 		s.Node, s.Program, s.Started, s.Ready = r.Node, r.Program, r.Started, r.Ready
 		s.NotReady = texts(r.NotReady)
-		for _, h := range []*report.Held{r.Held, r.Tried} {
-			if h != nil {
-				s.Held = append(s.Held, Held{
-					ID: h.Hash, Since: h.Since, Why: text(h.Why), Objects: texts(h.Objects), Lost: len(h.Lost), Trial: h.Trial,
-				})
-			}
+		for _, h := range r.AllHeld() {
+			s.Held = append(s.Held, Held{
+				ID: h.Hash, Since: h.Since, Why: text(h.Why), Objects: texts(h.Objects), Lost: len(h.Lost), Trial: h.Trial,
+			})
 		}
 	}
 	for _, b := range v.BIRDs {

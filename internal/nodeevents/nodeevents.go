@@ -97,12 +97,10 @@ func (w *Watcher) complain(err error) {
 // Of is what there is to tell of a report.
 func Of(r *report.Report) []Event {
 	var list []Event
-	for _, h := range []*report.Held{r.Held, r.Tried} {
-		switch {
-		case h == nil:
-		case h.Trial:
+	for _, h := range r.AllHeld() {
+		if h.Trial {
 			list = append(list, event(Undone, h.Hash+h.Token, "a change was on trial and is undone: "+h.String()))
-		default:
+		} else {
 			list = append(list, event(Held, h.Hash+h.Token, "a change is held back (ID "+h.Hash+"): "+h.String()+". If it is meant: confd approve"))
 		}
 	}

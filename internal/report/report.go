@@ -103,10 +103,15 @@ func (r *Report) undated() *Report {
 	return &out
 }
 
+// AllHeld are the changes that are held back, Held first; none where nothing is.
+func (r *Report) AllHeld() []*Held {
+	return slices.DeleteFunc([]*Held{r.Held, r.Tried}, func(h *Held) bool { return h == nil })
+}
+
 // GoesLive says that a change has arrived, no longer than that ago, which nothing keeps
 // from going live.
 func (r *Report) GoesLive(within time.Duration) bool {
-	return !r.Pending.IsZero() && r.At.Sub(r.Pending) < within && r.Waiting == "" && r.Failure == "" && r.Held == nil && r.Tried == nil
+	return !r.Pending.IsZero() && r.At.Sub(r.Pending) < within && r.Waiting == "" && r.Failure == "" && len(r.AllHeld()) == 0
 }
 
 // Source is where a source of the cluster's state stands.
