@@ -87,18 +87,15 @@ func ways(families []*bgp.Family, o control.Overview) map[netip.Addr]routes.Way 
 			up[s.Name] = true
 		}
 	}
-	found := map[netip.Addr]routes.Way{}
+	var down []netip.Addr
 	for _, f := range families {
 		for _, s := range f.Sessions {
-			if len(found) == mostWays {
-				return found
-			}
-			if !up[s.Name] {
-				found[s.Neighbor] = kernel.WayTo(s.Neighbor)
+			if len(down) < mostWays && !up[s.Name] {
+				down = append(down, s.Neighbor)
 			}
 		}
 	}
-	return found
+	return kernel.Ways(down)
 }
 
 // lists reads whole lists. What BIRD refuses to tell of is left out: a session that has

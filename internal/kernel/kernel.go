@@ -168,9 +168,26 @@ func typeOf(t control.Target) int {
 	return unix.RTN_UNICAST
 }
 
-// WayTo is what the kernel does with packets to an address.
-func WayTo(a netip.Addr) routes.Way {
-	found, err := netlink.RouteGetWithOptions(a.WithZone("").AsSlice(), &netlink.RouteGetOptions{FIBMatch: true})
+// Ways are what the kernel does with packets to addresses. Without a socket to ask on
+// nothing is known, and the map is empty.
+func Ways(to []netip.Addr) map[netip.Addr]routes.Way {
+	found := map[netip.Addr]routes.Way{}
+	if len(to) == 0 {
+		return found
+	}
+	asked, err := netlink.NewHandle(unix.NETLINK_ROUTE) // one socket for all of them
+	if err != nil {
+		return found
+	}
+	defer asked.Close()
+	for _, a := range to {
+		found[a] = way(asked.RouteGetWithOptions(a.WithZone("").AsSlice(), &netlink.RouteGetOptions{FIBMatch: true}))
+	}
+	return found
+}
+
+// way is what the kernel's answer says of packets to an address.
+func way(found []netlink.Route, err error) routes.Way {
 	switch {
 	case errors.Is(err, unix.EINVAL):
 		return routes.WayBlackhole

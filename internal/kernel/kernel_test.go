@@ -149,7 +149,7 @@ func TestRemove(t *testing.T) {
 	}
 }
 
-func TestWayTo(t *testing.T) {
+func TestWays(t *testing.T) {
 	network(t)
 	for _, args := range []string{
 		"route add blackhole 10.2.0.0/24", "route add unreachable 10.3.0.0/24", "route add prohibit 10.4.0.0/24", "route add 10.5.0.0/24 via 192.0.2.2",
@@ -157,12 +157,18 @@ func TestWayTo(t *testing.T) {
 	} {
 		ip(t, args)
 	}
-	for to, want := range map[string]routes.Way{
+	cases := map[string]routes.Way{
 		"10.2.0.1": routes.WayBlackhole, "10.3.0.1": routes.WayUnreachable, "10.4.0.1": routes.WayProhibited, "10.5.0.1": routes.WayOpen,
 		"10.99.0.1": routes.WayOpen, "192.0.2.7": routes.WayOpen, "2001:db8:2::1": routes.WayBlackhole, "2001:db8:3::1": routes.WayUnreachable,
 		"2001:db8:4::1": routes.WayProhibited, "2001:db8::7": routes.WayOpen, "fe80::1%one": routes.WayOpen,
-	} {
-		if got := kernel.WayTo(netip.MustParseAddr(to)); got != want {
+	}
+	var all []netip.Addr
+	for to := range cases {
+		all = append(all, netip.MustParseAddr(to))
+	}
+	ways := kernel.Ways(all)
+	for to, want := range cases {
+		if got := ways[netip.MustParseAddr(to)]; got != want {
 			t.Errorf("to %s: %q, want %q", to, got, want)
 		}
 	}
