@@ -379,6 +379,39 @@ func TestSilence(t *testing.T) {
 	}
 }
 
+// TestBehindTheProxy: etcd's gRPC proxy names no cluster where a watch joins one that it has, and
+// answers no request for progress. Both are no reason to leave it; a server that is away is.
+func TestBehindTheProxy(t *testing.T) {
+	server, s := startStore(t)
+	s.do(node("a", 1))
+	endpoint := server.StartProxy(t)
+	const stale = 300 * time.Millisecond
+	follow := func() *backendstest.Follower {
+		f := backendstest.Follow(t, newBackend(t, Config{Endpoints: []string{endpoint},
+			RequestTimeout: 2 * time.Second, ProgressInterval: 50 * time.Millisecond, StaleAfter: stale}))
+		f.UntilInSync()
+		select {
+		case u := <-f.Updates:
+			t.Errorf("an update although all is quiet: %+v", u)
+		case <-time.After(4 * stale):
+		}
+		return f
+	}
+	first, second := follow(), follow() // whose watches join those of the first
+	s.do(node("a", 2))
+	for _, f := range []*backendstest.Follower{first, second} {
+		f.UntilState("a change", func(*backends.State) bool { return f.Nodes() == "map[a:2]" })
+	}
+	server.Pause()
+	first.UntilOutOfStep()
+	second.UntilOutOfStep()
+	server.Resume()
+	s.do(node("a", 3))
+	for _, f := range []*backendstest.Follower{first, second} {
+		f.UntilState("a change after the silence", func(*backends.State) bool { return f.Nodes() == "map[a:3]" })
+	}
+}
+
 // Each kind of reason is told once per outage, and a first list that breaks
 // off is never called complete.
 func TestOutageIsToldOnce(t *testing.T) {

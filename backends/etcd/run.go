@@ -70,7 +70,7 @@ func (r *run) session(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	r.recovered(revision)
+	r.recovered()
 	return r.watch(ctx, client, revision)
 }
 
@@ -122,18 +122,12 @@ func (r *run) send(ctx context.Context, b *batch, revision int64, inSync bool) e
 }
 
 // recovered notes that the whole state has been delivered.
-func (r *run) recovered(revision int64) {
-	switch {
-	case !r.outage.start.IsZero():
-		r.log.Info("etcd is in step again", "revision", revision, "after", time.Since(r.outage.start).Round(time.Millisecond))
-	case !r.loaded:
-		r.log.Info("etcd is in step", "revision", revision, "keys", len(r.seen))
-	}
+func (r *run) recovered() {
 	r.loaded, r.inStep, r.outage = true, time.Now(), outage{}
 }
 
 // failed notes that a session ended, tells the consumer each kind of reason
-// once per outage, and logs at growing intervals. It is false where ctx ended.
+// once per outage, and logs at growing intervals that it goes on. It is false where ctx ended.
 func (r *run) failed(ctx context.Context, err error) bool {
 	if !r.inStep.IsZero() && time.Since(r.inStep) > lasting {
 		r.pauses.Reset()
@@ -145,8 +139,8 @@ func (r *run) failed(ctx context.Context, err error) bool {
 		*o = outage{start: time.Now(), told: map[codes.Code]bool{}}
 	}
 	o.attempts++
-	if o.attempts&(o.attempts-1) == 0 { // 1, 2, 4, 8, ...
-		r.log.Warn("etcd is out of step; what is known stays in use, and it is tried again until it works",
+	if o.attempts > 1 && o.attempts&(o.attempts-1) == 0 { // 2, 4, 8, ...
+		r.log.Info("still not in step with etcd: it is tried again until it works",
 			"error", err, "attempts", o.attempts, "for", time.Since(o.start).Round(time.Millisecond))
 	}
 	if code := codeOf(err); !o.told[code] {

@@ -24,13 +24,25 @@ const gatherTime = 10 * time.Millisecond
 // restored store may have used for something else.
 type watching struct {
 	*run
+	kv       clientv3.KV
 	stream   pb.Watch_WatchClient
 	messages chan *pb.WatchResponse
 	broken   error     // why there are no more messages; valid once they end
 	listed   int64     // the revision after which changes count
 	revision int64     // of the last change delivered
 	alive    time.Time // when the server last showed that it is up to date
+	created  int       // how many ranges the server watches
+	progress progress
 }
+
+// progress is what is known of the other side's answers to requests for progress.
+type progress int
+
+const (
+	progressUnknown  progress = iota
+	progressAnswered          // there was one
+	progressIgnored           // there was none as long as others were: so etcd's own gRPC proxy
+)
 
 // watch delivers the changes after revision, until something fails.
 func (r *run) watch(ctx context.Context, client *clientv3.Client, revision int64) error {
@@ -38,7 +50,7 @@ func (r *run) watch(ctx context.Context, client *clientv3.Client, revision int64
 	defer cancel()
 	stream, err := r.openStream(ctx, cancel, client)
 	if err == nil {
-		w := &watching{run: r, stream: stream, messages: make(chan *pb.WatchResponse), listed: revision, revision: revision, alive: time.Now()}
+		w := &watching{run: r, kv: client, stream: stream, messages: make(chan *pb.WatchResponse), listed: revision, revision: revision, alive: time.Now()}
 		go w.receive(ctx)
 		if err = w.start(); err == nil {
 			err = w.loop(ctx)
@@ -120,7 +132,7 @@ func (w *watching) loop(ctx context.Context) error {
 				return err
 			}
 		case <-ticker.C:
-			if err := w.probe(); err != nil {
+			if err := w.probe(ctx); err != nil {
 				return err
 			}
 		}
@@ -128,11 +140,36 @@ func (w *watching) loop(ctx context.Context) error {
 }
 
 // probe asks for a sign of life, and fails where the last one is too old.
-func (w *watching) probe() error {
+func (w *watching) probe(ctx context.Context) error {
 	if quiet := time.Since(w.alive); quiet > w.cfg.StaleAfter {
-		return fmt.Errorf("no answer from an up to date server for %s", quiet.Round(time.Millisecond))
+		if w.progress == progressAnswered || w.created < len(w.ranges) {
+			return fmt.Errorf("no answer from an up to date server for %s", quiet.Round(time.Millisecond))
+		}
+		return w.askAside(ctx)
+	}
+	if w.progress == progressIgnored { // the proxy writes each to its log, as an error
+		return nil
 	}
 	return w.request(&pb.WatchRequest{RequestUnion: &pb.WatchRequest_ProgressRequest{ProgressRequest: &pb.WatchProgressRequest{}}})
+}
+
+// askAside asks for a sign of life beside the watch, whose other side answers no request
+// for one.
+func (w *watching) askAside(ctx context.Context) error {
+	w.progress = progressIgnored
+	ctx, cancel := context.WithTimeout(ctx, w.cfg.RequestTimeout)
+	defer cancel()
+	answer, err := w.kv.Get(ctx, w.ranges[0].key, clientv3.WithCountOnly())
+	switch {
+	case err != nil:
+		return fmt.Errorf("no sign of life: %w", err)
+	case answer.Header.ClusterId != w.cluster:
+		return errOtherCluster
+	case answer.Header.Revision < w.revision:
+		return fmt.Errorf("the store is at revision %d, and was at %d", answer.Header.Revision, w.revision)
+	}
+	w.alive = time.Now()
+	return nil
 }
 
 // take delivers the changes of a message, together with those that follow at
@@ -173,8 +210,12 @@ func (w *watching) add(b *batch, m *pb.WatchResponse) error {
 		return rpctypes.ErrCompacted
 	case m.Canceled:
 		return cancelError(m.CancelReason)
-	case m.Header.GetClusterId() != w.cluster:
+	case m.Header.GetClusterId() != w.cluster && m.Header.GetClusterId() != 0: // etcd's gRPC proxy says none, at times
 		return errOtherCluster
+	case m.Created:
+		w.created++
+	case m.WatchId == clientv3.InvalidWatchID && len(m.Events) == 0:
+		w.progress = progressAnswered
 	}
 	for _, e := range m.Events {
 		if e.Kv.ModRevision <= w.listed {

@@ -37,7 +37,7 @@ type hub struct {
 	told    *backends.Update // what was told last, without events
 	class   string           // of the error told last
 	culprit string           // whose error that was
-	outage  time.Time        // since when it is out of step after it was in step
+	outage  bool             // it was in step, and is not any more
 
 	// held are changes that came while something is out of step. Collections fail
 	// and come back one by one: a peer must not be told before the filter that

@@ -27,7 +27,7 @@ func (h *hub) tell(ctx context.Context, events []backends.Event, revision string
 	if len(events) == 0 && !h.isNews(u) {
 		return true
 	}
-	h.logStep(u)
+	h.noteStep(u)
 	told := u
 	h.told, h.class = &told, classOf(u.Err)
 	u.Events = events
@@ -64,7 +64,7 @@ func (h *hub) noteEnding(s *standing, err error) {
 	switch {
 	case err != nil && !s.failing() && len(h.held) == 0:
 		h.ending = false
-	case err == nil && s.failing() && !h.ending && !h.outage.IsZero():
+	case err == nil && s.failing() && !h.ending && h.outage:
 		h.ending = true
 		h.hold()
 	}
@@ -77,7 +77,7 @@ func (h *hub) hold() {
 }
 
 func (h *hub) holding() bool {
-	return !h.outage.IsZero() && time.Now().Before(h.holdUntil) && !h.inStep()
+	return h.outage && time.Now().Before(h.holdUntil) && !h.inStep()
 }
 
 // failing is false for a Secret that was told as unreadable: that is all that
@@ -120,19 +120,13 @@ func (h *hub) serves() *backends.Needs {
 	return n
 }
 
-// logStep notes the beginning and the end of a time out of step.
-func (h *hub) logStep(u backends.Update) {
-	switch {
-	case u.InSync && !h.outage.IsZero():
-		h.log.Info("Kubernetes is in step again", "after", time.Since(h.outage).Round(time.Millisecond))
-	case !u.InSync && u.Err != nil && h.class != classOf(u.Err):
-		h.log.Warn("Kubernetes is out of step; what is known stays in use, and it is tried again until it works", "error", u.Err)
-	}
+// noteStep notes the beginning and the end of a time out of step.
+func (h *hub) noteStep(u backends.Update) {
 	switch {
 	case u.InSync:
-		h.outage = time.Time{}
-	case h.outage.IsZero() && h.told != nil && h.told.InSync:
-		h.outage = time.Now()
+		h.outage = false
+	case !h.outage && h.told != nil && h.told.InSync:
+		h.outage = true
 		h.hold()
 	}
 }

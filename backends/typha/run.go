@@ -110,24 +110,12 @@ func (r *run) deliver(ctx context.Context) bool {
 	if r.table.newest > 0 {
 		u.Revision = strconv.FormatUint(r.table.newest, 10)
 	}
-	if !r.told.InSync {
-		r.logRecovery()
-	}
 	if !r.send(ctx, u) {
 		return false
 	}
 	r.table.delivered()
 	r.loaded, r.err, r.grace, r.outage = true, nil, nil, outage{}
 	return true
-}
-
-func (r *run) logRecovery() {
-	switch {
-	case !r.outage.start.IsZero():
-		r.log.Info("Typha is in step again", "server", r.server.Address, "after", time.Since(r.outage.start).Round(time.Millisecond))
-	case !r.loaded:
-		r.log.Info("Typha is in step", "server", r.server.Address, "revision", r.table.newest)
-	}
 }
 
 // send tells the consumer something, with where it came from.
@@ -185,15 +173,15 @@ func (r *run) lost(ctx context.Context, f *failure) bool {
 }
 
 // failed notes a failure out of step: it is told once per outage for each kind of
-// reason, and logged at growing intervals.
+// reason, and logged at growing intervals that it goes on.
 func (r *run) failed(ctx context.Context, f *failure) bool {
 	o := &r.outage
 	if o.start.IsZero() {
 		*o = outage{start: time.Now(), told: map[string]bool{}}
 	}
 	o.attempts++
-	if o.attempts&(o.attempts-1) == 0 { // 1, 2, 4, 8, ...
-		r.log.Warn("no server of Typha's is in step; what is known stays in use, and it is tried again until one is",
+	if o.attempts > 1 && o.attempts&(o.attempts-1) == 0 { // 2, 4, 8, ...
+		r.log.Info("still no server of Typha's is in step: they are tried again until one is",
 			"error", f, "attempts", o.attempts, "for", time.Since(o.start).Round(time.Millisecond))
 	}
 	if o.told[f.kind] {

@@ -188,12 +188,14 @@ func (in *Inbox) hear(u backends.Update) {
 		in.sources[u.Source] = s
 	}
 	switch {
+	case u.InSync && !s.inSync && s.everSync:
+		in.opts.Log.Info("datastore is in step again", append(place(u), "after", u.At.Sub(s.since).Round(time.Millisecond))...)
 	case u.InSync && !s.inSync:
 		in.opts.Log.Info("datastore is in step", place(u)...)
 	case s.inSync && !u.InSync:
 		in.opts.Log.Warn("datastore is out of step: the last good configuration stays", "source", u.Source, "error", u.Err)
 	case u.Err != nil && (s.err == nil || s.err.Error() != u.Err.Error()):
-		in.opts.Log.Warn("datastore is not in step yet", "source", u.Source, "error", u.Err)
+		in.opts.Log.Warn("datastore is not in step yet: it is tried until it is", "source", u.Source, "error", u.Err)
 	}
 	if s.inSync != u.InSync || s.since.IsZero() {
 		s.since = u.At

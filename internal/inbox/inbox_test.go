@@ -1,10 +1,13 @@
 package inbox
 
 import (
+	"bytes"
 	"context"
+	"errors"
 	"log/slog"
 	"reflect"
 	"testing"
+	"time"
 
 	"confd/backends"
 )
@@ -72,5 +75,38 @@ func TestLastGoodOrClosed(t *testing.T) {
 		want("good, then bad", last)
 		in.Take(event(kind, bad))
 		want("good, then bad twice", last)
+	}
+}
+
+// TestOutageIsLogged: each turn of a source is one line, and the end of an outage says how
+// long it was.
+func TestOutageIsLogged(t *testing.T) {
+	var log bytes.Buffer
+	plain := func(_ []string, a slog.Attr) slog.Attr {
+		if a.Key == slog.TimeKey {
+			return slog.Attr{}
+		}
+		return a
+	}
+	in := New([]Source{{Name: "etcd", Backend: idle{}}}, Options{Log: slog.New(slog.NewTextHandler(&log, &slog.HandlerOptions{ReplaceAttr: plain}))})
+	refused := errors.New("connection refused")
+	for _, u := range []backends.Update{
+		{At: time.Unix(0, 0), Err: refused},
+		{At: time.Unix(1, 0), Err: refused},
+		{At: time.Unix(2, 0), InSync: true, Revision: "7"},
+		{At: time.Unix(10, 0), Err: refused},
+		{At: time.Unix(40, 0), Err: refused},
+		{At: time.Unix(75, 0), InSync: true, Revision: "9"},
+	} {
+		u.Source = "etcd"
+		in.Take(u)
+	}
+	want := `level=WARN msg="datastore is not in step yet: it is tried until it is" source=etcd error="connection refused"
+level=INFO msg="datastore is in step" source=etcd revision=7
+level=WARN msg="datastore is out of step: the last good configuration stays" source=etcd error="connection refused"
+level=INFO msg="datastore is in step again" source=etcd revision=9 after=1m5s
+`
+	if log.String() != want {
+		t.Errorf("logged\n%swant\n%s", &log, want)
 	}
 }

@@ -97,6 +97,26 @@ func (e *Etcd) Endpoints() []string { return []string{e.Endpoint()} }
 // Address is the host:port for clients.
 func (e *Etcd) Address() string { return e.client }
 
+// StartProxy starts etcd's own gRPC proxy before the server, and returns the URL at which
+// it answers. It ends with the test.
+func (e *Etcd) StartProxy(tb testing.TB) string {
+	tb.Helper()
+	address := freePort(tb)
+	cmd := exec.Command(e.settings.program, "grpc-proxy", "start", "--endpoints="+e.client, "--listen-addr="+address)
+	if err := cmd.Start(); err != nil {
+		tb.Fatalf("start etcd's proxy: %v", err)
+	}
+	tb.Cleanup(func() {
+		_ = cmd.Process.Kill()
+		_ = cmd.Wait() // killed, as it was meant
+	})
+	at := netip.MustParseAddrPort(address)
+	Eventually(tb, 30*time.Second, "etcd's proxy listens", func() bool {
+		return slices.ContainsFunc(listener.On("/proc", at.Port(), at.Addr()), func(p listener.Process) bool { return p.PID == cmd.Process.Pid })
+	})
+	return "http://" + address
+}
+
 // Stop ends the server in order (SIGTERM) and waits for that.
 func (e *Etcd) Stop() {
 	e.Resume() // a frozen process does not hear
