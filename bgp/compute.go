@@ -248,8 +248,10 @@ func (c *computer) reportIgnored() {
 			c.ignored(r.ResourceKey(), text)
 		}
 	}
-	report(c.defaults, c.defaults.Ignored)
-	report(c.own, c.own.Ignored)
+	// Of other nodes' BGPConfigurations their ports count here, too.
+	for _, b := range c.state.BGPConfigurations {
+		report(b, b.Ignored)
+	}
 	for _, n := range c.nodes {
 		report(n, n.Ignored)
 	}

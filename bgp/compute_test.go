@@ -420,3 +420,16 @@ func TestMissingFilters(t *testing.T) {
 		}
 	}
 }
+
+// A node's own BGPConfiguration counts for others, too: its port is in their sessions.
+func TestIgnoredValuesOfOtherNodes(t *testing.T) {
+	s := stateOf(node("n1", "10.0.0.1/24", ""), node("n2", "10.0.0.2/24", ""),
+		&backends.BGPConfiguration{Name: "node.n2", Ignored: []string{`spec.listenPort: "x" is not a whole number`}})
+	cfg, err := Compute(s, Options{Node: "n1"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if p := cfg.Problems; len(p) != 1 || p[0].Object.String() != "BGPConfiguration node.n2" || p[0].Code != backends.IgnoredValue {
+		t.Errorf("%v is said of what n2's BGPConfiguration has that makes no sense", p)
+	}
+}

@@ -12,6 +12,7 @@ import (
 
 	"confd/backends"
 	"confd/internal/doctor"
+	"confd/internal/explain"
 	"confd/internal/report"
 	"confd/internal/settings"
 	"confd/internal/terminal"
@@ -72,7 +73,7 @@ func examine(ctx context.Context, s settings.Settings, ignore map[string]bool) (
 	q := doctor.Question{State: state, Options: s.Plan().BGP, Ignore: ignore, BIRD: majorOf(ctx, s.BIRD)}
 	if s.Datastore != settings.DatastoreFile {
 		if state.Nodes[s.Node] != nil {
-			q.Live = thisMachine(ctx, s)
+			q.Live = thisMachine(ctx, s, explain.New(state, q.Options).IsAnothers)
 		}
 		q.Usage = readUsage(ctx, s, log)
 	}
@@ -101,8 +102,14 @@ func readUsage(ctx context.Context, s settings.Settings, log *slog.Logger) *back
 	return &usage
 }
 
-// thisMachine is what this machine and its BIRDs say.
-func thisMachine(ctx context.Context, s settings.Settings) *doctor.Live {
+// thisMachine is what this machine and its BIRDs say; nil: a BIRD has a router ID that is
+// another node's, so that this is not the machine of the node that is asked about.
+func thisMachine(ctx context.Context, s settings.Settings, anothers func(netip.Addr) bool) *doctor.Live {
+	for _, socket := range statusSockets(s.BIRD) {
+		if id := routerID(ctx, socket); id.IsValid() && anothers(id) {
+			return nil
+		}
+	}
 	live := &doctor.Live{BIRD: askBirds(ctx, s.BIRD, birdQuestion{}), Held: heldHere(ctx, s)}
 	if addresses, err := net.InterfaceAddrs(); err == nil {
 		live.Addresses = []netip.Addr{}
@@ -116,6 +123,22 @@ func thisMachine(ctx context.Context, s settings.Settings) *doctor.Live {
 		askHealth(ctx, socket, live)
 	}
 	return live
+}
+
+// routerID is that of a BIRD; not valid: it does not answer.
+func routerID(ctx context.Context, socket string) netip.Addr {
+	ctx, cancel := context.WithTimeout(ctx, liveTimeout)
+	defer cancel()
+	c, err := control.Dial(ctx, socket)
+	if err != nil {
+		return netip.Addr{}
+	}
+	defer c.Close()
+	status, err := c.Status(ctx)
+	if err != nil {
+		return netip.Addr{}
+	}
+	return status.RouterID
 }
 
 // heldHere says why changes are held back, as the program reports that runs here; nil where

@@ -159,8 +159,12 @@ func (r *routersRig) commandLine() {
 			r.t.Errorf("%s: %d, and what node-1's BIRD says is taken for node-2's:\n%s%s", question, c.code, c.stdout, c.stderr)
 		}
 	}
-	live := thisMachine(context.Background(), settings.Settings{BIRD: birds.Settings{Socket: r.node.Socket, Dir: r.dir}})
-	if live.BIRD == nil || live.Recovering || len(live.Unreachable) > 0 || live.Addresses == nil {
+	here := settings.Settings{BIRD: birds.Settings{Socket: r.node.Socket, Dir: r.dir}}
+	if live := thisMachine(context.Background(), here, func(id netip.Addr) bool { return id.String() == "10.0.0.1" }); live != nil {
+		r.t.Errorf("of another node's machine: %+v", live)
+	}
+	live := thisMachine(context.Background(), here, r.asker.IsAnothers)
+	if live == nil || live.BIRD == nil || live.Recovering || len(live.Unreachable) > 0 || live.Addresses == nil {
 		r.t.Errorf("%+v", live)
 	}
 }

@@ -4,6 +4,8 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"strings"
+	"syscall"
 	"testing"
 )
 
@@ -47,5 +49,19 @@ func TestRenderMode(t *testing.T) {
 	wants(t, r.run("export", "--data", r.path("before.yaml"), "--secrets", "--output", snapshot, "--file-mode", "0600"), exitGood, nil)
 	if info, err := os.Stat(snapshot); err != nil || info.Mode() != 0o600 {
 		t.Errorf("of an export: %v, %v", info.Mode(), err)
+	}
+}
+
+// TestDataOfAPipe: what a pipe brings is gone once it is read. That is said at once, and not
+// when the time is over in which files may appear.
+func TestDataOfAPipe(t *testing.T) {
+	r := newDiffRig(t, "")
+	pipe := r.path("pipe.yaml")
+	if err := syscall.Mkfifo(pipe, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	c := r.run("render", "--data", pipe)
+	if want := "--data: " + pipe + " is neither a file nor a folder"; c.code != exitFailed || !strings.Contains(c.stderr, want) {
+		t.Errorf("exit code %d and %q, want %q", c.code, c.stderr, want)
 	}
 }

@@ -84,8 +84,12 @@ func gather(ctx context.Context, s settings.Settings, o inbox.Options) (*backend
 	}
 	// A daemon waits for files to appear; who renders once has mistyped a name.
 	for _, path := range s.Data {
-		if _, err := os.Stat(path); err != nil {
+		info, err := os.Stat(path)
+		if err != nil {
 			return nil, fmt.Errorf("--data: %w", err)
+		}
+		if !info.Mode().IsRegular() && !info.IsDir() {
+			return nil, fmt.Errorf("--data: %s is neither a file nor a folder: write what a pipe brings into a file first", path)
 		}
 	}
 	done := terminal.Waiting(ctx, "reading from "+storeName(s))

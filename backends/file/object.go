@@ -146,7 +146,10 @@ func (r pieceReader) object(tree map[string]any, path []any, t, outer typeMeta) 
 func (r pieceReader) untyped(tree map[string]any, path []any) object {
 	for _, name := range slices.Sorted(maps.Keys(tree)) {
 		for _, meant := range []string{"kind", "apiVersion"} {
-			if strings.EqualFold(name, meant) {
+			switch {
+			case name == meant && tree[name] != nil && tree[name] != "":
+				return r.noObject(append(path, name), backends.NoKind, "%s: is not a text", name)
+			case name != meant && strings.EqualFold(name, meant):
 				return r.noObject(append(path, name), backends.NoKind, "%s: there is no such field%s", name, backends.DidYouMean(meant))
 			}
 		}

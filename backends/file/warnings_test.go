@@ -113,6 +113,7 @@ func TestWarnings(t *testing.T) {
 			"a.yaml:1:1 no-kind: has no kind",
 			"a.yaml:4:7 no-kind: Kind: there is no such field; did you mean kind?",
 		}},
+		{"neither nor as a text", "apiVersion: [v1]\nkind: {a: b}\n---\nkind:\nname: x\n", []string{"a.yaml:1:13 no-kind: apiVersion: is not a text"}},
 		{"encrypted by SOPS", "apiVersion: v1\nkind: Secret\nmetadata: {name: s}\nstringData:\n  pw: ENC[AES256_GCM,data:abc=,iv:def=,tag:ghi=,type:str]\nsops: {version: 3.9.0}\n---\n" +
 			"apiVersion: ENC[AES256_GCM,data:abc=,type:str]\nkind: ENC[AES256_GCM,data:abc=,type:str]\n---\n" + peer + "  asNumber: ENC[AES256_GCM,data:abc=,type:int]\n", []string{
 			"a.yaml:16:13 encrypted: spec.asNumber: is encrypted by SOPS: decrypt the file first",

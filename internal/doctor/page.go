@@ -10,7 +10,8 @@ const pageStart = `# What confd doctor finds
 <!-- Made from the program by "confd docs doctor". Change the tables of codes there, not this page. -->
 
 ` + "`confd doctor`" + ` looks at the whole cluster, from the live datastore or from files (` + "`--data`" + `), and says what is wrong with it. On a node
-it also asks BIRD, unless the cluster comes from files: nobody knows then whether they are of this machine.
+it also asks BIRD, unless the cluster comes from files: nobody knows then whether they are of this machine. Nor does it where BIRD's router ID is the address of another node
+than ` + "`--node`" + ` names: then it is that node's.
 
 - Each kind of finding has a code: a number, and a name that warnings in logs and reports have, too. Both stay as they are.
 - ` + "`--ignore BGP044,large-mesh`" + ` says nothing of these.
