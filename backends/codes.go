@@ -76,7 +76,7 @@ func Codes() []CodeInfo {
 		},
 		{
 			Code: FieldTwice, Says: "spec.asNumber: is there twice; the later one counts",
-			Means: "Two fields of one name in one object.",
+			Means: "Two fields of one name in one object, or one that `<<` replaces by another, as kubectl and calicoctl have it.",
 			Do:    "Remove one.",
 		},
 		{

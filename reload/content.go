@@ -35,18 +35,16 @@ func (w *onDisk) content(base string) content {
 	return content{base: base, data: w.data, mode: w.mode, uid: w.uid, gid: w.gid}
 }
 
-// writeFiles writes files into dir, syncs all to disk, and opens dir to those
-// who may read the files.
+// writeFiles writes files into dir, each to disk, and opens dir to those who may read the
+// files. dir is to be synced where it stays: a file that is renamed out of it comes to disk
+// with the folder that it goes to.
 func writeFiles(dir *foreign.Folder, files []content) error {
 	for _, f := range files {
 		if err := dir.Create(f.base, f.fill); err != nil {
 			return err
 		}
 	}
-	if err := openTo(dir, files); err != nil {
-		return err
-	}
-	return dir.Sync()
+	return openTo(dir, files)
 }
 
 // fill writes the content into a new file.

@@ -150,7 +150,11 @@ func (s *store) keep(dir *foreign.Folder, files []content) error {
 		return err
 	}
 	defer gen.Close()
-	if err := writeFiles(gen, files); err != nil {
+	err = writeFiles(gen, files)
+	if err == nil {
+		err = gen.Sync()
+	}
+	if err != nil {
 		return errors.Join(err, dir.RemoveAll(gen.Name()))
 	}
 	return s.flip(dir, gen.Name())

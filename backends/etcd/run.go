@@ -163,9 +163,9 @@ func (r *run) explain(err error) error {
 	case !r.loaded && cutOff(err):
 		hint = "the server ends connections at once: has ETCD_ENDPOINTS the right scheme (https://, http://), and does the server accept the client certificate (ETCD_CERT_FILE, ETCD_KEY_FILE)?"
 	default:
-		return fmt.Errorf("%s: %w", r.where(), err)
+		return r.at(err)
 	}
-	return fmt.Errorf("%s: %w: %s", r.where(), err, hint)
+	return fmt.Errorf("%w: %s", r.at(err), hint)
 }
 
 // cutOff is true where the other side closed a connection without a word. A

@@ -41,12 +41,12 @@ func (b *Backend) annotate(ctx context.Context, k backends.Key, name, value stri
 	defer cancel()
 	client, err := b.connect(ctx)
 	if err != nil {
-		return fmt.Errorf("%s: %w", b.where(), err)
+		return b.at(err)
 	}
 	defer client.Close()
 	was, err := client.Get(ctx, key)
 	if err != nil {
-		return fmt.Errorf("%s: %w", b.where(), err)
+		return b.at(err)
 	}
 	if len(was.Kvs) == 0 {
 		return errors.New("there is no such object")
@@ -58,7 +58,7 @@ func (b *Backend) annotate(ctx context.Context, k backends.Key, name, value stri
 	done, err := client.Txn(ctx).If(clientv3.Compare(clientv3.ModRevision(key), "=", was.Kvs[0].ModRevision)).Then(clientv3.OpPut(key, string(text))).Commit()
 	switch {
 	case err != nil:
-		return fmt.Errorf("%s: %w", b.where(), err)
+		return b.at(err)
 	case !done.Succeeded:
 		return errors.New("somebody else has changed it at the same moment: try again")
 	}

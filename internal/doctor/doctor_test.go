@@ -262,7 +262,6 @@ func TestNothingIsWrong(t *testing.T) {
 	}
 }
 
-// TestConformanceCases has what is found in known clusters, which was looked at.
 // What a filter prepends is of no matter where the node's own number comes first, which
 // it always does in BIRD 2 and later.
 func TestPathsThatBeginRight(t *testing.T) {
@@ -280,6 +279,7 @@ func TestPathsThatBeginRight(t *testing.T) {
 	}
 }
 
+// TestConformanceCases has what is found in known clusters, which was looked at.
 func TestConformanceCases(t *testing.T) {
 	folders, err := filepath.Glob("../../../shared/conformance/cases/*/data")
 	if err != nil || len(folders) == 0 {
@@ -303,6 +303,18 @@ func TestConformanceCases(t *testing.T) {
 	want, err := os.ReadFile(golden)
 	if err != nil || got.String() != string(want) {
 		t.Errorf("got\n%s\nwant\n%s", got.String(), want)
+	}
+}
+
+// TestLoopbackIsHere: a node that has an address of the loopback, as on a test machine, has
+// one of the machine's.
+func TestLoopbackIsHere(t *testing.T) {
+	text := strings.ReplaceAll(mesh, "10.0.0.1/24", "127.0.1.1/8")
+	r := examineText(t, text, func(q *Question) {
+		q.Live = &Live{BIRD: &explain.Live{}, Addresses: []netip.Addr{netip.MustParseAddr("127.0.0.1")}}
+	})
+	if said := textOf(r); strings.Contains(said, "address-not-here") {
+		t.Error(said)
 	}
 }
 

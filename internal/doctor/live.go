@@ -142,7 +142,7 @@ func (p *patient) notHere() []complaint {
 	}
 	var out []complaint
 	for _, a := range []netip.Addr{p.own.IPv4.Address, p.own.IPv6.Address} {
-		if a.IsValid() && !slices.Contains(p.Live.Addresses, a) {
+		if a.IsValid() && !a.IsLoopback() && !slices.Contains(p.Live.Addresses, a) {
 			out = append(out, p.here("no interface of this machine has its address %s", a)...)
 		}
 	}

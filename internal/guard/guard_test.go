@@ -2,6 +2,7 @@ package guard_test
 
 import (
 	"reflect"
+	"strings"
 	"testing"
 	"time"
 
@@ -137,5 +138,20 @@ func TestWatch(t *testing.T) {
 	q.Candidate.Hash = q.Running.Hash
 	if v := guard.Judge(q); !v.Same || len(v.Watch) > 0 {
 		t.Errorf("%+v", v)
+	}
+}
+
+// TestLoopbackIsHere: of an address of the loopback, which is on no interface, nothing is
+// said that would be said of another one.
+func TestLoopbackIsHere(t *testing.T) {
+	for address, homeless := range map[string]bool{"127.0.1.1/8": false, "10.0.0.99/24": true} {
+		q := question(t, mesh(3, false), func(s *backends.State) {
+			change(s.Nodes, "node-1", func(n *backends.Node) { n.IPv4 = nodeAddress(address) })
+		})
+		q.Local = addrs("10.0.0.1", "127.0.0.1")
+		v := guard.Judge(q)
+		if said := v.Why + strings.Join(v.Notes, ""); strings.Contains(said, "no interface") != homeless {
+			t.Errorf("%s: %q, %q", address, v.Why, v.Notes)
+		}
 	}
 }

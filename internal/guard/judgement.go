@@ -98,9 +98,10 @@ func (q Question) judgement(config *bgp.Config, state *backends.State, is *outli
 	return j
 }
 
-// homeless says that an address is known to be on no interface.
+// homeless says that an address is known to be on no interface. (Those of the loopback need
+// not be on one.)
 func (j *judgement) homeless(a netip.Addr) bool {
-	return a.IsValid() && j.q.Local != nil && !slices.Contains(j.q.Local, a)
+	return a.IsValid() && !a.IsLoopback() && j.q.Local != nil && !slices.Contains(j.q.Local, a)
 }
 
 // countRoutes counts the routes that BIRD has from peers, by session; nil: they are

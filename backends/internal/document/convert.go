@@ -4,7 +4,10 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"math"
+	"reflect"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -94,35 +97,37 @@ func (c *converter) list(n *yaml.Node, depth int) (any, error) {
 
 func (c *converter) object(n *yaml.Node, depth int) (any, error) {
 	object := make(map[string]any, len(n.Content)/2)
-	var merged []*yaml.Node
 	for i := 0; i+1 < len(n.Content); i += 2 {
 		key, value := n.Content[i], n.Content[i+1]
-		if key.Kind == yaml.ScalarNode && key.Tag == "!!merge" {
-			merged = append(merged, value)
+		if isMerge(key) {
+			if err := c.merge(object, n, i, depth); err != nil {
+				return nil, err
+			}
 			continue
 		}
 		name, err := nameOf(key)
 		if err != nil {
 			return nil, err
 		}
-		if _, twice := object[name]; twice {
+		if _, has := object[name]; has && ownField(n, i, name) != nil {
 			c.twice(n, i, name)
 		}
 		if object[name], err = c.below(step{name, -1}, value, depth); err != nil {
 			return nil, err
 		}
 	}
-	for _, m := range merged {
-		if err := c.merge(object, m, depth); err != nil {
-			return nil, err
-		}
-	}
 	return object, nil
 }
 
-// merge adds what an object does not have itself of others ("<<: *a").
-func (c *converter) merge(object map[string]any, n *yaml.Node, depth int) error {
-	v, err := c.value(n, depth)
+// isMerge says whether a field is "<<", which stands for those of another object.
+func isMerge(key *yaml.Node) bool { return key.Kind == yaml.ScalarNode && key.Tag == "!!merge" }
+
+// merge adds to an object what n.Content[i], which is "<<", and its value stand for
+// ("<<: *a"). As for kubectl and calicoctl, that counts over what stands before it,
+// whatever YAML says.
+func (c *converter) merge(object map[string]any, n *yaml.Node, i, depth int) error {
+	value := n.Content[i+1]
+	v, err := c.value(value, depth)
 	if err != nil {
 		return err
 	}
@@ -130,15 +135,16 @@ func (c *converter) merge(object map[string]any, n *yaml.Node, depth int) error 
 	if !isList {
 		list = []any{v}
 	}
-	for _, other := range list {
+	for _, other := range slices.Backward(list) { // of several, the first counts
 		other, ok := other.(map[string]any)
 		if !ok {
-			return &Error{"<< needs an object, or a list of some", positionOf(n)}
+			return &Error{"<< needs an object, or a list of some", positionOf(value)}
 		}
-		for name, v := range other {
-			if _, has := object[name]; !has {
-				object[name] = v
+		for _, name := range slices.Sorted(maps.Keys(other)) {
+			if old, has := object[name]; has && ownField(n, i, name) != nil && !reflect.DeepEqual(old, other[name]) {
+				c.twice(n, i, name)
 			}
+			object[name] = other[name]
 		}
 	}
 	return nil
@@ -155,14 +161,22 @@ func nameOf(key *yaml.Node) (string, error) {
 	return key.Value, nil
 }
 
-// twice notes that the field that begins at n.Content[i] was there before.
-func (c *converter) twice(n *yaml.Node, i int, name string) {
-	key := n.Content[i]
-	t := Trap{Kind: Twice, Path: append(c.path(), name), Position: positionOf(key), Text: key.Value}
-	for j := 0; j < i; j += 2 {
-		if n.Content[j].Value == key.Value {
-			t.First = positionOf(n.Content[j])
+// ownField is the first field of that name before n.Content[before]; nil: there is none.
+func ownField(n *yaml.Node, before int, name string) *yaml.Node {
+	for j := 0; j < before; j += 2 {
+		key := n.Content[j]
+		if is, err := nameOf(key); err == nil && is == name && !isMerge(key) {
+			return key
 		}
+	}
+	return nil
+}
+
+// twice notes that the field of that name was there before n.Content[i], which has it too.
+func (c *converter) twice(n *yaml.Node, i int, name string) {
+	t := Trap{Kind: Twice, Path: append(c.path(), name), Position: positionOf(n.Content[i]), Text: name}
+	if first := ownField(n, i, name); first != nil {
+		t.First = positionOf(first)
 	}
 	c.trap(t)
 }

@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+	"sigs.k8s.io/yaml"
 )
 
 const depth = 20
@@ -45,6 +46,51 @@ func TestParse(t *testing.T) {
 				t.Error(diff)
 			}
 		})
+	}
+}
+
+// TestMergesAsKubectl: what an object merges counts over what stands before it, as with the
+// parser that kubectl has, though not by YAML's own words.
+func TestMergesAsKubectl(t *testing.T) {
+	const anchors = "a: &a {x: 1, u: 2}\nb: &b {x: 3, z: 4}\n"
+	for text, traps := range map[string]string{
+		"m: {x: 5, <<: *a}":               "m.x 3:11 3:5",
+		"m: {<<: *a, x: 5}":               "",
+		"m: {x: 1, <<: *a}":               "", // the same
+		"m: {w: 5, <<: *a, x: 6, <<: *b}": "m.x 3:25 3:19",
+		"m: {<<: *a, <<: *b}":             "",
+		"m: {<<: [*a, *b]}":               "",
+		"m: {z: 5, <<: [*a, *b], u: 6}":   "m.z 3:11 3:5",
+	} {
+		d, err := parse(anchors + text)
+		if err != nil {
+			t.Errorf("%s: %v", text, err)
+			continue
+		}
+		got, err := json.Marshal(d.Value)
+		if err != nil {
+			t.Fatal(err)
+		}
+		want, err := yaml.YAMLToJSON([]byte(anchors + text))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if string(got) != string(want) {
+			t.Errorf("%s\n got %s\nwant %s", text, got, want)
+		}
+		var said []string
+		for _, trap := range d.Traps {
+			said = append(said, fmt.Sprintf("%v.%v %d:%d %d:%d", trap.Path[0], trap.Path[1], trap.Position.Line, trap.Position.Column, trap.First.Line, trap.First.Column))
+		}
+		if strings.Join(said, ", ") != traps {
+			t.Errorf("%s: traps %q, want %q", text, said, traps)
+		}
+		for _, name := range []string{"w", "u", "x", "z"} { // what can be found is what counts
+			value, has := d.Value.(map[string]any)["m"].(map[string]any)[name]
+			if written, ok := d.Written([]any{"m", name}); ok != has || has && written != fmt.Sprint(value) {
+				t.Errorf("%s: %s is written %q, and is %v", text, name, written, value)
+			}
+		}
 	}
 }
 
@@ -128,7 +174,7 @@ func TestTrapsAndPositions(t *testing.T) {
 
 // FuzzParse holds for any text: it ends, and what was read can be found again.
 func FuzzParse(f *testing.F) {
-	for _, seed := range []string{"a: [1, {b: yes}]\n", "a: &x {b: 1}\nc: *x\nd: {<<: *x}\n", `{"a": {"b": [1, 2]}, "a": 3}`, "a: !t b\n? [x]\n: y\n", "- *a\n", "a: |\n  x\n"} {
+	for _, seed := range []string{"a: [1, {b: yes}]\n", "a: &x {b: 1}\nc: *x\nd: {<<: *x}\n", `{"a": {"b": [1, 2]}, "a": 3}`, "a: !t b\n? [x]\n: y\n", "- *a\n", "x: &x [{a: 1}]\nm: {a: 2, <<: *x}\n", "a: |\n  x\n"} {
 		f.Add([]byte(seed))
 	}
 	f.Fuzz(func(t *testing.T, data []byte) {

@@ -67,10 +67,31 @@ func child(n *yaml.Node, step any, hops int) (key, value *yaml.Node) {
 		return nil, nil
 	}
 	for i := 0; i+1 < len(n.Content); i += 2 {
-		if k := n.Content[i]; k.Tag == "!!merge" && value == nil && hops < 100 {
-			key, value = child(n.Content[i+1], step, hops+1)
-		} else if k.Value == step {
+		k := n.Content[i]
+		switch {
+		case isMerge(k) && hops < 100:
+			if mergedKey, merged := mergedChild(n.Content[i+1], step, hops+1); merged != nil {
+				key, value = mergedKey, merged
+			}
+		case k.Value == step:
 			key, value = k, n.Content[i+1]
+		}
+	}
+	return key, value
+}
+
+// mergedChild finds what "<<" adds to an object from n, an object or a list of some, of
+// which the first counts.
+func mergedChild(n *yaml.Node, step any, hops int) (key, value *yaml.Node) {
+	for ; n.Kind == yaml.AliasNode && n.Alias != nil && hops < 100; hops++ {
+		n = n.Alias
+	}
+	if n.Kind != yaml.SequenceNode {
+		return child(n, step, hops)
+	}
+	for _, e := range n.Content {
+		if key, value = child(e, step, hops); value != nil {
+			break
 		}
 	}
 	return key, value
