@@ -13,8 +13,8 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"confd/internal/birdcheck"
 	"confd/bgp"
+	"confd/internal/birdcheck"
 	"confd/internal/birds"
 	"confd/internal/golden"
 	"confd/internal/settings"
