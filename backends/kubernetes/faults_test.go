@@ -7,6 +7,7 @@ import (
 	"net/http/httptest"
 	"net/http/httputil"
 	"net/url"
+	"strconv"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -66,6 +67,52 @@ func TestRestarts(t *testing.T) {
 	k.RenewToken(t, user)
 	f.untilInSync()
 	f.expect("BGPPeer e", func() bool { return peersOf(f.state) == "c d e" })
+}
+
+// TestRestoredStore: what was deleted, and what was made, by a restore from a backup is
+// found, and only then does the revision go back.
+func TestRestoredStore(t *testing.T) {
+	t.Parallel()
+	k := testenv.StartKube(t, testenv.KubeUsers(user))
+	k.InstallRBAC(t, user)
+	k.InstallCRDs(t, GroupV1)
+	k.Apply(t, docs(node("node-1", ""), peer(GroupV1, "a", "10.1.0.1"), peer(GroupV1, "b", "10.1.0.2")))
+	k.Kill()
+	backup := k.Etcd.Save()
+	k.Restart()
+	f := follow(t, k, Config{Kubeconfig: k.Kubeconfig(t, user), CalicoResources: true})
+	f.untilInSync()
+	newest := uint64(0)
+	rising := func(cond func() bool) func() bool {
+		return func() bool {
+			n, err := strconv.ParseUint(f.last.Revision, 10, 64)
+			if err == nil && n < newest {
+				t.Errorf("revision %d after %d", n, newest)
+			}
+			newest = max(newest, n)
+			return cond()
+		}
+	}
+	k.Delete(t, docs(peer(GroupV1, "a", ""))) // is held, so that what follows overtakes it
+	k.Apply(t, docs(node("node-2", "")))
+	f.until("a deletion and a node", rising(func() bool { return peersOf(f.state) == "b" && names(f.state.Nodes) == "node-1 node-2" }))
+	for i := range 5 {
+		k.Apply(t, docs(peer(GroupV1, "c", "10.1.1."+strconv.Itoa(i))))
+	}
+	f.until("a new peer", rising(func() bool { p := f.state.BGPPeers["c"]; return p != nil && p.PeerIP.String() == "10.1.1.4" }))
+	k.Kill()
+	f.untilError("")
+	k.Etcd.Restore(backup)
+	k.Restart()
+	f.untilInSync()
+	if got := peersOf(f.state) + ", " + names(f.state.Nodes); got != "a b, node-1" {
+		t.Errorf("after the restore: %s", got)
+	}
+	if n, err := strconv.ParseUint(f.last.Revision, 10, 64); err != nil || n >= newest {
+		t.Errorf("after the restore the revision is %s, and was %d", f.last.Revision, newest)
+	}
+	k.Apply(t, docs(peer(GroupV1, "d", "10.1.0.4")))
+	f.until("a change after the restore", func() bool { return peersOf(f.state) == "a b d" })
 }
 
 // expect waits for cond, and fails where events since forget were for other

@@ -52,6 +52,8 @@ type feed struct {
 	loaded   bool   // the whole collection was delivered once
 	absent   bool   // the server has no such kind, and need not
 	failing  bool   // the hub was told of a failure
+	early    bool   // the last watch ended before its time
+	older    bool   // the store has gone back, of which the hub was not told
 	// streaming says that the server may be asked to begin a watch with the
 	// whole collection.
 	streaming bool
@@ -65,6 +67,7 @@ type report struct {
 	from     string
 	events   []backends.Event
 	revision string
+	older    bool // the revision may be lower than those before: the store has gone back
 	err      error
 	// unreadable says, of a Secret's feed, that the events tell of a Secret
 	// that cannot be read.
@@ -103,10 +106,8 @@ func (f *feed) run(ctx context.Context) {
 // session lists where that is needed, and watches until that ends. Nil means
 // that the next one can go on at once.
 func (f *feed) session(ctx context.Context) error {
-	if f.revision == "" && !f.streaming {
-		if err := f.load(ctx); err != nil {
-			return f.checkAbsent(ctx, err)
-		}
+	if err := f.prepare(ctx); err != nil {
+		return f.checkAbsent(ctx, err)
 	}
 	err := f.watch(ctx)
 	switch code := codeOf(err); {
@@ -115,7 +116,7 @@ func (f *feed) session(ctx context.Context) error {
 	case f.revision != "" && (code == http.StatusGone || code == http.StatusGatewayTimeout):
 		// The version is too old, or is none of this store.
 		f.log.Debug("listing again", "collection", f.name, "because", err)
-		f.revision = ""
+		f.revision, f.older = "", code == http.StatusGatewayTimeout
 		return nil
 	case f.revision == "" && cannotStream(err):
 		f.log.Debug("no streaming list", "collection", f.name, "because", err)
@@ -123,6 +124,41 @@ func (f *feed) session(ctx context.Context) error {
 		return f.session(ctx)
 	}
 	return f.checkAbsent(ctx, err)
+}
+
+// prepare finds the revision to watch from, where the watch does not begin with the whole
+// collection.
+func (f *feed) prepare(ctx context.Context) error {
+	if f.revision != "" && f.early {
+		if err := f.verify(ctx); err != nil {
+			return err
+		}
+	}
+	if f.revision == "" && !f.streaming {
+		return f.load(ctx)
+	}
+	return nil
+}
+
+// verify asks whether the store has come to the feed's revision, after a watch that ended
+// too soon. One that was restored from a backup meanwhile has not, and the server takes a
+// watch from there all the same: it says nothing until the store has come so far again.
+func (f *feed) verify(ctx context.Context) error {
+	query := f.query()
+	query.Set("limit", "1")
+	query.Set("resourceVersion", f.revision)
+	query.Set("resourceVersionMatch", "NotOlderThan")
+	_, err := f.page(ctx, query, func(*object) error { return nil })
+	switch codeOf(err) {
+	case http.StatusGatewayTimeout:
+		f.log.Debug("the store is older than what is known of it: listing again", "collection", f.name, "because", err)
+		f.revision, f.older = "", true
+		return nil
+	case http.StatusGone: // so does the watch
+		f.revision = ""
+		return nil
+	}
+	return err
 }
 
 // cannotStream says whether a plain list is worth a try.
@@ -158,14 +194,14 @@ func (f *feed) deliver(ctx context.Context, c *changes) error {
 			return err
 		}
 	}
-	if len(c.events) > 0 || !f.loaded || f.failing {
-		r := report{from: f.name, events: c.events, revision: c.revision}
+	if len(c.events) > 0 || !f.loaded || f.failing || f.older {
+		r := report{from: f.name, events: c.events, revision: c.revision, older: f.older}
 		if !f.send(ctx, r) {
 			return ctx.Err()
 		}
 	}
 	c.commit()
-	f.revision, f.loaded, f.failing = c.revision, true, false
+	f.revision, f.loaded, f.failing, f.older = c.revision, true, false, false
 	return nil
 }
 

@@ -35,6 +35,7 @@ type hub struct {
 	finder   chan struct{} // closed when the search has ended; nil: there is none
 
 	told    *backends.Update // what was told last, without events
+	newest  uint64           // revision of the store that was told
 	class   string           // of the error told last
 	culprit string           // whose error that was
 	outage  bool             // it was in step, and is not any more
@@ -116,7 +117,20 @@ func (h *hub) take(ctx context.Context, r report) bool {
 		h.log.Info("found Calico's resources", "group", r.group.name)
 		h.startCalico(ctx, r.group)
 	}
-	return h.tell(ctx, r.events, r.revision)
+	return h.tell(ctx, r.events, h.revision(r))
+}
+
+// revision is that of the store, of which each collection has its own: what comes of one
+// may be older than what came of another, and the store has not gone back for that.
+func (h *hub) revision(r report) string {
+	n, err := strconv.ParseUint(r.revision, 10, 64)
+	if err != nil {
+		return r.revision
+	}
+	if n > h.newest || r.older {
+		h.newest = n
+	}
+	return strconv.FormatUint(h.newest, 10)
 }
 
 // need starts and stops feeds as the needs change.

@@ -65,7 +65,10 @@ func (f *feed) watch(ctx context.Context) error {
 	query := f.query()
 	query.Set("watch", "true")
 	query.Set("allowWatchBookmarks", "true")
-	query.Set("timeoutSeconds", strconv.Itoa(minWatch+rand.N(maxWatch-minWatch)))
+	seconds := minWatch + rand.N(maxWatch-minWatch)
+	query.Set("timeoutSeconds", strconv.Itoa(seconds))
+	end := time.Now().Add(time.Duration(seconds) * time.Second)
+	defer func() { f.early = time.Now().Before(end) }()
 	if f.revision != "" {
 		query.Set("resourceVersion", f.revision)
 	} else {
