@@ -43,6 +43,7 @@ func DecodeKubernetesNodeObject(object map[string]any) (*Node, error) {
 		return nil, err
 	}
 	annotations := meta.get("annotations")
+	annotations.object()
 	annotation := func(key string) field {
 		f := annotations.get(key)
 		f.path, f.name = "annotation "+key, ""

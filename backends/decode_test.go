@@ -310,6 +310,9 @@ func TestDecodeKubernetesNode(t *testing.T) {
 	if d := cmp.Diff(want, node, comparePlain, compareNets); d != "" {
 		t.Error(d)
 	}
+	if node, err = DecodeKubernetesNode([]byte(`{"metadata": {"name": "n", "annotations": ["x"]}}`)); err != nil || len(node.Ignored) != 1 || node.Ignored[0] != "metadata.annotations: a list is not an object" {
+		t.Errorf("annotations that are a list: %v, %+v", err, node)
+	}
 	if _, err := DecodeKubernetesNode([]byte(`{"metadata": {}}`)); err == nil {
 		t.Error("a Node without a name is taken")
 	}

@@ -350,7 +350,7 @@ func (b *book) workloads(p *backends.BGPPeer) {
 		if b.version == 6 {
 			a = w.IPv6
 		}
-		if w.BGPPeer != p.Name || !a.IsValid() {
+		if w.BGPPeer != p.Name || !a.IsValid() || a == b.addressOf(b.me) {
 			continue
 		}
 		l := bookLine{as: cmp.Or(p.ASNumber, b.defaultAS()), localAS: cmp.Or(p.LocalASNumber, b.asOf(b.me)), allow: -1}
@@ -465,7 +465,9 @@ func (g bookCluster) state() *backends.State {
 	for i := range g.IntN(8) {
 		set(s, g.peer(fmt.Sprint("p", i)))
 		if g.IntN(2) == 0 {
-			set(s, &backends.EndpointStatus{Name: fmt.Sprint("w", g.IntN(9)), IPv4: netip.AddrFrom4([4]byte{10, 8, 0, byte(g.IntN(4))}), IPv6: netip.MustParseAddr("fd08::" + fmt.Sprint(g.IntN(4))), BGPPeer: fmt.Sprint("p", i)})
+			ten := netip.AddrFrom4([4]byte{10, 8, 0, byte(g.IntN(4))})
+			four := anyOf(g, ten, ten, ten, netip.MustParseAddr(anyOf(g, "172.18.0.9", "172.18.0.10", "172.18.0.100")))
+			set(s, &backends.EndpointStatus{Name: fmt.Sprint("w", g.IntN(9)), IPv4: four, IPv6: netip.MustParseAddr("fd08::" + fmt.Sprint(g.IntN(4))), BGPPeer: fmt.Sprint("p", i)})
 		}
 	}
 	for i, cidr := range []string{"10.8.0.0/16", "10.9.0.0/16", "fd08::/48", "fd09::/48"} {

@@ -51,7 +51,7 @@ func Codes() []backends.CodeInfo {
 		{
 			Code: CodeOwnAddress, Says: `its session with 10.0.0.1 port 1790 is left out: the address is node "a"'s own, which BIRD has no sessions with`,
 			Means: "A node has no session with itself.",
-			Do:    "Correct peerIP, or leave the node out of the selector.",
+			Do:    "Correct peerIP (of a workload: its address), or leave the node out of the selector.",
 		},
 		{
 			Code: CodeNoAddress, Says: `its session with fd00::9 is left out: node "a" has no IPv6 address`,

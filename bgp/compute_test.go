@@ -234,8 +234,10 @@ func TestSessions(t *testing.T) {
 				n2, meshOff(), &backends.BGPPeer{Name: "w", LocalWorkloadSelector: "all()", ASNumber: 65001, LocalASNumber: 65002},
 				&backends.EndpointStatus{Name: "pod", Interface: "cali1", IPv4: a("10.1.0.5"), IPv6: a("fd01::5"), BGPPeer: "w"},
 				&backends.EndpointStatus{Name: "other", Interface: "cali2", IPv4: a("10.1.0.6"), BGPPeer: "x"},
+				&backends.EndpointStatus{Name: "host", Interface: "cali3", IPv4: n2.IPv4.Addr, BGPPeer: "w"},
 			},
-			want: []string{"Local_Workload_10_1_0_5 as 65001 local as 65002 external no source passive"},
+			want:     []string{"Local_Workload_10_1_0_5 as 65001 local as 65002 external no source passive"},
+			problems: []string{"EndpointStatus host its session with 10.0.0.10 by BGPPeer w is left out: the address is node \"n2\"'s own"},
 		},
 		{
 			name: "filters and passwords that are not there, and one that no BIRD can take", node: "n1",

@@ -164,6 +164,10 @@ func (c *computer) localWorkloads(p peer) {
 
 func (c *computer) localWorkload(p peer, w *backends.EndpointStatus, a netip.Addr) {
 	f := c.familyOf(a)
+	if c.isMine(a) {
+		c.problem(w.ResourceKey(), CodeOwnAddress, true, "its session with %s by BGPPeer %s is left out: the address is node %q's own, which BIRD has no sessions with", a, p.Name, c.me.Name)
+		return
+	}
 	s := &Session{
 		Kind: LocalWorkloadSession, Neighbor: a, AS: cmp.Or(p.ASNumber, c.defaultAS()), LocalAS: c.config.ASNumber,
 		Reason: Reason{Object: p.ResourceKey(), Text: fmt.Sprintf("BGPPeer %s: local workload on interface %s", p.Name, w.Interface)},

@@ -6,8 +6,7 @@ import (
 	"fmt"
 	"io"
 
-	"sigs.k8s.io/yaml"
-
+	"confd/internal/asyaml"
 	"confd/internal/terminal"
 )
 
@@ -46,7 +45,7 @@ func (p program) answer(a answer, form string) error {
 	text := terminal.JSON(b.Bytes())
 	if form == answerYAML {
 		var err error
-		if text, err = yaml.JSONToYAML(text); err != nil {
+		if text, err = asyaml.FromJSON(text); err != nil {
 			return fmt.Errorf("writing the answer: %w", err)
 		}
 	}

@@ -33,7 +33,7 @@ func exportKeys() map[string]string {
 		key, value := resource(kind, name, meta, spec)
 		keys[key] = value
 	}
-	add("Node", "node-1", `,"labels":{"rack":"07","zone":"true","q":"a: \"b\" # c"}`,
+	add("Node", "node-1", `,"labels":{"rack":"07","zone":"true","q":"a: \"b\" # c","odd":"`+"a\x7f\u0085\u2028b"+`"}`,
 		`{"bgp":{"ipv4Address":"10.0.0.1/24","ipv6Address":"fd00::1/64","asNumber":"65000.1","routeReflectorClusterID":"244.0.0.1"},"wireguard":{"interfaceIPv4Address":"10.9.0.1"}}`)
 	for i := 2; i < 30; i++ {
 		add("Node", fmt.Sprintf("node-%d", i), `,"labels":{"rack":"07"}`,

@@ -13,6 +13,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"confd/bgp"
 	"confd/internal/birdcheck"
 	"confd/internal/birds"
 	"confd/internal/golden"
@@ -197,6 +198,10 @@ func (p program) initCase(ctx context.Context, o testOptions) error {
 	state, err := gatherOnce(ctx, s, log)
 	if err != nil {
 		return err
+	}
+	// Nothing is written of a case that could not be run.
+	if _, err := bgp.Compute(state, s.Plan().BGP); err != nil {
+		return fmt.Errorf("making a case: %w", err)
 	}
 	if err := golden.Create(ctx, o.init, s, d.Version, state, log); err != nil {
 		return fmt.Errorf("making a case: %w", err)

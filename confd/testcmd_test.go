@@ -371,6 +371,13 @@ func TestInitCase(t *testing.T) {
 			t.Errorf("%s: the password is in %v", name, found)
 		}
 		program1(t, env, args...).want(t, exitUsage, "is there already")
+
+		none := filepath.Join(t.TempDir(), "case")
+		args[2] = none
+		program1(t, env, append(args, "--node", "nobody")...).want(t, exitFailed, "making a case: node \"nobody\": the datastore has no such node")
+		if _, err := os.Stat(none); err == nil {
+			t.Errorf("%s: a case is made of a node that there is not", name)
+		}
 	}
 }
 

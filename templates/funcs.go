@@ -119,7 +119,43 @@ func makeMap(pairs ...any) (map[string]any, error) {
 		}
 		m[key] = pairs[i+1]
 	}
+	if roomBeside(m, defaultMaxOutput) < 0 {
+		return nil, fmt.Errorf("makes a map of more than %d bytes, with the maps in it", defaultMaxOutput)
+	}
 	return m, nil
+}
+
+// roomBeside is what is left of room when v has been printed, about; below 0: it does not
+// fit. A map that is in others many times is printed as often, so that a few of them can
+// come to more than there is memory; and what a template has no use for any more it can
+// only keep in maps.
+func roomBeside(v any, room int) int {
+	const each = 8 // what stands around a value
+	switch v := v.(type) {
+	case string:
+		return room - each - len(v)
+	case map[string]any:
+		for key, value := range v {
+			if room = roomBeside(value, room-len(key)); room < 0 {
+				return room
+			}
+		}
+	case []any:
+		for _, value := range v {
+			if room = roomBeside(value, room); room < 0 {
+				return room
+			}
+		}
+	case []string:
+		for _, text := range v {
+			room -= each + len(text)
+		}
+	case memkv.KVPairs:
+		for _, kv := range v {
+			room -= each + len(kv.Key) + len(kv.Value)
+		}
+	}
+	return room - each
 }
 
 func encodeBase64(s string) (string, error) {

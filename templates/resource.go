@@ -6,7 +6,6 @@ import (
 	"io/fs"
 	"os/user"
 	"path"
-	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -224,21 +223,9 @@ func groupID(name string) (string, error) {
 	return g.Gid, nil
 }
 
-// wrongType reads the line, the key and the type of an error that otherwise speaks of Go's
-// types.
-var wrongType = regexp.MustCompile(`^toml: line (\d+) \(last key "([^"]+)"\): (?:type mismatch for|incompatible types: .* destination has type) (struct|slice|string|integer)`)
-
-// inTOML is what TOML calls a type of wrongType.
-func inTOML(name string) string {
-	return map[string]string{"struct": "table, such as [template]", "slice": "list", "string": "text, in quotes", "integer": "number"}[name]
-}
-
 // tomlError puts err as "FILE:LINE: what".
 func tomlError(file string, err error) error {
 	var p toml.ParseError
-	if m := wrongType.FindStringSubmatch(err.Error()); m != nil {
-		return fmt.Errorf("%s:%s: %s: is of a wrong type; it must be a %s", file, m[1], m[2], inTOML(m[3]))
-	}
 	if !errors.As(err, &p) {
 		return fmt.Errorf("%s: %w", file, err)
 	}

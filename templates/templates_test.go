@@ -370,6 +370,27 @@ func TestSameBytes(t *testing.T) {
 	}
 }
 
+// TestMapsThatGrow: maps that hold one another print to more than there is memory, as
+// does what only maps keep. Many maps, or one that is passed on and on, are neither.
+func TestMapsThatGrow(t *testing.T) {
+	for text, want := range map[string]string{
+		`{{$x := "a"}}{{range seq 1 40}}{{$x = map "a" $x "b" $x}}{{end}}{{$x}}`:                                "makes a map of more than 67108864 bytes",
+		`{{$x := "a"}}{{range seq 1 1000}}{{$x = map "a" $x "b" (printf "%1000000d" .)}}{{end}}`:                "makes a map of more than 67108864 bytes",
+		`{{$x := json "{\"a\": [{\"b\": 1}, null, true]}"}}{{range seq 1 40}}{{$x = map "a" $x "b" $x}}{{end}}`: "makes a map of more than 67108864 bytes",
+		`{{$x := "a"}}{{range seq 1 2000}}{{$x = map "a" $x "b" .}}{{end}}{{len $x}}`:                           "",
+		`{{$x := printf "%9000000d" 1}}{{range seq 1 50}}{{$y := map "a" $x}}{{len $y}}{{end}}`:                 "",
+	} {
+		e, err := loadFiles(map[string]string{"conf.d/x.toml": "[template]\nsrc = \"t\"\ndest = \"/t\"\n", "templates/t": text}, Options{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, err = e.Render(t.Context(), Input{Config: &bgp.Config{}, Version: Version{2, 0, 12}})
+		if (err == nil) != (want == "") || err != nil && !strings.Contains(err.Error(), want) {
+			t.Errorf("%s: error %v, want %q", text, err, want)
+		}
+	}
+}
+
 func TestTextsThatGrow(t *testing.T) {
 	for _, grow := range []string{`print $x $x`, `printf "%s%s" $x $x`, `replace $x "a" "aa" -1`, `join (split (print $x "," $x) ",") ""`,
 		`join (split (print $x $x) "") $x`, `replace $x "" $x -1`, `js (print $x "\"")`, `html $x $x`, `urlquery $x $x`, `base64Encode (base64Encode (base64Encode $x))`} {

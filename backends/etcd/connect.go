@@ -140,8 +140,11 @@ func checkEndpoints(endpoints []string) error {
 func checkEndpoint(e string) (scheme string, err error) {
 	scheme, address, found := strings.Cut(e, "://")
 	if !found {
-		_, _, err := net.SplitHostPort(e)
-		return "", err
+		_, port, err := net.SplitHostPort(e)
+		if err != nil {
+			return "", err
+		}
+		return "", checkPort(port)
 	}
 	switch scheme {
 	case "http", "https":
@@ -152,7 +155,7 @@ func checkEndpoint(e string) (scheme string, err error) {
 		if u.Hostname() == "" || u.Port() == "" {
 			return "", errors.New("needs a host and a port, as in https://etcd.example.org:2379")
 		}
-		return scheme, nil
+		return scheme, checkPort(u.Port())
 	case "unix", "unixs":
 		if address == "" {
 			return "", errors.New("names no socket")
@@ -160,6 +163,14 @@ func checkEndpoint(e string) (scheme string, err error) {
 		return scheme, nil
 	}
 	return "", fmt.Errorf("unknown scheme %q: use https or http", scheme)
+}
+
+// checkPort takes what dialing takes: a number, or a name that this machine knows one for.
+func checkPort(port string) error {
+	if n, err := net.LookupPort("tcp", port); err != nil || n == 0 {
+		return fmt.Errorf("port %q is none: a number from 1 to 65535 is", port)
+	}
+	return nil
 }
 
 // warnPlain tells where secrets would travel unprotected although certificate

@@ -10,6 +10,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"time"
 
 	"k8s.io/client-go/rest"
@@ -91,6 +92,12 @@ func findConfig(cfg Config) (*rest.Config, error) {
 	switch {
 	case cfg.Kubeconfig != "":
 		rc, err := kubeconfig(cfg).ClientConfig()
+		if clientcmd.IsEmptyConfig(err) { // its words are of variables that kubectl has
+			err = errors.New("names no API server: it has no current context, or no cluster of the name that this one gives")
+		}
+		if err != nil && !strings.Contains(err.Error(), cfg.Kubeconfig) {
+			err = fmt.Errorf("%s: %w", cfg.Kubeconfig, err)
+		}
 		if err != nil {
 			return nil, fmt.Errorf("KUBECONFIG: %w", err)
 		}

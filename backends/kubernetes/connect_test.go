@@ -34,6 +34,10 @@ func kubeconfigOf(t *testing.T, contexts ...string) string {
 func TestKubeconfigAsKubectlReadsIt(t *testing.T) {
 	one, other := kubeconfigOf(t, "a", "b"), kubeconfigOf(t, "c")
 	both, none := one+":"+other, filepath.Join(t.TempDir(), "none")
+	empty := filepath.Join(t.TempDir(), "empty")
+	if err := os.WriteFile(empty, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
 	for name, c := range map[string]struct {
 		cfg    Config
 		server string // or what is wrong
@@ -44,9 +48,10 @@ func TestKubeconfigAsKubectlReadsIt(t *testing.T) {
 		"first of two":    {Config{Kubeconfig: both}, "https://a.example.org", `that of context "a" of ` + both},
 		"second of two":   {Config{Kubeconfig: both, Context: "c"}, "https://c.example.org", `that of context "c" of ` + both},
 		"one is missing":  {Config{Kubeconfig: none + ":" + other}, "https://c.example.org", `that of context "c" of ` + none + ":" + other},
-		"no such context": {Config{Kubeconfig: one, Context: "z"}, `context "z" does not exist`, `that of context "z" of ` + one},
+		"no such context": {Config{Kubeconfig: one, Context: "z"}, one + `: context "z" does not exist`, `that of context "z" of ` + one},
 		"no such file":    {Config{Kubeconfig: none}, "no such file", `that of context "" of ` + none},
 		"no such files":   {Config{Kubeconfig: none + ":" + none}, "no such file", `that of context "" of ` + none + ":" + none},
+		"nothing in it":   {Config{Kubeconfig: empty}, "KUBECONFIG: " + empty + ": names no API server", `that of context "" of ` + empty},
 		"address":         {Config{Kubeconfig: one, APIEndpoint: "https://d"}, "https://d", "https://d, with the credentials of " + one},
 		"address alone":   {Config{APIEndpoint: "https://d"}, "https://d", "https://d"},
 		"pod":             {Config{}, "this is no pod", "the one of this pod's cluster"},

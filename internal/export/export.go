@@ -9,10 +9,9 @@ import (
 	"maps"
 	"slices"
 
-	"sigs.k8s.io/yaml"
-
 	"confd/backends"
 	"confd/bgp"
+	"confd/internal/asyaml"
 )
 
 // Options say how a state is written.
@@ -35,7 +34,7 @@ func Write(w io.Writer, state *backends.State, o Options) error {
 		if err != nil {
 			return err
 		}
-		if text, err = yaml.JSONToYAML(text); err != nil {
+		if text, err = asyaml.FromJSON(text); err != nil {
 			return fmt.Errorf("%s: %w", r.ResourceKey(), err)
 		}
 		if _, err := fmt.Fprintf(w, "---\n%s", text); err != nil {

@@ -6,18 +6,24 @@ import (
 	"fmt"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/BurntSushi/toml"
 )
 
-// Decode is toml.Decode. Two keys of one table that differ in case only are a
-// toml.ParseError at the line of the second one, except in the tables named by
-// free, whose keys are anybody's.
+// Decode is toml.Decode. A value of a wrong type is a toml.ParseError, in TOML's words. Two
+// keys of one table that differ in case only are one at the line of the second, except in
+// the tables named by free, whose keys are anybody's.
 func Decode(text string, into any, free ...string) (toml.MetaData, error) {
 	meta, err := toml.Decode(text, into)
 	if err != nil {
-		return meta, err
+		return meta, inWords(err)
+	}
+	for _, name := range free {
+		if meta.IsDefined(name) && meta.Type(name) != "Hash" { // the library passes over it
+			return meta, wrongType(name, lineOf(text, name), "map")
+		}
 	}
 	seen := map[string]toml.Key{}
 	for _, key := range meta.Keys() {
@@ -35,6 +41,31 @@ func Decode(text string, into any, free ...string) (toml.MetaData, error) {
 		seen[folded] = key
 	}
 	return meta, nil
+}
+
+// badType reads the line, the key and the type of an error that otherwise speaks of Go's
+// types.
+var badType = regexp.MustCompile(`^toml: line (\d+) \(last key "([^"]+)"\): (?:type mismatch for|incompatible types: .* destination has type) (struct|map|slice|string|integer|boolean)`)
+
+// inWords is an error of the library; a value of a wrong type is said to be that.
+func inWords(err error) error {
+	m := badType.FindStringSubmatch(err.Error())
+	if m == nil {
+		return err
+	}
+	line, _ := strconv.Atoi(m[1]) // it is a number
+	return wrongType(m[2], line, m[3])
+}
+
+func wrongType(key string, line int, want string) error {
+	what := map[string]string{
+		"struct": "table, such as [" + key + "]", "map": "table, such as [" + key + "]", "slice": "list",
+		"string": "text, in quotes", "integer": "number", "boolean": "true or false",
+	}[want]
+	if want != "boolean" {
+		what = "a " + what
+	}
+	return toml.ParseError{Message: fmt.Sprintf("%s: is of a wrong type; it must be %s", key, what), Position: toml.Position{Line: line}}
 }
 
 // lineOf is the line in which a key of that very name stands; 1 where it stands

@@ -7,6 +7,35 @@ import (
 	"github.com/BurntSushi/toml"
 )
 
+// TestWrongTypes: TOML's words are said, and not Go's; a table that is none is noticed.
+func TestWrongTypes(t *testing.T) {
+	for text, want := range map[string]string{
+		"a = 1\nname = 5\n":    "name: is of a wrong type; it must be a text, in quotes",
+		"a = 1\nlist = 5\n":    "list: is of a wrong type; it must be a list",
+		"a = 1\nlist = [5]\n":  "list: is of a wrong type; it must be a text, in quotes",
+		"a = 1\nyes = \"x\"\n": "yes: is of a wrong type; it must be true or false",
+		"a = 1\nn = \"x\"\n":   "n: is of a wrong type; it must be a number",
+		"a = 1\ntab = 5\n":     "tab: is of a wrong type; it must be a table, such as [tab]",
+		"a = 1\nenv = 5\n":     "env: is of a wrong type; it must be a table, such as [env]",
+		"a = 1\nenv = [\"x\"]": "env: is of a wrong type; it must be a table, such as [env]",
+		"a = 1\nenv.x = 5":     "env.x: is of a wrong type; it must be a text, in quotes",
+	} {
+		var into struct {
+			A    int
+			Name string
+			List []string
+			Yes  bool
+			N    int
+			Tab  struct{ X int }
+			Env  map[string]string
+		}
+		_, err := Decode(text, &into, "env")
+		if p := (toml.ParseError{}); !errors.As(err, &p) || p.Message != want || p.Position.Line != 2 {
+			t.Errorf("%q: %v at line %d, want %q", text, err, p.Position.Line, want)
+		}
+	}
+}
+
 func TestDecode(t *testing.T) {
 	for _, tc := range []struct {
 		text, want string
