@@ -89,6 +89,21 @@ func birdBinary(t *testing.T, name string) string {
 	return path
 }
 
+// birdOfOthers is birdBinary as a copy that every user may run: the project's own folder
+// may be one that nobody else may enter.
+func birdOfOthers(t *testing.T, name string) string {
+	t.Helper()
+	program, err := os.ReadFile(birdBinary(t, name))
+	if err != nil {
+		t.Fatal(err)
+	}
+	path := filepath.Join(testFolder(t), "bird")
+	if err := os.WriteFile(path, program, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	return path
+}
+
 // eachBIRD runs a test with every BIRD.
 func eachBIRD(t *testing.T, test func(t *testing.T, binary, version string)) {
 	for _, name := range []string{"1.6.8/bird", "1.6.8/bird6", "2.0.12/bird", "2.17.6/bird", "3.1.8/bird"} {

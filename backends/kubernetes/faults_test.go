@@ -282,13 +282,13 @@ func oddAnswers(t *testing.T, k *testenv.Kube) {
 		}},
 		{"lists that are none", "is no list", answer(`{}`, http.StatusGone)},
 		{"lists that end early", "EOF", answer(`{"kind":"List","metadata":{"resourceVersion":"7"},"items":[`, http.StatusGone)},
-		{"events without an object", "without an object", func(w http.ResponseWriter, r *http.Request) {
+		{"events without an object", "without an object", verifying(func(w http.ResponseWriter, r *http.Request) {
 			if !r.URL.Query().Has("watch") {
 				w.WriteHeader(http.StatusServiceUnavailable)
 				return
 			}
 			_, _ = io.WriteString(w, `{"type":"ADDED"}`)
-		}},
+		})},
 	} {
 		odd.Store(&c.handler)
 		server.CloseClientConnections()
@@ -305,12 +305,23 @@ func oddAnswers(t *testing.T, k *testenv.Kube) {
 
 // answer gives every list this text, and refuses every watch.
 func answer(list string, watch int) http.HandlerFunc {
-	return func(w http.ResponseWriter, r *http.Request) {
+	return verifying(func(w http.ResponseWriter, r *http.Request) {
 		if r.URL.Query().Has("watch") {
 			w.WriteHeader(watch)
 			return
 		}
 		_, _ = io.WriteString(w, list)
+	})
+}
+
+// verifying is a handler that says of any revision that the store has come so far.
+func verifying(h http.HandlerFunc) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		if q := r.URL.Query(); !q.Has("watch") && q.Get("resourceVersionMatch") == "NotOlderThan" {
+			_, _ = io.WriteString(w, `{"metadata":{"resourceVersion":"7"},"items":[]}`)
+			return
+		}
+		h(w, r)
 	}
 }
 
