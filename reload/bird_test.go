@@ -89,19 +89,15 @@ func birdBinary(t *testing.T, name string) string {
 	return path
 }
 
-// birdOfOthers is birdBinary as a copy that every user may run: the project's own folder
-// may be one that nobody else may enter.
+// birdOfOthers is birdBinary as a copy, with what it loads, that every user may run: the
+// project's own folder may be one that nobody else may enter.
 func birdOfOthers(t *testing.T, name string) string {
 	t.Helper()
-	program, err := os.ReadFile(birdBinary(t, name))
-	if err != nil {
-		t.Fatal(err)
+	copied := filepath.Join(testFolder(t), "copy")
+	if out, err := exec.Command("cp", "-a", filepath.Dir(birdBinary(t, name)), copied).CombinedOutput(); err != nil {
+		t.Fatalf("%v: %s", err, out)
 	}
-	path := filepath.Join(testFolder(t), "bird")
-	if err := os.WriteFile(path, program, 0o755); err != nil {
-		t.Fatal(err)
-	}
-	return path
+	return filepath.Join(copied, filepath.Base(name))
 }
 
 // eachBIRD runs a test with every BIRD.
