@@ -177,10 +177,14 @@ func (c *computer) restartTime(owner backends.Key, t *time.Duration) *uint32 {
 	}
 	if *t > maxRestartTime*time.Second {
 		c.problem(owner, CodeTimeOutOfRange, false, "its restart time of %s is more than BGP can say: %d s is used", *t, maxRestartTime)
-		return seconds(maxRestartTime * time.Second)
 	}
-	return seconds(*t)
+	s := RestartSeconds(*t)
+	return &s
 }
+
+// RestartSeconds is a restart time as sessions have it: in whole seconds, and no more than
+// BGP can say.
+func RestartSeconds(t time.Duration) uint32 { return *seconds(min(t, maxRestartTime*time.Second)) }
 
 // maxKeepaliveTime is half of the longest hold time (RFC 4271), in seconds: past
 // that BIRD warns.

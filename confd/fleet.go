@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"strings"
@@ -44,7 +45,10 @@ func (f *fleetFlags) refuse(cmd *cobra.Command, with, without []string) error {
 			return settings.Error{Err: fmt.Errorf("--%s %s --all-nodes", name, word)}
 		}
 	}
-	if f.timeout <= 0 {
+	switch {
+	case f.port == 0:
+		return settings.Error{Err: errors.New("--port: 0: expected a port, 1 to 65535")}
+	case f.timeout <= 0:
 		return settings.Error{Err: fmt.Errorf("--timeout: %s: expected a duration such as 4s, more than 0", f.timeout)}
 	}
 	return nil
@@ -114,6 +118,9 @@ func (f *statusFleet) options(output string) (fleet.Options, string, error) {
 	forms := map[string]string{"table": answerText, "json": answerJSON, "yaml": answerYAML}
 	if forms[output] == "" {
 		return o, "", settings.Error{Err: fmt.Errorf("--output: %q: with --all-nodes expected table, json or yaml", output)}
+	}
+	if f.lines < 0 {
+		return o, "", settings.Error{Err: fmt.Errorf("--lines: %d: expected 0 or more", f.lines)}
 	}
 	if err := checkWord("sort", f.sort, fleet.Orders()...); err != nil {
 		return o, "", err

@@ -81,6 +81,8 @@ func TestFleetFlags(t *testing.T) {
 		{append([]string{"status", "--listen-cert-file", "x", "--listen-key-file", "x"}, all...), "--listen-ca-file"},
 		{append([]string{"status", "--timeout", "0s"}, all...), "--timeout: 0s: expected a duration such as 4s, more than 0"},
 		{append([]string{"approve", "--timeout=-1s"}, all...), "--timeout: -1s: expected"},
+		{append([]string{"status", "--port", "0"}, all...), "--port: 0: expected a port"},
+		{append([]string{"status", "--lines=-1"}, all...), "--lines: -1: expected 0 or more"},
 		{[]string{"approve", "--yes"}, "--yes needs --all-nodes"},
 		{[]string{"approve", "--withdraw"}, "--withdraw needs --all-nodes"},
 		{append([]string{"approve"}, all...), "approves in a live datastore"},

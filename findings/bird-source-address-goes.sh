@@ -2,8 +2,8 @@
 # Routes that BIRD has given a source address (krt_prefsrc), when that address is removed from the machine and comes back, as the address of a keepalived or a renewed
 # lease does: Linux deletes the IPv4 routes, and takes the address out of the IPv6 ones, and tells nobody of either. BIRD shows the routes as before. The IPv4 ones
 # are back at the next scan (60 s unless set), "configure" does not help. The IPv6 ones stay without the address, however often BIRD scans: it does not compare it. So
-# the node goes on speaking from another address. BIRD 2.0.12-7 (bookworm) and 2.17.6 (trixie) put it right at "reload out"; 3.1.8 (trixie) at a restart of the
-# kernel protocol only.
+# the node goes on speaking from another address. BIRD 2.0.12-7 (bookworm) and 2.17.6 (trixie) put it right at "reload out"; 3.1.8 (trixie), where that command
+# is "reload filters out", at a restart of the kernel protocol only.
 # Guess before: BIRD hears of it, or sees it when it scans, and puts both right.
 # Seen with Linux 6.18.44, source of the IPv4 and of the IPv6 route at the start, with the address back, after configure, two scans, reload out, restart: 2.0.12 and
 # 2.17.6 "set set, gone none, gone none, set none, set set, set set", 3.1.8 "set set, gone none, gone none, set none, set none, set set".
@@ -75,7 +75,7 @@ try() {
   seen="$seen, $(sources)"
   sleep 45
   seen="$seen, $(sources)"
-  ask reload out all
+  case $version in 3.*) ask reload filters out all ;; *) ask reload out all ;; esac
   sleep 3
   seen="$seen, $(sources)"
   ask restart six

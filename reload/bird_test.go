@@ -89,6 +89,17 @@ func birdBinary(t *testing.T, name string) string {
 	return path
 }
 
+// birdOfOthers is birdBinary as a copy, with what it loads, that every user may run: the
+// project's own folder may be one that nobody else may enter.
+func birdOfOthers(t *testing.T, name string) string {
+	t.Helper()
+	copied := filepath.Join(testFolder(t), "copy")
+	if out, err := exec.Command("cp", "-a", filepath.Dir(birdBinary(t, name)), copied).CombinedOutput(); err != nil {
+		t.Fatalf("%v: %s", err, out)
+	}
+	return filepath.Join(copied, filepath.Base(name))
+}
+
 // eachBIRD runs a test with every BIRD.
 func eachBIRD(t *testing.T, test func(t *testing.T, binary, version string)) {
 	for _, name := range []string{"1.6.8/bird", "1.6.8/bird6", "2.0.12/bird", "2.17.6/bird", "3.1.8/bird"} {

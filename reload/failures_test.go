@@ -319,7 +319,7 @@ func TestUnreadable(t *testing.T) {
 	const nobody, unknown = 65534, 424242
 	ctx, dir, run := testContext(t), testFolder(t), testFolder(t)
 	main, socket := filepath.Join(dir, "bird.cfg"), filepath.Join(run, "s")
-	binary := birdBinary(t, "2.0.12/bird")
+	binary := birdOfOthers(t, "2.0.12/bird")
 	owned := func(generation string, uid, gid int) Set {
 		f := file(main, named(generation))
 		f.UID, f.GID = uid, gid

@@ -155,7 +155,7 @@ func TestOtherUser(t *testing.T) {
 	if res, err := a.Apply(ctx, set(files("A"), main, socket, "")); err != nil || res.State != Installed {
 		t.Fatalf("%+v, %v", res, err)
 	}
-	cmd := exec.Command(birdBinary(t, "2.0.12/bird"), "-c", main, "-s", socket, "-P", socket+".pid", "-f")
+	cmd := exec.Command(birdOfOthers(t, "2.0.12/bird"), "-c", main, "-s", socket, "-P", socket+".pid", "-f")
 	cmd.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: nobody, Gid: nobody}}
 	out := &strings.Builder{}
 	cmd.Stderr = out

@@ -8,7 +8,6 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"time"
 	"unicode"
 
 	"confd/backends"
@@ -83,7 +82,7 @@ func (b treeBuilder) globalWhereSet(p *pairs, c *backends.BGPConfiguration) {
 		}
 	}
 	if c.NodeMeshMaxRestartTime != nil {
-		set("node_mesh_restart_time", strconv.Itoa(int(c.NodeMeshMaxRestartTime.Round(time.Second)/time.Second)))
+		set("node_mesh_restart_time", number32(bgp.RestartSeconds(*c.NodeMeshMaxRestartTime)))
 	}
 	if c.BindNodeIP {
 		set("bind_mode", "NodeIP")

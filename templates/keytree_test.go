@@ -6,6 +6,7 @@ import (
 	"net/netip"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/kelseyhightower/memkv"
@@ -258,5 +259,22 @@ func TestMeshPassword(t *testing.T) {
 	view := keyView{source: source, prefix: "/calico", selected: []string{"/calico/bgp/v1/global"}, resource: "conf.d/x.toml"}
 	if got, err := view.getv("/bgp/v1/global/node_mesh_password"); err != nil || got != "mesh" {
 		t.Errorf("got %q, %v", got, err)
+	}
+}
+
+// TestMeshRestartTime: templates get the time that sessions have, which is no longer than
+// BGP can say, and not 0 where it is a part of a second.
+func TestMeshRestartTime(t *testing.T) {
+	for restart, want := range map[time.Duration]string{0: "0", 400 * time.Millisecond: "1", 90 * time.Second: "90", 2 * time.Hour: "4095"} {
+		s := testState()
+		s.BGPConfigurations["default"] = &backends.BGPConfiguration{Name: "default", NodeMeshMaxRestartTime: &restart}
+		cfg, err := bgp.Compute(s, bgp.Options{Node: "n1"})
+		if err != nil {
+			t.Fatal(err)
+		}
+		view := keyView{source: newKeySource(Input{Config: cfg, State: s}), prefix: "/calico", selected: []string{"/calico"}}
+		if got, err := view.getv("/bgp/v1/global/node_mesh_restart_time"); err != nil || got != want || number32(*cfg.IPv4.Sessions[0].GracefulRestartTime) != want {
+			t.Errorf("%s: %q in the tree, %d in sessions, want %s: %v", restart, got, *cfg.IPv4.Sessions[0].GracefulRestartTime, want, err)
+		}
 	}
 }
