@@ -67,7 +67,28 @@ func Load(s Settings, log *slog.Logger) (Templates, error) {
 	if err != nil {
 		return Templates{}, err
 	}
+	if err := otherNames(engine.Resources()); err != nil {
+		return Templates{}, err
+	}
 	return Templates{engine, builtIn}, nil
+}
+
+// otherNames refuses two resources that write one file by different names, in a folder that
+// a link leads to: each would put right what the other one has written.
+func otherNames(resources []templates.Resource) error {
+	by := map[string]templates.Resource{}
+	for _, r := range resources {
+		folder, err := filepath.EvalSymlinks(filepath.Dir(r.Dest))
+		if err != nil || !filepath.IsAbs(r.Dest) {
+			continue // there is no such folder yet, or it is in BIRD's
+		}
+		file := filepath.Join(folder, filepath.Base(r.Dest))
+		if first, taken := by[file]; taken {
+			return fmt.Errorf("%s: dest: %s is the same file as %s, which %s writes already", r.File, r.Dest, first.Dest, first.File)
+		}
+		by[file] = r
+	}
+	return nil
 }
 
 // usualConfDir is the configuration folder where nobody asks for another.
