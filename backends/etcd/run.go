@@ -45,8 +45,16 @@ type run struct {
 // outage is what was told about the time out of step.
 type outage struct {
 	start    time.Time
+	reminded time.Time // when it was logged last that it goes on; at first: start
 	attempts int
-	told     map[codes.Code]bool
+	told     map[reason]bool
+}
+
+// reason is a kind of failure: that a watch breaks off is told apart from that the
+// server is not to be reached afterwards, though etcd has one code for both.
+type reason struct {
+	code codes.Code
+	lost bool // what was in step until then
 }
 
 func newRun(b *Backend, out chan<- backends.Update) *run {
@@ -127,24 +135,26 @@ func (r *run) recovered() {
 }
 
 // failed notes that a session ended, tells the consumer each kind of reason
-// once per outage, and logs at growing intervals that it goes on. It is false where ctx ended.
+// once per outage, and logs now and then that it goes on. It is false where ctx ended.
 func (r *run) failed(ctx context.Context, err error) bool {
 	if !r.inStep.IsZero() && time.Since(r.inStep) > lasting {
 		r.pauses.Reset()
 	}
+	why := reason{code: codeOf(err), lost: !r.inStep.IsZero()}
 	r.inStep = time.Time{}
 	err = r.explain(err)
-	o := &r.outage
+	o, now := &r.outage, time.Now()
 	if o.start.IsZero() {
-		*o = outage{start: time.Now(), told: map[codes.Code]bool{}}
+		*o = outage{start: now, reminded: now, told: map[reason]bool{}}
 	}
 	o.attempts++
-	if o.attempts > 1 && o.attempts&(o.attempts-1) == 0 { // 2, 4, 8, ...
+	if now.Sub(o.reminded) >= backends.RemindEvery {
+		o.reminded = now
 		r.log.Info("still not in step with etcd: it is tried again until it works",
-			"error", err, "attempts", o.attempts, "for", time.Since(o.start).Round(time.Millisecond))
+			"error", err, "attempts", o.attempts, "for", now.Sub(o.start).Round(time.Second))
 	}
-	if code := codeOf(err); !o.told[code] {
-		o.told[code] = true
+	if !o.told[why] {
+		o.told[why] = true
 		return backends.Send(ctx, r.out, backends.Update{Source: source, Err: err})
 	}
 	return true

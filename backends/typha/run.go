@@ -33,6 +33,7 @@ type run struct {
 // outage is what was told about the time out of step.
 type outage struct {
 	start    time.Time
+	reminded time.Time // when it was logged last that it goes on; at first: start
 	attempts int
 	told     map[string]bool // kinds of failures
 }
@@ -173,16 +174,17 @@ func (r *run) lost(ctx context.Context, f *failure) bool {
 }
 
 // failed notes a failure out of step: it is told once per outage for each kind of
-// reason, and logged at growing intervals that it goes on.
+// reason, and logged now and then that it goes on.
 func (r *run) failed(ctx context.Context, f *failure) bool {
-	o := &r.outage
+	o, now := &r.outage, time.Now()
 	if o.start.IsZero() {
-		*o = outage{start: time.Now(), told: map[string]bool{}}
+		*o = outage{start: now, reminded: now, told: map[string]bool{}}
 	}
 	o.attempts++
-	if o.attempts > 1 && o.attempts&(o.attempts-1) == 0 { // 2, 4, 8, ...
+	if now.Sub(o.reminded) >= backends.RemindEvery {
+		o.reminded = now
 		r.log.Info("still no server of Typha's is in step: they are tried again until one is",
-			"error", f, "attempts", o.attempts, "for", time.Since(o.start).Round(time.Millisecond))
+			"error", f, "attempts", o.attempts, "for", now.Sub(o.start).Round(time.Second))
 	}
 	if o.told[f.kind] {
 		return true

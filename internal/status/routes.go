@@ -72,7 +72,9 @@ func (w *warner) routes(o observed) {
 		if r.Unknown != "" {
 			w.add("routes_unknown", "%s: it is not known how routes are: %s", d.name, r.Unknown)
 		}
-		if r.KernelUnknown != "" {
+		// A BIRD that recovers puts nothing into the kernel, and some cannot be asked
+		// for what they would put there: that it recovers is the reason.
+		if r.KernelUnknown != "" && r.Recovery == nil {
 			w.add("routes_unknown", "%s: it is not known which routes the kernel has: %s", d.name, r.KernelUnknown)
 		}
 		said := map[string]int{}

@@ -121,7 +121,7 @@ func troubledReport() *report.Report {
 // heldOver with one whose time is over.
 func heldReport() *report.Report {
 	r := recordedReport()
-	r.Ready, r.NotReady = false, []string{"a change is held back"}
+	r.Ready, r.NotReady, r.Pending = false, []string{"a change is held back"}, at(1, 9, 0)
 	r.Held = &report.Held{Hash: "bb22", Token: "T", Since: at(1, 9, 0), Why: "it would end 6 of 8 established sessions: gone",
 		Notes: []string{"gone", "what BGPPeer tor announces is more than a day ahead"}}
 	return r
@@ -179,6 +179,15 @@ func blindReport() *report.Report {
 	return r
 }
 
+// recoveringReport is of a BIRD that recovered when its routes were looked at.
+func recoveringReport() *report.Report {
+	r := shownReport()
+	row := &r.Routes[0]
+	row.Recovery = &report.Recovery{Until: at(1, 10, 30), Sessions: []string{"Mesh_10_9_0_3"}}
+	row.KernelUnknown, row.Tables[0].Programmed = `BIRD answers "show route export calico_kernel4" with 9001 No valid tables`, -1
+	return r
+}
+
 func oldReport() *report.Report {
 	r := twoSets()
 	r.Routes = routesReport().Routes
@@ -205,6 +214,7 @@ func TestGolden(t *testing.T) {
 		{"two-sets", twoSets(), "1.6.8", []string{Table, JSON}, true, []daemon{{name: "bird6", socket: "/run/bird6.ctl", err: control.ErrNotRunning}}, true},
 		{"routes-wrong", routesReport(), "2.17.6", []string{Wide, JSON}, true, nil, false},
 		{"routes-unknown", blindReport(), "1.6.8", []string{Table}, true, []daemon{{name: "bird6", socket: "/run/bird6.ctl", err: control.ErrNotRunning}}, true},
+		{"routes-recovering", recoveringReport(), "2.17.6", []string{Table}, true, nil, false},
 		{"routes-old", oldReport(), "1.6.8", []string{Table}, true, []daemon{{name: "bird6", socket: "/run/bird6.ctl", err: control.ErrNotRunning}}, true},
 		{"no-report", nil, "1.6.8", []string{Wide}, false, []daemon{{name: "bird6", socket: "/run/bird6.ctl", err: control.ErrHung}}, false},
 		{"no-bird", recordedReport(), "", []string{Table}, true, []daemon{{name: "bird", socket: "/run/bird.ctl", err: control.ErrNotRunning}}, false},

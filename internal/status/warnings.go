@@ -213,7 +213,7 @@ func (w *warner) report(r *report.Report) {
 			w.source(s)
 		}
 	}
-	if !r.Pending.IsZero() {
+	if !r.Pending.IsZero() && (r.Held == nil || r.Waiting != "") { // of what is held that is said already
 		w.add("pending", "a change of %s is not live yet%s", w.when(r.Pending), because(r.Waiting))
 	}
 	if r.Failure != "" {
@@ -231,7 +231,7 @@ func (w *warner) report(r *report.Report) {
 	if n := len(r.Problems); n == 1 {
 		w.add("problems", "1 object has a problem: %s: %s", r.Problems[0].Object, r.Problems[0].Text)
 	} else if n > 1 {
-		w.add("problems", "%d problems with objects, such as %s: %s", n, r.Problems[0].Object, r.Problems[0].Text)
+		w.add("problems", "%d problems with objects (all of them: confd doctor), such as %s: %s", n, r.Problems[0].Object, r.Problems[0].Text)
 	}
 	if len(w.list) == 0 && !r.Ready {
 		for _, text := range r.NotReady {
