@@ -1,11 +1,11 @@
 #!/bin/bash
 # A route gets another next hop: with "metric 0" in "protocol kernel", which has each route say its own (krt_metric) and is what Calico's configuration has, BIRD 2.17.6 and 3.1.8 (trixie) delete
 # the kernel's route and add the new one, so that for an instant there is none: packets of that instant go by a less specific route, into its blackhole, or back as unreachable. With a
-# metric of the protocol's, the default, they replace it in one go, and BIRD 2.0.12-7 (bookworm) does in both cases. "reload out" of 2.17.6 takes each route out and in that way, though
-# nothing is another. The log is silent, and a look at the kernel shows the right route before and after.
+# metric of the protocol's, the default, they replace it in one go, and BIRD 2.0.12-7 (bookworm) does in both cases. "reload out" takes each route out and in that way, though
+# nothing has changed. The log is silent, and a look at the kernel shows the right route before and after.
 # Guess before: it is replaced in one go, by all, in both families.
 # Seen with Linux 6.18.44, routes that are deleted and added in the kernel (IPv4 and IPv6) when the next hop of one of each changes: with "metric 32" 2.0.12, 2.17.6 and 3.1.8
-# "0 of 2"; with "metric 0" 2.0.12 "0 of 2", 2.17.6 and 3.1.8 "2 of 2".
+# "0 of 2"; with "metric 0" 2.0.12 "0 of 2", 2.17.6 and 3.1.8 "2 of 2". Deleted by "reload out" (3.1.8: "reload filters out"): the same ones.
 set -u
 dir=$(mktemp -d)
 export dir
@@ -69,13 +69,16 @@ try() {
   (with "$version" birdcl -s "$dir/$version.ctl" configure) >/dev/null
   until_they_go_by 3
   sleep 1
+  changed="$(grep -cE '^Deleted .*via (192.0.2.2|2001:db8::2) ' "$dir/events") of $(grep -cE '^[0-9].*via (192.0.2.3|2001:db8::3) ' "$dir/events")"
+  case $version in 3.*) direction="filters out" ;; *) direction=out ;; esac
+  (with "$version" birdcl -s "$dir/$version.ctl" reload $direction all) >/dev/null
+  sleep 2
+  echo "$version $metric: $changed, reload $(grep -cE '^Deleted .*via (192.0.2.3|2001:db8::3) ' "$dir/events")"
   kill $monitor $bird
   wait $monitor $bird
-  # What ends with BIRD is by 3.
-  echo "$version $metric: $(grep -cE '^Deleted .*via (192.0.2.2|2001:db8::2) ' "$dir/events") of $(grep -cE '^[0-9].*via (192.0.2.3|2001:db8::3) ' "$dir/events")"
 }
 export -f conf have until_they_go_by try
 for metric in 32 0; do for version in 2.0.12 2.17.6 3.1.8; do unshare -rn bash -c 'try "$0" "$1"' $version $metric 2>/dev/null; done; done | tee "$dir/seen"
-for version in 2.0.12 2.17.6 3.1.8; do grep -qx "$version 32: 0 of 2" "$dir/seen" || differs "$version, metric 32"; done
-grep -qx '2.0.12 0: 0 of 2' "$dir/seen" || differs '2.0.12, metric 0'
-for version in 2.17.6 3.1.8; do grep -qx "$version 0: 2 of 2" "$dir/seen" || differs "$version, metric 0"; done
+for version in 2.0.12 2.17.6 3.1.8; do grep -qx "$version 32: 0 of 2, reload 0" "$dir/seen" || differs "$version, metric 32"; done
+grep -qx '2.0.12 0: 0 of 2, reload 0' "$dir/seen" || differs '2.0.12, metric 0'
+for version in 2.17.6 3.1.8; do grep -qx "$version 0: 2 of 2, reload 2" "$dir/seen" || differs "$version, metric 0"; done

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
+	"strings"
 	"time"
 
 	"confd/backends"
@@ -113,10 +114,10 @@ func (f *feed) session(ctx context.Context) error {
 	switch code := codeOf(err); {
 	case err == nil:
 		return nil
-	case f.revision != "" && (code == http.StatusGone || code == http.StatusGatewayTimeout):
+	case f.revision != "" && (code == http.StatusGone || isAhead(err)):
 		// The version is too old, or is none of this store.
 		f.log.Debug("listing again", "collection", f.name, "because", err)
-		f.revision, f.older = "", code == http.StatusGatewayTimeout
+		f.revision, f.older = "", isAhead(err)
 		return nil
 	case f.revision == "" && cannotStream(err):
 		f.log.Debug("no streaming list", "collection", f.name, "because", err)
@@ -149,16 +150,23 @@ func (f *feed) verify(ctx context.Context) error {
 	query.Set("resourceVersion", f.revision)
 	query.Set("resourceVersionMatch", "NotOlderThan")
 	_, err := f.page(ctx, query, func(*object) error { return nil })
-	switch codeOf(err) {
-	case http.StatusGatewayTimeout:
+	switch {
+	case isAhead(err):
 		f.log.Debug("the store is older than what is known of it: listing again", "collection", f.name, "because", err)
 		f.revision, f.older = "", true
 		return nil
-	case http.StatusGone: // so does the watch
+	case codeOf(err) == http.StatusGone: // as the watch would be told
 		f.revision = ""
 		return nil
 	}
 	return err
+}
+
+// isAhead says whether the server knows no revision that is as new. A load balancer says
+// 504, too, where no server answers: that is no reason for every node to list everything.
+func isAhead(err error) bool {
+	var s *statusError
+	return errors.As(err, &s) && s.code == http.StatusGatewayTimeout && strings.Contains(s.message, "Too large resource version")
 }
 
 // cannotStream says whether a plain list is worth a try.

@@ -56,3 +56,24 @@ func TestSilentWatch(t *testing.T) {
 		t.Errorf("a list ended with %v", err)
 	}
 }
+
+// TestRoutine: over HTTP/1.1 a silent watch is given up every half a minute, and that is no
+// reason to ask the server how far its store has come.
+func TestRoutine(t *testing.T) {
+	for _, c := range []struct {
+		name   string
+		stream stream
+		why    error
+		want   bool
+	}{
+		{"HTTP/1.1", stream{idle: idleHTTP1}, errSilent{idleHTTP1}, true},
+		{"HTTP/2", stream{idle: watchIdle}, errSilent{watchIdle}, false},
+		{"a list", stream{idle: idleHTTP1, present: map[objectID]struct{}{}}, errSilent{loadIdle}, false},
+		{"another reason", stream{idle: idleHTTP1}, errors.New("broken"), false},
+		{"no reason", stream{idle: idleHTTP1}, nil, false},
+	} {
+		if got := c.stream.routine(c.why); got != c.want {
+			t.Errorf("%s: %v", c.name, got)
+		}
+	}
+}

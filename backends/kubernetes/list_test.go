@@ -1,6 +1,7 @@
 package kubernetes
 
 import (
+	"fmt"
 	"strings"
 	"testing"
 )
@@ -32,5 +33,22 @@ func TestDecodeListNeedsAllOfIt(t *testing.T) {
 	}
 	if n, err := count(`{"items":null,"metadata":{"resourceVersion":"7"}}`); n != 0 || err != nil {
 		t.Errorf("an empty list: %d objects, %v", n, err)
+	}
+}
+
+// TestIsAhead: a load balancer's 504 says nothing of revisions.
+func TestIsAhead(t *testing.T) {
+	for _, c := range []struct {
+		err  error
+		want bool
+	}{
+		{fmt.Errorf("list: %w", &statusError{code: 504, message: "Timeout: Too large resource version: 26, current: 6"}), true},
+		{&statusError{code: 504, message: "<html>504 Gateway Time-out</html>"}, false},
+		{&statusError{code: 410, message: "too old resource version: 26 (40)"}, false},
+		{nil, false},
+	} {
+		if got := isAhead(c.err); got != c.want {
+			t.Errorf("%v: %v", c.err, got)
+		}
 	}
 }

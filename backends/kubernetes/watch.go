@@ -62,13 +62,12 @@ func (f *feed) watch(ctx context.Context) error {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	s := &stream{feed: f, frames: make(chan frame), changes: f.table.change(), idle: watchIdle}
-	query := f.query()
+	began, query := time.Now(), f.query()
 	query.Set("watch", "true")
 	query.Set("allowWatchBookmarks", "true")
 	seconds := minWatch + rand.N(maxWatch-minWatch)
 	query.Set("timeoutSeconds", strconv.Itoa(seconds))
-	end := time.Now().Add(time.Duration(seconds) * time.Second)
-	defer func() { f.early = time.Now().Before(end) }()
+	f.early = true // until it has lasted
 	if f.revision != "" {
 		query.Set("resourceVersion", f.revision)
 	} else {
@@ -94,6 +93,7 @@ func (f *feed) watch(ctx context.Context) error {
 	}
 	go s.receive(ctx, next)
 	err = s.run(ctx)
+	f.early = time.Since(began) < time.Duration(seconds)*time.Second && !s.routine(context.Cause(ctx))
 	cancel(nil)
 	for range s.frames { // until the receiver has ended
 	}
@@ -177,6 +177,11 @@ func (s *stream) stopped(why error) error {
 		return nil
 	}
 	return why
+}
+
+// routine says whether the watch was given up as those over HTTP/1.1 are, again and again.
+func (s *stream) routine(why error) bool {
+	return s.present == nil && s.idle == idleHTTP1 && errors.As(why, new(errSilent))
 }
 
 // end says what it means that the frames have ended. A watch that breaks is

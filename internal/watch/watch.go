@@ -67,7 +67,10 @@ type Watcher struct {
 	// aliases are the targets' folders by their real path, which is what is
 	// watched: the kernel knows a folder by one name only.
 	aliases map[string][]string
-	failed  map[string]bool
+	// added are the folders that are watched, as they were then: what is moved away with
+	// a folder above it stays watched, though another one has its name now.
+	added  map[string]os.FileInfo
+	failed map[string]bool
 }
 
 // New returns a Watcher that watches nothing yet. Close ends it.
@@ -78,7 +81,7 @@ func New(o Options) *Watcher {
 	if o.Settle <= 0 {
 		o.Settle = 20 * time.Millisecond
 	}
-	w := &Watcher{Options: o, targets: NewTargets(), failed: map[string]bool{}}
+	w := &Watcher{Options: o, targets: NewTargets(), added: map[string]os.FileInfo{}, failed: map[string]bool{}}
 	notify, err := fsnotify.NewWatcher()
 	if err != nil {
 		o.Log.Warn("cannot have the kernel tell of changed files; looking at them from time to time instead",
@@ -110,10 +113,12 @@ func (w *Watcher) Watch(t Targets) (added bool) {
 	}
 	have := map[string]bool{}
 	for _, dir := range w.notify.WatchList() {
-		have[dir] = true
-		if w.aliases[dir] == nil {
-			_ = w.notify.Remove(dir) // an error means that it is gone already
+		if w.aliases[dir] != nil && !w.isAnother(dir) {
+			have[dir] = true
+			continue
 		}
+		delete(w.added, dir)
+		_ = w.notify.Remove(dir) // an error means that it is gone already
 	}
 	for dir := range w.aliases {
 		if !have[dir] {
@@ -121,6 +126,12 @@ func (w *Watcher) Watch(t Targets) (added bool) {
 		}
 	}
 	return added
+}
+
+// isAnother says whether a folder is not the one any more that is watched by its name.
+func (w *Watcher) isAnother(dir string) bool {
+	info, err := os.Stat(dir)
+	return err != nil || w.added[dir] == nil || !os.SameFile(info, w.added[dir])
 }
 
 func realPath(dir string) string {
@@ -148,9 +159,13 @@ func (w *Watcher) matters(e fsnotify.Event) bool {
 }
 
 func (w *Watcher) add(dir string) bool {
-	err := w.notify.Add(dir)
+	info, err := os.Stat(dir)
+	if err == nil {
+		err = w.notify.Add(dir)
+	}
 	switch {
 	case err == nil:
+		w.added[dir] = info
 		delete(w.failed, dir)
 		return true
 	case !w.failed[dir] && !os.IsNotExist(err):

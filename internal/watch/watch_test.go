@@ -71,6 +71,32 @@ func reading(path string) func() (Targets, string) {
 	}
 }
 
+// A folder that takes the place of another, which is moved away, is watched in its place,
+// and so are those in it.
+func TestExchangedFolder(t *testing.T) {
+	top := t.TempDir()
+	dir := filepath.Join(top, "a")
+	path := filepath.Join(dir, "b", "file")
+	write := func(path, text string) {
+		must(t, os.MkdirAll(filepath.Dir(path), 0o755))
+		must(t, os.WriteFile(path, []byte(text), 0o600))
+	}
+	write(path, "one")
+	write(filepath.Join(top, "new", "b", "file"), "two")
+	seen := run(t, Options{Poll: never}, func() (Targets, string) {
+		targets, text := reading(path)()
+		targets.AddName(dir)
+		return targets, text
+	})
+	await(t, seen, "one")
+	must(t, os.Rename(dir, filepath.Join(top, "old")))
+	await(t, seen, "none")
+	must(t, os.Rename(filepath.Join(top, "new"), dir))
+	await(t, seen, "two")
+	write(path, "three")
+	await(t, seen, "three")
+}
+
 // A file is seen to come, change, be exchanged and go, also when it is folders that
 // do.
 func TestName(t *testing.T) {
