@@ -156,6 +156,12 @@ func (j *journal) applied(c *plan.Candidate, of *rollout.Rollout, running *plan.
 			changes, compared = bgp.Compare(running.ConfigOrNil(), c.Config, c.Birds.Version.Major), true
 			changes.WithoutRefresh(func(session string) bool { return slices.Contains(c.Ended, session) })
 		}
+		if running.ConfigOrNil() == nil && len(r.Changed) == 0 {
+			// A program that was restarted and has found its files as they should be:
+			// nothing says that BIRD had not these sessions before.
+			j.line(c, s, r, bgp.Changes{})
+			continue
+		}
 		j.line(c, s, r, changes)
 	}
 }
