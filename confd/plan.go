@@ -174,7 +174,11 @@ func keyOf(text string) (backends.Key, error) {
 	case len(parts) != 2 && len(parts) != 3 || slices.Contains(parts, ""):
 		return backends.Key{}, fmt.Errorf("%q: expected KIND/NAME, or KIND/NAMESPACE/NAME", text)
 	case i < 0:
-		return backends.Key{}, fmt.Errorf("%q: no kind that confd reads is called %s", text, parts[0])
+		var names []string
+		for _, k := range kinds {
+			names = append(names, string(k))
+		}
+		return backends.Key{}, fmt.Errorf("%q: no kind that confd reads is called %s%s", text, parts[0], didYouMean(parts[0], names))
 	}
 	key := backends.Key{Kind: kinds[i], Name: parts[len(parts)-1]}
 	if len(parts) == 3 {

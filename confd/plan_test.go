@@ -44,6 +44,7 @@ func TestPlan(t *testing.T) {
 		{"--delete secret/kube-system/", exitUsage, "expected KIND/NAME"},
 		{"--delete / --data " + bad + ".none", exitUsage, `"/": expected KIND/NAME`},
 		{"--delete pear/p", exitUsage, "no kind that confd reads"},
+		{"--delete bgppear/p", exitUsage, "is called bgppear; did you mean BGPPeer?"},
 		{"--delete bgppeer/q", exitFailed, "there is no BGPPeer q"},
 		{"-f " + noMesh + " --delete bgpconfiguration/default", exitUsage, "BGPConfiguration default is in the files of -f and in --delete"},
 		{"-f " + noMesh + " --fail-on war", exitUsage, "--fail-on"},

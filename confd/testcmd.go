@@ -136,6 +136,8 @@ func (p program) runCases(ctx context.Context, o testOptions) error {
 		return err
 	case summary.Broken != nil:
 		return fmt.Errorf("%d of %d checks failed, some because their case is broken: %w", summary.Failed, summary.Cases, summary.Broken)
+	case summary.Failed > 0 && summary.Differ == 0: // --update takes over files alone
+		return fmt.Errorf("%d of %d checks failed", summary.Failed, summary.Cases)
 	case summary.Failed > 0:
 		return fmt.Errorf("%d of %d checks failed; what is meant to differ, confd test --update takes over", summary.Failed, summary.Cases)
 	}

@@ -123,7 +123,7 @@ func TestCasesExamples(t *testing.T) {
 func TestCasesMismatchAndUpdate(t *testing.T) {
 	dir := files(t, smallCase(goodBird))
 	program1(t, nil, "test", dir).want(t, exitFailed,
-		"FAIL    "+dir+"\n", "want/bird.conf is not wanted yet, but rendered, with 3 lines", "want/addresses.conf is", "1 of 1 checks failed")
+		"FAIL    "+dir+"\n", "want/bird.conf is not wanted yet, but rendered, with 3 lines", "want/addresses.conf is", "1 of 1 checks failed; what is meant to differ, confd test --update takes over")
 	program1(t, nil, "test", "-update", dir).want(t, exitGood, "updated "+dir+": want/addresses.conf, want/bird.conf\n", "1 updated")
 	program1(t, nil, "test", dir).want(t, exitGood, "1 passed, 0 failed")
 
@@ -195,7 +195,11 @@ func TestCasesWarnings(t *testing.T) {
 	texts["peer.yaml"] = "apiVersion: projectcalico.org/v3\nkind: BGPPeer\nmetadata: {name: p}\nspec: {peerIP: 10.0.0.2, asNumber: 8589934592}\n"
 	dir := files(t, texts)
 	// An update writes files, and lists no warning.
-	program1(t, nil, "test", dir, "--update").want(t, exitFailed, "1 warning that ", "/case.toml: warnings does not list", "  BGPPeer p: left out: spec.asNumber: ", `to expect it: warnings = ["`)
+	c := program1(t, nil, "test", dir, "--update")
+	c.want(t, exitFailed, "1 warning that ", "/case.toml: warnings does not list", "  BGPPeer p: left out: spec.asNumber: ", `to expect it: warnings = ["`)
+	if strings.Contains(c.stderr, "takes over") {
+		t.Errorf("what --update does not do is recommended:\n%s", c.stderr)
+	}
 	read(t, filepath.Join(dir, "want/bird.conf"))
 	program1(t, nil, "test", dir).want(t, exitFailed, "does not list")
 	put(t, filepath.Join(dir, "case.toml"), texts["case.toml"]+"warnings = [\"8589934592 is above\"]\n")
@@ -259,10 +263,11 @@ func TestCasesBroken(t *testing.T) {
 		"node = \"a\"\nbird = \"7\"\n":          `case.toml:2: bird: "7": expected`,
 		"node = \"a\"\nbird = \"auto\"\n":       `case.toml:2: bird: "auto" is no BIRD version`,
 		"node = \"../b\"\nbird = \"2\"\n":       `"../b" is not a name`,
+		"node = \"*\"\nbird = \"2\"\n":          `case.toml:1: node: "*" is a pattern, and node is for one name: nodes = "*" takes`,
 		"nodes = [\"a\", \"a\"]\nbird = \"2\"":  "a is there twice",
 		good + "nodes = [\"a\"]\n":              "case.toml:3: nodes: node is given",
 		good + "router-id = \"x\"\n":            `case.toml:3: router-id: "x": expected an IPv4 address`,
-		good + "router_id = \"hash\"\n":         "case.toml:3: router_id: unknown key",
+		good + "router_id = \"hash\"\n":         "case.toml:3: router_id: unknown key; did you mean router-id?",
 		good + "NODE = \"b\"\n":                 "case.toml:3: node is there twice",
 		good + "confdir = \"nowhere\"\n":        "case.toml:3: confdir: ",
 		good + "data = [\"nowhere.yaml\"]\n":    "case.toml:3: data: ",

@@ -3,6 +3,7 @@ package agent
 import (
 	"cmp"
 	"context"
+	"errors"
 	"net/netip"
 	"slices"
 	"time"
@@ -143,8 +144,14 @@ func (u *upkeep) kept(now time.Time, e networksKept) {
 	u.complain("networks", "not done for BIRD's networks", e.err)
 }
 
-// complain logs an error once.
+// complain logs an error once. That BIRD is not there, or does not answer, is said
+// elsewhere, and is no fault of its own.
 func (u *upkeep) complain(about, text string, err error) {
+	for _, away := range []error{control.ErrNotRunning, control.ErrHung, control.ErrBusy} {
+		if errors.Is(err, away) {
+			return
+		}
+	}
 	now := ""
 	if err != nil {
 		now = err.Error()
@@ -177,7 +184,7 @@ func (u *upkeep) listened(now time.Time, e listened) {
 		wait = min(wait, u.settings.Timing.Verify)
 	}
 	u.listen[e.set].done(now.Add(wait))
-	u.complain("listen "+e.set, "sessions that BIRD could not listen for are not taken up again", e.err)
+	u.complain("listen "+e.set, "it cannot be seen whether BIRD has given up sessions, or they are not taken up again", e.err)
 	if e.err != nil {
 		return
 	}

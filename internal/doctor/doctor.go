@@ -85,7 +85,11 @@ func Ignored(list []string) (map[string]bool, error) {
 	for _, text := range list {
 		i := slices.IndexFunc(codes, func(c Code) bool { return strings.EqualFold(c.ID, text) || string(c.Name) == text })
 		if i < 0 {
-			return nil, fmt.Errorf("there is no code %q: codes are such as %s, or %s", text, codes[0].ID, codes[0].Name)
+			var names []string
+			for _, c := range codes {
+				names = append(names, string(c.Name))
+			}
+			return nil, fmt.Errorf("there is no code %q: codes are such as %s, or %s%s", text, codes[0].ID, codes[0].Name, backends.DidYouMean(backends.Nearest(text, names)))
 		}
 		out[codes[i].ID] = true
 	}

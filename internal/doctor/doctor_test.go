@@ -329,6 +329,9 @@ func TestCodes(t *testing.T) {
 	if _, err := Ignored([]string{"BGP040", "bgp041", "pools-overlap"}); err != nil {
 		t.Error(err)
 	}
+	if _, err := Ignored([]string{"pool-overlap"}); err == nil || !strings.HasSuffix(err.Error(), "; did you mean pools-overlap?") {
+		t.Errorf("got %v", err)
+	}
 	if _, err := Ignored([]string{"BGP999"}); err == nil {
 		t.Error("BGP999 is no error")
 	}

@@ -7,6 +7,7 @@ import (
 	"os"
 	"path"
 	"path/filepath"
+	"reflect"
 	"regexp"
 	"slices"
 	"strconv"
@@ -14,6 +15,7 @@ import (
 
 	"github.com/BurntSushi/toml"
 
+	"confd/backends"
 	"confd/internal/plan"
 	"confd/internal/settings"
 	"confd/internal/strict"
@@ -162,7 +164,7 @@ func read(folder string) (*Case, error) {
 		return nil, fmt.Errorf("%s: %w", file, err)
 	}
 	for _, key := range meta.Undecoded() {
-		return nil, fmt.Errorf("%s: unknown key", c.at(key.String()))
+		return nil, fmt.Errorf("%s: unknown key%s", c.at(key.String()), backends.DidYouMean(backends.Nearest(key.String(), keys())))
 	}
 	if key, err := c.fill(t); err != nil {
 		if key == "" {
@@ -171,6 +173,16 @@ func read(folder string) (*Case, error) {
 		return nil, fmt.Errorf("%s: %w", c.at(key), err)
 	}
 	return c, nil
+}
+
+// keys are those that a case.toml can have.
+func keys() []string {
+	var list []string
+	for _, f := range reflect.VisibleFields(reflect.TypeFor[Settings]()) {
+		name, _, _ := strings.Cut(f.Tag.Get("toml"), ",")
+		list = append(list, name)
+	}
+	return list
 }
 
 // fill takes over what t says. It returns the key at fault with the error.
@@ -193,6 +205,8 @@ func (c *Case) fillNodes(t Settings) (string, error) {
 	switch {
 	case t.Node != "" && t.Nodes != nil:
 		return "nodes", errors.New("node is given, too: leave out one of them")
+	case isPattern(t.Node):
+		return "node", fmt.Errorf("%q is a pattern, and node is for one name: nodes = %[1]q takes all that it matches", t.Node)
 	case t.Node != "":
 		c.nodes = []string{t.Node}
 		return "node", checkName(t.Node)

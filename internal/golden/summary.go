@@ -12,6 +12,7 @@ import (
 // Summary counts results.
 type Summary struct {
 	Cases, Failed, Updated, Checked int
+	Differ                          int // whose files are not those that are wanted
 	// Broken is what is wrong with a case itself; nil: nothing.
 	Broken error
 	Took   time.Duration
@@ -21,6 +22,9 @@ func (s *Summary) add(r Result) {
 	s.Cases++
 	if !r.Good() {
 		s.Failed++
+	}
+	if len(r.Diffs) > 0 {
+		s.Differ++
 	}
 	if len(r.Updated) > 0 {
 		s.Updated++

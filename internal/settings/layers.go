@@ -14,6 +14,7 @@ import (
 
 	"github.com/BurntSushi/toml"
 
+	"confd/backends"
 	"confd/internal/strict"
 )
 
@@ -91,7 +92,7 @@ func tomlLayer(table []Setting, file Given) (Layer, error) {
 func tomlText(table []Setting, key string, v any) (string, error) {
 	i := slices.IndexFunc(table, func(s Setting) bool { return s.Name == key && !s.FlagOnly })
 	if i < 0 {
-		return "", errors.New("unknown key")
+		return "", errors.New("unknown key" + backends.DidYouMean(backends.Nearest(key, tomlKeys(table))))
 	}
 	text, ok := textOf(v, table[i].Kind())
 	if !ok {
@@ -101,6 +102,17 @@ func tomlText(table []Setting, key string, v any) (string, error) {
 		return "", errors.New(`expected octal digits in quotes, such as "0640": a number in TOML is decimal`)
 	}
 	return text, nil
+}
+
+// tomlKeys are the keys that a file can have.
+func tomlKeys(table []Setting) []string {
+	var keys []string
+	for _, s := range table {
+		if !s.FlagOnly {
+			keys = append(keys, s.Name)
+		}
+	}
+	return keys
 }
 
 // tomlError says where the file is wrong. The parser's own words may quote the

@@ -167,6 +167,7 @@ func TestSettingsErrors(t *testing.T) {
 		"file":            {env: etcd, file: "\nnode = \"n\"\n gather = \"-1s\"\n", want: `confd.toml:3: gather: "-1s": expected a duration`},
 		"limit of 0":      {env: with("CONFD_SYNC_TIMEOUT", "0s"), want: `more than 0`},
 		"unknown key":     {env: etcd, file: "# x\nnoed = \"n\"\n", want: "confd.toml:2: noed: unknown key"},
+		"mistyped key":    {env: etcd, file: "etcd-endpoint = \"n\"\n", want: "confd.toml:1: etcd-endpoint: unknown key; did you mean etcd-endpoints?"},
 		"case twins":      {env: etcd, file: "node = \"a\"\nNODE = \"b\"\n", want: "confd.toml:2: not valid TOML: "},
 		"unknown table":   {env: etcd, file: "\n[etcd]\nendpoints = \"n\"\n", want: "confd.toml:2: etcd: unknown key"},
 		"dotted key":      {env: etcd, file: "etcd.endpoints = \"n\"\n", want: "confd.toml:1: etcd: unknown key"},
