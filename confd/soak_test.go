@@ -70,6 +70,7 @@ type soak struct {
 
 	later  []event
 	counts map[string]int
+	aged   map[string]bool // files of writers that were killed, made so old that they go
 	wg     sync.WaitGroup
 }
 
@@ -115,7 +116,7 @@ func newSoak(t *testing.T, program, version string, source rand.Source) *soak {
 	t.Helper()
 	s := &soak{
 		rig: newRig(t, program, version), rng: rand.New(source), store: confd.NewRandomStore(source), began: time.Now(),
-		logs: t.ArtifactDir(), keeper: map[string]*child{}, absent: map[string]bool{}, counts: map[string]int{},
+		logs: t.ArtifactDir(), keeper: map[string]*child{}, absent: map[string]bool{}, counts: map[string]int{}, aged: map[string]bool{},
 	}
 	peers := host("b", 2)
 	for n := 3; n <= 6; n++ {
@@ -260,7 +261,8 @@ func (s *soak) keep() {
 			}
 			delete(s.keeper, socket)
 		}
-		if !s.exec && !s.absent[socket] && s.exists(d.conf) && len(processesWith(socket)) == 0 {
+		// What one that was just started has for arguments may not be seen yet.
+		if !s.exec && !s.absent[socket] && s.exists(d.conf) && s.keeper[socket] == nil && len(processesWith(socket)) == 0 {
 			s.startBird(d)
 		}
 	}
