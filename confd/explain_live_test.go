@@ -146,6 +146,7 @@ func (r *routersRig) commandLine() {
 		"explain route 10.99.0.0/24 --to 10.0.0.251":  "from Node_10_0_0_250, the one in use: local preference 100",
 		"explain route 10.128.0.0/26 --to 10.0.0.251": "No difference to what the resources say.",
 		"explain route 10.128.64.0/26":                "What BIRD has",
+		"explain route 10.128.0.0/26":                 "its own, the one in use\n",
 		"explain node node-1":                         "2 sessions up",
 	} {
 		c := execute(r.t, nil, append(strings.Fields(question), common...)...)

@@ -143,7 +143,7 @@ func (a *Agent) take(now time.Time, u backends.Update) {
 	was := a.inbox.InSync(u.Source)
 	a.conduct.memory.note(now, u.Events)
 	changed := a.inbox.Take(u)
-	if was != u.InSync || changed || u.Server != nil {
+	if was != u.InSync || changed || u.Server != nil || u.Err != nil {
 		a.news = true
 	}
 	if !changed || !a.inbox.Complete() {

@@ -4,10 +4,11 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
-	"fmt"
+	"errors"
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -25,6 +26,8 @@ type fakeStore struct {
 	silent bool
 	// revision and cluster are what it calls its state, and itself.
 	revision, cluster string
+	// why is why it is away.
+	why string
 }
 
 func newFakeStore() *fakeStore {
@@ -77,7 +80,7 @@ func (f *fakeStore) all() []backends.Event {
 func (f *fakeStore) update(events []backends.Event) backends.Update {
 	u := backends.Update{Source: "etcd", Events: events, InSync: f.inSync, At: time.Now(), Revision: f.revision, Cluster: f.cluster}
 	if !f.inSync {
-		u.Err = fmt.Errorf("the store is away")
+		u.Err = errors.New(f.why)
 	}
 	return u
 }
@@ -95,8 +98,8 @@ func (f *fakeStore) send(events ...backends.Event) {
 	}
 }
 
-// stand has the store be silent (before a start), away or back, of another cluster,
-// or at a revision.
+// stand has the store be silent (before a start), away (for a reason) or back, of
+// another cluster, or at a revision.
 func (f *fakeStore) stand(args ...string) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -108,7 +111,10 @@ func (f *fakeStore) stand(args ...string) {
 	case "silent":
 		f.silent = true
 	case "away", "back":
-		f.inSync = how == "back"
+		f.inSync, f.why = how == "back", "the store is away"
+		if len(args) > 1 {
+			f.why = strings.Join(args[1:], " ")
+		}
 		events := []backends.Event(nil)
 		if f.silent && how == "back" {
 			f.silent, events = false, f.all()

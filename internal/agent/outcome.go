@@ -73,6 +73,9 @@ func (c *outcomes) restDone(now time.Time) {
 // succeeded notes that what the state asks for is in place, on trial at least.
 func (c *outcomes) succeeded(now time.Time) {
 	c.rollout.End()
+	if c.waiting != "" {
+		c.log.Info("nothing is waited for any more", "was", c.waiting)
+	}
 	c.waiting, c.news = "", true
 	c.settled()
 	for _, h := range c.holds() {

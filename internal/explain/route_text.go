@@ -86,7 +86,11 @@ func (s *Seen) text(p *terminal.Page) {
 		if r.Best {
 			best = ", the one in use"
 		}
-		p.Text(2, terminal.Plain, fmt.Sprintf("%s%s: %s", from, best, r.Attributes))
+		line := from + best
+		if text := r.Attributes.String(); text != "none" { // "in use: none" would say the opposite
+			line += ": " + text
+		}
+		p.Text(2, terminal.Plain, line)
 	}
 	for _, name := range s.Told {
 		p.Text(2, terminal.Plain, "told in "+name)

@@ -148,30 +148,35 @@ func TestRoutesLists(t *testing.T) {
 	})
 }
 
-// TestExportedTakesNone has a BIRD 3 answer as it does for a moment after its start,
-// recorded from 3.1.8.
+// TestExportedTakesNone has BIRD answer as it does while it recovers from a graceful
+// restart, recorded from 2.0.12, 2.17.6 and 3.1.8.
 func TestExportedTakesNone(t *testing.T) {
-	path := filepath.Join(testenv.SocketDir(t), "bird.ctl")
-	l, err := net.Listen("unix", path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	done := make(chan struct{})
-	t.Cleanup(func() { l.Close(); <-done })
-	go func() {
-		defer close(done)
-		conn, err := l.Accept()
+	for version, reply := range map[string]string{
+		"2.0.12": "No valid tables", "2.17.6": "No valid tables",
+		"3.1.8": "Requested 'show route export' to protocols which aren't accepting exports at all.",
+	} {
+		path := filepath.Join(testenv.SocketDir(t), "bird.ctl")
+		l, err := net.Listen("unix", path)
 		if err != nil {
-			return
+			t.Fatal(err)
 		}
-		defer conn.Close()
-		fmt.Fprint(conn, "0001 BIRD 3.1.8 ready.\n")
-		for lines := bufio.NewScanner(conn); lines.Scan(); {
-			fmt.Fprint(conn, "9001 Requested 'show route export' to protocols which aren't accepting exports at all.\n")
+		done := make(chan struct{})
+		t.Cleanup(func() { l.Close(); <-done })
+		go func() {
+			defer close(done)
+			conn, err := l.Accept()
+			if err != nil {
+				return
+			}
+			defer conn.Close()
+			fmt.Fprintf(conn, "0001 BIRD %s ready.\n", version)
+			for lines := bufio.NewScanner(conn); lines.Scan(); {
+				fmt.Fprintf(conn, "9001 %s\n", reply)
+			}
+		}()
+		c := client(t, path)
+		if list, err := c.Exported(testContext(t), "calico_kernel4"); !errors.Is(err, ErrTakesNone) || len(list) > 0 || !c.Usable() {
+			t.Errorf("%s: %v, %v", version, list, err)
 		}
-	}()
-	c := client(t, path)
-	if list, err := c.Exported(testContext(t), "calico_kernel4"); !errors.Is(err, ErrTakesNone) || len(list) > 0 || !c.Usable() {
-		t.Errorf("%v, %v", list, err)
 	}
 }

@@ -27,13 +27,18 @@ func (c *Client) Detours(ctx context.Context, in netip.Prefix, limit int) ([]Rou
 	return c.routesBy(ctx, "show route primary where source = RTS_BGP && dest != RTD_UNREACHABLE && bgp_next_hop ~ "+in.Masked().String()+" && gw != bgp_next_hop all", limit)
 }
 
-// ErrTakesNone says that BIRD 3 tells a protocol of no routes at all: nobody knows then
-// which those are that it is to have. It is so for a moment after each start, and where BIRD
-// recovers from a graceful restart.
+// ErrTakesNone says that BIRD tells a protocol of no routes at all: nobody knows then
+// which those are that it is to have. It is so where BIRD recovers from a graceful restart,
+// and with BIRD 3 for a moment after each start.
 var ErrTakesNone = errors.New("BIRD gives it no routes: it was started a moment ago, or still recovers")
 
+// saysTakesNone knows BIRD's words for that: those of 3, and of 2 (2.0.12 and 2.17.6).
+func saysTakesNone(reply string) bool {
+	return strings.Contains(reply, "aren't accepting exports") || strings.Contains(reply, "No valid tables")
+}
+
 // Exported are the routes that a protocol is told, without their attributes. The
-// protocol must be up. The error is ErrTakesNone where BIRD 3 tells it of none at all.
+// protocol must be up. The error is ErrTakesNone where BIRD tells it of none at all.
 func (c *Client) Exported(ctx context.Context, protocol string) ([]Route, error) {
 	return c.exported(ctx, protocol, "")
 }
@@ -49,7 +54,7 @@ func (c *Client) exported(ctx context.Context, protocol, where string) ([]Route,
 		return nil, fmt.Errorf("a protocol named %q: its routes are not asked for", protocol)
 	}
 	list, err := c.routesBy(ctx, "show route export "+protocol+where, maxRoutes)
-	if err != nil && strings.Contains(err.Error(), "aren't accepting exports") {
+	if err != nil && saysTakesNone(err.Error()) {
 		err = fmt.Errorf("%s: %w", protocol, ErrTakesNone)
 	}
 	return list, err
