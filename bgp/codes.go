@@ -44,7 +44,7 @@ func Codes() []backends.CodeInfo {
 			Do:    "Remove one, or give them different nodes.",
 		},
 		{
-			Code: CodeBadSelector, Says: "left out: nodeSelector: ...",
+			Code: CodeBadSelector, Says: `left out: spec.nodeSelector: expected ")" at byte 4, found the end`,
 			Means: "The selector cannot be read, so the BGPPeer is for nobody.",
 			Do:    "Correct the selector.",
 		},

@@ -266,7 +266,7 @@ func TestSessions(t *testing.T) {
 				&backends.BGPPeer{Name: "d", PeerSelector: "all()"},
 			},
 			want:     []string{"Global_10_0_0_3 as 64512"},
-			problems: []string{"BGPPeer a left out: selector", "BGPPeer b left out: selector", `BGPPeer c its session with fd00::9 is left out: node "n2" has no IPv6 address`},
+			problems: []string{"BGPPeer a left out: spec.nodeSelector: ", "BGPPeer b left out: spec.peerSelector: ", `BGPPeer c its session with fd00::9 is left out: node "n2" has no IPv6 address`},
 		},
 	}
 	for _, tt := range tests {

@@ -15,12 +15,14 @@ func (c *computer) usablePeers() []peer {
 	var out []peer
 	for _, name := range slices.Sorted(maps.Keys(c.state.BGPPeers)) {
 		p := c.state.BGPPeers[name]
+		field := "nodeSelector"
 		local, err := c.onLocalSide(p, c.me)
 		if err == nil && p.PeerSelector != "" {
+			field = "peerSelector"
 			_, err = c.parse(p.PeerSelector)
 		}
 		if err != nil {
-			c.problem(p.ResourceKey(), CodeBadSelector, true, "left out: %v", err)
+			c.problem(p.ResourceKey(), CodeBadSelector, true, "left out: spec.%s: %v", field, err)
 			continue
 		}
 		out = append(out, peer{BGPPeer: p, local: local})

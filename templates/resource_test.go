@@ -22,7 +22,7 @@ func loadFiles(files map[string]string, opts Options) (*Engine, error) {
 
 func TestResource(t *testing.T) {
 	e, err := loadFiles(map[string]string{
-		"conf.d/b.toml":            "[template]\nsrc = \"sub/b.template\"\ndest = \"/b\"\nuid = \"0\"\ngid = \"root\"\nmode = \"0644\"\nowner = \"x\"\n",
+		"conf.d/b.toml":            "[template]\nsrc = \"sub/b.template\"\ndest = \"/b\"\nuid = \"0\"\ngid = \"root\"\nmode = \"0644\"\nowner = \"x\"\ndeamon = \"bird\"\n",
 		"conf.d/sub/a.toml":        "[template]\nsrc = \"a.template\"\ndest = \"/a\"\nprefix = \"own/\"\nkeys = [\"/x//NODENAME\", \"/x\", \"/y/\"]\nuid = 7\ncheck_cmd = \"check {{.src}}\"\nreload_cmd = \"r\"\ndaemon = \"bird6\"\nfamily = 6\n",
 		"conf.d/..2026/a.toml":     "not read",
 		"conf.d/readme.md":         "not read",
@@ -40,7 +40,10 @@ func TestResource(t *testing.T) {
 	if diff := cmp.Diff(want, e.Resources()); diff != "" {
 		t.Error(diff)
 	}
-	if diff := cmp.Diff([]string{"conf.d/b.toml:7: key template.owner means nothing here and is passed over"}, e.Warnings()); diff != "" {
+	if diff := cmp.Diff([]string{
+		"conf.d/b.toml:7: key template.owner means nothing here and is passed over",
+		"conf.d/b.toml:8: key template.deamon means nothing here and is passed over; did you mean daemon?",
+	}, e.Warnings()); diff != "" {
 		t.Error(diff)
 	}
 }

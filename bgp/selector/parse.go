@@ -44,7 +44,7 @@ func (p *parser) expected(what string) error {
 	if rest := p.in[p.at:]; rest != "" {
 		found = fmt.Sprintf("%q", rest[:min(len(rest), 20)])
 	}
-	return fmt.Errorf("selector: expected %s at byte %d, found %s", what, p.at, found)
+	return fmt.Errorf("expected %s at byte %d, found %s", what, p.at, found)
 }
 
 func (p *parser) space() {
