@@ -215,10 +215,10 @@ func (s *startup) booted(now time.Time, done Done) {
 	}
 }
 
-// live notes that BIRD runs what it should.
+// live notes that what should run is in place, though BIRD may be down.
 func (s *startup) live(hash string) {
 	if s.stale != nil {
-		s.log.Info("BIRD runs what it should: no longer on files because they were there", "hash", hash)
+		s.log.Info("what should run is in place, and no longer the files from before", "hash", hash)
 	}
 	s.over, s.stale = true, nil
 }

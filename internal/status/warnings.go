@@ -206,7 +206,7 @@ func some(list []string) string {
 
 func (w *warner) report(r *report.Report) {
 	if r.Stale != nil {
-		w.add("stale", "BIRD runs on what lay on disk when confd was started, confirmed at %s%s", w.when(r.Stale.Confirmed), because(r.Stale.Why))
+		w.add("stale", "BIRD's files are those that lay on disk when confd was started, confirmed at %s%s", w.when(r.Stale.Confirmed), because(r.Stale.Why))
 	}
 	for _, s := range r.Sources {
 		if !s.InSync {
