@@ -100,9 +100,9 @@ func (w *Watcher) Close() {
 }
 
 // Watch replaces what is watched. It tells whether any folder is watched that
-// was not before: what happened in it until now went unseen, so the caller has
-// to look again.
-func (w *Watcher) Watch(t Targets) (added bool) {
+// was not before, or is gone that was: what happened there until now went unseen,
+// so the caller has to look again.
+func (w *Watcher) Watch(t Targets) (unseen bool) {
 	w.targets, w.aliases = t, map[string][]string{}
 	if w.notify == nil {
 		return false
@@ -113,19 +113,21 @@ func (w *Watcher) Watch(t Targets) (added bool) {
 	}
 	have := map[string]bool{}
 	for _, dir := range w.notify.WatchList() {
-		if w.aliases[dir] != nil && !w.isAnother(dir) {
+		wanted := w.aliases[dir] != nil
+		if wanted && !w.isAnother(dir) {
 			have[dir] = true
 			continue
 		}
+		unseen = unseen || wanted // what the kernel has to say of it goes with it
 		delete(w.added, dir)
 		_ = w.notify.Remove(dir) // an error means that it is gone already
 	}
 	for dir := range w.aliases {
 		if !have[dir] {
-			added = w.add(dir) || added
+			unseen = w.add(dir) || unseen
 		}
 	}
-	return added
+	return unseen
 }
 
 // isAnother says whether a folder is not the one any more that is watched by its name.

@@ -203,3 +203,26 @@ func TestFor(t *testing.T) {
 	go stop()
 	For(ctx, path, never)
 }
+
+// TestFolderGoesUnseen: a watched folder that has gone, with the one above it, before it is
+// watched again is to be looked for, once.
+func TestFolderGoesUnseen(t *testing.T) {
+	base := t.TempDir()
+	dir := filepath.Join(base, "above", "dir")
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	w := New(Options{})
+	defer w.Close()
+	targets := NewTargets()
+	targets.AddDir(dir)
+	if !w.Watch(targets) || w.Watch(targets) {
+		t.Error("it is new once")
+	}
+	if err := os.Rename(filepath.Join(base, "above"), filepath.Join(base, "away")); err != nil {
+		t.Fatal(err)
+	}
+	if !w.Watch(targets) || w.Watch(targets) {
+		t.Error("it is gone once")
+	}
+}
