@@ -20,10 +20,6 @@ type Backend interface {
 	Run(ctx context.Context, out chan<- Update) error
 }
 
-// RemindEvery is how often a backend that is not in step logs that it still is not:
-// as often as the program does of what else fails again and again.
-const RemindEvery = 5 * time.Minute
-
 // Update is what a backend has to say at one moment: the events of one store
 // transaction (or of one difference after a new list), and where the backend
 // stands after them. The events of one Update are applied together: nobody

@@ -16,6 +16,7 @@ import (
 	"google.golang.org/grpc/status"
 
 	"confd/backends"
+	"confd/backends/internal/outage"
 )
 
 // newPauses are the pauses between sessions: short, since a server that comes back
@@ -39,15 +40,7 @@ type run struct {
 	loaded  bool      // was in step at least once
 	inStep  time.Time // since when it is in step; zero where it is not
 	pauses  backoff.ExponentialBackOff
-	outage  outage
-}
-
-// outage is what was told about the time out of step.
-type outage struct {
-	start    time.Time
-	reminded time.Time // when it was logged last that it goes on; at first: start
-	attempts int
-	told     map[reason]bool
+	outage  outage.Outage[reason]
 }
 
 // reason is a kind of failure: that a watch breaks off is told apart from that the
@@ -131,7 +124,7 @@ func (r *run) send(ctx context.Context, b *batch, revision int64, inSync bool) e
 
 // recovered notes that the whole state has been delivered.
 func (r *run) recovered() {
-	r.loaded, r.inStep, r.outage = true, time.Now(), outage{}
+	r.loaded, r.inStep, r.outage = true, time.Now(), outage.Outage[reason]{}
 }
 
 // failed notes that a session ended, tells the consumer each kind of reason
@@ -143,21 +136,12 @@ func (r *run) failed(ctx context.Context, err error) bool {
 	why := reason{code: codeOf(err), lost: !r.inStep.IsZero()}
 	r.inStep = time.Time{}
 	err = r.explain(err)
-	o, now := &r.outage, time.Now()
-	if o.start.IsZero() {
-		*o = outage{start: now, reminded: now, told: map[reason]bool{}}
+	now := time.Now()
+	news := r.outage.Failed(now, why)
+	if goesOn := r.outage.Reminder(now); goesOn != nil {
+		r.log.Info("still not in step with etcd: it is tried again until it works", append([]any{"error", err}, goesOn...)...)
 	}
-	o.attempts++
-	if now.Sub(o.reminded) >= backends.RemindEvery {
-		o.reminded = now
-		r.log.Info("still not in step with etcd: it is tried again until it works",
-			"error", err, "attempts", o.attempts, "for", now.Sub(o.start).Round(time.Second))
-	}
-	if !o.told[why] {
-		o.told[why] = true
-		return backends.Send(ctx, r.out, backends.Update{Source: source, Err: err})
-	}
-	return true
+	return !news || backends.Send(ctx, r.out, backends.Update{Source: source, Err: err})
 }
 
 // explain says what to do about err, where something is known to help.

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"confd/backends"
+	"confd/backends/internal/outage"
 	"confd/backends/typha/internal/wire"
 )
 
@@ -27,15 +28,7 @@ type run struct {
 	loaded bool            // was in step at least once
 	err    error           // why it is not, as known last
 	grace  <-chan time.Time
-	outage outage
-}
-
-// outage is what was told about the time out of step.
-type outage struct {
-	start    time.Time
-	reminded time.Time // when it was logged last that it goes on; at first: start
-	attempts int
-	told     map[string]bool // kinds of failures
+	outage outage.Outage[string] // by kinds of failures
 }
 
 func newRun(b *Backend, out chan<- backends.Update) *run {
@@ -115,7 +108,7 @@ func (r *run) deliver(ctx context.Context) bool {
 		return false
 	}
 	r.table.delivered()
-	r.loaded, r.err, r.grace, r.outage = true, nil, nil, outage{}
+	r.loaded, r.err, r.grace, r.outage = true, nil, nil, outage.Outage[string]{}
 	return true
 }
 
@@ -136,9 +129,7 @@ func (r *run) outOfStep(ctx context.Context) bool {
 	if !r.told.InSync && r.told.Err != nil && r.told.Err.Error() == r.err.Error() {
 		return true
 	}
-	if r.outage.start.IsZero() {
-		r.outage = outage{start: time.Now(), told: map[string]bool{}}
-	}
+	r.outage.Begin(time.Now())
 	return r.send(ctx, backends.Update{Err: r.err})
 }
 
@@ -176,19 +167,10 @@ func (r *run) lost(ctx context.Context, f *failure) bool {
 // failed notes a failure out of step: it is told once per outage for each kind of
 // reason, and logged now and then that it goes on.
 func (r *run) failed(ctx context.Context, f *failure) bool {
-	o, now := &r.outage, time.Now()
-	if o.start.IsZero() {
-		*o = outage{start: now, reminded: now, told: map[string]bool{}}
+	now := time.Now()
+	news := r.outage.Failed(now, f.kind)
+	if goesOn := r.outage.Reminder(now); goesOn != nil {
+		r.log.Info("still no server of Typha's is in step: they are tried again until one is", append([]any{"error", f}, goesOn...)...)
 	}
-	o.attempts++
-	if now.Sub(o.reminded) >= backends.RemindEvery {
-		o.reminded = now
-		r.log.Info("still no server of Typha's is in step: they are tried again until one is",
-			"error", f, "attempts", o.attempts, "for", now.Sub(o.start).Round(time.Second))
-	}
-	if o.told[f.kind] {
-		return true
-	}
-	o.told[f.kind] = true
-	return r.send(ctx, backends.Update{Err: f})
+	return !news || r.send(ctx, backends.Update{Err: f})
 }
