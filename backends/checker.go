@@ -122,7 +122,7 @@ func oddName(kind Kind, meta map[string]any) []Finding {
 	}
 	text := fmt.Sprintf("metadata.name: a %s of the name %s has no effect: it must be default, or node. and a node's name", kind, quoted(name))
 	return []Finding{{
-		Warning: Warning{Code: NoEffect, Text: text + DidYouMean(fields.Nearest(name, []string{"default"}))},
+		Warning: Warning{Code: NoEffect, Text: text + Guess(name, []string{"default"})},
 		Path:    []any{"metadata", "name"}, Value: true,
 	}}
 }
@@ -239,6 +239,9 @@ func IsTemplate(s string) bool {
 
 // Nearest is the name among names that was likely meant; empty where none is near.
 func Nearest(name string, names []string) string { return fields.Nearest(name, names) }
+
+// Guess is DidYouMean of the Nearest.
+func Guess(name string, names []string) string { return DidYouMean(Nearest(name, names)) }
 
 // KnownFields are the fields that an object of a kind may have below spec, or
 // beside it: those that confd reads, and the others. "[]" stands for the items of

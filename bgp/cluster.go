@@ -196,6 +196,12 @@ func VersionOf(a netip.Addr) int {
 	return 6
 }
 
+// OnMachine says whether an address is one of a machine that has these on its interfaces:
+// those of the loopback are, of any.
+func OnMachine(a netip.Addr, interfaces []netip.Addr) bool {
+	return a.IsLoopback() || slices.Contains(interfaces, a)
+}
+
 // asNumber is the node's AS number, or the cluster's.
 func (c *Cluster) asNumber(n *backends.Node) uint32 {
 	return cmp.Or(n.ASNumber, c.defaultAS())

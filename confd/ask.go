@@ -4,6 +4,7 @@ import (
 	"context"
 	"log/slog"
 	"net/netip"
+	"slices"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -67,13 +68,41 @@ const liveTimeout = 5 * time.Second
 type birdQuestion struct {
 	net      netip.Prefix // not valid: nothing
 	sessions []string
-	// anothers says whether a router ID is another node's: a BIRD that has it is not this
-	// node's, whoever --node names; nil: that is not looked at.
+	// anothers says whether a router ID is another node's (areAnothers); nil: that is not
+	// looked at.
 	anothers func(netip.Addr) bool
+}
+
+// areAnothers says whether a BIRD here has a router ID that is another node's: this is that
+// node's machine then, whoever --node names.
+func areAnothers(ctx context.Context, s birds.Settings, anothers func(netip.Addr) bool) bool {
+	return slices.ContainsFunc(statusSockets(s), func(socket string) bool {
+		id := routerID(ctx, socket)
+		return id.IsValid() && anothers(id)
+	})
+}
+
+// routerID is that of a BIRD; not valid: it does not answer.
+func routerID(ctx context.Context, socket string) netip.Addr {
+	ctx, cancel := context.WithTimeout(ctx, liveTimeout)
+	defer cancel()
+	c, err := control.Dial(ctx, socket)
+	if err != nil {
+		return netip.Addr{}
+	}
+	defer c.Close()
+	status, err := c.Status(ctx)
+	if err != nil {
+		return netip.Addr{}
+	}
+	return status.RouterID
 }
 
 // askBirds asks this node's BIRDs; nil: there is none that answers.
 func askBirds(ctx context.Context, s birds.Settings, q birdQuestion) *explain.Live {
+	if q.anothers != nil && areAnothers(ctx, s, q.anothers) {
+		return nil
+	}
 	var live *explain.Live
 	for _, socket := range statusSockets(s) {
 		one := askBird(ctx, socket, q)
@@ -97,11 +126,6 @@ func askBird(ctx context.Context, socket string, q birdQuestion) *explain.Live {
 		return nil
 	}
 	defer c.Close()
-	if q.anothers != nil {
-		if is, err := c.Status(ctx); err != nil || q.anothers(is.RouterID) {
-			return nil
-		}
-	}
 	sessions, err := c.Sessions(ctx)
 	if err != nil {
 		return nil

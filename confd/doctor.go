@@ -105,10 +105,8 @@ func readUsage(ctx context.Context, s settings.Settings, log *slog.Logger) *back
 // thisMachine is what this machine and its BIRDs say; nil: a BIRD has a router ID that is
 // another node's, so that this is not the machine of the node that is asked about.
 func thisMachine(ctx context.Context, s settings.Settings, anothers func(netip.Addr) bool) *doctor.Live {
-	for _, socket := range statusSockets(s.BIRD) {
-		if id := routerID(ctx, socket); id.IsValid() && anothers(id) {
-			return nil
-		}
+	if areAnothers(ctx, s.BIRD, anothers) {
+		return nil
 	}
 	live := &doctor.Live{BIRD: askBirds(ctx, s.BIRD, birdQuestion{}), Held: heldHere(ctx, s)}
 	if addresses, err := net.InterfaceAddrs(); err == nil {
@@ -123,22 +121,6 @@ func thisMachine(ctx context.Context, s settings.Settings, anothers func(netip.A
 		askHealth(ctx, socket, live)
 	}
 	return live
-}
-
-// routerID is that of a BIRD; not valid: it does not answer.
-func routerID(ctx context.Context, socket string) netip.Addr {
-	ctx, cancel := context.WithTimeout(ctx, liveTimeout)
-	defer cancel()
-	c, err := control.Dial(ctx, socket)
-	if err != nil {
-		return netip.Addr{}
-	}
-	defer c.Close()
-	status, err := c.Status(ctx)
-	if err != nil {
-		return netip.Addr{}
-	}
-	return status.RouterID
 }
 
 // heldHere says why changes are held back, as the program reports that runs here; nil where

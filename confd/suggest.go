@@ -66,7 +66,7 @@ func checkWord(flag, text string, words ...string) error {
 
 // didYouMean is the end of a text about a name that is not there.
 func didYouMean(name string, names []string) string {
-	return backends.DidYouMean(backends.Nearest(name, names))
+	return backends.Guess(name, names)
 }
 
 // needArguments refuses any other number of arguments than names has.

@@ -6,7 +6,6 @@ import (
 	"io/fs"
 	"os/user"
 	"path"
-	"reflect"
 	"slices"
 	"strconv"
 	"strings"
@@ -92,18 +91,9 @@ func parseResource(file string, data []byte, opts Options) (*Resource, []string,
 	var warnings []string
 	for _, k := range meta.Undecoded() {
 		warnings = append(warnings, fmt.Sprintf("%s: key %s means nothing here and is passed over%s",
-			at(file, data, k[len(k)-1]), k, backends.DidYouMean(backends.Nearest(k[len(k)-1], resourceKeys()))))
+			at(file, data, k[len(k)-1]), k, backends.Guess(k[len(k)-1], strict.Keys(t.Template))))
 	}
 	return r, warnings, nil
-}
-
-// resourceKeys are the keys that a template resource can have.
-func resourceKeys() []string {
-	var keys []string
-	for _, f := range reflect.VisibleFields(reflect.TypeFor[tomlResource]().Field(0).Type) {
-		keys = append(keys, f.Tag.Get("toml"))
-	}
-	return keys
 }
 
 // fill checks the resource and sets what needs conversion. It returns the key

@@ -111,13 +111,8 @@ func (f *feed) session(ctx context.Context) error {
 		return f.checkAbsent(ctx, err)
 	}
 	err := f.watch(ctx)
-	switch code := codeOf(err); {
-	case err == nil:
-		return nil
-	case f.revision != "" && (code == http.StatusGone || isAhead(err)):
-		// The version is too old, or is none of this store.
-		f.log.Debug("listing again", "collection", f.name, "because", err)
-		f.revision, f.older = "", isAhead(err)
+	switch {
+	case err == nil, f.outdated(err):
 		return nil
 	case f.revision == "" && cannotStream(err):
 		f.log.Debug("no streaming list", "collection", f.name, "because", err)
@@ -149,17 +144,21 @@ func (f *feed) verify(ctx context.Context) error {
 	query.Set("limit", "1")
 	query.Set("resourceVersion", f.revision)
 	query.Set("resourceVersionMatch", "NotOlderThan")
-	_, err := f.page(ctx, query, func(*object) error { return nil })
-	switch {
-	case isAhead(err):
-		f.log.Debug("the store is older than what is known of it: listing again", "collection", f.name, "because", err)
-		f.revision, f.older = "", true
-		return nil
-	case codeOf(err) == http.StatusGone: // as the watch would be told
-		f.revision = ""
-		return nil
+	if _, err := f.page(ctx, query, func(*object) error { return nil }); !f.outdated(err) {
+		return err
 	}
-	return err
+	return nil
+}
+
+// outdated has the feed list again where an error says that its revision is too old, or is
+// none of this store.
+func (f *feed) outdated(err error) bool {
+	if f.revision == "" || codeOf(err) != http.StatusGone && !isAhead(err) {
+		return false
+	}
+	f.log.Debug("listing again", "collection", f.name, "because", err)
+	f.revision, f.older = "", isAhead(err)
+	return true
 }
 
 // isAhead says whether the server knows no revision that is as new. A load balancer says

@@ -6,6 +6,7 @@ import (
 	"maps"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"confd/backends"
@@ -145,24 +146,23 @@ func (j *journal) templatesKept(e *edition.Edition) {
 // applied writes one line for each set that something was done with, and measures
 // it.
 func (j *journal) applied(c *plan.Candidate, of *rollout.Rollout, running *plan.Candidate) {
-	var changes bgp.Changes
-	compared := false
+	changes := sync.OnceValue(func() bgp.Changes {
+		changes := bgp.Compare(running.ConfigOrNil(), c.Config, c.Birds.Version.Major)
+		changes.WithoutRefresh(func(session string) bool { return slices.Contains(c.Ended, session) })
+		return changes
+	})
 	for _, s := range c.Sets {
 		r := of.Answer(s.Name).Result
 		if of.Answer(s.Name).Err != nil || r.State == reload.Unchanged || r.Hash == "" || r.State == reload.Installed && len(r.Changed) == 0 {
 			continue
 		}
-		if !compared {
-			changes, compared = bgp.Compare(running.ConfigOrNil(), c.Config, c.Birds.Version.Major), true
-			changes.WithoutRefresh(func(session string) bool { return slices.Contains(c.Ended, session) })
+		// Of a program that was restarted and has found its files as they should be nothing
+		// says that BIRD had not these sessions before.
+		var known bgp.Changes
+		if running.ConfigOrNil() != nil || len(r.Changed) > 0 {
+			known = changes()
 		}
-		if running.ConfigOrNil() == nil && len(r.Changed) == 0 {
-			// A program that was restarted and has found its files as they should be:
-			// nothing says that BIRD had not these sessions before.
-			j.line(c, s, r, bgp.Changes{})
-			continue
-		}
-		j.line(c, s, r, changes)
+		j.line(c, s, r, known)
 	}
 }
 

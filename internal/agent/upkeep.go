@@ -3,7 +3,6 @@ package agent
 import (
 	"cmp"
 	"context"
-	"errors"
 	"net/netip"
 	"slices"
 	"time"
@@ -147,10 +146,9 @@ func (u *upkeep) kept(now time.Time, e networksKept) {
 // complain logs an error once. That BIRD is not there, or does not answer, is said
 // elsewhere, and is no fault of its own.
 func (u *upkeep) complain(about, text string, err error) {
-	for _, away := range []error{control.ErrNotRunning, control.ErrHung, control.ErrBusy} {
-		if errors.Is(err, away) {
-			return
-		}
+	switch control.HealthOf(err) {
+	case control.Absent, control.Hung, control.Busy:
+		return
 	}
 	now := ""
 	if err != nil {

@@ -89,7 +89,7 @@ func Ignored(list []string) (map[string]bool, error) {
 			for _, c := range codes {
 				names = append(names, string(c.Name))
 			}
-			return nil, fmt.Errorf("there is no code %q: codes are such as %s, or %s%s", text, codes[0].ID, codes[0].Name, backends.DidYouMean(backends.Nearest(text, names)))
+			return nil, fmt.Errorf("there is no code %q: codes are such as %s, or %s%s", text, codes[0].ID, codes[0].Name, backends.Guess(text, names))
 		}
 		out[codes[i].ID] = true
 	}

@@ -3,8 +3,9 @@ package doctor
 import (
 	"fmt"
 	"net/netip"
-	"slices"
 	"strings"
+
+	"confd/bgp"
 )
 
 func liveCodes() []Code {
@@ -142,7 +143,7 @@ func (p *patient) notHere() []complaint {
 	}
 	var out []complaint
 	for _, a := range []netip.Addr{p.own.IPv4.Address, p.own.IPv6.Address} {
-		if a.IsValid() && !a.IsLoopback() && !slices.Contains(p.Live.Addresses, a) {
+		if a.IsValid() && !bgp.OnMachine(a, p.Live.Addresses) {
 			out = append(out, p.here("no interface of this machine has its address %s", a)...)
 		}
 	}

@@ -74,6 +74,14 @@ func attributesOf(o bgp.Outcome) *Attributes {
 
 // String is one line.
 func (a *Attributes) String() string {
+	if parts := a.parts(); len(parts) > 0 {
+		return strings.Join(parts, ", ")
+	}
+	return "none"
+}
+
+// parts are the attributes that there are, in words.
+func (a *Attributes) parts() []string {
 	var parts []string
 	add := func(format string, args ...any) { parts = append(parts, fmt.Sprintf(format, args...)) }
 	if a.LocalPref != nil {
@@ -100,10 +108,7 @@ func (a *Attributes) String() string {
 	if a.Preference != 0 {
 		add("preference %d", a.Preference)
 	}
-	if len(parts) == 0 {
-		return "none"
-	}
-	return strings.Join(parts, ", ")
+	return parts
 }
 
 // verdictOf makes a verdict of an outcome. Where nothing of steps decides, orElse

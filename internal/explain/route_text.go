@@ -2,6 +2,7 @@ package explain
 
 import (
 	"fmt"
+	"strings"
 
 	"confd/internal/terminal"
 )
@@ -87,8 +88,8 @@ func (s *Seen) text(p *terminal.Page) {
 			best = ", the one in use"
 		}
 		line := from + best
-		if text := r.Attributes.String(); text != "none" { // "in use: none" would say the opposite
-			line += ": " + text
+		if parts := r.Attributes.parts(); len(parts) > 0 { // "in use: none" would say the opposite
+			line += ": " + strings.Join(parts, ", ")
 		}
 		p.Text(2, terminal.Plain, line)
 	}

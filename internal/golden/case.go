@@ -7,7 +7,6 @@ import (
 	"os"
 	"path"
 	"path/filepath"
-	"reflect"
 	"regexp"
 	"slices"
 	"strconv"
@@ -164,7 +163,7 @@ func read(folder string) (*Case, error) {
 		return nil, fmt.Errorf("%s: %w", file, err)
 	}
 	for _, key := range meta.Undecoded() {
-		return nil, fmt.Errorf("%s: unknown key%s", c.at(key.String()), backends.DidYouMean(backends.Nearest(key.String(), keys())))
+		return nil, fmt.Errorf("%s: unknown key%s", c.at(key.String()), backends.Guess(key.String(), strict.Keys(t)))
 	}
 	if key, err := c.fill(t); err != nil {
 		if key == "" {
@@ -173,16 +172,6 @@ func read(folder string) (*Case, error) {
 		return nil, fmt.Errorf("%s: %w", c.at(key), err)
 	}
 	return c, nil
-}
-
-// keys are those that a case.toml can have.
-func keys() []string {
-	var list []string
-	for _, f := range reflect.VisibleFields(reflect.TypeFor[Settings]()) {
-		name, _, _ := strings.Cut(f.Tag.Get("toml"), ",")
-		list = append(list, name)
-	}
-	return list
 }
 
 // fill takes over what t says. It returns the key at fault with the error.

@@ -2,7 +2,6 @@ package guard
 
 import (
 	"net/netip"
-	"slices"
 
 	"confd/backends"
 	"confd/bgp"
@@ -98,10 +97,9 @@ func (q Question) judgement(config *bgp.Config, state *backends.State, is *outli
 	return j
 }
 
-// homeless says that an address is known to be on no interface. (Those of the loopback need
-// not be on one.)
+// homeless says that an address is known not to be this machine's.
 func (j *judgement) homeless(a netip.Addr) bool {
-	return a.IsValid() && !a.IsLoopback() && j.q.Local != nil && !slices.Contains(j.q.Local, a)
+	return a.IsValid() && j.q.Local != nil && !bgp.OnMachine(a, j.q.Local)
 }
 
 // countRoutes counts the routes that BIRD has from peers, by session; nil: they are

@@ -92,7 +92,7 @@ func tomlLayer(table []Setting, file Given) (Layer, error) {
 func tomlText(table []Setting, key string, v any) (string, error) {
 	i := slices.IndexFunc(table, func(s Setting) bool { return s.Name == key && !s.FlagOnly })
 	if i < 0 {
-		return "", errors.New("unknown key" + backends.DidYouMean(backends.Nearest(key, tomlKeys(table))))
+		return "", errors.New("unknown key" + backends.Guess(key, tomlKeys(table)))
 	}
 	text, ok := textOf(v, table[i].Kind())
 	if !ok {

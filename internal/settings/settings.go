@@ -104,7 +104,7 @@ func parse(table []Setting, values Layer) (Settings, error) {
 		if v.set(g.Text) {
 			continue
 		}
-		return Settings{}, fmt.Errorf("%s: %q: expected %s%s", g.From, g.Text, v.expects, backends.DidYouMean(backends.Nearest(g.Text, v.words)))
+		return Settings{}, fmt.Errorf("%s: %q: expected %s%s", g.From, g.Text, v.expects, backends.Guess(g.Text, v.words))
 	}
 	return s, nil
 }

@@ -4,6 +4,7 @@ package strict
 
 import (
 	"fmt"
+	"reflect"
 	"regexp"
 	"slices"
 	"strconv"
@@ -43,6 +44,16 @@ func Decode(text string, into any, free ...string) (toml.MetaData, error) {
 	return meta, nil
 }
 
+// Keys are the keys of a table that is decoded into a struct like that.
+func Keys(like any) []string {
+	var keys []string
+	for _, f := range reflect.VisibleFields(reflect.TypeOf(like)) {
+		key, _, _ := strings.Cut(f.Tag.Get("toml"), ",")
+		keys = append(keys, key)
+	}
+	return keys
+}
+
 // badType reads the line, the key and the type of an error that otherwise speaks of Go's
 // types.
 var badType = regexp.MustCompile(`^toml: line (\d+) \(last key "([^"]+)"\): (?:type mismatch for|incompatible types: .* destination has type) (struct|map|slice|string|integer|boolean)`)
@@ -59,12 +70,9 @@ func inWords(err error) error {
 
 func wrongType(key string, line int, want string) error {
 	what := map[string]string{
-		"struct": "table, such as [" + key + "]", "map": "table, such as [" + key + "]", "slice": "list",
-		"string": "text, in quotes", "integer": "number", "boolean": "true or false",
+		"struct": "a table, such as [" + key + "]", "map": "a table, such as [" + key + "]", "slice": "a list",
+		"string": "a text, in quotes", "integer": "a number", "boolean": "true or false",
 	}[want]
-	if want != "boolean" {
-		what = "a " + what
-	}
 	return toml.ParseError{Message: fmt.Sprintf("%s: is of a wrong type; it must be %s", key, what), Position: toml.Position{Line: line}}
 }
 

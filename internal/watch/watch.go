@@ -81,7 +81,7 @@ func New(o Options) *Watcher {
 	if o.Settle <= 0 {
 		o.Settle = 20 * time.Millisecond
 	}
-	w := &Watcher{Options: o, targets: NewTargets(), added: map[string]os.FileInfo{}, failed: map[string]bool{}}
+	w := &Watcher{Options: o, targets: NewTargets(), failed: map[string]bool{}}
 	notify, err := fsnotify.NewWatcher()
 	if err != nil {
 		o.Log.Warn("cannot have the kernel tell of changed files; looking at them from time to time instead",
@@ -111,19 +111,19 @@ func (w *Watcher) Watch(t Targets) (unseen bool) {
 		real := realPath(dir)
 		w.aliases[real] = append(w.aliases[real], dir)
 	}
-	have := map[string]bool{}
+	kept := map[string]os.FileInfo{}
 	for _, dir := range w.notify.WatchList() {
 		wanted := w.aliases[dir] != nil
 		if wanted && !w.isAnother(dir) {
-			have[dir] = true
+			kept[dir] = w.added[dir]
 			continue
 		}
 		unseen = unseen || wanted // what the kernel has to say of it goes with it
-		delete(w.added, dir)
-		_ = w.notify.Remove(dir) // an error means that it is gone already
+		_ = w.notify.Remove(dir)  // an error means that it is gone already
 	}
+	w.added = kept
 	for dir := range w.aliases {
-		if !have[dir] {
+		if kept[dir] == nil {
 			unseen = w.add(dir) || unseen
 		}
 	}
@@ -133,7 +133,7 @@ func (w *Watcher) Watch(t Targets) (unseen bool) {
 // isAnother says whether a folder is not the one any more that is watched by its name.
 func (w *Watcher) isAnother(dir string) bool {
 	info, err := os.Stat(dir)
-	return err != nil || w.added[dir] == nil || !os.SameFile(info, w.added[dir])
+	return err != nil || !os.SameFile(info, w.added[dir])
 }
 
 func realPath(dir string) string {

@@ -109,7 +109,7 @@ func (c *converter) object(n *yaml.Node, depth int) (any, error) {
 		if err != nil {
 			return nil, err
 		}
-		if _, has := object[name]; has && ownField(n, i, name) != nil {
+		if _, has := object[name]; has {
 			c.twice(n, i, name)
 		}
 		if object[name], err = c.below(step{name, -1}, value, depth); err != nil {
@@ -141,7 +141,7 @@ func (c *converter) merge(object map[string]any, n *yaml.Node, i, depth int) err
 			return &Error{"<< needs an object, or a list of some", positionOf(value)}
 		}
 		for _, name := range slices.Sorted(maps.Keys(other)) {
-			if old, has := object[name]; has && ownField(n, i, name) != nil && !reflect.DeepEqual(old, other[name]) {
+			if old, has := object[name]; has && !reflect.DeepEqual(old, other[name]) {
 				c.twice(n, i, name)
 			}
 			object[name] = other[name]
@@ -172,13 +172,12 @@ func ownField(n *yaml.Node, before int, name string) *yaml.Node {
 	return nil
 }
 
-// twice notes that the field of that name was there before n.Content[i], which has it too.
+// twice notes that n.Content[i] has a field of that name again, where the one before is the
+// object's own: what comes of "<<" is meant to be replaced.
 func (c *converter) twice(n *yaml.Node, i int, name string) {
-	t := Trap{Kind: Twice, Path: append(c.path(), name), Position: positionOf(n.Content[i]), Text: name}
 	if first := ownField(n, i, name); first != nil {
-		t.First = positionOf(first)
+		c.trap(Trap{Kind: Twice, Path: append(c.path(), name), Position: positionOf(n.Content[i]), First: positionOf(first), Text: name})
 	}
-	c.trap(t)
 }
 
 func (c *converter) trap(t Trap) {
